@@ -1,0 +1,52 @@
+"""Batches of films for Keras, cut from a packed array, identical on every backend."""
+
+import keras
+import numpy as np
+
+
+class Batches(keras.utils.PyDataset):
+    """Yield (films float32 (n, H, W, 1) in 0..255, one-hot or 0/1 labels float32) in batches.
+
+    `rows` are positions in `pixels` (uint8, (N, H, W)); `labels` belong to `rows`. With `seed` None the order
+    is kept, else every epoch has its own permutation, the same for the same seed.
+    """
+
+    def __init__(self, pixels, rows, labels, batch_size: int, seed: int | None = None) -> None:
+        super().__init__()
+        self.pixels, self.rows, self.labels = pixels, np.asarray(rows), np.asarray(labels, "float32")
+        self.batch_size, self.seed = batch_size, seed
+        self.epoch = 0
+        self.order = self._permutation()
+
+    def _permutation(self) -> np.ndarray:
+        if self.seed is None:
+            return np.arange(len(self.rows))
+        return np.random.default_rng([self.seed, self.epoch]).permutation(len(self.rows))
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        return films(self.pixels, self.rows[chosen]), self.labels[chosen]
+
+    def on_epoch_end(self) -> None:
+        """Draw the next epoch's order."""
+        self.epoch += 1
+        self.order = self._permutation()
+
+
+def films(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the films at `rows` of a packed array uint8 (N, H, W) as float32 (n, H, W, 1) in 0..255."""
+    return np.asarray(pixels[rows], "float32")[..., None]
+
+
+def repeated(gray: np.ndarray, channels: int) -> np.ndarray:
+    """Return grayscale films (n, H, W, 1) with the channel repeated for a backbone that expects RGB."""
+    return np.repeat(gray, channels, axis=-1)
+
+
+def targets(y_true: np.ndarray, units: int) -> np.ndarray:
+    """Return labels for a head of `units` outputs: (n, 1) for one sigmoid unit, one-hot (n, 2) for two softmax units."""
+    y_true = np.asarray(y_true, "float32")
+    return y_true[:, None] if units == 1 else np.stack([1 - y_true, y_true], axis=1)

@@ -1,0 +1,88 @@
+"""What is decided before a model is trained, and the key under which its record is found."""
+
+import dataclasses
+import hashlib
+import json
+
+from cxr_helpers.errors import CxrError
+
+CHOICES = {
+    "start": ("imagenet", "random"),
+    "optimizer": ("adam", "adamw"),
+    "schedule": ("constant", "cosine"),
+    "loss": ("bce", "focal"),
+    "class_weight": ("none", "balanced"),
+    "precision": ("float32", "mixed_float16", "mixed_bfloat16"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Configuration of one training run.
+
+    A default never changes once records exist: the hash covers only what departs from the defaults, so that
+    a new field leaves the old records valid.
+
+    `trainable` is "all", "head" (the backbone stays frozen), or the name prefix of the first backbone layer
+    that is trained. `views` counts the stored augmented copies of each training image that a frozen backbone
+    sees (0: the image as it is). `patience` 0 switches early stopping off. `size` is in pixels.
+    """
+
+    model: str
+    protocol: str = "official"
+    seed: int = 0
+    start: str = "random"
+    size: int = 224
+    variant: str = "none"
+    augmentation: str = "none"
+    views: int = 0
+    trainable: str = "all"
+    epochs: int = 20
+    batch_size: int = 32
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    patience: int = 0
+    loss: str = "bce"
+    class_weight: str = "none"
+    dropout: float = 0.0
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        for field, allowed in CHOICES.items():
+            if getattr(self, field) not in allowed:
+                raise CxrError(f"Config: {field}={getattr(self, field)!r} is unknown; choose one of {', '.join(allowed)}.")
+        if self.epochs < 1 or self.batch_size < 1 or self.size < 32 or not 0 <= self.dropout < 1:
+            raise CxrError("Config: epochs and batch_size must be at least 1, size at least 32, dropout in [0, 1).")
+
+    def departures(self) -> dict[str, object]:
+        """Return the fields that differ from their defaults, by name."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in sorted(dataclasses.fields(self), key=lambda field: field.name)
+            if field.default is dataclasses.MISSING or getattr(self, field.name) != field.default
+        }
+
+    @property
+    def key(self) -> str:
+        """Return the SHA-256 (hex) of the departures from the defaults."""
+        return hashlib.sha256(json.dumps(self.departures(), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def run_id(self) -> str:
+        """Return `<model>-<protocol>-s<seed>-<hash8>`, the name of the record's folder."""
+        return f"{self.model}-{self.protocol}-s{self.seed}-{self.key[:8]}".lower()
+
+    @property
+    def frozen(self) -> bool:
+        """Tell whether only the head is trained, so that the backbone's outputs can be stored."""
+        return self.trainable == "head"
+
+    @classmethod
+    def from_dict(cls, values: dict[str, object]) -> "Config":
+        """Build a configuration from a mapping; an unknown name is a CxrError."""
+        unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
+        if unknown:
+            raise CxrError(f"Config: unknown field {', '.join(unknown)}; see cxr_helpers/config.py for the names.")
+        return cls(**values)

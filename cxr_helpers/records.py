@@ -1,0 +1,119 @@
+"""Run records: what a training run leaves behind, and the only thing that tables and figures read."""
+
+import dataclasses
+import functools
+import gzip
+import hashlib
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from cxr_helpers import experiments, paths
+from cxr_helpers.config import Config
+from cxr_helpers.errors import CxrError
+from cxr_helpers.files import atomic_write
+
+SCORE_COLUMNS = ["image_id", "patient_id", "split", "y_true", "y_score"]
+PLAIN_LIMIT = 100_000  # bytes; larger score files are compressed
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One trained model's record.
+
+    `info` is run.json. `history` has one row an epoch. `scores` has the columns image_id, patient_id, split
+    (val, test or external), y_true (1 = PNEUMONIA) and y_score (P(PNEUMONIA) in [0, 1]).
+    """
+
+    folder: Path
+    config: Config
+    info: dict
+
+    @property
+    def run_id(self) -> str:
+        """Return the name of the run."""
+        return self.info["run_id"]
+
+    @functools.cached_property
+    def history(self) -> pd.DataFrame:
+        """Return the learning curves: epoch, loss, accuracy, val_loss, val_accuracy."""
+        return pd.read_csv(io.BytesIO(self._checked("history.csv")))
+
+    @functools.cached_property
+    def scores(self) -> pd.DataFrame:
+        """Return the stored scores of validation and test images."""
+        name = next(name for name in self.info["files"] if name.startswith("scores.csv"))
+        content = self._checked(name)
+        return pd.read_csv(io.BytesIO(gzip.decompress(content) if name.endswith(".gz") else content))
+
+    def split(self, name: str) -> pd.DataFrame:
+        """Return the scores of one split ("val", "test", "external")."""
+        return self.scores[self.scores.split == name].reset_index(drop=True)
+
+    def _checked(self, name: str) -> bytes:
+        content = (self.folder / name).read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.info["files"][name]:
+            raise CxrError(
+                f"{self.folder / name} is not what run {self.run_id} wrote (its SHA-256 differs); "
+                "restore it from git or train the run again with --retrain."
+            )
+        return content
+
+
+def write(config: Config, profile: str, info: dict, history: pd.DataFrame, scores: pd.DataFrame) -> Record:
+    """Store a run's record whole: it is written beside the old one, which it then replaces."""
+    folder = paths.runs(profile) / config.run_id
+    draft = folder.with_name(f".{folder.name}")
+    shutil.rmtree(draft, ignore_errors=True)
+    content = {"history.csv": _csv(history), "scores.csv": _csv(scores[SCORE_COLUMNS])}
+    if len(content["scores.csv"]) > PLAIN_LIMIT:
+        content["scores.csv.gz"] = gzip.compress(content.pop("scores.csv"), mtime=0)
+    for name, data in content.items():
+        atomic_write(draft / name, data)
+    info = {
+        "run_id": config.run_id,
+        "config": dataclasses.asdict(config),
+        "config_hash": config.key,
+        **info,
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in content.items()},
+    }
+    atomic_write(draft / "run.json", json.dumps(info, indent=2, ensure_ascii=False) + "\n")
+    shutil.rmtree(folder, ignore_errors=True)
+    draft.rename(folder)
+    return read(folder)
+
+
+def read(folder: Path) -> Record:
+    """Read the record in `folder`; a broken or foreign run.json is a CxrError."""
+    path = folder / "run.json"
+    try:
+        info = json.loads(path.read_text(encoding="utf-8"))
+        return Record(folder, Config.from_dict(info["config"]), info)
+    except (ValueError, KeyError, TypeError) as error:
+        raise CxrError(f"{path} is not a run record ({error}); restore it from git or remove its folder.") from error
+
+
+def load(config: Config, profile: str) -> Record | None:
+    """Return the record that answers for `config`, or None where none exists."""
+    folder = paths.runs(profile) / config.run_id
+    return read(folder) if (folder / "run.json").is_file() else None
+
+
+def every(profile: str) -> list[Record]:
+    """Return all records of a profile, sorted by run name."""
+    return [read(path.parent) for path in sorted(paths.runs(profile).glob("[!.]*/run.json"))]
+
+
+def of(system: str, profile: str) -> list[Record]:
+    """Return a system's records, one per seed; a missing one is a CxrError that names the command."""
+    records = [load(config, profile) for config in experiments.get(system, profile).configs]
+    if None in records:
+        raise CxrError(f"System {system} has no complete record; run `cxr train {system} --profile {profile}`.")
+    return records
+
+
+def _csv(frame: pd.DataFrame) -> bytes:
+    return frame.to_csv(index=False, float_format="%.7g").encode()

@@ -1,0 +1,58 @@
+"""ImageNet weights: from CXR_WEIGHTS_DIR, else from Keras' own download, else a clear refusal."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+from cxr_helpers import paths
+from cxr_helpers.errors import CxrError
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightFile:
+    """A weight file that is known by name and content; `note` goes into the run record."""
+
+    name: str
+    sha256: str
+    note: str
+
+
+LOCAL = {
+    "mobilenet": WeightFile(
+        "mobilenet_1_0_224_tf_no_top.weights.h5",
+        "ec6a6c83a45ec8afad349f9781269fa69e2c0c8171dcd5214f899b9620ca2f0a",
+        "ImageNet, from the 8-bit release",
+    ),
+    "mobilenetv2": WeightFile(
+        "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.weights.h5",
+        "90bebe999e4ae91abe412bef2f5aec523e4740e73248496fdf2505126aaa98f2",
+        "ImageNet, from the 8-bit release",
+    ),
+}
+
+
+def find(model: str) -> tuple[str, str]:
+    """Return (`weights` argument for keras.applications, note for the record) of a backbone's ImageNet weights.
+
+    A file in CXR_WEIGHTS_DIR is used after its SHA-256 was checked; without one Keras downloads its own.
+    """
+    folder = paths.from_environment("CXR_WEIGHTS_DIR")
+    known = LOCAL.get(model)
+    if folder and known and (folder / known.name).is_file():
+        _check(folder / known.name, known.sha256)
+        return str(folder / known.name), known.note
+    return "imagenet", "ImageNet, from Keras"
+
+
+def refusal(model: str, error: Exception) -> CxrError:
+    """Return the sentence for weights that could not be had."""
+    reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+    return CxrError(
+        f"The ImageNet weights of {model} could not be downloaded ({reason}); connect to a network, put them into "
+        "the folder CXR_WEIGHTS_DIR, or set start = \"random\" for this system in experiments.toml."
+    )
+
+
+def _check(path: Path, sha256: str) -> None:
+    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        raise CxrError(f"{path} is not the expected weight file (its SHA-256 differs); fetch it again.")

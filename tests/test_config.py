@@ -1,0 +1,47 @@
+"""The key of a run answers for its configuration and for nothing else."""
+
+import pytest
+
+from cxr_helpers import experiments
+from cxr_helpers.config import Config
+from cxr_helpers.errors import CxrError
+
+
+def test_run_id_has_model_protocol_seed_and_hash():
+    config = Config("mobilenetv2", seed=3)
+    assert config.run_id == f"mobilenetv2-official-s3-{config.key[:8]}"
+
+
+def test_key_changes_with_any_departure_and_ignores_spelt_out_defaults():
+    assert Config("vgg16").key == Config("vgg16", epochs=20, loss="bce").key
+    keys = {Config("vgg16").key, Config("vgg16", seed=1).key, Config("vgg16", size=96).key, Config("vgg16", loss="focal").key}
+    assert len(keys) == 4
+
+
+@pytest.mark.parametrize("wrong", [{"start": "imagnet"}, {"epochs": 0}, {"dropout": 1.0}, {"size": 8}])
+def test_bad_values_are_refused(wrong):
+    with pytest.raises(CxrError, match="Config"):
+        Config("vgg16", **wrong)
+
+
+def test_unknown_field_is_refused():
+    with pytest.raises(CxrError, match="epoch_count"):
+        Config.from_dict({"model": "vgg16", "epoch_count": 3})
+
+
+@pytest.mark.parametrize("profile", ["full", "smoke"])
+def test_every_system_has_a_chapter_and_its_own_run(profile):
+    systems = experiments.load(profile).values()
+    assert all(system.chapter[:2].isdigit() and system.configs for system in systems)
+    run_ids = [config.run_id for system in systems for config in system.configs]
+    assert len(run_ids) == len(set(run_ids))
+
+
+def test_smoke_needs_no_weights_and_no_large_films():
+    configs = [config for system in experiments.load("smoke").values() for config in system.configs]
+    assert {config.start for config in configs} == {"random"} and max(config.size for config in configs) <= 64
+
+
+def test_unknown_system_lists_the_known_ones():
+    with pytest.raises(CxrError, match="vgg16_thesis"):
+        experiments.get("vgg19", "full")
