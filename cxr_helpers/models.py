@@ -7,6 +7,7 @@ whose layer named "features" separates backbone and head. Scaling is part of the
 from collections.abc import Callable
 
 import keras
+import pandas as pd
 from keras import layers
 
 from cxr_helpers import weights
@@ -125,3 +126,18 @@ def _pooled(name: str, application: Callable, size: int, dropout: float, start: 
 
 def _sigmoid(inputs, x, name: str) -> keras.Model:
     return keras.Model(inputs, layers.Dense(1, activation="sigmoid", dtype="float32", name="probability")(x), name=name)
+
+
+def layer_table(model: keras.Model, fold: bool = False) -> pd.DataFrame:
+    """Return layer, output shape and parameters row by row, as the thesis' Tables 1 and 2; `fold` joins the backbone."""
+    rows = [(layer.name, type(layer).__name__, _shape(layer.output), layer.count_params()) for layer in model.layers]
+    table = pd.DataFrame(rows, columns=["layer", "type", "output shape", "parameters"])
+    if not fold:
+        return table
+    first = table.index[table.layer == "features"][0]
+    whole = pd.DataFrame([("backbone", f"{first} layers", table["output shape"][first - 1], table.parameters[:first].sum())], columns=table.columns)
+    return pd.concat([whole, table[first:]], ignore_index=True)
+
+
+def _shape(tensor) -> str:
+    return " × ".join(str(side) for side in tensor.shape[1:])

@@ -1,0 +1,142 @@
+"""Bootstrap over patients, vectorised: a resample is a row of image weights, a metric is a weighted metric.
+
+Drawing patients with replacement and repeating their images is the same as weighting each image by how often its
+patient was drawn; so all resamples are computed in one go, and tied scores are handled exactly.
+"""
+
+import numpy as np
+
+from cxr_helpers.errors import CxrError
+
+CLIP = 1e-7  # probabilities are kept this far from 0 and 1, so that one sure error has a finite cross-entropy
+ECE_BINS = 15
+
+
+def patient_weights(patient_id: np.ndarray, n_boot: int, seed: int) -> np.ndarray:
+    """Draw patients with replacement and return each image's multiplicity.
+
+    Args:
+        patient_id: (N,) one key per image; images of one patient are always drawn together.
+        n_boot: number of resamples.
+        seed: of the random draw; equal seeds and keys give equal weights.
+
+    Returns:
+        (n_boot, N) float64, non-negative whole numbers.
+    """
+    patients, codes = np.unique(np.asarray(patient_id, dtype=str), return_inverse=True)
+    shares = np.full(len(patients), 1 / len(patients))
+    drawn = np.random.default_rng(seed).multinomial(len(patients), shares, size=n_boot)
+    return drawn[:, codes].astype(float)
+
+
+def usable_weights(patient_id: np.ndarray, y_true: np.ndarray, n_boot: int, seed: int) -> tuple[np.ndarray, int]:
+    """Return the weights (kept, N) of the resamples that hold both classes, and how many held one class only.
+
+    Raises:
+        CxrError: no resample holds both classes.
+    """
+    weights = patient_weights(patient_id, n_boot, seed)
+    positive = weights @ y_true
+    usable = (positive > 0) & (positive < weights.sum(axis=1))
+    if not usable.any():
+        raise CxrError(f"None of {n_boot} resamples of patients holds both classes; raise n_boot or give more patients.")
+    return weights[usable], int(n_boot - usable.sum())
+
+
+def cumulative_counts(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return true and false positives as the threshold falls through the distinct scores.
+
+    Args:
+        y_true: (N,) in {0, 1}.
+        y_score: (N,) in [0, 1].
+        weights: (n_boot, N), non-negative.
+
+    Returns:
+        tp, fp: (n_boot, 1 + number of distinct scores) each, starting at 0 (nothing is called positive). Images of
+        equal score enter together.
+    """
+    order = np.argsort(-y_score, kind="stable")
+    starts = np.flatnonzero(np.diff(y_score[order], prepend=np.inf))
+    counts = []
+    for members in (y_true, 1 - y_true):
+        entering = np.add.reduceat(weights[:, order] * members[order], starts, axis=1)
+        counts.append(np.pad(entering.cumsum(axis=1), ((0, 0), (1, 0))))
+    return counts[0], counts[1]
+
+
+def roc_auc(tp: np.ndarray, fp: np.ndarray) -> np.ndarray:
+    """Return the area under the ROC curve of each row of cumulative counts, by trapezoids (ties count half)."""
+    area = (np.diff(fp) * (tp[:, 1:] + tp[:, :-1]) / 2).sum(axis=1)
+    return area / (tp[:, -1] * fp[:, -1])
+
+
+def average_precision(tp: np.ndarray, fp: np.ndarray) -> np.ndarray:
+    """Return the average precision (area under the precision-recall steps) of each row of cumulative counts."""
+    return (np.diff(tp) * ratio(tp, tp + fp)[:, 1:]).sum(axis=1) / tp[:, -1]
+
+
+def weighted_metrics(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray, threshold: float) -> dict[str, np.ndarray]:
+    """Return every metric of every resample; a resample must hold both classes.
+
+    Args:
+        y_true: (N,) in {0, 1}; 1 = PNEUMONIA.
+        y_score: (N,) P(PNEUMONIA) in [0, 1].
+        weights: (n_boot, N) image multiplicities.
+        threshold: PNEUMONIA iff y_score >= threshold.
+
+    Returns:
+        metric name -> (n_boot,) float64; a ratio with nothing in its denominator is 0, as in scikit-learn.
+    """
+    total = weights.sum(axis=1)
+    likelihood = np.clip(np.where(y_true == 1, y_score, 1 - y_score), CLIP, 1 - CLIP)
+    tp, fp = cumulative_counts(y_true, y_score, weights)
+    return _threshold_metrics(y_true, y_score >= threshold, weights) | {
+        "bce": weights @ -np.log(likelihood) / total,
+        "roc_auc": roc_auc(tp, fp),
+        "pr_auc": average_precision(tp, fp),
+        "brier": weights @ (y_score - y_true) ** 2 / total,
+        "ece": calibration_error(y_true, y_score, weights),
+    }
+
+
+def calibration_error(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the expected calibration error of each row of `weights`, over equal-width bins of P(PNEUMONIA).
+
+    Sum over the bins of |observed - predicted positives| per image (Naeini, Cooper and Hauskrecht, AAAI 2015). A bin holds
+    its lower edge; the last one also holds 1.
+    """
+    gaps = weights * (y_score - y_true)
+    in_bin = score_bins(y_score)[:, None] == np.arange(ECE_BINS)
+    return np.abs(gaps @ in_bin).sum(axis=1) / weights.sum(axis=1)
+
+
+def score_bins(y_score: np.ndarray) -> np.ndarray:
+    """Return the index (N,) of each score's equal-width bin, 0 to 14."""
+    return np.minimum((y_score * ECE_BINS).astype(int), ECE_BINS - 1)
+
+
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Return part / whole, and 0 where whole is 0."""
+    return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole != 0)
+
+
+def _threshold_metrics(y_true: np.ndarray, called: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the counts and the metrics that follow from them, per row of `weights`."""
+    tp, fn = weights @ (called & (y_true == 1)), weights @ (~called & (y_true == 1))
+    fp, tn = weights @ (called & (y_true == 0)), weights @ (~called & (y_true == 0))
+    recall, specificity = ratio(tp, tp + fn), ratio(tn, tn + fp)
+    # Products of four sums overflow nothing in float64, but their root is taken in pairs to keep the digits.
+    spread = np.sqrt((tp + fp) * (tn + fn)) * np.sqrt((tp + fn) * (tn + fp))
+    return {
+        "tp": tp,
+        "fp": fp,
+        "tn": tn,
+        "fn": fn,
+        "accuracy": (tp + tn) / weights.sum(axis=1),
+        "precision": ratio(tp, tp + fp),
+        "recall": recall,
+        "f1": ratio(2 * tp, 2 * tp + fp + fn),
+        "specificity": specificity,
+        "balanced_accuracy": (recall + specificity) / 2,
+        "mcc": ratio(tp * tn - fp * fn, spread),
+    }

@@ -1,0 +1,180 @@
+"""The console script `cxr`. Heavy modules are imported by the command that needs them, so that --help answers at once."""
+
+import dataclasses
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cxr_helpers import environment
+from cxr_helpers.errors import CxrError
+from cxr_helpers.progress import say, since
+
+app = typer.Typer(
+    help="Pneumonia or normal on chest radiographs: the steps of the report, one by one.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+Profile = Annotated[str, typer.Option(help="full (real films), smoke (synthetic films) or auto")]
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def main() -> None:
+    """Run the command line; an expected error is one sentence and exit status 1."""
+    try:
+        app(prog_name="cxr")
+    except CxrError as error:
+        print(f"cxr: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+@app.callback()
+def settle() -> None:
+    environment.settle()
+
+
+@app.command()
+def report(
+    profile: Profile = "auto",
+    retrain: Annotated[bool, typer.Option("--retrain", help="train afresh although records exist")] = False,
+    cores: Annotated[int | None, typer.Option(min=1, help="processor cores to use (default: all)")] = None,
+    only: Annotated[str | None, typer.Option(help="one chapter, by number or name")] = None,
+) -> None:
+    """Make the whole report, doing only what is out of date (what run_all.sh calls)."""
+    from cxr_helpers import workflow
+
+    workflow.run(profile, retrain, cores, only)
+
+
+@app.command(context_settings=PASS_ON, add_help_option=False)
+def test(arguments: Annotated[list[str] | None, typer.Argument(help="arguments for pytest")] = None) -> None:
+    """Run the tests with pytest."""
+    from cxr_helpers import paths
+
+    os.chdir(paths.ROOT)
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *(arguments or [])])
+
+
+@app.command()
+def prepare(profile: Profile = "auto") -> None:
+    """Find or fetch the films and build their manifest."""
+    from cxr_helpers import manifest, workflow
+
+    profile = workflow.choose(profile)
+    films, refused = manifest.load(profile), manifest.refused(profile)
+    say(f"prepare: {len(films):,} films, {len(refused)} files left out, profile {profile}")
+
+
+@app.command()
+def train(
+    system: Annotated[str, typer.Argument(help="a system of cxr_helpers/experiments.toml")],
+    profile: Profile = "auto",
+    seed: Annotated[int | None, typer.Option(help="one seed instead of the system's own")] = None,
+    retrain: Annotated[bool, typer.Option("--retrain", help="train afresh although a record exists")] = False,
+) -> None:
+    """Train a system, one run per seed; a run whose record exists is left as it is."""
+    from cxr_helpers import dataset, experiments, records
+
+    profile = dataset.resolve_profile(profile)
+    configs = experiments.get(system, profile).configs
+    if seed is not None:
+        configs = [dataclasses.replace(configs[0], seed=seed)]
+    for config in configs:
+        label = f"train {system}, seed {config.seed}"
+        if not retrain and records.load(config, profile):
+            say(f"{label}: record {config.run_id} is there")
+            continue
+        from cxr_helpers import training
+
+        say(f"{label}: begins")
+        started = time.monotonic()
+        training.train(config, profile, retrain=retrain)
+        say(f"{label}: {config.run_id} in {since(started)}")
+
+
+@app.command()
+def runs(profile: Profile = "auto") -> None:
+    """List the run records of a profile."""
+    import pandas as pd
+
+    from cxr_helpers import dataset, paths, records
+
+    profile = dataset.resolve_profile(profile)
+    found = records.every(profile)
+    if not found:
+        raise CxrError(f"{paths.runs(profile)} holds no run records; ./run_all.sh --profile {profile} makes them.")
+    rows = [
+        {
+            "run": record.run_id,
+            "start": record.info["initialisation"],
+            "device": record.info["device"],
+            "pixels": record.info["pixels"],
+            "epochs": len(record.history),
+            "minutes": record.info["wall_time_s"] / 60,
+        }
+        for record in found
+    ]
+    print(pd.DataFrame(rows).to_string(index=False, float_format="%.1f"))
+
+
+@app.command()
+def execute(
+    chapter: Annotated[str, typer.Argument(help="a chapter's number or name")],
+    profile: Profile = "auto",
+) -> None:
+    """Execute one chapter; the executed notebook goes to the build folder."""
+    from cxr_helpers import dataset, execution, notebooks
+
+    started = time.monotonic()
+    chapter = notebooks.find(chapter)
+    path = execution.execute(chapter, dataset.resolve_profile(profile))
+    say(f"chapter {chapter}: {since(started)}, {path}")
+
+
+@app.command()
+def render(profile: Profile = "auto") -> None:
+    """Render the executed chapters as one web page and one PDF."""
+    from cxr_helpers import dataset, rendering
+
+    started = time.monotonic()
+    for path in rendering.render(dataset.resolve_profile(profile)):
+        say(f"render: {path}, {path.stat().st_size / 1e6:.1f} MB, after {since(started)}")
+
+
+@app.command()
+def predict(
+    files: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="chest X-rays: JPEG, PNG or TIFF")],
+    out: Annotated[Path, typer.Option(help="folder for the heat maps")] = Path("heatmaps"),
+    model: Annotated[Path | None, typer.Option(help="folder of another published model")] = None,
+) -> None:
+    """Predict class and probability of films and draw heat maps. Not for clinical use."""
+    import pandas as pd
+
+    from cxr_helpers import predict as prediction
+
+    answers = prediction.predict(files, model, out)
+    rows = [
+        {
+            "file": answer.path,
+            "class": answer.label,
+            "probability": answer.probability,
+            "operating point": answer.threshold,
+            "heat map": answer.note or answer.heat_map,
+        }
+        for answer in answers
+        if not answer.problem
+    ]
+    if rows:
+        print(pd.DataFrame(rows).to_string(index=False, float_format="%.3f"))
+    problems = [answer.problem for answer in answers if answer.problem]
+    if problems:
+        raise CxrError("\n     ".join(problems))
+
+
+if __name__ == "__main__":
+    main()

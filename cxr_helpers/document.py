@@ -1,0 +1,83 @@
+"""Figures, tables and sentences of a chapter: shown in the notebook, and understood by the report.
+
+Prose refers to them as `@fig:label` and `@tbl:label`, to a chapter as `@ch:03_vgg16`, to a source as `[@key]`.
+"""
+
+import base64
+import html
+import re
+
+import pandas as pd
+from IPython.display import display, publish_display_data
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from cxr_helpers.errors import CxrError
+from cxr_helpers.report import pictures, tables
+
+LABEL = re.compile(r"(fig|tbl):[a-z0-9]+(-[a-z0-9]+)*")
+
+
+def figure(fig: Figure, label: str, caption: str, alt: str) -> None:
+    """Show `fig` under `label` ("fig:...") with its caption (Markdown) and close it.
+
+    `alt` says in plain text what the figure shows, for those who do not see it.
+
+    Raises:
+        CxrError: the label is malformed, or caption or alternative text is empty.
+    """
+    _check(label, "fig", caption)
+    if not alt.strip():
+        raise CxrError(f"{label}: the alternative text is empty; pass alt= with what the figure shows.")
+    note = {"kind": "figure", "label": label, "caption": _line(caption), "alt": _line(alt)}
+    bundle = {"image/svg+xml": pictures.svg(fig), "image/png": base64.b64encode(pictures.png(fig)).decode()}
+    plt.close(fig)
+    publish_display_data(bundle, metadata={"cxr": note})
+    _show_caption(label, caption)
+
+
+def table(frame: pd.DataFrame, label: str, caption: str, digits: int | dict[str, int] = 3) -> None:
+    """Show `frame` under `label` ("tbl:...") with its caption (Markdown); `digits` as in `tables.formatted`.
+
+    Raises:
+        CxrError: the label is malformed, the caption is empty, or the table has no rows.
+    """
+    _check(label, "tbl", caption)
+    if frame.empty:
+        raise CxrError(f"{label}: the table has no cells; check what was selected for it.")
+    _show_caption(label, caption)
+    cells = tables.formatted(frame, digits)
+    bundle = {"text/html": _notebook_table(cells), "text/markdown": tables.markdown(frame, digits)}
+    note = {"kind": "table", "label": label, "caption": _line(caption)}
+    publish_display_data(bundle, metadata={"cxr": note})
+
+
+def text(markdown: str) -> None:
+    """Show a sentence or more of Markdown, its numbers read from records."""
+    display({"text/markdown": markdown}, raw=True, metadata={"cxr": {"kind": "text"}})
+
+
+def _check(label: str, kind: str, caption: str) -> None:
+    if not LABEL.fullmatch(label) or not label.startswith(f"{kind}:"):
+        raise CxrError(f"Label {label!r} is malformed; write {kind}: and lower-case words joined by hyphens.")
+    if not caption.strip():
+        raise CxrError(f"{label}: the caption is empty; pass caption= with what the reader should see.")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _show_caption(label: str, caption: str) -> None:
+    """Show the caption in the notebook only: the report sets its own, with the number."""
+    display({"text/markdown": f"**{label}** {_line(caption)}"}, raw=True, metadata={"cxr": {"kind": "caption"}})
+
+
+def _notebook_table(cells: pd.DataFrame) -> str:
+    aligned = {name: "right" if tables.numeric(cells[name]) else "left" for name in cells.columns}
+    head = "".join(f'<th style="text-align:{side}">{html.escape(name)}</th>' for name, side in aligned.items())
+    rows = "".join(
+        "<tr>" + "".join(f'<td style="text-align:{aligned[name]}">{html.escape(row[name])}</td>' for name in aligned) + "</tr>"
+        for row in cells.to_dict("records")
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -1,0 +1,55 @@
+"""Groups of films that are the same picture: equal bytes, or nearly equal thumbnails."""
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+# Lies in a wide gap, which the tests measure: a film saved anew in another size and quality correlates far closer
+# with itself, two different films of the real set, squeezed to thumbnails, stay well below.
+THRESHOLD = 0.99
+_ROWS = 1024  # films compared with all others at once: bounds the memory of the correlation block
+
+
+def groups(sha256: np.ndarray, thumbnails: np.ndarray, threshold: float = THRESHOLD) -> np.ndarray:
+    """Number the groups of films whose bytes are equal or whose thumbnails correlate above `threshold`.
+
+    Args:
+        sha256: (N,) digests of the files.
+        thumbnails: (N, H, W) uint8 grey.
+        threshold: Pearson correlation above which two thumbnails count as one picture.
+
+    Returns:
+        (N,) int64: the group's number, counted from 0 in row order; -1 for a film that is like no other.
+    """
+    pairs = np.concatenate([_similar(thumbnails, threshold), _identical(sha256)])
+    graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(len(sha256),) * 2)
+    _, component = connected_components(graph, directed=False)
+    shared = np.bincount(component) > 1
+    return np.where(shared, np.cumsum(shared) - 1, -1)[component]
+
+
+def standardise(thumbnails: np.ndarray) -> np.ndarray:
+    """Return (N, H·W) float32 rows of mean 0 and length 1, whose dot products are Pearson correlations.
+
+    A film of a single grey value has no correlation; its row is 0.
+    """
+    rows = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
+    rows -= rows.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, lengths, out=rows, where=lengths > 0)
+
+
+def _similar(thumbnails: np.ndarray, threshold: float) -> np.ndarray:
+    rows = standardise(thumbnails)
+    found = [np.empty((0, 2), dtype=np.int64)]
+    for start in range(0, len(rows), _ROWS):
+        block = rows[start : start + _ROWS] @ rows[start:].T
+        found.append(np.argwhere(np.triu(block > threshold, 1)) + start)
+    return np.concatenate(found)
+
+
+def _identical(sha256: np.ndarray) -> np.ndarray:
+    """Return (M, 2) pairs that chain every film to the first one with the same digest."""
+    _, first, inverse = np.unique(sha256, return_index=True, return_inverse=True)
+    pairs = np.column_stack([np.arange(len(sha256)), first[inverse]])
+    return pairs[pairs[:, 0] != pairs[:, 1]]

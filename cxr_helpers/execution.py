@@ -1,0 +1,108 @@
+"""Execute a chapter with papermill: its source stays as it is, the executed notebook goes to the build folder."""
+
+import ast
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import papermill
+from ipykernel.kernelspec import get_kernel_dict
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+
+from cxr_helpers import notebooks, paths
+from cxr_helpers.errors import CxrError
+from cxr_helpers.files import atomic_write
+
+PROGRESS_SECONDS = 10
+
+
+class ThisPython(AsyncKernelManager):
+    """Start kernels with the Python that runs this process, whatever kernel specs the machine has."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """Return the kernel's command line; figures are shown in the notebook and not in a window."""
+        command = get_kernel_dict(extra_arguments=["--log-level=CRITICAL"])
+        return KernelSpec(**command, env={"MPLBACKEND": "module://matplotlib_inline.backend_inline"})
+
+
+def execute(chapter: str, profile: str) -> Path:
+    """Execute a chapter ("05_mobilenet") for `profile` ("full" or "smoke") and return the executed notebook.
+
+    Raises:
+        CxrError: the chapter is no notebook, has no parameter `profile`, or a cell fails; the sentence names the cell.
+    """
+    notebook = _read(notebooks.source(chapter))
+    parameters = _parameters_cell(notebook, chapter)
+    _check_name("profile", notebook.cells[parameters].source, chapter)
+    partial = notebooks.partial(chapter, profile)
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        result = _run(notebook, chapter, profile, partial)
+    except papermill.PapermillExecutionError as error:
+        number = error.cell_index + (error.cell_index <= parameters)  # the cell that papermill injects does not count
+        message = error.evalue.strip().partition("\n")[0]
+        raise CxrError(
+            f"Chapter {chapter}, cell {number} failed with {error.ename}: {message} (the traceback is in {partial})."
+        ) from error
+    except DeadKernelError as error:
+        raise CxrError(f"Chapter {chapter} lost its kernel, most likely for want of memory; try --cores 1.") from error
+    target = notebooks.executed(chapter, profile)
+    atomic_write(target, nbformat.writes(result))
+    partial.unlink()
+    return target
+
+
+def _run(notebook: NotebookNode, chapter: str, profile: str, partial: Path) -> NotebookNode:
+    """Run the cells in a kernel of this Python; `partial` is written after each of them."""
+    return papermill.execute_notebook(
+        notebook,
+        partial,
+        {"profile": profile},
+        kernel_name="python3",
+        language="python",
+        progress_bar=False,
+        cwd=paths.NOTEBOOKS,
+        kernel_manager_class=ThisPython,
+        on_cell_start=_progress(chapter, len(notebook.cells)),
+    )
+
+
+def _read(path: Path) -> NotebookNode:
+    try:
+        return nbformat.read(path, as_version=4)
+    except (OSError, ValueError) as error:
+        raise CxrError(f"{path} is no notebook ({type(error).__name__}); restore it from git.") from error
+
+
+def _parameters_cell(notebook: NotebookNode, chapter: str) -> int:
+    """Return the index of the cell tagged `parameters`."""
+    tagged = [index for index, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise CxrError(f"Chapter {chapter} has {len(tagged)} cells tagged `parameters`; it needs exactly one.")
+    return tagged[0]
+
+
+def _check_name(name: str, code: str, chapter: str) -> None:
+    """Refuse a parameter that the tagged cell does not set; papermill would only warn and run without it."""
+    targets = [target for node in ast.parse(code).body if isinstance(node, ast.Assign) for target in node.targets]
+    known = [target.id for target in targets if isinstance(target, ast.Name)]
+    if name not in known:
+        raise CxrError(f"Chapter {chapter} has no parameter `{name}`; its cell tagged `parameters` sets {', '.join(known) or 'none'}.")
+
+
+def _progress(chapter: str, total: int) -> Callable[..., None]:
+    """Return a hook that says every few seconds which cell is running."""
+    last = time.monotonic()
+
+    def report(cell_index: int, **_: object) -> None:
+        nonlocal last
+        if time.monotonic() - last > PROGRESS_SECONDS:
+            last = time.monotonic()
+            print(f"{chapter}: cell {cell_index} of {total}", flush=True)
+
+    return report

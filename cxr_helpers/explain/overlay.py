@@ -1,0 +1,32 @@
+"""Pictures of maps: colour over a film, on a scale that is the same for every film."""
+
+import cv2
+import matplotlib
+import numpy as np
+
+OPACITY = 0.6  # of the strongest colour; a value of 0 leaves the film as it is
+
+
+def heat(film: np.ndarray, heat_map: np.ndarray) -> np.ndarray:
+    """Return the film (uint8, (H, W)) under a map in [0, 1] (H, W) as uint8 RGB (H, W, 3); dark to yellow is 0 to 1."""
+    return _blend(film, matplotlib.colormaps["inferno"](heat_map), heat_map)
+
+
+def signed(film: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
+    """Return the film (uint8, (H, W)) under signed values (H, W) as uint8 RGB (H, W, 3).
+
+    Red speaks for the target, blue against it; the scale runs from -`limit` to `limit`, values beyond are clipped.
+    """
+    scaled = np.clip(np.asarray(values, "float32") / limit, -1, 1) if limit > 0 else np.zeros(film.shape, "float32")
+    return _blend(film, matplotlib.colormaps["RdBu_r"]((scaled + 1) / 2), np.abs(scaled))
+
+
+def beside(film: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """Return the film (uint8, (H, W)) and a picture of it (uint8 RGB (H, W, 3)) side by side, uint8 (H, 2W, 3)."""
+    return np.concatenate([cv2.cvtColor(film, cv2.COLOR_GRAY2RGB), picture], axis=1)
+
+
+def _blend(film: np.ndarray, colours: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    alpha = OPACITY * np.asarray(weight, "float32")[..., None]
+    mixed = (1 - alpha) * film[..., None] + alpha * 255 * colours[..., :3]
+    return np.clip(mixed.round(), 0, 255).astype("uint8")

@@ -1,0 +1,53 @@
+"""Gradients on TensorFlow, JAX and PyTorch: the only door from Keras to the frameworks' own differentiation."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from cxr_helpers.errors import CxrError
+
+
+def gradient(fn: Callable, x: np.ndarray) -> np.ndarray:
+    """Return d sum(fn(x)) / dx, float32, of the shape of `x`.
+
+    `fn` maps a tensor (N, ...) to one number per row (N,), each row depending on its own input only, so that row i
+    of the result is the gradient of target i. An input that the target does not depend on has gradient 0.
+    A gradient with NaN or infinity is a CxrError. `x` is not changed.
+    """
+    framework = keras.backend.backend()
+    if framework not in FRAMEWORKS:
+        raise CxrError(f"KERAS_BACKEND={framework} has no gradients here; choose one of {', '.join(FRAMEWORKS)}.")
+    result = FRAMEWORKS[framework](fn, np.array(x, "float32"))
+    if not np.isfinite(result).all():
+        raise CxrError("The gradient of the target holds NaN or infinity; check the model's weights and the pixel range.")
+    return result
+
+
+def _tensorflow(fn: Callable, x: np.ndarray) -> np.ndarray:
+    import tensorflow as tf
+
+    tensor = tf.convert_to_tensor(x)
+    with tf.GradientTape() as tape:
+        tape.watch(tensor)
+        total = tf.reduce_sum(fn(tensor))
+    return tape.gradient(total, tensor, unconnected_gradients="zero").numpy()
+
+
+def _jax(fn: Callable, x: np.ndarray) -> np.ndarray:
+    import jax
+
+    return np.asarray(jax.grad(lambda tensor: fn(tensor).sum())(jax.numpy.asarray(x)))
+
+
+def _torch(fn: Callable, x: np.ndarray) -> np.ndarray:
+    import torch
+
+    tensor = keras.ops.convert_to_tensor(x).detach().requires_grad_(True)
+    with torch.enable_grad():
+        total = fn(tensor).sum() + 0 * tensor.sum()  # the second term keeps an independent target differentiable
+        (result,) = torch.autograd.grad(total, tensor)
+    return result.cpu().numpy()
+
+
+FRAMEWORKS = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}

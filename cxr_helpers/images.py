@@ -1,0 +1,110 @@
+"""Read one film from one file, strictly: anything that is not a plain 8-bit film is refused with a reason."""
+
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from cxr_helpers.errors import CxrError
+
+SMALLEST_SIDE = 32  # pixels; a thumbnail for the duplicate search needs as many
+_FORMATS = ("JPEG", "PNG")
+_MODES = {
+    "1": "1-bit",
+    "P": "palette",
+    "PA": "palette with transparency",
+    "LA": "grey with transparency",
+    "RGBA": "RGBA",
+    "CMYK": "CMYK",
+    "I;16": "16-bit",
+    "I": "16-bit",
+    "F": "floating-point",
+}
+_JPEG_END = b"\xff\xd9"
+_DECODER_FILL = 128  # libjpeg paints the part of a film whose data are missing in this grey
+
+
+class Refused(CxrError):
+    """A file that is no usable film; `reason` says why without naming the file."""
+
+    def __init__(self, path: Path, reason: str):
+        super().__init__(f"{path} is refused: {reason}; give an 8-bit grey or RGB JPEG or PNG film.")
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Film:
+    """One decoded film: `pixels` (H, W) uint8 grey, the file's own `mode` ("L" or "RGB"), `sha256` of its bytes."""
+
+    pixels: np.ndarray
+    mode: str
+    sha256: str
+
+
+def read(path: str | Path) -> Film:
+    """Read and decode a film of 8-bit grey or RGB from a JPEG or PNG file.
+
+    The bytes are read by Python and decoded by OpenCV, so that any path the system allows will do.
+
+    Raises:
+        Refused: the file is unreadable, empty, truncated, no JPEG or PNG, 16-bit, CMYK, RGBA, palette or too small.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Refused(path, f"unreadable ({error.strerror})") from error
+    mode, kind = _header(path, data)
+    if kind == "JPEG" and not data.rstrip(b"\0\r\n").endswith(_JPEG_END):
+        raise Refused(path, "truncated (its end marker is missing)")
+    return Film(_decode(path, data), mode, hashlib.sha256(data).hexdigest())
+
+
+def size(path: str | Path) -> tuple[int, int]:
+    """Return (width, height) in pixels from the file's header, without decoding it.
+
+    Raises:
+        Refused: the file has no readable image header.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (OSError, Image.DecompressionBombError) as error:
+        raise Refused(Path(path), "no image") from error
+
+
+def _header(path: Path, data: bytes) -> tuple[str, str]:
+    """Return (mode, format) that the header declares; OpenCV alone would convert CMYK, RGBA and palettes in silence."""
+    if not data:
+        raise Refused(path, "zero bytes")
+    try:
+        image = Image.open(io.BytesIO(data))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise Refused(path, "no image") from error
+    if image.format not in _FORMATS:
+        raise Refused(path, f"{image.format} file, neither JPEG nor PNG")
+    if image.mode not in ("L", "RGB"):
+        raise Refused(path, f"{_MODES.get(image.mode, image.mode)} image")
+    if min(image.size) < SMALLEST_SIDE:
+        width, height = image.size
+        raise Refused(path, f"{width}×{height} pixels, smaller than {SMALLEST_SIDE}×{SMALLEST_SIDE}")
+    return image.mode, image.format
+
+
+def _decode(path: Path, data: bytes) -> np.ndarray:
+    """Return the grey pixels (H, W) uint8; 16-bit colour shows only here, because Pillow narrows it unasked."""
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH)
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        raise Refused(path, "truncated or damaged")
+    if pixels.dtype != np.uint8:
+        raise Refused(path, "16-bit image")
+    if (pixels[-1] == _DECODER_FILL).all():
+        raise Refused(path, "truncated (its lower part is the decoder's fill)")
+    return pixels

@@ -1,0 +1,32 @@
+"""Figures of the report: every function returns a matplotlib Figure and shows nothing.
+
+They share one style and one palette (`style`): a model family has one colour wherever it is drawn, intervals are shown,
+and text is readable at the width of an A4 page.
+"""
+
+from cxr_helpers.plots.curves import calibration, histories, pr_curves, roc_curves
+from cxr_helpers.plots.dataset import class_counts, grey_statistics, images_per_patient, original_sizes
+from cxr_helpers.plots.images import classified_films, film_grid, heat_maps, side_by_side
+from cxr_helpers.plots.results import confusion_matrices, forest
+from cxr_helpers.plots.style import CLASS_COLOURS, COLOURS, TEXT_WIDTH, colour
+
+__all__ = [
+    "CLASS_COLOURS",
+    "COLOURS",
+    "TEXT_WIDTH",
+    "calibration",
+    "class_counts",
+    "classified_films",
+    "colour",
+    "confusion_matrices",
+    "film_grid",
+    "forest",
+    "grey_statistics",
+    "heat_maps",
+    "histories",
+    "images_per_patient",
+    "original_sizes",
+    "pr_curves",
+    "roc_curves",
+    "side_by_side",
+]

@@ -1,0 +1,131 @@
+"""Curves: learning, ROC, precision-recall, calibration."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from cxr_helpers import bootstrap, curves, metrics
+from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, colour, interval, looks, styled, unit_axes
+from cxr_helpers.plots.style import figure as empty_figure
+
+_LEARNING = {"loss": "Loss", "accuracy": "Accuracy", "auc": "ROC AUC"}
+_Systems = Mapping[str, Sequence[pd.DataFrame]]
+
+
+@styled
+def histories(runs: Sequence[pd.DataFrame], name: str) -> Figure:
+    """Draw the learning curves of a system, a line per seed: training faint, validation strong.
+
+    Args:
+        runs: one history per seed: epoch (from 0) and, as far as they exist, loss, accuracy, auc and their val_ twins.
+        name: of the system; decides the colour.
+
+    A dot marks each seed's epoch of least validation loss.
+    """
+    shown = [metric for metric in _LEARNING if f"val_{metric}" in runs[0]]
+    fig = empty_figure(2.4, min(TEXT_WIDTH, 3.15 * len(shown)))
+    for ax, metric in zip(fig.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
+        for run in runs:
+            epochs, best = run.epoch + 1, run.val_loss.idxmin()
+            ax.plot(epochs, run[metric], color=FAINT, linewidth=1.2, label="training")
+            ax.plot(epochs, run[f"val_{metric}"], color=colour(name), label="validation")
+            ax.plot(epochs[best], run[f"val_{metric}"][best], "o", color=colour(name), markersize=4.5)
+        ax.set(title=_LEARNING[metric], xlabel="epoch")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    handles, labels = ax.get_legend_handles_labels()
+    fig.legend(handles[:2], labels[:2], loc="outside upper right", ncols=2)
+    return fig
+
+
+@styled
+def roc_curves(systems: _Systems) -> Figure:
+    """Draw ROC curves with their 95 % bands over patients; the legend gives AUC and interval, best first.
+
+    Args:
+        systems: title -> scores of one split, one frame per seed (averaged at equal false-positive rate).
+
+    Raises:
+        CxrError: as `metrics.evaluate`.
+    """
+    fig = empty_figure(4.4, 4.4)
+    ax = fig.subplots()
+    ax.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)
+    _bands(ax, systems, curves.roc_band, "roc_auc")
+    unit_axes(ax)
+    ax.set(xlabel="1 − specificity (false-positive rate)", ylabel="sensitivity (true-positive rate)")
+    ax.legend(loc="lower right", title="AUC [95 % interval]", alignment="right")
+    return fig
+
+
+@styled
+def pr_curves(systems: _Systems) -> Figure:
+    """Draw precision-recall curves with their 95 % bands; the line across is the prevalence, what chance reaches.
+
+    Args and errors as `roc_curves`; the legend gives the average precision. The precision axis starts below the
+    prevalence, not at 0.
+    """
+    fig = empty_figure(4.2, 4.6)
+    ax = fig.subplots()
+    _bands(ax, systems, curves.pr_band, "pr_auc")
+    prevalence = next(iter(systems.values()))[0].y_true.mean()
+    ax.axhline(prevalence, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+    ax.annotate(f"prevalence {prevalence:.3f}", (1, prevalence), (0, 3), textcoords="offset points", ha="right")
+    ax.set(xlabel="sensitivity (recall)", ylabel="precision (positive predictive value)")
+    # The room below the prevalence line holds the legend.
+    ax.set(xlim=(0, 1.01), ylim=(max(0, prevalence - 0.12 - 0.035 * len(systems)), 1.01))
+    ax.legend(loc="lower left", title="average precision [95 % interval]", alignment="left")
+    return fig
+
+
+def _bands(ax: Axes, systems: _Systems, band, metric: str) -> None:
+    """Draw the curve and band of every system, the best named first."""
+    areas = metrics.compare(systems, metric).sort_values("value", ascending=False, kind="stable")
+    styles = looks(systems)
+    for name, row in areas.iterrows():
+        curve = band(systems[name])
+        label = f"{name}  {interval(row.value, row.ci_low, row.ci_high)}"
+        ax.fill_between(curve.x, curve.ci_low, curve.ci_high, color=colour(name), alpha=0.15, linewidth=0)
+        ax.plot(curve.x, curve.y, **styles[name], label=label)
+
+
+@styled
+def calibration(systems: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draw reliability diagrams, a panel per run, over the number of films in each bin.
+
+    Args:
+        systems: title -> scores of one run on one split.
+
+    Dots: observed share of PNEUMONIA with its 95 % Wilson interval, in the 15 bins of the ECE, which the title gives.
+    """
+    columns = min(3, len(systems))
+    rows = -(-len(systems) // columns)
+    fig = empty_figure(3.1 * rows, min(TEXT_WIDTH, 2.9 * columns))
+    panels = fig.subplots(2 * rows, columns, squeeze=False, sharex=True, height_ratios=[4, 1] * rows)
+    for place in range(columns * rows):
+        upper, lower = panels[2 * (place // columns), place % columns], panels[2 * (place // columns) + 1, place % columns]
+        if place < len(systems):
+            name = list(systems)[place]
+            _reliability(upper, lower, name, systems[name])
+        else:
+            upper.set_axis_off()
+            lower.set_axis_off()
+    for row in range(rows):
+        panels[2 * row, 0].set_ylabel("observed share")
+        panels[2 * row + 1, 0].set_ylabel("films")
+    fig.supxlabel("predicted P(PNEUMONIA)", fontsize=8.5)
+    return fig
+
+
+def _reliability(upper: Axes, lower: Axes, name: str, scores: pd.DataFrame) -> None:
+    table = curves.reliability(scores)
+    error = metrics.evaluate(scores).loc["ece"]
+    upper.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)
+    ends = [table.observed - table.ci_low, table.ci_high - table.observed]
+    upper.errorbar(table.predicted, table.observed, ends, fmt="o", color=colour(name), markersize=4, elinewidth=1)
+    upper.set_title(f"{name}\nECE {interval(error.value, error.ci_low, error.ci_high)}")
+    upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    width = 1 / bootstrap.ECE_BINS
+    lower.bar((table.index + 0.5) * width, table.n, width=0.9 * width, color=colour(name))

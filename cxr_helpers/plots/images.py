@@ -1,0 +1,115 @@
+"""Figures of films: grids, answers, preprocessing, heat maps."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from cxr_helpers.explain import overlay
+from cxr_helpers.plots.style import INK, TEXT_WIDTH, styled
+from cxr_helpers.plots.style import figure as empty_figure
+
+
+@styled
+def film_grid(images: np.ndarray, titles: Sequence[str], columns: int = 4) -> Figure:
+    """Draw films in rows, each under its title.
+
+    Args:
+        images: (N, H, W) uint8 grey, or (N, H, W, 3) RGB.
+        titles: N of them.
+        columns: films per row.
+    """
+    return _grid(images, titles, columns)[0]
+
+
+@styled
+def classified_films(images: np.ndarray, answers: pd.DataFrame, columns: int = 4) -> Figure:
+    """Draw films with true label, predicted label and confidence; a wrong answer has a thick frame and a cross.
+
+    Args:
+        images: (N, H, W) uint8, in the order of `answers`.
+        answers: label, predicted ("NORMAL" or "PNEUMONIA"), confidence (of the predicted class, 0 to 1).
+    """
+    wrong = (answers.label != answers.predicted).to_numpy()
+    fig, panels = _grid(images, [answer(*row) for row in answers[["label", "predicted", "confidence"]].to_numpy()], columns)
+    for ax, failed in zip(panels, wrong, strict=False):
+        if failed:
+            ax.spines[:].set(visible=True, linewidth=2.5, color="black")
+    return fig
+
+
+def answer(label: str, predicted: str, confidence: float) -> str:
+    """Return the two lines over a film: the true label, and what is predicted with which confidence."""
+    mark = "✓" if label == predicted else "✗"
+    return f"true {label}\n{mark} {predicted} {confidence:.1%}"
+
+
+@styled
+def side_by_side(columns: Mapping[str, np.ndarray]) -> Figure:
+    """Draw the same films under several treatments: a row per film, a titled column per treatment.
+
+    Args:
+        columns: title -> (N, H, W) uint8, the same N films in the same order, as the original and its preprocessed forms.
+    """
+    count = len(next(iter(columns.values())))
+    fig, panels = _table_of_films(count, len(columns))
+    for column, (title, films) in enumerate(columns.items()):
+        panels[0, column].set_title(title, loc="center")
+        for ax, film in zip(panels[:, column], films, strict=True):
+            _show(ax, film)
+    return fig
+
+
+@styled
+def heat_maps(films: np.ndarray, gradcam: np.ndarray, shap: np.ndarray, limit: float, titles: Sequence[str]) -> Figure:
+    """Draw film, Grad-CAM and SHAP in a row each, on one colour scale per method.
+
+    Args:
+        films: (N, H, W) uint8.
+        gradcam: (N, H, W) in [0, 1].
+        shap: (N, H, W), signed log-odds per pixel, positive for PNEUMONIA.
+        limit: end of the SHAP scale; values beyond it are clipped.
+        titles: N of them, written beside the films.
+    """
+    fig, panels = _table_of_films(len(films), 3, width=5.2)
+    for row, film, heat, values, title in zip(panels, films, gradcam, shap, titles, strict=True):
+        pictures = (film, overlay.heat(film, heat), overlay.signed(film, values, limit))
+        for ax, picture in zip(row, pictures, strict=True):
+            _show(ax, picture)
+        row[0].set_ylabel(title, rotation=0, ha="right", va="center", labelpad=6)
+    for ax, title in zip(panels[0], ("film", "Grad-CAM", "SHAP"), strict=True):
+        ax.set_title(title, loc="center")
+    scales = ((1, "inferno", Normalize(0, 1), "evidence for the\npredicted class"), (2, "RdBu_r", Normalize(-limit, limit), "log-odds per pixel,\n+ for PNEUMONIA"))
+    for column, colours, norm, label in scales:
+        bar = fig.colorbar(ScalarMappable(norm, colours), ax=panels[:, column], location="bottom", aspect=18, pad=0.01)
+        bar.set_label(label)
+        bar.outline.set_visible(False)
+    return fig
+
+
+def _grid(images: np.ndarray, titles: Sequence[str], columns: int) -> tuple[Figure, np.ndarray]:
+    rows = -(-len(images) // columns)
+    fig, panels = _table_of_films(rows, columns, title_lines=1 + max(title.count("\n") for title in titles))
+    for ax, image, title in zip(panels.ravel(), images, titles, strict=False):
+        _show(ax, image)
+        ax.set_title(title, loc="center", fontsize=8)
+    for ax in panels.ravel()[len(images) :]:
+        ax.set_axis_off()
+    return fig, panels.ravel()[: len(images)]
+
+
+def _table_of_films(rows: int, columns: int, width: float = TEXT_WIDTH, title_lines: int = 0) -> tuple[Figure, np.ndarray]:
+    """Return a figure with (rows, columns) square panels that fill the width."""
+    side = min(width / columns, 2)
+    fig = empty_figure(rows * (side + 0.15 * title_lines) + 0.25, side * columns)
+    return fig, fig.subplots(rows, columns, squeeze=False)
+
+
+def _show(ax: Axes, picture: np.ndarray) -> None:
+    ax.imshow(picture, cmap="gray", vmin=0, vmax=255)
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set(visible=False, color=INK)

@@ -1,0 +1,99 @@
+"""Palette and style of all figures."""
+
+import functools
+import itertools
+import re
+from collections.abc import Callable, Iterable
+
+import matplotlib
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+TEXT_WIDTH = 6.3  # inches between the margins of an A4 page
+
+# Okabe and Ito's colour-blind-safe palette, one colour per model family.
+COLOURS = {
+    "vgg16": "#D55E00",
+    "resnet50": "#0072B2",
+    "mobilenetv2": "#CC79A7",
+    "mobilenet": "#009E73",
+    "custom_cnn": "#E69F00",
+    "null": "#6E6E6E",
+}
+# Classes and pathogens differ from every model and, by lightness, from each other in grey print.
+CLASS_COLOURS = {"NORMAL": "#56B4E9", "PNEUMONIA": "#332288", "bacteria": "#332288", "virus": "#8C7FD1"}
+INK = "#333333"
+FAINT = "#BBBBBB"
+
+_LINES = ("-", "--", ":", "-.")
+_STYLE = (
+    sns.axes_style("ticks")
+    | sns.plotting_context("paper")
+    | {
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so figures are the same everywhere
+        "font.size": 8.5,
+        "axes.titlesize": 9,
+        "axes.labelsize": 8.5,
+        "xtick.labelsize": 8,
+        "ytick.labelsize": 8,
+        "legend.fontsize": 8,
+        "legend.frameon": False,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.edgecolor": INK,
+        "axes.linewidth": 0.8,
+        "axes.titlelocation": "left",
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "lines.linewidth": 1.6,
+        "savefig.dpi": 200,
+    }
+)
+
+
+def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Run a drawing function in the report's style, leaving matplotlib's settings as they were."""
+
+    @functools.wraps(draw)
+    def drawn(*args, **options) -> Figure:
+        with matplotlib.rc_context(_STYLE):
+            return draw(*args, **options)
+
+    return drawn
+
+
+def figure(height: float, width: float = TEXT_WIDTH) -> Figure:
+    """Return an empty figure (inches) that pyplot does not keep."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def colour(name: str) -> str:
+    """Return the colour of the model family that a system's name or title contains ("VGG-16, frozen"), else grey."""
+    plain = _plain(name)
+    family = next((family for family in COLOURS if _plain(family) in plain), "null")
+    return COLOURS[family]
+
+
+def looks(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return colour and line style per name: systems of one family share the colour and differ in the line."""
+    lines = {shade: itertools.cycle(_LINES) for shade in COLOURS.values()}
+    return {name: {"color": colour(name), "linestyle": next(lines[colour(name)])} for name in names}
+
+
+def interval(value: float, low: float, high: float) -> str:
+    """Return "0.950 [0.930, 0.967]"."""
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def unit_axes(ax: Axes) -> None:
+    """Let both axes run from 0 to 1 in one scale."""
+    ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
+    ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xticks=ticks, yticks=ticks, aspect="equal")
+
+
+def _plain(name: str) -> str:
+    return re.sub("[^a-z0-9]", "", name.lower())

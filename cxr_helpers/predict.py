@@ -1,0 +1,105 @@
+"""Predict films with the published model: class, probability, operating point and heat map."""
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from cxr_helpers import default_model, images, preprocessing
+from cxr_helpers.errors import CxrError
+from cxr_helpers.files import atomic_write
+
+LONGEST_SIDE = 1024  # pixels of a film in a heat map picture
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """The answer for one file; `problem` says why there is none, and then the other fields are empty.
+
+    `probability` is P(PNEUMONIA), `threshold` the operating point: `label` is PNEUMONIA iff probability >= threshold,
+    else NORMAL. `heat_map` is the picture's path, `note` a remark on it.
+    """
+
+    path: Path
+    label: str = ""
+    probability: float = float("nan")
+    threshold: float = float("nan")
+    heat_map: Path | None = None
+    note: str = ""
+    problem: str = ""
+
+
+def predict(files: list[Path], model_dir: Path | None = None, out: Path | None = None) -> list[Prediction]:
+    """Return one prediction per file, in order; a file that is no usable film has its reason in `problem`.
+
+    `model_dir` holds default.keras and default.json; None takes the committed model. With a folder `out`, each film
+    gets `<stem>_heatmap.png` there: the film beside its Grad-CAM map for the predicted class, dark 0 to yellow 1.
+    A missing or altered model, or a folder that cannot be written, is a CxrError.
+    """
+    answers, films = {}, {}
+    for position, path in enumerate(map(Path, files)):
+        try:
+            films[position] = images.read(path).pixels
+        except CxrError as error:
+            answers[position] = Prediction(path, problem=str(error))
+    if films:
+        names = {position: Path(files[position]) for position in films}
+        answers |= dict(zip(films, _answers(names.values(), list(films.values()), model_dir, out), strict=True))
+    return [answers[position] for position in range(len(files))]
+
+
+def _answers(names, films: list[np.ndarray], model_dir: Path | None, out: Path | None) -> list[Prediction]:
+    """Return the predictions of readable films (H, W) uint8, each of its own size."""
+    from cxr_helpers.explain import gradcam, targets
+
+    model, card = default_model.load(model_dir)
+    prepare = preprocessing.VARIANTS[card.variant]
+    small = np.stack([prepare(preprocessing.resize(film, card.size)) for film in films])
+    scores = model.predict(targets.batch(model, small), batch_size=32, verbose=0)[:, -1].astype(float)
+    found = [
+        Prediction(name, "PNEUMONIA" if p >= card.threshold else "NORMAL", float(p), card.threshold)
+        for name, p in zip(names, scores, strict=True)
+    ]
+    if out is None:
+        return found
+    maps = gradcam.gradcam(model, small, targets.predicted(scores, card.threshold))
+    notes = np.where(gradcam.is_blank(maps), gradcam.BLANK, "")
+    pictures = _write(Path(out), found, films, maps)
+    return [
+        dataclasses.replace(answer, heat_map=picture, note=str(note))
+        for answer, picture, note in zip(found, pictures, notes, strict=True)
+    ]
+
+
+def _write(out: Path, found: list[Prediction], films: list[np.ndarray], maps: np.ndarray) -> list[Path]:
+    """Write one picture a film and return their paths; a second film of the same stem gets a number."""
+    written: list[Path] = []
+    for answer, film, heat_map in zip(found, films, maps, strict=True):
+        path = _free(out, answer.path.stem, written)
+        try:
+            atomic_write(path, _picture(film, heat_map))
+        except OSError as error:
+            raise CxrError(f"{path} cannot be written ({error.strerror}); give another folder.") from error
+        written.append(path)
+    return written
+
+
+def _free(out: Path, stem: str, taken: list[Path]) -> Path:
+    path, number = out / f"{stem}_heatmap.png", 1
+    while path in taken:
+        number += 1
+        path = out / f"{stem}_{number}_heatmap.png"
+    return path
+
+
+def _picture(film: np.ndarray, heat_map: np.ndarray) -> bytes:
+    """Return the film beside itself under the map (in [0, 1], of any size) as the bytes of a PNG file."""
+    from cxr_helpers.explain import overlay
+
+    scale = min(1.0, LONGEST_SIDE / max(film.shape))
+    if scale < 1:
+        film = cv2.resize(film, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    large = np.clip(cv2.resize(heat_map, film.shape[::-1], interpolation=cv2.INTER_LINEAR), 0, 1)
+    picture = overlay.beside(film, overlay.heat(film, large))
+    return cv2.imencode(".png", picture[..., ::-1])[1].tobytes()

@@ -1,0 +1,91 @@
+"""Image enhancement as named steps that compose; every step maps grey uint8 films to grey uint8 films."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import cv2
+import numpy as np
+
+Step = Callable[[np.ndarray], np.ndarray]
+
+
+def resize(image: np.ndarray, size: int) -> np.ndarray:
+    """Resize a (H, W) uint8 film to (size, size), averaging areas when it shrinks, else linearly.
+
+    The aspect ratio is not kept, as in the source papers.
+    """
+    shrinks = min(image.shape) >= size
+    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def gaussian(image: np.ndarray, kernel: int = 5) -> np.ndarray:
+    """Smooth noise with a `kernel` × `kernel` Gaussian (sigma derived from the kernel by OpenCV)."""
+    return cv2.GaussianBlur(image, (kernel, kernel), 0)
+
+
+def median(image: np.ndarray, kernel: int = 3) -> np.ndarray:
+    """Replace each pixel by the median of its `kernel` × `kernel` neighbourhood: removes specks, keeps edges."""
+    return cv2.medianBlur(image, kernel)
+
+
+def equalise(image: np.ndarray) -> np.ndarray:
+    """Equalise the grey histogram over the whole film."""
+    return cv2.equalizeHist(image)
+
+
+def clahe(image: np.ndarray, clip: float = 2.0, tiles: int = 8) -> np.ndarray:
+    """Equalise contrast within `tiles` × `tiles` regions, limited at `clip` (Zuiderveld 1994)."""
+    return cv2.createCLAHE(clip, (tiles, tiles)).apply(image)
+
+
+def stretch(image: np.ndarray, low: float = 1.0, high: float = 99.0) -> np.ndarray:
+    """Stretch the grey values between two percentiles over 0..255; a film of one value stays as it is."""
+    bottom, top = np.percentile(image, (low, high))
+    if top <= bottom:
+        return image.copy()
+    return np.clip((image.astype(np.float32) - bottom) * (255 / (top - bottom)) + 0.5, 0, 255).astype(np.uint8)
+
+
+def normalise(image: np.ndarray) -> np.ndarray:
+    """Scale uint8 grey values 0..255 to float32 0..1 (the thesis' division by 255)."""
+    return image.astype(np.float32) / 255
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Named steps applied in order; `described` says each step and its parameters."""
+
+    steps: tuple[Step, ...] = ()
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Apply every step to a (H, W) uint8 film and return a new film; the caller's array stays as it was."""
+        for step in self.steps:
+            image = step(image)
+        return image if self.steps else image.copy()
+
+    @property
+    def described(self) -> str:
+        """Return the steps in words, as `gaussian(kernel=5) → equalise`; "as it is" where there is none."""
+        return " → ".join(_describe(step) for step in self.steps) or "as it is"
+
+
+def _describe(step: Step) -> str:
+    if isinstance(step, partial):
+        return f"{step.func.__name__}({', '.join(f'{name}={value:g}' for name, value in step.keywords.items())})"
+    return step.__name__
+
+
+_GAUSSIAN = partial(gaussian, kernel=5)
+_CLAHE = partial(clahe, clip=2.0, tiles=8)
+
+VARIANTS: dict[str, Pipeline] = {
+    "none": Pipeline(),
+    "gaussian": Pipeline((_GAUSSIAN,)),
+    "median": Pipeline((partial(median, kernel=3),)),
+    "equalise": Pipeline((equalise,)),
+    "gaussian+equalise": Pipeline((_GAUSSIAN, equalise)),
+    "clahe": Pipeline((_CLAHE,)),
+    "gaussian+clahe": Pipeline((_GAUSSIAN, _CLAHE)),
+    "stretch": Pipeline((partial(stretch, low=1.0, high=99.0),)),
+}

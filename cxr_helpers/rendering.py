@@ -1,0 +1,106 @@
+"""The report: executed chapters in, one HTML page and one PDF out. Nothing is executed, nothing computed here."""
+
+import dataclasses
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pandocfilters import Code, Div, Link, Para, Space, Str
+
+from cxr_helpers import paths, records
+from cxr_helpers.errors import CxrError
+from cxr_helpers.files import atomic_write
+from cxr_helpers.report import appendix, chapters, citations, cross_references, floats, front_matter, html_page, syntax_tree, typst_pdf
+from cxr_helpers.report.syntax_tree import Node, Part
+
+FORMATS = ("html", "pdf")
+SIZE_LIMIT = 15_000_000  # bytes of either file
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """The whole report as a tree: abstract, chapters, appendices; the numbers of its labels; its figures."""
+
+    parts: list[Part]
+    names: dict[str, str]
+    figures: dict[str, bytes]
+    meta: Node
+
+
+def render(profile: str, chapters: Sequence[str] | None = None, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write `thesis.html` and `thesis.pdf` of a profile ("full" or "smoke") and return their paths.
+
+    `chapters` names the notebooks to take (default: all of `notebooks/`); a mention of a figure in a chapter that is
+    left out stays as it is typed.
+
+    Raises:
+        CxrError: a chapter is missing, failed or unfinished; a figure or table lacks a caption, an alternative text or
+            a unique label; a reference or citation leads nowhere; a file would exceed 15 MB.
+    """
+    unknown = sorted(set(formats) - set(FORMATS))
+    if unknown or profile not in ("full", "smoke"):
+        raise CxrError(f"Cannot render profile {profile!r} as {', '.join(formats)}: take full or smoke, and html or pdf.")
+    names = all_chapters() if chapters is None else list(chapters)
+    report = assemble(profile, names, complete=chapters is None)
+    written = []
+    for kind in formats:
+        path = paths.reports(profile) / f"thesis.{kind}"
+        atomic_write(path, _limited(_as_html(report) if kind == "html" else _as_pdf(report), path, report.figures))
+        written.append(path)
+    return written
+
+
+def all_chapters() -> list[str]:
+    """Return the names of all chapters in order."""
+    names = sorted(path.stem for path in paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    if not names:
+        raise CxrError(f"{paths.NOTEBOOKS} holds no chapters (01_….ipynb); restore them from git.")
+    return names
+
+
+def assemble(profile: str, names: Iterable[str], complete: bool = True) -> Report:
+    """Return the report of the executed chapters `names`, numbered, its references resolved and checked."""
+    read = [chapters.read(paths.build(profile) / "executed" / f"{name}.ipynb") for name in names]
+    listing = appendix.run_records(records.every(profile))
+    bodies = [_introduced(floats.gather(syntax_tree.parse(chapter)), profile) for chapter in read]
+    bodies.append(floats.gather(syntax_tree.parse(listing, appendix=True)))
+    meta, opening = front_matter.read(paths.ROOT / "reports" / "front_matter.md")
+    labels = cross_references.numbered(bodies)
+    parts = [front_matter.abstract(opening, bodies), *(_without_abstract(part) for part in bodies)]
+    parts = cross_references.resolved(parts, labels, citations.keys(), complete)
+    figures = {path: content for chapter in read for path, content in chapter.figures.items()}
+    return Report(parts, labels, figures, {**meta, **front_matter.variables(profile)})
+
+
+def _as_html(report: Report) -> bytes:
+    return html_page.page(report.parts, report.names, report.meta, report.figures).encode()
+
+
+def _as_pdf(report: Report) -> bytes:
+    return typst_pdf.compiled(typst_pdf.source(report.parts, report.meta), report.figures)
+
+
+def _introduced(part: Part, profile: str) -> Part:
+    """Return a chapter with a line below its title that leads to its notebook, where its code is."""
+    notebook = paths.NOTEBOOKS / f"{part.name}.ipynb"
+    target = Path(os.path.relpath(notebook, paths.reports(profile))).as_posix()
+    shown = Code(["", [], []], notebook.relative_to(paths.ROOT).as_posix())
+    line = Para([Str("Code:"), Space(), Link(["", [], []], [shown], [target, ""])])
+    position = next(index for index, cell in enumerate(part.cells) if cell.part != "abstract")
+    title, *rest = part.cells[position].blocks
+    opening = dataclasses.replace(part.cells[position], blocks=[title, Div(["", ["notebook"], []], [line]), *rest])
+    return dataclasses.replace(part, cells=[*part.cells[:position], opening, *part.cells[position + 1 :]])
+
+
+def _without_abstract(part: Part) -> Part:
+    return dataclasses.replace(part, cells=[cell for cell in part.cells if cell.part != "abstract"])
+
+
+def _limited(content: bytes, path: Path, figures: dict[str, bytes]) -> bytes:
+    if len(content) > SIZE_LIMIT:
+        largest = max(figures, key=lambda name: len(figures[name]), default="no figure")
+        raise CxrError(
+            f"{path} would have {len(content) / 1e6:.1f} MB, more than {SIZE_LIMIT / 1e6:.0f}; "
+            f"make its largest figure ({largest}) smaller, for instance by rasterized=True on dense points."
+        )
+    return content

@@ -1,0 +1,78 @@
+"""What stands before the first chapter: title page, abstract, abbreviations."""
+
+import datetime
+import json
+import subprocess
+from pathlib import Path
+
+import pypandoc
+from pandocfilters import Header, Str
+
+from cxr_helpers import dataset, manifest, paths
+from cxr_helpers.errors import CxrError
+from cxr_helpers.report.syntax_tree import Cell, Node, Part
+
+READER = "markdown-raw_html-raw_tex-implicit_figures"
+
+
+def read(path: Path) -> tuple[Node, Cell]:
+    """Return the metadata (title, subtitle, abbreviations, ...) and the abstract of the front matter's source file.
+
+    Raises:
+        CxrError: the file is missing or has no title.
+    """
+    if not path.is_file():
+        raise CxrError(f"{path} is missing; it holds the report's title and abstract.")
+    tree = json.loads(pypandoc.convert_file(str(path), "json", format=READER))
+    if "title" not in tree["meta"]:
+        raise CxrError(f"{path} has no title; begin it with a YAML block that holds one.")
+    return tree["meta"], Cell(str(path.name), tree["blocks"])
+
+
+def abstract(opening: Cell, parts: list[Part]) -> Part:
+    """Return the abstract: the opening from the source file, then the cells that chapters tagged `abstract`."""
+    title = Cell(opening.place, [Header(1, ["abstract", ["unnumbered"], []], [Str("Abstract")])])
+    results = [cell for part in parts for cell in part.cells if cell.part == "abstract"]
+    return Part("abstract", [title, opening, *results])
+
+
+def variables(profile: str) -> Node:
+    """Return the templates' variables that tell this rendering from others, as pandoc metadata."""
+    rows = [{"t": "MetaMap", "c": {"name": _string(name), "value": _string(value)}} for name, value in facts(profile).items()]
+    return {
+        "facts": {"t": "MetaList", "c": rows},
+        "profile": _string(profile),
+        "revision": _string(revision()),
+        "synthetic": {"t": "MetaBool", "c": profile != "full"},
+    }
+
+
+def facts(profile: str) -> dict[str, str]:
+    """Return what the title page says of this rendering: date, data, profile, revision."""
+    today = datetime.date.today()
+    return {
+        "Date": f"{today.day} {today:%B %Y}",
+        "Data": _data(profile),
+        "Profile": "full (real films)" if profile == "full" else "smoke (synthetic films)",
+        "Revision": revision(),
+    }
+
+
+def revision() -> str:
+    """Return the short git revision of the project, with a mark where files differ from it."""
+    command = ["git", "-C", str(paths.ROOT), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "not under version control"
+
+
+def _data(profile: str) -> str:
+    films = manifest.load(profile)
+    source = manifest.source(profile)
+    name = "drawn by the program" if source.origin == "synthetic" else dataset.DATASET.name
+    return f"{len(films):,} films, {name}; {source.pixels}; manifest {manifest.data_hash(films)[:8]}"
+
+
+def _string(text: str) -> Node:
+    return {"t": "MetaString", "c": text}

@@ -1,0 +1,97 @@
+"""The report as one HTML file that asks for nothing outside itself and runs no script."""
+
+import re
+from urllib.parse import quote
+
+from pandocfilters import Div, Header, Link, RawBlock, Space, Span, Str
+
+from cxr_helpers import paths
+from cxr_helpers.report import citations, floats
+from cxr_helpers.report.syntax_tree import Node, Part, transform, write
+
+SOURCE = re.compile(r'src="(figures/[^"]+\.svg)"')
+UNQUOTED = " /:;,=+()!*?@$'[]{}|"  # what a quoted data URI may hold as it is: less than base64 would need
+WIDE = 6  # columns; tables with more are set smaller
+ARGUMENTS = [
+    *("--standalone", f"--template={paths.TEMPLATE / 'page.html'}", "--mathml"),
+    *("--toc", "--toc-depth=3", "--section-divs", "--shift-heading-level-by=1"),  # the page's title is its one <h1>
+    *citations.ARGUMENTS,
+]
+
+
+def page(parts: list[Part], names: dict[str, str], meta: Node, figures: dict[str, bytes]) -> str:
+    """Return the page.
+
+    `parts` begin with the abstract; `names` are the numbers of `cross_references.numbered`; `meta` are the variables
+    of the template; `figures` maps each file that the tree names to its SVG.
+    """
+    styles = (paths.TEMPLATE / "page.css").read_text(encoding="utf-8")
+    meta = {
+        **meta,
+        "styles": {"t": "MetaBlocks", "c": [RawBlock("html", styles)]},
+        "figure-entries": _entries(parts, names, "Figure"),
+        "table-entries": _entries(parts, names, "Table"),
+    }
+    chapters = [block for part in parts if not part.appendix for block in _chapter(part, names)]
+    appendices = [block for part in parts if part.appendix for block in _chapter(part, names)]
+    content = [*chapters, *citations.references(), *appendices]
+    return _embedded(write(content, meta, "html5", ARGUMENTS), figures)
+
+
+def _embedded(html: str, figures: dict[str, bytes]) -> str:
+    """Return `html` with each figure's file name replaced by the figure itself, as a data URI."""
+    return SOURCE.sub(lambda match: f'src="data:image/svg+xml,{quote(figures[match[1]], safe=UNQUOTED)}"', html)
+
+
+def _chapter(part: Part, names: dict[str, str]) -> list[Node]:
+    counts = [names[f"ch:{part.name}"].split()[-1], 0, 0] if f"ch:{part.name}" in names else None
+    content = []
+    for block in (block for cell in part.cells for block in cell.blocks):
+        if block["t"] == "Header" and counts:
+            block = _numbered(block, counts)
+        content.append(_float(block, names))
+    return content
+
+
+def _numbered(heading: Node, counts: list) -> Node:
+    """Return a heading of level 1 to 3 with its number; `counts` (chapter, section, subsection) moves on."""
+    level, identity, words = heading["c"]
+    if level > len(counts):
+        return heading
+    if level > 1:
+        counts[level - 1] += 1
+        counts[level:] = [0] * (len(counts) - level)
+    number = ".".join(str(count) for count in counts[:level])
+    return Header(level, identity, [Span(["", ["number"], []], [Str(number)]), Space(), *words])
+
+
+def _float(block: Node, names: dict[str, str]) -> Node:
+    key = floats.label(block)
+    if not key:
+        return block
+    number = Span(["", ["caption-number"], []], [Str(names[key].replace(" ", "\u00a0") + ".")])
+    block = floats.with_caption(block, [number, Space(), *floats.caption(block)])
+    if block["t"] == "Figure":
+        return block
+    columns = len(block["c"][2])
+    classes = ["table-scroll", "wide"] if columns > WIDE else ["table-scroll"]
+    # A table that is wider than the screen scrolls by itself, by keyboard too.
+    return Div(["", classes, [["tabindex", "0"], ["role", "region"], ["aria-label", names[key]]]], [block])
+
+
+def _entries(parts: list[Part], names: dict[str, str], kind: str) -> Node:
+    """Return the list of figures or tables: links that carry number and first sentence of the caption."""
+    entries = []
+    for block in (block for part in parts for cell in part.cells for block in cell.blocks if block["t"] == kind):
+        key = floats.label(block)
+        title = transform(floats.split_caption(floats.caption(block))[0], _without_links)
+        number = Span(["", ["number"], []], [Str(names[key].split()[-1])])
+        entries.append({"t": "MetaInlines", "c": [Link(["", [], []], [number, Space(), *title], [f"#{key}", ""])]})
+    return {"t": "MetaList", "c": entries}
+
+
+def _without_links(kind: str, content: list) -> list[Node] | None:
+    """Take out what may not stand inside a link: of links the words stay, of notes and citations nothing."""
+    if kind == "Link":
+        return content[1]
+    return [] if kind in ("Note", "Cite") else None

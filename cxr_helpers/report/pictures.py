@@ -1,0 +1,44 @@
+"""A matplotlib figure as a file: SVG for the report, PNG for the notebook."""
+
+import base64
+import io
+import re
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from PIL import Image
+
+STYLE = {"svg.fonttype": "path", "svg.hashsalt": "cxr"}  # glyphs as outlines, ids that do not change from run to run
+RASTER_DPI = 150  # of films inside a vector figure
+SCREEN_DPI = 96
+JPEG_QUALITY = 90
+UNSIGNED = dict.fromkeys(("Creator", "Date", "Format", "Type"))  # no date: the same figure gives the same text
+RASTER = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
+
+
+def svg(fig: Figure) -> str:
+    """Return `fig` as SVG text, cut to what is drawn; films in it become JPEG."""
+    buffer = io.StringIO()
+    with rc_context(STYLE):
+        fig.savefig(buffer, format="svg", dpi=RASTER_DPI, bbox_inches="tight", metadata=UNSIGNED)
+    return RASTER.sub(_lighter, buffer.getvalue())
+
+
+def png(fig: Figure) -> bytes:
+    """Return `fig` as PNG at screen resolution."""
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=SCREEN_DPI, bbox_inches="tight")
+    return buffer.getvalue()
+
+
+def _lighter(match: re.Match) -> str:
+    """Return an embedded PNG as JPEG where it is opaque and that is smaller: films, not rasterised points."""
+    original = base64.b64decode(match[1])
+    image = Image.open(io.BytesIO(original)).convert("RGBA")
+    if image.getextrema()[3][0] < 255:
+        return match[0]
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
+    if buffer.tell() >= len(original):
+        return match[0]
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -1,0 +1,101 @@
+"""Pandoc's document tree: read from Markdown, walked, written as HTML or Typst."""
+
+import dataclasses
+import json
+from typing import Any
+
+import pypandoc
+from pandocfilters import Header, walk
+
+from cxr_helpers.errors import CxrError
+from cxr_helpers.report.chapters import Chapter
+
+Node = dict[str, Any]
+
+# Markdown as Jupyter shows it: a list needs no blank line before it, "~5" and "(a)" stay as typed, "---" is a rule.
+READER = "markdown+lists_without_preceding_blankline" + "".join(
+    f"-{extension}"
+    for extension in (
+        *("blank_before_header", "blank_before_blockquote", "example_lists", "fancy_lists", "implicit_figures"),
+        *("latex_macros", "line_blocks", "pandoc_title_block", "raw_html", "raw_tex", "subscript", "superscript"),
+        *("table_captions", "yaml_metadata_block"),
+    )
+)
+UNWRAPPED = ["--columns=10000", "--wrap=none"]  # a long line must not turn a table's columns into relative widths
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """What one notebook cell says: `place` names it in messages, `part` is "abstract" where it belongs there."""
+
+    place: str
+    blocks: list[Node]
+    part: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A chapter or appendix as a tree: its name and its cells in order."""
+
+    name: str
+    cells: list[Cell]
+    appendix: bool = False
+
+
+def parse(chapter: Chapter, appendix: bool = False) -> Part:
+    """Parse a chapter's Markdown; its first cell must begin with the one `# Title` of the chapter.
+
+    Raises:
+        CxrError: the title is missing, or a later cell has a second one.
+    """
+    cells = [_cell(block, chapter.name) for block in blocks(chapter.markdown)]
+    body = [cell for cell in cells if cell.part != "abstract"]
+    if not body or not body[0].blocks or not _is_title(body[0].blocks[0]):
+        raise CxrError(f"Chapter {chapter.name} must begin with a Markdown cell whose first line is `# Title`.")
+    for position, cell in enumerate(body):
+        if any(_is_title(block) for block in cell.blocks[position == 0 :]):
+            raise CxrError(f"{cell.place} begins a second chapter; use `##` below the title.")
+    return Part(chapter.name, cells, appendix)
+
+
+def blocks(markdown: str) -> list[Node]:
+    """Return the blocks of a Markdown text."""
+    return json.loads(pypandoc.convert_text(markdown, "json", format=READER, extra_args=UNWRAPPED))["blocks"]
+
+
+def write(content: list[Node], meta: Node, to: str, arguments: list[str]) -> str:
+    """Return `content` in pandoc's output format `to`."""
+    tree = {"pandoc-api-version": [1, 23, 1], "meta": meta, "blocks": content}
+    return pypandoc.convert_text(json.dumps(tree), to, format="json", extra_args=["--wrap=none", *arguments])
+
+
+def transform(node: Any, action) -> Any:
+    """Return `node` with every element replaced by what `action(type, content)` returns for it (None: kept)."""
+    return walk(node, lambda kind, content, _format, _meta: action(kind, content), "", {})
+
+
+def attributes(pairs: list[list[str]]) -> dict[str, str]:
+    """Return an element's key-value attributes as a mapping."""
+    return dict(pairs)
+
+
+def _cell(block: Node, chapter: str) -> Cell:
+    if block["t"] != "Div" or "cell" not in block["c"][0][1]:
+        raise CxrError(f"Chapter {chapter}: a code fence or division (`:::`) is opened in a cell and not closed.")
+    (_, _, pairs), content = block["c"]
+    note = attributes(pairs)
+    content = [_identified(inner, chapter) for inner in content]
+    return Cell(f"chapter {chapter}, cell {note['number']}", content, note.get("part", ""))
+
+
+def _is_title(block: Node) -> bool:
+    return block["t"] == "Header" and block["c"][0] == 1
+
+
+def _identified(block: Node, chapter: str) -> Node:
+    """Make a heading's identifier unique over the chapters; the title's becomes `ch:<name>`."""
+    if block["t"] != "Header":
+        return block
+    level, (identifier, classes, pairs), inlines = block["c"]
+    unique = f"ch:{chapter}" if level == 1 else f"{chapter}-{identifier}"
+    return Header(level, [unique, classes, pairs], inlines)

@@ -1,0 +1,74 @@
+"""The report as PDF, set by Typst: A4, numbered, with contents and lists that Typst makes itself."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import typst
+from pandocfilters import Plain, RawBlock, RawInline
+
+from cxr_helpers import paths
+from cxr_helpers.errors import CxrError
+from cxr_helpers.report import citations, floats
+from cxr_helpers.report.syntax_tree import Node, Part, write
+
+ARGUMENTS = ["--standalone", f"--template={paths.TEMPLATE / 'thesis.typ'}", *citations.ARGUMENTS]
+
+
+def source(parts: list[Part], meta: Node) -> str:
+    """Return the Typst source; `parts` begin with the abstract, `meta` are the variables of the template."""
+    abstract, *chapters = parts
+    content = [*_blocks(abstract), _raw("#contents()\n#show: chapters")]
+    content += [block for part in chapters if not part.appendix for block in _blocks(part)]
+    content += [*citations.references(), _raw("#show: appendices")]
+    content += [block for part in chapters if part.appendix for block in _blocks(part)]
+    return write(content, meta, "typst", ARGUMENTS)
+
+
+def compiled(text: str, figures: dict[str, bytes]) -> bytes:
+    """Return the PDF of a Typst source; `figures` maps each file that it names to its SVG.
+
+    Raises:
+        CxrError: Typst refuses the source.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, content in figures.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+        (folder / "thesis.typ").write_text(text, encoding="utf-8")
+        try:
+            # The fonts that the wheel carries, and no others: the same pages on every machine.
+            return typst.compile(folder / "thesis.typ", root=folder, ignore_system_fonts=True)
+        except (RuntimeError, typst.TypstError) as error:
+            raise CxrError(f"Typst could not set the PDF: {error}") from error
+
+
+def _blocks(part: Part) -> list[Node]:
+    return [_float(block) for cell in part.cells for block in cell.blocks]
+
+
+def _float(block: Node) -> Node:
+    if not floats.label(block):
+        return block
+    first, rest = floats.split_caption(floats.caption(block))
+    # `more` hides itself in the lists of figures and tables.
+    words = [*first, RawInline("typst", "#more["), *rest, RawInline("typst", "]")] if rest else first
+    block = floats.with_caption(block, words)
+    return _picture(block) if block["t"] == "Figure" else block
+
+
+def _picture(figure: Node) -> Node:
+    _, alt, (path, _) = floats.image(figure)["c"]
+    call = f"#picture({_string(path)}, alt: {_string(alt[0]['c'])})"
+    identity, words, _ = figure["c"]
+    return {"t": "Figure", "c": [identity, words, [Plain([RawInline("typst", call)])]]}
+
+
+def _string(text: str) -> str:
+    """Return a Typst string literal, whose escapes are those of JSON as far as quotes and backslashes go."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _raw(text: str) -> Node:
+    return RawBlock("typst", text)

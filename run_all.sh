@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# Sets up what is missing, then makes the report (or, as `run_all.sh test`, runs the tests).
+set -euo pipefail
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+venv="${CXR_VENV:-$root/.venv}"
+case "$venv" in /*) ;; *) venv="$PWD/$venv" ;; esac
+stamp="$venv/cxr-stamp"
+
+usage() {
+    cat <<'USAGE'
+./run_all.sh [--profile auto|smoke|full] [--retrain] [--cores N] [--only CHAPTER]
+./run_all.sh test [PYTEST ARGUMENTS]
+
+Sets itself up, then makes the report; run again, it does only what is out of date.
+
+  --profile   full: the real chest X-rays; smoke: synthetic films, in minutes;
+              auto (default): full where the real set is found or can be downloaded, else smoke
+  --retrain   train the models afresh instead of loading their run records
+  --cores     how many processor cores to use (default: all)
+  --only      make one chapter, given by number or name: 05, mobilenet or 05_mobilenet
+  test        run the tests instead
+
+Variables: CXR_DATA_DIR (the real set), CXR_WEIGHTS_DIR (ImageNet weights), CXR_VENV (where the virtual
+environment goes), CXR_PYTHON (which Python to use), CXR_KEEP_ENV=1 (install into the present Python); README.md has the rest.
+USAGE
+}
+
+fail() { # sentence, exit status
+    printf 'run_all.sh: %s\n' "$1" >&2
+    exit "${2:-1}"
+}
+
+say() { printf '%s %s\n' "$(date +%H:%M:%S)" "$1"; }
+
+check_flags() {
+    while [ $# -gt 0 ]; do
+        case "$1" in
+            --retrain) ;;
+            --profile | --cores | --only)
+                [ $# -ge 2 ] || fail "$1 needs a value; see --help." 2
+                check_value "$1" "$2"
+                shift
+                ;;
+            --profile=* | --cores=* | --only=*) check_value "${1%%=*}" "${1#*=}" ;;
+            *) fail "$1 is unknown; see --help." 2 ;;
+        esac
+        shift
+    done
+}
+
+check_value() { # flag, value
+    case "$1 $2" in
+        "--profile auto" | "--profile smoke" | "--profile full") ;;
+        "--profile "*) fail "--profile is auto, smoke or full, not '$2'." 2 ;;
+        "--cores "*[!0-9]* | "--cores " | "--cores 0") fail "--cores is a whole number from 1, not '$2'." 2 ;;
+        "--only ") fail "--only needs a chapter's number or name; see --help." 2 ;;
+    esac
+}
+
+find_python() { # candidates; prints the first that is Python 3.11, 3.12 or 3.13
+    local candidate version seen=""
+    for candidate in "$@"; do
+        version="$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" || continue
+        case "$version" in
+            3.11 | 3.12 | 3.13)
+                command -v "$candidate"
+                return
+                ;;
+        esac
+        seen="${seen:-Python $version was found at $(command -v "$candidate")}"
+    done
+    fail "${seen:-no Python was found}; install 3.11, 3.12 or 3.13."
+}
+
+on_colab() { [ -n "${COLAB_RELEASE_TAG:-}" ] || python3 -c 'import google.colab' 2>/dev/null; }
+
+fingerprint() { # python; prints what the installed packages depend on, in one word
+    "$1" - "$root" "$venv" <<'PYTHON'
+import hashlib, pathlib, sys
+
+root, venv = sys.argv[1:]
+digest = hashlib.sha256(f"{sys.version_info[:2]} {root} {venv}".encode())
+for name in ("pyproject.toml", "requirements.lock.txt"):
+    digest.update(pathlib.Path(root, name).read_bytes())
+print(digest.hexdigest())
+PYTHON
+}
+
+installed() { [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(fingerprint "$venv/bin/python" 2>/dev/null)" ]; }
+
+make_venv() { # python
+    "$1" -c 'import ensurepip, venv' 2>/dev/null ||
+        fail "$1 has no venv module; install it (Debian and Ubuntu: apt install python3-venv) and run again."
+    if [ -n "$(ls -A "$venv" 2>/dev/null)" ] && [ ! -f "$stamp" ]; then
+        fail "$venv was not made by run_all.sh; move it away, or set CXR_VENV to another folder."
+    fi
+    rm -rf "$venv"
+    mkdir -p "$venv"
+    echo unfinished >"$stamp"
+    "$1" -m venv "$venv"
+}
+
+install_packages() {
+    local lock="$root/requirements.lock.txt" quiet=""
+    [ -t 2 ] || quiet="--quiet" # progress bars only where someone watches
+    export PIP_DISABLE_PIP_VERSION_CHECK=1
+    # uv is several times faster; whatever keeps it from working (a mirror only pip knows, say), pip is there.
+    "$venv/bin/python" -m pip install --quiet uv &&
+        "$venv/bin/python" -m uv pip install $quiet --python "$venv/bin/python" --compile-bytecode --require-hashes -r "$lock" ||
+        "$venv/bin/python" -m pip install $quiet --require-hashes -r "$lock" ||
+        fail "the packages could not be installed (the reason stands above); check the network and run again."
+    "$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable "$root"
+}
+
+set_up() {
+    local base started=$SECONDS
+    installed && return
+    base="$(find_python ${CXR_PYTHON:+"$CXR_PYTHON"} python3 python3.13 python3.12 python3.11 python)"
+    mkdir -p "$(dirname "$venv")"
+    exec 9>"$venv.lock" # held by this shell and the installers it starts; it falls with them, however they end
+    "$base" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null ||
+        fail "another run_all.sh is setting up $venv; wait for it, then run again."
+    say "setting up $venv with $base"
+    make_venv "$base"
+    install_packages
+    fingerprint "$venv/bin/python" >"$stamp"
+    exec 9>&-
+    say "set up in $((SECONDS - started)) s"
+}
+
+main() {
+    local command=report
+    case "${1:-}" in
+        -h | --help | help)
+            usage
+            return
+            ;;
+        test)
+            command=test
+            shift
+            ;;
+        *) check_flags "$@" ;;
+    esac
+    if [ -n "${CXR_KEEP_ENV:-}" ] || on_colab; then
+        python="$(find_python ${CXR_PYTHON:+"$CXR_PYTHON"} python3)"
+        "$python" -P "$root/cxr_helpers/requirements.py"
+    else
+        set_up
+        python="$venv/bin/python"
+    fi
+    exec "$python" -m cxr_helpers.cli "$command" "$@"
+}
+
+main "$@"

@@ -1,0 +1,202 @@
+"""Where films are found, which folders are refused before any work starts, and how the set is fetched."""
+
+import dataclasses
+import socket
+import sys
+import time
+import types
+import urllib.error
+import zipfile
+
+import pytest
+
+import tiny_films
+from cxr_helpers import dataset, download, paths
+from cxr_helpers.errors import CxrError
+
+PUBLISHED = dataset.DATASET
+
+
+@pytest.fixture(autouse=True)
+def nothing_at_hand(tmp_path, monkeypatch):
+    """A machine without a set: no variable, no well-known folder; a whole set is as small as the tiny one."""
+    for name in ("CXR_DATA_DIR", "CXR_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(paths, "ROOT", tmp_path / "project")
+    monkeypatch.setattr(dataset, "DATASET", dataclasses.replace(dataset.DATASET, counts=tiny_films.COUNTS))
+
+
+def test_the_record_has_the_published_counts():
+    assert sum(PUBLISHED.counts.values()) == 5856
+    assert sum(count for (_, label), count in PUBLISHED.counts.items() if label == "NORMAL") == 1583
+    assert PUBLISHED.counts["test", "NORMAL"] + PUBLISHED.counts["test", "PNEUMONIA"] == 624
+    assert PUBLISHED.labels == {"NORMAL": 0, "PNEUMONIA": 1}
+
+
+def test_a_profile_by_name_by_environment_and_by_what_is_at_hand(tmp_path, monkeypatch):
+    assert dataset.resolve_profile("full") == "full"
+    assert dataset.resolve_profile() == "smoke"
+    tiny_films.write(paths.ROOT / "data" / "chest_xray")
+    assert dataset.resolve_profile() == "full"
+    monkeypatch.setenv("CXR_PROFILE", "smoke")
+    assert dataset.resolve_profile() == "smoke"
+    assert dataset.resolve_profile("full") == "full"
+    monkeypatch.setenv("CXR_PROFILE", "quick")
+    with pytest.raises(CxrError, match="'quick' is unknown: choose full, smoke or auto"):
+        dataset.resolve_profile()
+
+
+def test_a_given_set_comes_before_a_found_one(tmp_path, monkeypatch):
+    found = tiny_films.write(paths.ROOT / "data" / "chest_xray")
+    assert dataset.discover("full") == dataset.Source(found, "found", "published JPEG")
+    given = tiny_films.write(tmp_path / "my films" / "chest_xray")
+    (tmp_path / "my films" / "__MACOSX" / "train").mkdir(parents=True)
+    monkeypatch.setenv("CXR_DATA_DIR", str(given.parent))
+    assert dataset.discover("full") == dataset.Source(given, "given", "published JPEG")
+
+
+def test_kagglehubs_cache_is_well_known(tmp_path):
+    version = tmp_path / "cache/datasets/paultimothymooney/chest-xray-pneumonia/versions/2"
+    root = tiny_films.write(version / "chest_xray")
+    tiny_films.write(root / "chest_xray")  # Kaggle's archive holds the set a second time
+    assert dataset.found() == root
+
+
+def test_a_part_of_the_set_is_no_found_set_and_the_error_says_so():
+    root = tiny_films.write(paths.ROOT / "data" / "chest_xray")
+    (root / "train/NORMAL/IM-0001-0001.jpeg").unlink()
+    assert dataset.found() is None
+    with pytest.raises(CxrError, match="train/NORMAL holds 2 files instead of 3: set CXR_DATA_DIR"):
+        dataset.discover("full")
+
+
+def test_mendeleys_archive_has_the_val_films_in_train(tmp_path):
+    root = tiny_films.write(tmp_path)
+    for label in dataset.LABELS:
+        for film in (root / "val" / label).iterdir():
+            film.replace(root / "train" / label / film.name)
+        (root / "val" / label).rmdir()
+    assert dataset.difference(root) != ""
+    (root / "val").rmdir()
+    assert dataset.difference(root) == ""
+
+
+def broken(root, what):
+    """Break a whole set and return the sentence it must give."""
+    if what == "absent":
+        return root / "absent", "absent is no folder: set CXR_DATA_DIR"
+    if what == "layout":
+        (root / "test").rename(root / "testing")
+        return root, "unknown layout: CXR_DATA_DIR must hold train/ and test/"
+    if what == "class":
+        (root / "test/NORMAL").rename(root / "test/HEALTHY")
+        return root, "test/NORMAL is missing"
+    for film in (root / "val/PNEUMONIA").iterdir():
+        film.rename(film.with_name(".DS_Store"))
+    return root, "val/PNEUMONIA is empty"
+
+
+@pytest.mark.parametrize("what", ["absent", "layout", "class", "empty"])
+def test_a_broken_layout_is_refused_before_work_starts(tmp_path, monkeypatch, what):
+    root, sentence = broken(tiny_films.write(tmp_path / "given"), what)
+    monkeypatch.setenv("CXR_DATA_DIR", str(root))
+    assert dataset.resolve_profile() == "full"  # a wrong path must not turn into synthetic films in silence
+    with pytest.raises(CxrError, match=sentence):
+        dataset.discover("full")
+
+
+def test_hidden_files_and_macos_folders_are_no_films(tmp_path):
+    root = tiny_films.write(tmp_path)
+    (root / "train/NORMAL/.DS_Store").touch()
+    (root / "train/NORMAL/__MACOSX").mkdir()
+    assert dataset.count(root) == tiny_films.COUNTS
+    assert len(dataset.films(root)) == sum(tiny_films.COUNTS.values())
+
+
+def test_no_network_is_one_sentence_with_both_sources(monkeypatch):
+    monkeypatch.setattr(download, "reachable", lambda url: False)
+    with pytest.raises(CxrError) as error:
+        dataset.discover("full", download=True)
+    assert "Kaggle cannot be reached; Mendeley cannot be reached" in str(error.value)
+    assert "set CXR_DATA_DIR" in str(error.value)
+    assert "--profile smoke" in str(error.value)
+
+
+def test_kaggles_copy_is_used_when_it_is_whole(tmp_path, monkeypatch):
+    root = tiny_films.write(tmp_path / "kaggle" / "chest_xray")
+    fake = types.SimpleNamespace(dataset_download=lambda handle: str(tmp_path / "kaggle"))
+    monkeypatch.setitem(sys.modules, "kagglehub", fake)
+    monkeypatch.setattr(download, "reachable", lambda url: url == download.KAGGLE)
+    assert dataset.discover("full", download=True) == dataset.Source(root, "downloaded", "published JPEG")
+
+
+@pytest.fixture
+def mendeley(tmp_path, monkeypatch):
+    """An archive of the tiny set behind the record's address, and a Kaggle that fails."""
+    root = tiny_films.write(tmp_path / "packed" / "chest_xray")
+    (root / ".DS_Store").touch()
+    archive = tmp_path / "archive.zip"
+    with zipfile.ZipFile(archive, "w") as bundle:
+        for path in sorted(root.rglob("*")):
+            bundle.write(path, path.relative_to(root.parent))
+    record = dataclasses.replace(dataset.DATASET, archive_url=archive.as_uri())
+    monkeypatch.setattr(dataset, "DATASET", record)
+
+    def fail(handle):
+        raise RuntimeError("429 too many requests.")
+
+    monkeypatch.setitem(sys.modules, "kagglehub", types.SimpleNamespace(dataset_download=fail))
+    monkeypatch.setattr(download, "reachable", lambda url: True)
+    return archive
+
+
+def test_mendeley_steps_in_when_kaggle_fails(mendeley):
+    source = dataset.discover("full", download=True)
+    assert source == dataset.Source(paths.ROOT / "data" / "chest_xray", "downloaded", "published JPEG")
+    assert dataset.difference(source.root) == ""
+    assert [path.name for path in (paths.ROOT / "data").iterdir()] == ["chest_xray"]
+    assert dataset.discover("full").origin == "found"
+
+
+def test_a_cut_archive_is_refused_and_leaves_nothing(mendeley):
+    mendeley.write_bytes(mendeley.read_bytes()[:-200])
+    with pytest.raises(CxrError, match="Kaggle: 429 too many requests; Mendeley: .* is no whole zip archive"):
+        dataset.discover("full", download=True)
+    assert list((paths.ROOT / "data").iterdir()) == []
+
+
+def test_an_archive_without_all_films_is_refused(mendeley, monkeypatch):
+    more = tiny_films.COUNTS | {("test", "NORMAL"): 234}
+    monkeypatch.setattr(dataset, "DATASET", dataclasses.replace(dataset.DATASET, counts=more))
+    with pytest.raises(CxrError, match="test/NORMAL holds 1 files instead of 234"):
+        dataset.discover("full", download=True)
+    assert list((paths.ROOT / "data").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["../outside.jpeg", "/outside.jpeg", "train/../../outside.jpeg", "..\\outside.jpeg"])
+def test_an_archive_that_leads_outside_is_not_unpacked(tmp_path, name):
+    archive = tmp_path / "archive.zip"
+    with zipfile.ZipFile(archive, "w") as bundle:
+        bundle.writestr("train/NORMAL/film.jpeg", b"film")
+        bundle.writestr(name, b"outside")
+    with pytest.raises(CxrError, match="unsafe path"):
+        download.extract(archive, tmp_path / "unpacked")
+    assert not (tmp_path / "unpacked").exists()
+
+
+def test_a_silent_host_is_given_up_in_time(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        started = time.monotonic()
+        assert not download.reachable(f"http://127.0.0.1:{server.getsockname()[1]}", seconds=0.3)
+    assert time.monotonic() - started < 2
+
+
+def test_an_answer_even_a_refusal_is_reachable(tmp_path, monkeypatch):
+    def refuse(request, timeout):
+        raise urllib.error.HTTPError(request.full_url, 403, "Forbidden", None, None)
+
+    (tmp_path / "page.html").touch()
+    assert download.reachable((tmp_path / "page.html").as_uri())
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    assert download.reachable("https://example.org")

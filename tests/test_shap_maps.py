@@ -1,0 +1,60 @@
+"""SHAP maps of linear models, for which the value of a pixel is weight × (pixel - blurred pixel)."""
+
+import numpy as np
+import pytest
+from tiny_models import SIDE, detector, linear, two_blobs
+
+from cxr_helpers.errors import CxrError
+from cxr_helpers.explain import shap_maps, targets
+
+RANDOM = np.random.default_rng(0)
+FILMS = RANDOM.integers(0, 256, (2, 4, 4)).astype("uint8")
+WEIGHTS = RANDOM.normal(0, 0.01, (4, 4))
+EXPECTED = np.stack([WEIGHTS * (film - shap_maps.blurred(film)) for film in FILMS.astype("float32")])
+
+
+def test_partition_of_a_linear_model_is_weight_times_difference():
+    before = FILMS.copy()
+    maps = shap_maps.partition(linear(WEIGHTS), FILMS, +1, evaluations=800)
+    assert maps.dtype == np.float32
+    np.testing.assert_allclose(maps, EXPECTED, atol=1e-4)
+    np.testing.assert_array_equal(FILMS, before)
+
+
+def test_partition_with_few_evaluations_still_sums_to_the_difference():
+    maps = shap_maps.partition(linear(WEIGHTS), FILMS, +1, evaluations=20)
+    np.testing.assert_allclose(maps.sum(axis=(1, 2)), EXPECTED.sum(axis=(1, 2)), atol=1e-4)
+    assert not np.allclose(maps, EXPECTED, atol=1e-4)
+
+
+def test_target_turns_the_sign():
+    model = linear(WEIGHTS)
+    up, down = (shap_maps.partition(model, FILMS, target, evaluations=20) for target in (+1, np.array([-1, +1])))
+    np.testing.assert_array_equal(down, up * np.array([-1, 1])[:, None, None])
+
+
+def test_gradients_of_a_linear_model_are_weight_times_difference():
+    maps = shap_maps.gradients(linear(WEIGHTS), FILMS[:1], +1, samples=10)
+    np.testing.assert_allclose(maps, EXPECTED[:1], atol=1e-4)
+    np.testing.assert_array_equal(shap_maps.gradients(linear(WEIGHTS), FILMS[:1], -1, samples=10), -maps)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_bright_blob_speaks_for_pneumonia_and_dark_one_against(channels):
+    model = detector(channels=channels)
+    kernel, _ = model.get_layer("filters").get_weights()
+    model.get_layer("filters").set_weights([kernel, np.full(2, -0.5)])  # blurred blobs pass unseen
+    values = shap_maps.partition(model, two_blobs()[None], targets.PNEUMONIA, evaluations=200)[0]
+    assert values.shape == (SIDE, SIDE)
+    assert values[6:10, 6:10].sum() > 0 > values[22:26, 18:22].sum()
+
+
+def test_values_that_do_not_add_up_are_refused():
+    counter = iter(np.arange(1e4) ** 2)
+    with pytest.raises(CxrError, match="sum to"):
+        shap_maps._owen(lambda pixels: np.array([next(counter) for _ in pixels], float), FILMS[0].astype("float32"), 20)
+
+
+def test_colour_films_are_refused():
+    with pytest.raises(CxrError, match="not grayscale"):
+        shap_maps.partition(linear(WEIGHTS), FILMS[..., None], +1)
