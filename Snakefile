@@ -1,6 +1,7 @@
 # The workflow behind run_all.sh: prepare -> train (only what has no record) -> chapters -> report.
 # On a cluster, without run_all.sh: snakemake --executor slurm --jobs 20 --config profile=full
 
+import re
 import shlex
 import sys
 
@@ -63,7 +64,7 @@ rule train:
     output:
         touch(MARKER),
     wildcard_constraints:
-        system="|".join(PENDING) or "none",
+        system="|".join(map(re.escape, PENDING)) or "none",
     # Two runs side by side use the cores better than one after the other; an accelerator takes one at a time.
     threads: max(1, workflow.cores // 2)
     resources:

@@ -92,9 +92,6 @@ installed() { [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(fingerprint "$venv/bin
 make_venv() { # python
     "$1" -c 'import ensurepip, venv' 2>/dev/null ||
         fail "$1 has no venv module; install it (Debian and Ubuntu: apt install python3-venv) and run again."
-    if [ -n "$(ls -A "$venv" 2>/dev/null)" ] && [ ! -f "$stamp" ]; then
-        fail "$venv was not made by run_all.sh; move it away, or set CXR_VENV to another folder."
-    fi
     rm -rf "$venv"
     mkdir -p "$venv"
     echo unfinished >"$stamp"
@@ -116,6 +113,9 @@ install_packages() {
 set_up() {
     local base started=$SECONDS
     installed && return
+    if [ -n "$(ls -A "$venv" 2>/dev/null)" ] && [ ! -f "$stamp" ]; then
+        fail "$venv was not made by run_all.sh; move it away, or set CXR_VENV to another folder."
+    fi
     base="$(find_python ${CXR_PYTHON:+"$CXR_PYTHON"} python3 python3.13 python3.12 python3.11 python)"
     mkdir -p "$(dirname "$venv")"
     exec 9>"$venv.lock" # held by this shell and the installers it starts; it falls with them, however they end
@@ -149,7 +149,7 @@ main() {
         set_up
         python="$venv/bin/python"
     fi
-    exec "$python" -m cxr_helpers.cli "$command" "$@"
+    exec "$python" -P -m cxr_helpers.cli "$command" "$@"
 }
 
 main "$@"

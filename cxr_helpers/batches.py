@@ -36,6 +36,17 @@ class Batches(keras.utils.PyDataset):
         self.order = self._permutation()
 
 
+class StoredBatches(Batches):
+    """Yield (features float32 (n, D), labels) from stored passes (views, N, D): every epoch takes the next view."""
+
+    def __init__(self, views: np.ndarray, labels: np.ndarray, batch_size: int, seed: int) -> None:
+        super().__init__(views, np.arange(views.shape[1]), labels, batch_size, seed)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        return np.asarray(self.pixels[self.epoch % len(self.pixels)][chosen]), self.labels[chosen]
+
+
 def films(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return the films at `rows` of a packed array uint8 (N, H, W) as float32 (n, H, W, 1) in 0..255."""
     return np.asarray(pixels[rows], "float32")[..., None]

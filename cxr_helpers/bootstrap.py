@@ -39,7 +39,9 @@ def usable_weights(patient_id: np.ndarray, y_true: np.ndarray, n_boot: int, seed
     positive = weights @ y_true
     usable = (positive > 0) & (positive < weights.sum(axis=1))
     if not usable.any():
-        raise CxrError(f"None of {n_boot} resamples of patients holds both classes; raise n_boot or give more patients.")
+        raise CxrError(
+            f"None of {n_boot} resamples of patients holds both classes; raise n_boot or give more patients."
+        )
     return weights[usable], int(n_boot - usable.sum())
 
 
@@ -75,7 +77,9 @@ def average_precision(tp: np.ndarray, fp: np.ndarray) -> np.ndarray:
     return (np.diff(tp) * ratio(tp, tp + fp)[:, 1:]).sum(axis=1) / tp[:, -1]
 
 
-def weighted_metrics(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray, threshold: float) -> dict[str, np.ndarray]:
+def weighted_metrics(
+    y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray, threshold: float
+) -> dict[str, np.ndarray]:
     """Return every metric of every resample; a resample must hold both classes.
 
     Args:
@@ -102,8 +106,8 @@ def weighted_metrics(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarra
 def calibration_error(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the expected calibration error of each row of `weights`, over equal-width bins of P(PNEUMONIA).
 
-    Sum over the bins of |observed - predicted positives| per image (Naeini, Cooper and Hauskrecht, AAAI 2015). A bin holds
-    its lower edge; the last one also holds 1.
+    Sum over the bins of |observed - predicted positives| per image (Naeini, Cooper and Hauskrecht 2015). A bin holds its
+    lower edge; the last one also holds 1.
     """
     gaps = weights * (y_score - y_true)
     in_bin = score_bins(y_score)[:, None] == np.arange(ECE_BINS)
@@ -127,11 +131,13 @@ def _threshold_metrics(y_true: np.ndarray, called: np.ndarray, weights: np.ndarr
     recall, specificity = ratio(tp, tp + fn), ratio(tn, tn + fp)
     # Products of four sums overflow nothing in float64, but their root is taken in pairs to keep the digits.
     spread = np.sqrt((tp + fp) * (tn + fn)) * np.sqrt((tp + fn) * (tn + fp))
+    # Counts stand for the films' own class sizes, so that their spread is that of the rates, not of the prevalence.
+    positives, negatives = y_true.sum(), (1 - y_true).sum()
     return {
-        "tp": tp,
-        "fp": fp,
-        "tn": tn,
-        "fn": fn,
+        "tp": recall * positives,
+        "fp": (1 - specificity) * negatives,
+        "tn": specificity * negatives,
+        "fn": (1 - recall) * positives,
         "accuracy": (tp + tn) / weights.sum(axis=1),
         "precision": ratio(tp, tp + fp),
         "recall": recall,

@@ -148,7 +148,7 @@ def render(profile: Profile = "auto") -> None:
 
 @app.command()
 def predict(
-    files: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="chest X-rays: JPEG, PNG or TIFF")],
+    files: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="chest X-rays: 8-bit JPEG or PNG")],
     out: Annotated[Path, typer.Option(help="folder for the heat maps")] = Path("heatmaps"),
     model: Annotated[Path | None, typer.Option(help="folder of another published model")] = None,
 ) -> None:

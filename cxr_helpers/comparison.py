@@ -13,6 +13,7 @@ from cxr_helpers.files import atomic_write
 from cxr_helpers.records import Record
 
 COLUMNS = ["system", "source", "metric", "reported", "reproduced", "ci_low", "ci_high", "verdict", "status", "command"]
+ABSENT = "–"
 NOT_TESTABLE = "not testable here"
 
 # Figures that run.json holds and the scores do not tell; they have no interval.
@@ -78,9 +79,7 @@ def departures(run: Record, text: dict, figure: dict, ours: pd.DataFrame) -> lis
 def _ours(runs: Sequence[Record], split: str) -> pd.DataFrame:
     """Return value, ci_low and ci_high of everything that a system's runs tell; `attrs["films"]` counts the films."""
     scores = [run.scores[run.scores["split"] == split] for run in runs]
-    of_the_run = {
-        name: {"value": sum(read(run.info) for run in runs) / len(runs)} for name, read in OF_THE_RUN.items()
-    }
+    of_the_run = {name: {"value": sum(read(run.info) for run in runs) / len(runs)} for name, read in OF_THE_RUN.items()}
     parts = [pd.DataFrame.from_dict(of_the_run, orient="index")]
     if len(scores[0]):
         parts += [metrics.evaluate_seeds(scores), metrics.evaluate_counts(scores)]
@@ -119,3 +118,12 @@ def verdict(value: float, ours: float, low: float, high: float) -> str:
     else:
         agrees = low <= value <= high
     return "reproduced" if agrees else "higher" if ours > value else "lower"
+
+
+def brief(comparison: pd.DataFrame) -> pd.DataFrame:
+    """Return the table as a page can hold it: the interval in one column, the reason beside the verdict, no command."""
+    spans = [
+        ABSENT if pd.isna(row.ci_low) else f"{row.ci_low:.3f}–{row.ci_high:.3f}" for row in comparison.itertuples()
+    ]
+    shown = comparison[["system", "metric", "reported", "reproduced"]].copy()
+    return shown.assign(**{"95 % CI": spans, "verdict": comparison.verdict, "status": comparison.status})

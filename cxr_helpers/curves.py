@@ -23,7 +23,8 @@ def roc_band(runs: Sequence[pd.DataFrame], n_boot: int = 1000, seed: int = 0) ->
     Raises:
         CxrError: as `metrics.evaluate`.
     """
-    return _band(runs, _sensitivity, n_boot, seed)
+    band = _band(runs, _sensitivity, n_boot, seed)
+    return pd.concat([pd.DataFrame(0.0, index=[0], columns=band.columns), band], ignore_index=True)  # from the origin
 
 
 def pr_band(runs: Sequence[pd.DataFrame], n_boot: int = 1000, seed: int = 0) -> pd.DataFrame:
@@ -43,7 +44,9 @@ def reliability(scores: pd.DataFrame) -> pd.DataFrame:
     """
     scores = metrics.checked(scores)
     bins = scores.groupby(bootstrap.score_bins(scores.y_score.to_numpy()))
-    table = bins.agg(predicted=("y_score", "mean"), observed=("y_true", "mean"), positive=("y_true", "sum"), n=("y_true", "size"))
+    table = bins.agg(
+        predicted=("y_score", "mean"), observed=("y_true", "mean"), positive=("y_true", "sum"), n=("y_true", "size")
+    )
     table["ci_low"], table["ci_high"] = proportion_confint(table.positive, table.n, method="wilson")
     return table.drop(columns="positive")
 

@@ -74,7 +74,8 @@ def publish(record: Record, profile: str, threshold: float) -> Path:
     if not source.is_file():
         raise CxrError(f"The model of run {record.run_id} is not on this machine; train it with --retrain.")
     if source.stat().st_size > SIZE_LIMIT:
-        raise CxrError(f"{source} has {source.stat().st_size / 1e6:.1f} MB, above the {SIZE_LIMIT / 1e6:.0f} MB of a default model.")
+        sizes = f"{source.stat().st_size / 1e6:.1f} MB, above the {SIZE_LIMIT / 1e6:.0f} MB"
+        raise CxrError(f"{source} has {sizes} of a committed model; publish a smaller one.")
     card = _describe(record, profile, threshold, _sha256(source))
     target = folder(profile)
     with atomic_path(target / "default.keras") as temporary:
@@ -117,7 +118,9 @@ def _describe(record: Record, profile: str, threshold: float, sha256: str) -> Ca
 
 def _model_card(card: Card, profile: str) -> str:
     """Return default.md: what the model is for, its data, its figures and its limits, all filled from the card."""
-    rows = "\n".join(f"| {name} | {v:.3f} | {low:.3f} to {high:.3f} |" for name, (v, low, high) in card.metrics.items())
+    rows = "\n".join(
+        f"| {metrics.TITLES[name]} | {value:.3f} | {low:.3f} to {high:.3f} |" for name, (value, low, high) in card.metrics.items()
+    )
     citation = f" ({dataset.DATASET.citation}, doi {dataset.DATASET.doi})" if profile == "full" else ""
     return f"""# Default model: run {card.run_id}
 

@@ -8,7 +8,7 @@ import html
 import re
 
 import pandas as pd
-from IPython.display import display, publish_display_data
+from IPython.display import publish_display_data
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
@@ -54,7 +54,7 @@ def table(frame: pd.DataFrame, label: str, caption: str, digits: int | dict[str,
 
 def text(markdown: str) -> None:
     """Show a sentence or more of Markdown, its numbers read from records."""
-    display({"text/markdown": markdown}, raw=True, metadata={"cxr": {"kind": "text"}})
+    publish_display_data({"text/markdown": markdown}, metadata={"cxr": {"kind": "text"}})
 
 
 def _check(label: str, kind: str, caption: str) -> None:
@@ -70,14 +70,15 @@ def _line(text: str) -> str:
 
 def _show_caption(label: str, caption: str) -> None:
     """Show the caption in the notebook only: the report sets its own, with the number."""
-    display({"text/markdown": f"**{label}** {_line(caption)}"}, raw=True, metadata={"cxr": {"kind": "caption"}})
+    publish_display_data({"text/markdown": f"**{label}** {_line(caption)}"}, metadata={"cxr": {"kind": "caption"}})
 
 
 def _notebook_table(cells: pd.DataFrame) -> str:
     aligned = {name: "right" if tables.numeric(cells[name]) else "left" for name in cells.columns}
-    head = "".join(f'<th style="text-align:{side}">{html.escape(name)}</th>' for name, side in aligned.items())
-    rows = "".join(
-        "<tr>" + "".join(f'<td style="text-align:{aligned[name]}">{html.escape(row[name])}</td>' for name in aligned) + "</tr>"
-        for row in cells.to_dict("records")
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+    def row(tag: str, words: dict[str, str]) -> str:
+        filled = (f'<{tag} style="text-align:{aligned[name]}">{html.escape(words[name])}</{tag}>' for name in aligned)
+        return f"<tr>{''.join(filled)}</tr>"
+
+    body = "".join(row("td", words) for words in cells.to_dict("records"))
+    return f"<table><thead>{row('th', {name: name for name in aligned})}</thead><tbody>{body}</tbody></table>"

@@ -1,5 +1,6 @@
 """Fetch the real set: Kaggle first, Mendeley second, each checked film by film count before it is used."""
 
+import http.client
 import os
 import shutil
 import threading
@@ -9,7 +10,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from cxr_helpers import dataset, paths
 from cxr_helpers.errors import CxrError
@@ -29,7 +30,7 @@ def reachable(url: str, seconds: float = _PROBE_SECONDS) -> bool:
             answered.set()
         except urllib.error.HTTPError:
             answered.set()  # a refusal of HEAD is an answer
-        except OSError:
+        except (OSError, http.client.HTTPException):
             pass
 
     # In a thread of its own, because the time limit of a socket does not cover the name look-up.

@@ -75,7 +75,7 @@ def _run(notebook: NotebookNode, chapter: str, profile: str, partial: Path) -> N
 def _read(path: Path) -> NotebookNode:
     try:
         return nbformat.read(path, as_version=4)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, nbformat.ValidationError) as error:
         raise CxrError(f"{path} is no notebook ({type(error).__name__}); restore it from git.") from error
 
 

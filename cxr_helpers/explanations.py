@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from cxr_helpers import experiments, manifest, operating_point, packing, results
 from cxr_helpers.errors import CxrError
@@ -27,7 +28,7 @@ class Explanations:
     `answers`: one row a film (image_id, y_true, y_score, label, predicted, confidence, outcome, ...). `films`: uint8
     (n, H, W). `gradcam`: float32 (n, H, W) in [0, 1], for the predicted class, zero everywhere where nothing speaks
     for it. `shap`: float32 (n, H, W), log-odds per pixel, positive for PNEUMONIA. `about`: run_id, threshold, rule,
-    gradcam_layer, shap_method, shap_evaluations, seconds.
+    gradcam_layer, shap_method, shap_passes (through the model, a film), seconds.
     """
 
     answers: pd.DataFrame
@@ -40,6 +41,29 @@ class Explanations:
     def shap_limit(self) -> float:
         """Return the end of the SHAP colour scale, the same for all films: the 99th percentile of |value|."""
         return float(np.percentile(np.abs(self.shap), 99))
+
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Return one row a film, as a reader wants it: outcome, true and predicted label, confidence, P(PNEUMONIA)."""
+        names = {
+            "image_id": "film",
+            "outcome": "outcome",
+            "label": "true label",
+            "predicted": "predicted label",
+            "confidence": "confidence",
+            "y_score": "P(PNEUMONIA)",
+        }
+        return self.answers[list(names)].rename(columns=names)
+
+    @property
+    def titles(self) -> list[str]:
+        """Return what stands beside each film: true label, predicted label, confidence, and whether its map is blank."""
+        notes = ["" if heat.any() else "\nGrad-CAM: blank map" for heat in self.gradcam]
+        return [
+            f"true {row.label}\npredicted {row.predicted}\nconfidence {row.confidence:.3f}{note}"
+            for row, note in zip(self.answers.itertuples(), notes, strict=True)
+        ]
 
 
 def choose(answered: pd.DataFrame, per_outcome: int = 2) -> pd.DataFrame:
@@ -84,7 +108,7 @@ def build(record: Record, profile: str, per_outcome: int = 2, method: str = "par
         "rule": RULE.format(most=-(-per_outcome // 2), least=per_outcome // 2),
         "gradcam_layer": gradcam.explained_layer(model),
         "shap_method": method,
-        "shap_evaluations": shap_maps.EVALUATIONS if method == "partition" else shap_maps.SAMPLES,
+        "shap_passes": shap_maps.PASSES[method],
         "seconds": round(time.perf_counter() - started, 1),
     }
     shown = Explanations(chosen.assign(outcome=_outcomes(chosen)), films, heat, values, about)
@@ -100,32 +124,47 @@ def load(record: Record) -> Explanations:
         raise CxrError(f"Run {record.run_id} has no stored explanations; {command}.")
     try:
         with np.load(path, allow_pickle=False) as stored:
-            image_ids, films, heat, values, scale = (stored[name] for name in ("image_id", "films", "gradcam", "shap", "scale"))
+            arrays = {name: stored[name] for name in ("image_id", "films", "gradcam", "shap", "scale")}
             about = json.loads(str(stored["about"]))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise CxrError(f"{path} cannot be read ({error}); {command}.") from error
     if about.get("run_id") != record.run_id:
         raise CxrError(f"{path} holds the explanations of run {about.get('run_id')}; {command}.")
-    chosen = results.answers(record, about["threshold"]).set_index("image_id").loc[image_ids].reset_index()
+    chosen = results.answers(record, about["threshold"]).set_index("image_id").loc[arrays["image_id"]].reset_index()
     chosen = chosen.assign(outcome=_outcomes(chosen))
-    return Explanations(chosen, films, heat.astype("float32"), values.astype("float32") * scale, about)
+    values = arrays["shap"].astype("float32") * arrays["scale"]
+    return Explanations(chosen, arrays["films"], arrays["gradcam"].astype("float32"), values, about)
 
 
-def gallery(shown: Explanations) -> tuple[list[np.ndarray], list[str]]:
-    """Return pictures (uint8 RGB or grey) and titles, three a film: the film, its Grad-CAM map, its SHAP map."""
-    from cxr_helpers.explain import gradcam, overlay
+def of(record: Record, profile: str) -> Explanations:
+    """Return a run's explanations: the stored ones, or where there are none, new ones from its saved model."""
+    return load(record) if (record.folder / FILE).is_file() else build(record, profile)
 
-    pictures, titles = [], []
-    blank = gradcam.is_blank(shown.gradcam)
-    for i, row in enumerate(shown.answers.itertuples()):
-        film = shown.films[i]
-        pictures += [film, overlay.heat(film, shown.gradcam[i]), overlay.signed(film, shown.shap[i], shown.shap_limit)]
-        titles += [
-            f"{row.outcome}\n{row.label}",
-            f"predicted {row.predicted}\n" + ("blank map" if blank[i] else "Grad-CAM"),
-            f"confidence {row.confidence:.3f}\nSHAP",
-        ]
-    return pictures, titles
+
+def agreement(shown: Explanations) -> pd.DataFrame:
+    """Return, by outcome, how far Grad-CAM and SHAP agree: means over its films, NaN where every map is blank.
+
+    Columns: outcome; films; rank correlation (Spearman, over pixels) of Grad-CAM and the SHAP values for the predicted
+    class; share of Grad-CAM and of |SHAP| in the outer tenth of the film, beside the share of the area that it covers.
+    """
+    rows = []
+    for heat, values, y_predicted in zip(shown.gradcam, shown.shap, shown.answers.y_predicted, strict=True):
+        signed = values if y_predicted else -values
+        varies = np.ptp(heat) > 0 and np.ptp(values) > 0
+        correlation = stats.spearmanr(heat.ravel(), signed.ravel()).statistic if varies else np.nan
+        shares = _border_share(heat), _border_share(np.abs(values)), _border_share(np.ones_like(heat))
+        rows.append((correlation, *shares))
+    columns = ["rank correlation", "Grad-CAM in the border", "SHAP in the border", "border's area"]
+    table = pd.DataFrame(rows, columns=columns).assign(outcome=shown.answers.outcome, films=1)
+    means = table.groupby("outcome", sort=False).agg({"films": "sum"} | dict.fromkeys(columns, "mean"))
+    return means.reset_index()
+
+
+def _border_share(weights: np.ndarray) -> float:
+    """Return the share of non-negative weights (H, W) that lies in the outer tenth at each side; NaN if all are 0."""
+    height, width = (max(1, side // 10) for side in weights.shape)
+    total = weights.sum()
+    return float(1 - weights[height:-height, width:-width].sum() / total) if total > 0 else np.nan
 
 
 def _films(image_ids: pd.Series, record: Record, profile: str) -> np.ndarray:

@@ -61,7 +61,7 @@ def read(path: str | Path) -> Film:
     mode, kind = _header(path, data)
     if kind == "JPEG" and not data.rstrip(b"\0\r\n").endswith(_JPEG_END):
         raise Refused(path, "truncated (its end marker is missing)")
-    return Film(_decode(path, data), mode, hashlib.sha256(data).hexdigest())
+    return Film(_decode(path, data, kind), mode, hashlib.sha256(data).hexdigest())
 
 
 def size(path: str | Path) -> tuple[int, int]:
@@ -95,7 +95,7 @@ def _header(path: Path, data: bytes) -> tuple[str, str]:
     return image.mode, image.format
 
 
-def _decode(path: Path, data: bytes) -> np.ndarray:
+def _decode(path: Path, data: bytes, kind: str) -> np.ndarray:
     """Return the grey pixels (H, W) uint8; 16-bit colour shows only here, because Pillow narrows it unasked."""
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH)
@@ -105,6 +105,6 @@ def _decode(path: Path, data: bytes) -> np.ndarray:
         raise Refused(path, "truncated or damaged")
     if pixels.dtype != np.uint8:
         raise Refused(path, "16-bit image")
-    if (pixels[-1] == _DECODER_FILL).all():
+    if kind == "JPEG" and (pixels[-1] == _DECODER_FILL).all():
         raise Refused(path, "truncated (its lower part is the decoder's fill)")
     return pixels

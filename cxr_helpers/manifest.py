@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from cxr_helpers import dataset, duplicates, images, paths, preprocessing
 from cxr_helpers.errors import CxrError

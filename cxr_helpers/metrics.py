@@ -44,7 +44,8 @@ def evaluate(scores: pd.DataFrame, threshold: float = 0.5, n_boot: int = 2000, s
 
     Returns:
         Index: the keys of `TITLES`; columns value, ci_low, ci_high. `attrs["degenerate"]` counts the resamples that
-        held one class only and were left out.
+        held one class only and were left out. An ECE cannot be negative, so resampling raises it: its interval lies high
+        and may leave out the value.
 
     Raises:
         CxrError: the scores are empty, hold one class only, or are no probabilities.
@@ -63,13 +64,17 @@ def evaluate_seeds(
 def evaluate_counts(
     runs: Sequence[pd.DataFrame], threshold: float | Sequence[float] = 0.5, n_boot: int = 2000, seed: int = 0
 ) -> pd.DataFrame:
-    """Return the mean tp, fp, tn and fn over runs on the same films, with intervals as in `evaluate`."""
+    """Return the mean tp, fp, tn and fn over runs on the same films, as `evaluate` does, at the films' own class sizes."""
     points, samples, degenerate = _sampled(runs, threshold, n_boot, seed)
     return _table(points, samples, degenerate).loc[list(COUNTS)]
 
 
 def difference(
-    ours: Sequence[pd.DataFrame], theirs: Sequence[pd.DataFrame], threshold: float = 0.5, n_boot: int = 2000, seed: int = 0
+    ours: Sequence[pd.DataFrame],
+    theirs: Sequence[pd.DataFrame],
+    threshold: float = 0.5,
+    n_boot: int = 2000,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Return ours minus theirs for every metric, paired: both systems are resampled with the same patients.
 
@@ -86,7 +91,7 @@ def difference(
 
 
 def compare(systems: Mapping[str, Sequence[pd.DataFrame]], metric: str = "roc_auc", **options) -> pd.DataFrame:
-    """Return one metric of many systems: index system, columns value, ci_low, ci_high; `options` as `evaluate_seeds`."""
+    """Return one metric per system: index system, columns value, ci_low, ci_high; `options` as `evaluate_seeds`."""
     if metric not in TITLES:
         raise CxrError(f"Metric {metric!r} is unknown; choose one of {', '.join(TITLES)}.")
     rows = {name: evaluate_seeds(runs, **options).loc[metric] for name, runs in systems.items()}
@@ -109,8 +114,9 @@ def checked(scores: pd.DataFrame) -> pd.DataFrame:
     """
     if scores.empty:
         raise CxrError("The scores are empty; check which split was selected.")
-    if scores.image_id.duplicated().any():
-        raise CxrError(f"Image {scores.image_id[scores.image_id.duplicated()].iloc[0]} is scored twice; select one split of one run.")
+    twice = scores.image_id[scores.image_id.duplicated()]
+    if len(twice):
+        raise CxrError(f"Image {twice.iloc[0]} is scored twice; select one split of one run.")
     if not scores.y_score.between(0, 1).all():
         raise CxrError("y_score leaves [0, 1] or is missing; scores must be P(PNEUMONIA) after the sigmoid or softmax.")
     if set(scores.y_true) != {0, 1}:

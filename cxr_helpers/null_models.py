@@ -12,7 +12,9 @@ GREY_STATISTICS = ["mean", "std", "p05", "p50", "p95"]
 THUMBNAIL_SIDE = 32
 
 
-def null_scores(manifest: pd.DataFrame, splits: pd.DataFrame, thumbnails: np.ndarray | None = None) -> dict[str, pd.DataFrame]:
+def null_scores(
+    manifest: pd.DataFrame, splits: pd.DataFrame, thumbnails: np.ndarray | None = None
+) -> dict[str, pd.DataFrame]:
     """Fit the null models on the training films and score the others.
 
     "always PNEUMONIA" gives every film the training prevalence; "image width", "grey statistics" (mean, standard
@@ -31,9 +33,13 @@ def null_scores(manifest: pd.DataFrame, splits: pd.DataFrame, thumbnails: np.nda
     Raises:
         CxrError: the splits do not name every film, or the thumbnails are not (N, 32, 32).
     """
-    films = manifest.drop(columns="split", errors="ignore").merge(splits[["image_id", "split"]], on="image_id", how="left")
+    films = manifest.drop(columns="split", errors="ignore").merge(
+        splits[["image_id", "split"]], on="image_id", how="left"
+    )
     if films.split.isna().any():
-        raise CxrError(f"The split has no row for {films.image_id[films.split.isna()].iloc[0]}; make it from this manifest.")
+        raise CxrError(
+            f"The split has no row for {films.image_id[films.split.isna()].iloc[0]}; make it from this manifest."
+        )
     inputs = {
         "image width": films[["width"]].to_numpy(float),
         "grey statistics": films[GREY_STATISTICS].to_numpy(float),
@@ -45,14 +51,18 @@ def null_scores(manifest: pd.DataFrame, splits: pd.DataFrame, thumbnails: np.nda
     scores |= {name: _regression(x, films) for name, x in inputs.items() if np.isfinite(x).all()}
     held_out = films.split != "train"
     columns = ["image_id", "patient_id", "split", "y_true"]
-    return {name: films.assign(y_score=y)[held_out][[*columns, "y_score"]].reset_index(drop=True) for name, y in scores.items()}
+    return {
+        name: films.assign(y_score=y)[held_out][[*columns, "y_score"]].reset_index(drop=True)
+        for name, y in scores.items()
+    }
 
 
 def _flat(thumbnails: np.ndarray, count: int) -> np.ndarray:
     """Return the thumbnails as float32 rows of 1,024 pixels."""
     if thumbnails.shape != (count, THUMBNAIL_SIDE, THUMBNAIL_SIDE):
         raise CxrError(
-            f"Thumbnails of shape {thumbnails.shape} do not fit {count} films; pass packing.load(profile, {THUMBNAIL_SIDE})."
+            f"Thumbnails of shape {thumbnails.shape} do not fit {count} films; "
+            f"pass packing.load(profile, {THUMBNAIL_SIDE})."
         )
     return np.asarray(thumbnails, dtype=np.float32).reshape(count, -1)
 

@@ -43,4 +43,6 @@ def _gain(rule: str, sensitivity: np.ndarray, false_alarm: np.ndarray, y_true: n
         return (sensitivity >= target).astype(float)
     if match and match[1] == "cost=" and target > 0:
         return -(target * (1 - sensitivity) * y_true.sum() + false_alarm * (1 - y_true).sum())
-    raise CxrError(f"Operating-point rule {rule!r} is unknown; write youden, sensitivity>=0.95 or cost=5 (numbers of your own).")
+    raise CxrError(
+        f"Operating-point rule {rule!r} is unknown; write youden, sensitivity>=0.95 or cost=5 (numbers of your own)."
+    )

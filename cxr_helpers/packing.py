@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from tqdm.auto import tqdm
+import pandas as pd
+from tqdm import tqdm
 
 from cxr_helpers import images, paths
 from cxr_helpers import manifest as manifests
@@ -50,3 +51,11 @@ def _pack(items: Iterable, count: int, make: Callable[..., np.ndarray], size: in
         for row, film in enumerate(tqdm(pool.map(make, items), total=count, desc=path.stem, unit="film")):
             packed[row] = film
         packed.flush()
+
+
+def films(profile: str, image_ids: Iterable[str], size: int = 224, variant: str = "none") -> np.ndarray:
+    """Return the films of these image_ids, in their order: uint8 (n, size, size)."""
+    rows = pd.Index(manifests.load(profile).image_id).get_indexer(list(image_ids))
+    if (rows < 0).any():
+        raise CxrError(f"{int((rows < 0).sum())} of the films asked for are not in the {profile} data set; train the run again with --retrain.")
+    return np.asarray(load(profile, size, variant)[rows])

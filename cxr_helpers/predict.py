@@ -10,7 +10,7 @@ from cxr_helpers import default_model, images, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_write
 
-LONGEST_SIDE = 1024  # pixels of a film in a heat map picture
+LONGEST_SIDE = 640  # pixels of a film in a heat map picture
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +34,7 @@ def predict(files: list[Path], model_dir: Path | None = None, out: Path | None =
     """Return one prediction per file, in order; a file that is no usable film has its reason in `problem`.
 
     `model_dir` holds default.keras and default.json; None takes the committed model. With a folder `out`, each film
-    gets `<stem>_heatmap.png` there: the film beside its Grad-CAM map for the predicted class, dark 0 to yellow 1.
+    gets `<stem>_heatmap.png` there: the film beside its Grad-CAM map for the predicted class, purple 0 to yellow 1.
     A missing or altered model, or a folder that cannot be written, is a CxrError.
     """
     answers, films = {}, {}

@@ -10,7 +10,17 @@ from pandocfilters import Code, Div, Link, Para, Space, Str
 from cxr_helpers import paths, records
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_write
-from cxr_helpers.report import appendix, chapters, citations, cross_references, floats, front_matter, html_page, syntax_tree, typst_pdf
+from cxr_helpers.report import (
+    appendix,
+    chapters,
+    citations,
+    cross_references,
+    floats,
+    front_matter,
+    html_page,
+    syntax_tree,
+    typst_pdf,
+)
 from cxr_helpers.report.syntax_tree import Node, Part
 
 FORMATS = ("html", "pdf")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from cxr_helpers import synthetic
 from cxr_helpers.files import atomic_write

@@ -80,7 +80,7 @@ def _official(manifest: pd.DataFrame, seed: int) -> np.ndarray:
 
 def _carve_validation(pool: pd.DataFrame, seed: int) -> np.ndarray:
     """Mark a tenth of the patients of `pool` as val, stratified by class, and the rest as train."""
-    patients = pool.groupby("patient_id")["y_true"].first().sort_index()
+    patients = pool.groupby("patient_id")["y_true"].first()  # in sorted order
     _, chosen = train_test_split(
         patients.index.to_numpy(), test_size=VALIDATION_SHARE, stratify=patients, random_state=seed
     )

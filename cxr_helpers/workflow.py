@@ -104,11 +104,13 @@ def _command(profile: str, retrain: bool, cores: int, chapter: str | None) -> li
 
 
 def _wait(process: subprocess.Popen) -> int:
-    """Return the exit status of `process`; pass a request to terminate on, and let it end its jobs after Ctrl-C."""
+    """Return the exit status of `process`; a request to terminate is passed on, Ctrl-C has reached it already."""
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    while True:
-        with contextlib.suppress(KeyboardInterrupt):
-            return process.wait()
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+        raise CxrError("Stopped; the same command goes on from here.") from None
 
 
 def _all_cores() -> int:

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from tiny_models import SIDE, detector, linear, nested, two_blobs
+from tiny_models import GREY, SIDE, WHITE, detector, linear, nested, two_blobs
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import targets
@@ -50,8 +50,8 @@ def test_map_peaks_on_the_blob_that_speaks_for_the_target(kind, tmp_path):
 
 def test_map_is_the_weighted_sum_of_the_feature_maps():
     # The blob covers one quarter of four 4×4 cells, mean 0.25 each: a plateau of 2×2 cells, nothing elsewhere.
-    film = np.full((1, SIDE, SIDE), 128, "uint8")
-    film[0, 6:10, 6:10] = 255
+    film = np.full((1, SIDE, SIDE), GREY, "uint8")
+    film[0, 6:10, 6:10] = WHITE
     heat = gradcam(detector(), film, +1)[0]
     np.testing.assert_allclose(heat[6:10, 6:10], 1, atol=1e-6)
     assert heat[14:].max() == heat[:, 14:].max() == 0
@@ -96,7 +96,7 @@ def test_layer_with_a_path_around_it():
     inner = keras.layers.Conv2D(2, 1, name="inner")(first)
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Add()([first, inner]))
     model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(x))
-    model.get_layer("filters").set_weights([np.array([[[[1.0, -1.0]]]]), np.array([-128.0, 128.0])])
+    model.get_layer("filters").set_weights([np.array([[[[1.0, -1.0]]]]), np.array([-GREY, GREY])])
     model.get_layer("inner").set_weights([np.eye(2)[None, None], np.zeros(2)])
     model.layers[-1].set_weights([np.array([[1.0], [-1.0]]), np.zeros(1)])
     assert_peak_in(gradcam(model, FILM, +1, layer="inner")[0], BRIGHT)
@@ -108,7 +108,7 @@ def test_default_layer_is_the_last_with_positions():
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_film_without_evidence_has_a_blank_map():
-    grey = np.full((1, SIDE, SIDE), 128, "uint8")
+    grey = np.full((1, SIDE, SIDE), GREY, "uint8")
     heat = gradcam(detector(), np.concatenate([grey, FILM]), +1)
     assert is_blank(heat).tolist() == [True, False]
     assert (heat[0] == 0).all()
@@ -130,7 +130,7 @@ def test_bad_input_is_one_clear_error():
         "NaN": lambda: gradcam(broken, FILM, +1),
         "needs a convolution": lambda: gradcam(linear(np.ones((SIDE, SIDE))), FILM, +1),
         "target=0": lambda: gradcam(detector(), FILM, 0),
-        "one or one for each of 1": lambda: gradcam(detector(), FILM, np.array([1, -1])),
+        r"one per film \(1\)": lambda: gradcam(detector(), FILM, np.array([1, -1])),
         "layer='nothing'": lambda: gradcam(detector(), FILM, +1, layer="nothing"),
         "do not fit": lambda: gradcam(detector(), FILM[:, :16], +1),
         "0..255": lambda: gradcam(detector(), FILM.astype("float32") - 1, +1),

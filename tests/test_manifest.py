@@ -150,6 +150,13 @@ def test_groups_chain_and_blank_films_stay_apart():
     assert duplicates.groups(digests, thumbnails).tolist() == [0, 1, -1, 1, 0, 1]
 
 
+def test_films_that_are_merely_alike_are_no_group():
+    film, other = tiny_films.film(1, 32, 32), tiny_films.film(2, 32, 32)
+    alike = np.rint(0.8 * film + 0.2 * other).astype(np.uint8)
+    assert 0.9 < np.corrcoef(film.ravel(), alike.ravel())[0, 1] < 0.985
+    assert duplicates.groups(np.array(["a", "b"]), np.stack([film, alike])).tolist() == [-1, -1]
+
+
 def test_the_data_hash_follows_the_films_and_not_their_order():
     table = pd.DataFrame({"image_id": ["a", "b"], "sha256": ["1", "2"]})
     assert manifest.data_hash(table) == manifest.data_hash(table.iloc[::-1])

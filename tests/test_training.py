@@ -57,7 +57,7 @@ def test_stored_features_train_only_the_head(bright_films):
     head = record.info["trainable_parameters"]
     assert head < record.info["parameters"]
     stored = list((training.paths.build("smoke") / "features").glob("*.npy"))
-    assert sorted(np.load(path).shape[:2] for path in stored) == [(1, 8), (2, 24)]
+    assert sorted(np.load(path).shape[:2] for path in stored) == [(1, 40), (2, 24)]
 
 
 def test_thesis_softmax_scores_are_the_pneumonia_unit(bright_films):

@@ -4,12 +4,13 @@ import keras
 import numpy as np
 
 SIDE = 32
+GREY, WHITE = 127, 254
 
 
 def two_blobs() -> np.ndarray:
     """Return a grey film (SIDE, SIDE) uint8, mid-grey, with a bright blob at (8, 8) and a dark one at (24, 20)."""
-    film = np.full((SIDE, SIDE), 128, "uint8")
-    film[6:10, 6:10] = 255
+    film = np.full((SIDE, SIDE), GREY, "uint8")
+    film[6:10, 6:10] = WHITE
     film[22:26, 18:22] = 0
     return film
 
@@ -17,11 +18,11 @@ def two_blobs() -> np.ndarray:
 def detector(units: int = 1, bias: float = 0.0, channels: int = 1) -> keras.Model:
     """Return a classifier in which brightness above mid-grey speaks for PNEUMONIA, darkness below it for NORMAL.
 
-    Two 1×1 filters see (grey - 128) / 127 and its negative, 4×4 means make maps of 8×8, their averages count with
+    Two 1×1 filters see grey value / 127 - 1 and its negative, 4×4 means make maps of 8×8, their averages count with
     weight +3 and -3. `units`: one sigmoid or two softmax units.
     """
     inputs = keras.Input((SIDE, SIDE, channels))
-    x = keras.layers.Rescaling(1 / 127, -128 / 127, name="scaling")(inputs)
+    x = keras.layers.Rescaling(1 / GREY, -1, name="scaling")(inputs)
     x = keras.layers.Conv2D(2, 1, activation="relu", name="filters")(x)
     x = keras.layers.AveragePooling2D(4, name="maps")(x)
     x = keras.layers.GlobalAveragePooling2D(name="features")(x)

@@ -4,12 +4,13 @@ import cv2
 import matplotlib
 import numpy as np
 
+HEAT, SIGNED = "plasma", "RdBu_r"  # matplotlib colour maps; the strong end of HEAT stays apart from white film
 OPACITY = 0.6  # of the strongest colour; a value of 0 leaves the film as it is
 
 
 def heat(film: np.ndarray, heat_map: np.ndarray) -> np.ndarray:
-    """Return the film (uint8, (H, W)) under a map in [0, 1] (H, W) as uint8 RGB (H, W, 3); dark to yellow is 0 to 1."""
-    return _blend(film, matplotlib.colormaps["inferno"](heat_map), heat_map)
+    """Return the film (uint8, (H, W)) under a map in [0, 1] (H, W) as uint8 RGB (H, W, 3); purple to yellow is 0 to 1."""
+    return _blend(film, matplotlib.colormaps[HEAT](heat_map), heat_map)
 
 
 def signed(film: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
@@ -18,7 +19,7 @@ def signed(film: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
     Red speaks for the target, blue against it; the scale runs from -`limit` to `limit`, values beyond are clipped.
     """
     scaled = np.clip(np.asarray(values, "float32") / limit, -1, 1) if limit > 0 else np.zeros(film.shape, "float32")
-    return _blend(film, matplotlib.colormaps["RdBu_r"]((scaled + 1) / 2), np.abs(scaled))
+    return _blend(film, matplotlib.colormaps[SIGNED]((scaled + 1) / 2), np.abs(scaled))
 
 
 def beside(film: np.ndarray, picture: np.ndarray) -> np.ndarray:

@@ -42,7 +42,7 @@ def gradients(model: keras.Model, images: np.ndarray, target: int | np.ndarray, 
     of an expectation, so their sum only approximates the difference of the log-odds. TensorFlow only.
     """
     if keras.backend.backend() != "tensorflow":
-        raise CxrError("SHAP's gradient explainer knows no Keras on this backend; set KERAS_BACKEND=tensorflow or use partition.")
+        raise CxrError("SHAP's gradient explainer needs KERAS_BACKEND=tensorflow; set it, or use the partition explainer.")
     network = targets.log_odds_model(model)
     films = _grayscale(images)
     sign = targets.signs(target, len(films))
@@ -66,7 +66,8 @@ def _owen(score, film: np.ndarray, evaluations: int) -> np.ndarray:
     values = result.values[0, ..., 0]
     base, full = score(np.stack([blurred(film), film])[..., None]).astype("float64")
     if not abs(values.sum() - (full - base)) <= TOLERANCE * (1 + abs(full) + abs(base)):
-        raise CxrError(f"SHAP values sum to {values.sum():.4f} instead of {full - base:.4f}; the model's output is not deterministic.")
+        sums = f"{values.sum():.4f} instead of {full - base:.4f}"
+        raise CxrError(f"SHAP values sum to {sums}; check that the model gives the same film the same output.")
     return values.astype("float32")
 
 
@@ -78,3 +79,4 @@ def _grayscale(images: np.ndarray) -> np.ndarray:
 
 
 METHODS = {"partition": partition, "gradients": gradients}
+PASSES = {"partition": EVALUATIONS, "gradients": SAMPLES}  # through the model, a film

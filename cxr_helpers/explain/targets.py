@@ -53,7 +53,7 @@ def signs(target: int | np.ndarray, n: int) -> np.ndarray:
     """Return one sign (float32, (n,)) per film; anything but +1 and -1, or a wrong number of them, is a CxrError."""
     given = np.asarray(target)
     if given.shape not in ((), (n,)) or not np.isin(given, (PNEUMONIA, NORMAL)).all():
-        raise CxrError(f"target={target!r} does not exist; give +1 (PNEUMONIA) or -1 (NORMAL), one or one for each of {n} films.")
+        raise CxrError(f"target={target!r} does not exist; give +1 (PNEUMONIA) or -1 (NORMAL), one or one per film ({n}).")
     return np.broadcast_to(given, (n,)).astype("float32")
 
 

@@ -56,7 +56,8 @@ def roc_curves(systems: _Systems) -> Figure:
     _bands(ax, systems, curves.roc_band, "roc_auc")
     unit_axes(ax)
     ax.set(xlabel="1 − specificity (false-positive rate)", ylabel="sensitivity (true-positive rate)")
-    ax.legend(loc="lower right", title="AUC [95 % interval]", alignment="right")
+    frame = {"frameon": True, "framealpha": 0.7, "edgecolor": "none"}  # fades what lies behind the text
+    ax.legend(loc="lower right", title="AUC [95 % interval]", alignment="left", **frame)
     return fig
 
 
@@ -72,7 +73,7 @@ def pr_curves(systems: _Systems) -> Figure:
     _bands(ax, systems, curves.pr_band, "pr_auc")
     prevalence = next(iter(systems.values()))[0].y_true.mean()
     ax.axhline(prevalence, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-    ax.annotate(f"prevalence {prevalence:.3f}", (1, prevalence), (0, 3), textcoords="offset points", ha="right")
+    ax.annotate(f"prevalence {prevalence:.3f}", (0, prevalence), (4, 3), textcoords="offset points")
     ax.set(xlabel="sensitivity (recall)", ylabel="precision (positive predictive value)")
     # The room below the prevalence line holds the legend.
     ax.set(xlim=(0, 1.01), ylim=(max(0, prevalence - 0.12 - 0.035 * len(systems)), 1.01))
@@ -100,12 +101,15 @@ def calibration(systems: Mapping[str, pd.DataFrame]) -> Figure:
 
     Dots: observed share of PNEUMONIA with its 95 % Wilson interval, in the 15 bins of the ECE, which the title gives.
     """
-    columns = min(3, len(systems))
+    columns = 2 if len(systems) == 4 else min(3, len(systems))
     rows = -(-len(systems) // columns)
     fig = empty_figure(3.1 * rows, min(TEXT_WIDTH, 2.9 * columns))
     panels = fig.subplots(2 * rows, columns, squeeze=False, sharex=True, height_ratios=[4, 1] * rows)
     for place in range(columns * rows):
-        upper, lower = panels[2 * (place // columns), place % columns], panels[2 * (place // columns) + 1, place % columns]
+        upper, lower = (
+            panels[2 * (place // columns), place % columns],
+            panels[2 * (place // columns) + 1, place % columns],
+        )
         if place < len(systems):
             name = list(systems)[place]
             _reliability(upper, lower, name, systems[name])
@@ -128,4 +132,5 @@ def _reliability(upper: Axes, lower: Axes, name: str, scores: pd.DataFrame) -> N
     upper.set_title(f"{name}\nECE {interval(error.value, error.ci_low, error.ci_high)}")
     upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     width = 1 / bootstrap.ECE_BINS
+    lower.tick_params(labelbottom=True)
     lower.bar((table.index + 0.5) * width, table.n, width=0.9 * width, color=colour(name))

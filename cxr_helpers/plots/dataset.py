@@ -8,7 +8,12 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from cxr_helpers.plots.style import CLASS_COLOURS, styled
 from cxr_helpers.plots.style import figure as empty_figure
 
-KINDS = {"NORMAL": "NORMAL", "bacteria": "PNEUMONIA, bacterial", "virus": "PNEUMONIA, viral", "PNEUMONIA": "PNEUMONIA, not told"}
+KINDS = {
+    "NORMAL": "NORMAL",
+    "bacteria": "PNEUMONIA, bacterial",
+    "virus": "PNEUMONIA, viral",
+    "PNEUMONIA": "PNEUMONIA, pathogen not told",
+}
 SPLITS = ("train", "val", "test")
 GREY_TITLES = {
     "mean": "Mean",
@@ -30,7 +35,9 @@ def class_counts(manifest: pd.DataFrame, splits: pd.DataFrame) -> Figure:
     """
     films = manifest.drop(columns="split", errors="ignore").merge(splits[["image_id", "split"]], on="image_id")
     counts = pd.crosstab(films.split, films.pathogen.where(films.pathogen != "", films.label))
-    counts = counts.reindex([name for name in SPLITS if name in counts.index])[[kind for kind in KINDS if kind in counts]]
+    counts = counts.reindex([name for name in SPLITS if name in counts.index])[
+        [kind for kind in KINDS if kind in counts]
+    ]
     fig = empty_figure(0.6 + 0.45 * len(counts))
     left, right = fig.subplots(1, 2, sharey=True, width_ratios=(1, 1.5))
     shares = counts.div(counts.sum(axis=1), axis=0)
@@ -67,14 +74,15 @@ def _label_shares(ax, counts: pd.DataFrame, shares: pd.DataFrame) -> None:
 def images_per_patient(manifest: pd.DataFrame) -> Figure:
     """Draw how many patients have 1, 2, 3 ... films, by class; the counts are on a logarithmic axis."""
     films = manifest.groupby(["label", "patient_id"]).size().rename("films").reset_index()
-    fig = empty_figure(2.3)
-    panels = fig.subplots(1, 2, sharey=True)
+    most = films[["label", "films"]].value_counts().max()
+    fig = empty_figure(2.4)
+    panels = fig.subplots(1, 2, sharey=True, width_ratios=(1, 2))
     for ax, (label, shade) in zip(panels, _CLASSES.items(), strict=True):
         counts = films.films[films.label == label]
         numbers = counts.value_counts().sort_index()
         ax.bar(numbers.index, numbers, width=0.8, color=shade)
-        ax.set(xlabel="films per patient", yscale="log", ylim=(0.7, None))
-        ax.set_title(f"{label}: {len(counts):,} patients, {counts.sum():,} films, at most {counts.max()}")
+        ax.set(xlabel="films per patient", yscale="log", ylim=(0.7, 1.5 * most), xlim=(0.4, counts.max() + 0.6))
+        ax.set_title(f"{label}: {len(counts):,} patients,\n{counts.sum():,} films, at most {counts.max()}")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     panels[0].set_ylabel("patients")
@@ -89,16 +97,22 @@ def original_sizes(manifest: pd.DataFrame) -> Figure:
     grid = fig.add_gridspec(2, 2, width_ratios=(5, 1), height_ratios=(1, 5))
     centre = fig.add_subplot(grid[1, 0])
     top, side = fig.add_subplot(grid[0, 0], sharex=centre), fig.add_subplot(grid[1, 1], sharey=centre)
-    centre.scatter(films.width, films.height, s=5, c=films.label.map(_CLASSES), alpha=0.35, linewidths=0, rasterized=True)
+    centre.scatter(
+        films.width, films.height, s=5, c=films.label.map(_CLASSES), alpha=0.35, linewidths=0, rasterized=True
+    )
     for label, shade in _CLASSES.items():
         part = films[films.label == label]
         for ax, axis in ((top, "width"), (side, "height")):
             bins = {"bins": 40, "binrange": (films[axis].min(), films[axis].max())}
             share = {"stat": "probability", "element": "step", "alpha": 0.3, "legend": False}
             sns.histplot(part, **{"x" if ax is top else "y": axis}, ax=ax, color=shade, **bins, **share)
-        centre.scatter([], [], color=shade, label=f"{label}: median {part.width.median():,.0f}×{part.height.median():,.0f}")
+        centre.scatter(
+            [], [], color=shade, label=f"{label}: median {part.width.median():,.0f}×{part.height.median():,.0f}"
+        )
     centre.set(xlabel="width of the published film (pixels)", ylabel="height (pixels)")
     centre.legend(loc="lower right")
+    centre.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    centre.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     for ax in (top, side):
         ax.set_axis_off()
     return fig
@@ -112,7 +126,9 @@ def grey_statistics(manifest: pd.DataFrame) -> Figure:
     for ax, (column, title) in zip(panels, GREY_TITLES.items(), strict=False):
         for label, shade in _CLASSES.items():
             part = manifest.loc[manifest.label == label, column]
-            sns.histplot(x=part, ax=ax, color=shade, stat="probability", element="step", bins=30, alpha=0.3, label=label)
+            sns.histplot(
+                x=part, ax=ax, color=shade, stat="probability", element="step", bins=30, alpha=0.3, label=label
+            )
         ax.set(title=title, xlabel="", ylabel="", yticks=[])
         ax.spines["left"].set_visible(False)
     panels[-1].set_axis_off()

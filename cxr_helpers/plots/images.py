@@ -35,17 +35,19 @@ def classified_films(images: np.ndarray, answers: pd.DataFrame, columns: int = 4
         answers: label, predicted ("NORMAL" or "PNEUMONIA"), confidence (of the predicted class, 0 to 1).
     """
     wrong = (answers.label != answers.predicted).to_numpy()
-    fig, panels = _grid(images, [answer(*row) for row in answers[["label", "predicted", "confidence"]].to_numpy()], columns)
+    fig, panels = _grid(
+        images, [answer_title(*row) for row in answers[["label", "predicted", "confidence"]].to_numpy()], columns
+    )
     for ax, failed in zip(panels, wrong, strict=False):
         if failed:
             ax.spines[:].set(visible=True, linewidth=2.5, color="black")
     return fig
 
 
-def answer(label: str, predicted: str, confidence: float) -> str:
+def answer_title(label: str, predicted: str, confidence: float) -> str:
     """Return the two lines over a film: the true label, and what is predicted with which confidence."""
     mark = "✓" if label == predicted else "✗"
-    return f"true {label}\n{mark} {predicted} {confidence:.1%}"
+    return f"true {label}\n{mark} {predicted} {100 * confidence:.1f} %"
 
 
 @styled
@@ -53,12 +55,12 @@ def side_by_side(columns: Mapping[str, np.ndarray]) -> Figure:
     """Draw the same films under several treatments: a row per film, a titled column per treatment.
 
     Args:
-        columns: title -> (N, H, W) uint8, the same N films in the same order, as the original and its preprocessed forms.
+        columns: title -> (N, H, W) uint8, the same films in the same order, as the original and its filtered forms.
     """
     count = len(next(iter(columns.values())))
     fig, panels = _table_of_films(count, len(columns))
     for column, (title, films) in enumerate(columns.items()):
-        panels[0, column].set_title(title, loc="center")
+        panels[0, column].set_title(title.replace("+", " +\n"), loc="center", fontsize=8)
         for ax, film in zip(panels[:, column], films, strict=True):
             _show(ax, film)
     return fig
@@ -75,20 +77,28 @@ def heat_maps(films: np.ndarray, gradcam: np.ndarray, shap: np.ndarray, limit: f
         limit: end of the SHAP scale; values beyond it are clipped.
         titles: N of them, written beside the films.
     """
-    fig, panels = _table_of_films(len(films), 3, width=5.2)
-    for row, film, heat, values, title in zip(panels, films, gradcam, shap, titles, strict=True):
+    side = min(1.6, 8 / len(films))  # inches; all rows fit on one page
+    fig = empty_figure((len(films) + 0.1) * side + 0.9, 3 * side + 1.5)
+    panels = fig.subplots(len(films) + 1, 3, height_ratios=[1] * len(films) + [0.06])
+    for row, film, heat, values, title in zip(panels, films, gradcam, shap, titles, strict=False):
         pictures = (film, overlay.heat(film, heat), overlay.signed(film, values, limit))
         for ax, picture in zip(row, pictures, strict=True):
             _show(ax, picture)
         row[0].set_ylabel(title, rotation=0, ha="right", va="center", labelpad=6)
     for ax, title in zip(panels[0], ("film", "Grad-CAM", "SHAP"), strict=True):
         ax.set_title(title, loc="center")
-    scales = ((1, "inferno", Normalize(0, 1), "evidence for the\npredicted class"), (2, "RdBu_r", Normalize(-limit, limit), "log-odds per pixel,\n+ for PNEUMONIA"))
-    for column, colours, norm, label in scales:
-        bar = fig.colorbar(ScalarMappable(norm, colours), ax=panels[:, column], location="bottom", aspect=18, pad=0.01)
-        bar.set_label(label)
-        bar.outline.set_visible(False)
+    panels[-1, 0].set_axis_off()
+    _scale(panels[-1, 1], overlay.HEAT, (0, 0.5, 1), "for the\npredicted class")
+    _scale(panels[-1, 2], overlay.SIGNED, (-(limit or 1), 0, limit or 1), "log-odds per pixel,\n+ for PNEUMONIA")
     return fig
+
+
+def _scale(ax: Axes, colours: str, ticks: tuple[float, float, float], label: str) -> None:
+    """Turn an empty panel into a colour bar from the first to the last tick."""
+    scale = ScalarMappable(Normalize(ticks[0], ticks[-1]), colours)
+    bar = ax.figure.colorbar(scale, cax=ax, orientation="horizontal", ticks=ticks, format="%.2g")
+    bar.set_label(label)
+    bar.outline.set_visible(False)
 
 
 def _grid(images: np.ndarray, titles: Sequence[str], columns: int) -> tuple[Figure, np.ndarray]:
@@ -102,7 +112,9 @@ def _grid(images: np.ndarray, titles: Sequence[str], columns: int) -> tuple[Figu
     return fig, panels.ravel()[: len(images)]
 
 
-def _table_of_films(rows: int, columns: int, width: float = TEXT_WIDTH, title_lines: int = 0) -> tuple[Figure, np.ndarray]:
+def _table_of_films(
+    rows: int, columns: int, width: float = TEXT_WIDTH, title_lines: int = 0
+) -> tuple[Figure, np.ndarray]:
     """Return a figure with (rows, columns) square panels that fill the width."""
     side = min(width / columns, 2)
     fig = empty_figure(rows * (side + 0.15 * title_lines) + 0.25, side * columns)

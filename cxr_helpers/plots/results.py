@@ -21,7 +21,9 @@ def confusion_matrices(panels: Mapping[str, tuple[pd.DataFrame, float]]) -> Figu
         panels: title -> (scores of one run on one split, threshold).
     """
     fig = empty_figure(2.7, min(TEXT_WIDTH, 2.6 * len(panels)))
-    for ax, (title, (scores, threshold)) in zip(fig.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+    for ax, (title, (scores, threshold)) in zip(
+        fig.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
+    ):
         counts = metrics.confusion(scores, threshold)
         table = np.array([[counts["tn"], counts["fp"]], [counts["fn"], counts["tp"]]])
         shares = table / table.sum(axis=1, keepdims=True)
@@ -29,12 +31,14 @@ def confusion_matrices(panels: Mapping[str, tuple[pd.DataFrame, float]]) -> Figu
         for (row, column), count in np.ndenumerate(table):
             ink = "white" if shares[row, column] > 0.6 else "black"
             ax.text(column, row - 0.08, f"{count:,}", color=ink, ha="center", va="center", fontsize=13)
-            ax.text(column, row + 0.2, f"{shares[row, column]:.1%}", color=ink, ha="center", va="center", fontsize=8)
-        ax.set(title=title, xlabel="predicted", xticks=(0, 1), xticklabels=_CLASSES, yticks=(0, 1))
-        ax.set_yticklabels(_CLASSES, rotation=90, va="center")
+            ax.text(
+                column, row + 0.2, f"{100 * shares[row, column]:.1f} %", color=ink, ha="center", va="center", fontsize=8
+            )
+        ax.set(title=title, xlabel="predicted", xticks=(0, 1), xticklabels=_CLASSES, yticks=(0, 1), yticklabels=())
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
     fig.axes[0].set_ylabel("reference standard")
+    fig.axes[0].set_yticks((0, 1), _CLASSES, rotation=90, va="center")
     return fig
 
 
@@ -54,12 +58,14 @@ def forest(table: pd.DataFrame, label: str, reference: float | None = None) -> F
         ax.axvline(reference, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
     for place, (name, row) in enumerate(table.iterrows()):
         ax.plot([row.ci_low, row.ci_high], [place, place], color=colour(name), linewidth=2.2, solid_capstyle="butt")
-        ax.plot(row.value, place, "o", color=colour(name), markersize=6)
+        ax.plot(row.value, place, "o", color=colour(name), markersize=4)
         text = interval(row.value, row.ci_low, row.ci_high)
         ax.annotate(text, (1, place), (6, 0), ("axes fraction", "data"), "offset points", va="center")
     if "reported" in table:
         places = np.arange(len(table))
-        ax.plot(table.reported, places, "D", color=INK, markerfacecolor="none", markersize=5.5, label="reported in the text")
+        ax.plot(
+            table.reported, places, "D", color=INK, markerfacecolor="none", markersize=5.5, label="reported in the text"
+        )
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1))
     ax.set(xlabel=label, yticks=range(len(table)), yticklabels=table.index, ylim=(len(table) - 0.5, -0.5))
     ax.tick_params(axis="y", length=0)

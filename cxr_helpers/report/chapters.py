@@ -12,7 +12,7 @@ from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 
 HIDDEN = {"remove-cell", "parameters", "injected-parameters"}
-BARE = ("image/svg+xml", "image/png", "image/jpeg", "text/html")
+BARE = {"image/svg+xml", "image/png", "image/jpeg", "text/html"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,12 +65,13 @@ def _check_outputs(notebook: NotebookNode, chapter: str) -> None:
     for cell in notebook.cells:
         if cell.cell_type != "code" or _tags(cell) & HIDDEN:
             continue
+        place = f"chapter {chapter}, cell {cell.metadata.cxr_cell}"
         for output in cell.outputs:
-            bare = set(output.get("data", {})) & set(BARE)
+            bare = BARE & set(output.get("data", {}))
             if bare and "cxr" not in output.metadata:
                 raise CxrError(
-                    f"The report is not rendered: chapter {chapter}, cell {cell.metadata.cxr_cell} shows {min(bare)} without "
-                    "caption; show it with document.figure or document.table, or tag the cell remove-cell."
+                    f"The report is not rendered: {place} shows {min(bare)} without caption; "
+                    "show it with document.figure or document.table, or tag the cell remove-cell."
                 )
 
 

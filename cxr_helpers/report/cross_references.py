@@ -4,7 +4,7 @@ import dataclasses
 import re
 from collections.abc import Collection
 
-from pandocfilters import Link, Space, Str
+from pandocfilters import Cite, Link, Space, Str
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.report.floats import label
@@ -42,7 +42,7 @@ def resolved(parts: list[Part], names: dict[str, str], keys: Collection[str], co
     Where `complete` is False (some chapters are left out), a mention of an unknown label stays as it is typed.
 
     Raises:
-        CxrError: a label or citation key is unknown, or one bracket mixes both.
+        CxrError: a label or citation key is unknown.
     """
 
     def cell_resolved(cell):
@@ -62,29 +62,43 @@ class _Resolver:
     def __call__(self, kind: str, content: list) -> list[Node] | None:
         if kind != "Cite":
             return None
-        identifiers = [citation["citationId"] for citation in content[0]]
-        references = [identifier for identifier in identifiers if REFERENCE.fullmatch(identifier)]
-        if not references:
-            self._check_keys(identifiers)
+        citations = content[0]
+        for citation in citations:
+            self._check(citation["citationId"])
+        if not any(map(_is_reference, citations)):
             return None
-        if len(references) < len(identifiers):
-            raise CxrError(f"{self.place} mixes citations and cross-references in one bracket: {', '.join(identifiers)}.")
-        links = [self._mention(citation) for citation in content[0]]
-        return [element for position, link in enumerate(links) for element in ([Str(","), Space()] if position else []) + link]
+        # A bracket may hold several labels, and pandoc reads "@fig:roc [@key]" as one citation of two things.
+        pieces = []
+        for before, citation in zip([None, *citations], citations, strict=False):
+            pieces += _gap(before) if before else []
+            pieces += self._mention(citation) if _is_reference(citation) else [_citation(citation)]
+        return pieces
 
-    def _check_keys(self, identifiers: list[str]) -> None:
-        unknown = [identifier for identifier in identifiers if identifier not in self.keys]
-        if unknown:
-            raise CxrError(f"{self.place} cites {unknown[0]!r}, which is not in reports/references.bib; add it or correct it.")
+    def _check(self, key: str) -> None:
+        if REFERENCE.fullmatch(key):
+            if key not in self.names and self.complete:
+                raise CxrError(f"{self.place} refers to @{key}, which no chapter defines; correct the label.")
+        elif key not in self.keys:
+            raise CxrError(f"{self.place} cites {key!r}, which is not in reports/references.bib; add it or correct it.")
 
     def _mention(self, citation: Node) -> list[Node]:
         key = citation["citationId"]
         name = self.names.get(key)
-        if name is None and self.complete:
-            raise CxrError(f"{self.place} refers to @{key}, which no chapter defines; correct the label.")
         link = Link(["", [], []], [Str(name.replace(" ", "\u00a0"))], [f"#{key}", ""]) if name else Str(f"@{key}")
         before, after = citation["citationPrefix"], citation["citationSuffix"]
         return [*before, *([Space()] if before else []), link, *after]
+
+
+def _is_reference(citation: Node) -> bool:
+    return bool(REFERENCE.fullmatch(citation["citationId"]))
+
+
+def _gap(before: Node) -> list[Node]:
+    return [Space()] if before["citationMode"]["t"] == "AuthorInText" else [Str(","), Space()]
+
+
+def _citation(citation: Node) -> Node:
+    return Cite([citation], [Str(f"@{citation['citationId']}")])
 
 
 def _part_name(part: Part, parts: list[Part]) -> str:

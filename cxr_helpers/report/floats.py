@@ -1,11 +1,11 @@
-"""Figures and tables as elements of the tree, each with its label, caption and, where it is a picture, its alternative text."""
+"""Figures and tables as elements of the tree: label, caption and, for a picture, its alternative text."""
 
 import dataclasses
 
 from pandocfilters import Image, Plain, Str
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report.syntax_tree import Cell, Node, Part, attributes
+from cxr_helpers.report.syntax_tree import Cell, Node, Part, attributes, transform
 
 
 def gather(part: Part) -> Part:
@@ -90,18 +90,12 @@ def _caption_of(identifier: str, content: list[Node], place: str) -> list[Node]:
 
 
 def _prose(block: Node, place: str) -> Node:
-    for element in elements(block):
-        if element["t"] in ("Image", "Table"):
+    def refuse(kind: str, _content: object) -> None:
+        if kind in ("Image", "Table"):
             raise CxrError(
-                f"The report is not rendered: {place} holds a bare {element['t'].lower()}; "
+                f"The report is not rendered: {place} holds a bare {kind.lower()}; "
                 "only document.figure and document.table give it a caption and a number."
             )
+
+    transform([block], refuse)
     return block
-
-
-def elements(node):
-    """Yield every element of a tree, outer ones first."""
-    if isinstance(node, dict) and "t" in node:
-        yield node
-    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        yield from elements(inner)

@@ -2,13 +2,12 @@
 
 import datetime
 import json
-import subprocess
 from pathlib import Path
 
 import pypandoc
 from pandocfilters import Header, Str
 
-from cxr_helpers import dataset, manifest, paths
+from cxr_helpers import dataset, manifest, paths, revision
 from cxr_helpers.errors import CxrError
 from cxr_helpers.report.syntax_tree import Cell, Node, Part
 
@@ -26,7 +25,7 @@ def read(path: Path) -> tuple[Node, Cell]:
     tree = json.loads(pypandoc.convert_file(str(path), "json", format=READER))
     if "title" not in tree["meta"]:
         raise CxrError(f"{path} has no title; begin it with a YAML block that holds one.")
-    return tree["meta"], Cell(str(path.name), tree["blocks"])
+    return tree["meta"], Cell(path.name, tree["blocks"])
 
 
 def abstract(opening: Cell, parts: list[Part]) -> Part:
@@ -38,11 +37,11 @@ def abstract(opening: Cell, parts: list[Part]) -> Part:
 
 def variables(profile: str) -> Node:
     """Return the templates' variables that tell this rendering from others, as pandoc metadata."""
-    rows = [{"t": "MetaMap", "c": {"name": _string(name), "value": _string(value)}} for name, value in facts(profile).items()]
+    rows = [{"name": _string(name), "value": _string(value)} for name, value in facts(profile).items()]
     return {
-        "facts": {"t": "MetaList", "c": rows},
+        "facts": {"t": "MetaList", "c": [{"t": "MetaMap", "c": row} for row in rows]},
         "profile": _string(profile),
-        "revision": _string(revision()),
+        "revision": _string(revision.current()),
         "synthetic": {"t": "MetaBool", "c": profile != "full"},
     }
 
@@ -54,24 +53,15 @@ def facts(profile: str) -> dict[str, str]:
         "Date": f"{today.day} {today:%B %Y}",
         "Data": _data(profile),
         "Profile": "full (real films)" if profile == "full" else "smoke (synthetic films)",
-        "Revision": revision(),
+        "Revision": revision.current(),
     }
-
-
-def revision() -> str:
-    """Return the short git revision of the project, with a mark where files differ from it."""
-    command = ["git", "-C", str(paths.ROOT), "describe", "--always", "--dirty", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "not under version control"
 
 
 def _data(profile: str) -> str:
     films = manifest.load(profile)
     source = manifest.source(profile)
-    name = "drawn by the program" if source.origin == "synthetic" else dataset.DATASET.name
-    return f"{len(films):,} films, {name}; {source.pixels}; manifest {manifest.data_hash(films)[:8]}"
+    origin = "drawn by the program" if source.origin == "synthetic" else f"of {dataset.DATASET.name}, {source.pixels}"
+    return f"{len(films):,} films {origin}; manifest {manifest.data_hash(films)[:8]}"
 
 
 def _string(text: str) -> Node:

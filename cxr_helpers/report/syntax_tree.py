@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pypandoc
@@ -69,7 +70,7 @@ def write(content: list[Node], meta: Node, to: str, arguments: list[str]) -> str
     return pypandoc.convert_text(json.dumps(tree), to, format="json", extra_args=["--wrap=none", *arguments])
 
 
-def transform(node: Any, action) -> Any:
+def transform(node: Any, action: Callable[[str, Any], Any]) -> Any:
     """Return `node` with every element replaced by what `action(type, content)` returns for it (None: kept)."""
     return walk(node, lambda kind, content, _format, _meta: action(kind, content), "", {})
 
@@ -80,12 +81,18 @@ def attributes(pairs: list[list[str]]) -> dict[str, str]:
 
 
 def _cell(block: Node, chapter: str) -> Cell:
-    if block["t"] != "Div" or "cell" not in block["c"][0][1]:
-        raise CxrError(f"Chapter {chapter}: a code fence or division (`:::`) is opened in a cell and not closed.")
+    if not _is_cell(block):
+        raise CxrError(f"Chapter {chapter}: a cell closes a division (`:::`) that it did not open; remove the line.")
     (_, _, pairs), content = block["c"]
     note = attributes(pairs)
-    content = [_identified(inner, chapter) for inner in content]
-    return Cell(f"chapter {chapter}, cell {note['number']}", content, note.get("part", ""))
+    place = f"chapter {chapter}, cell {note['number']}"
+    if any(_is_cell(inner) for inner in content):
+        raise CxrError(f"{place} opens a division (`:::`) and does not close it; add the closing line.")
+    return Cell(place, [_identified(inner, chapter) for inner in content], note.get("part", ""))
+
+
+def _is_cell(block: Node) -> bool:
+    return block["t"] == "Div" and "cell" in block["c"][0][1]
 
 
 def _is_title(block: Node) -> bool:

@@ -1,0 +1,131 @@
+"""Fit a model: on films read batch by batch, or, where the backbone is frozen, on its stored outputs."""
+
+import dataclasses
+import sys
+import time
+
+import keras
+import numpy as np
+import pandas as pd
+
+from cxr_helpers import augmentation, batches, features, models
+from cxr_helpers.config import Config
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A model and the films it is fitted to.
+
+    `table` has row (of `pixels`, uint8 (N, H, W)), y_true and split; `data_hash` names the manifest.
+    """
+
+    config: Config
+    profile: str
+    model: keras.Model
+    pixels: np.ndarray
+    table: pd.DataFrame
+    data_hash: str
+
+    def part(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return (rows of `pixels`, labels as the model's head needs them) of one split."""
+        part = self.table[self.table.split == split]
+        return part.row.to_numpy(), batches.targets(part.y_true, self.model.output_shape[-1])
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """The learning curves, P(PNEUMONIA) of every row of the task's table (without augmentation), and the seconds of fitting."""
+
+    history: pd.DataFrame
+    y_score: np.ndarray
+    seconds: float
+
+
+def fit(task: Task) -> Fitted:
+    """Fit the task's model in place."""
+    return _fit_head(task) if task.config.frozen else _fit_whole(task)
+
+
+def predict(model: keras.Model, pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return P(PNEUMONIA) float32 (len(rows),) of the films at `rows`."""
+    return features.extract(model, pixels, np.asarray(rows), label="scores")[:, -1]
+
+
+def compile_model(model: keras.Model, config: Config, steps: int) -> None:
+    """Compile with the configured optimiser, learning-rate schedule (`steps` in all) and loss."""
+    rate = config.learning_rate
+    if config.schedule == "cosine":
+        warmup = max(1, steps // 20)
+        rate = keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup)
+    if config.optimizer == "adamw":
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
+    else:
+        optimizer = keras.optimizers.Adam(rate)
+    units = model.output_shape[-1]
+    kind = "Binary" if units == 1 else "Categorical"
+    loss = getattr(keras.losses, f"{kind}{'Focal' if config.loss == 'focal' else ''}Crossentropy")()
+    metric = keras.metrics.BinaryAccuracy if units == 1 else keras.metrics.CategoricalAccuracy
+    model.compile(optimizer, loss, metrics=[metric(name="accuracy")])
+
+
+def _fit_whole(task: Task) -> Fitted:
+    """Train on films read batch by batch, augmented anew in every epoch."""
+    config = task.config
+    train = batches.Batches(task.pixels, *task.part("train"), config.batch_size, config.seed)
+    val = batches.Batches(task.pixels, *task.part("val"), config.batch_size)
+    trainer = _trainer(task.model, augmentation.build(config.augmentation, config.seed))
+    history, seconds = _run(task, trainer, train, val)
+    return Fitted(history, predict(task.model, task.pixels, task.table.row), seconds)
+
+
+def _trainer(model: keras.Model, policy: keras.Sequential | None) -> keras.Model:
+    """Return grayscale films (H, W, 1) → augmentation → channels repeated → `model`, whose weights it shares."""
+    *side, channels = model.input_shape[1:]
+    films = x = keras.Input((*side, 1), name="film")
+    if policy is not None:
+        x = policy(x)
+    if channels > 1:
+        x = keras.layers.Concatenate()([x] * channels)
+    return keras.Model(films, model(x))
+
+
+def _fit_head(task: Task) -> Fitted:
+    """Train the head on stored outputs of the frozen backbone; with views, epoch e sees view e modulo `views`."""
+    config = task.config
+    backbone, head = models.split(task.model)
+    every = np.arange(len(task.pixels))
+    plain = features.stored(config, task.profile, backbone, task.pixels, every, task.data_hash, 0)
+    rows, labels = task.part("train")
+    views = plain[:, rows]
+    if config.views:
+        views = features.stored(config, task.profile, backbone, task.pixels, rows, task.data_hash, config.views)
+    val_rows, val_labels = task.part("val")
+    train = batches.StoredBatches(views, labels, config.batch_size, config.seed)
+    history, seconds = _run(task, head, train, (plain[0, val_rows], val_labels))
+    return Fitted(history, head.predict(plain[0, task.table.row], batch_size=256, verbose=0)[:, -1], seconds)
+
+
+def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple[pd.DataFrame, float]:
+    """Compile and fit `trainer`; return its history and the seconds that fitting took."""
+    config = task.config
+    callbacks = []
+    if config.patience:
+        callbacks = [keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True)]
+    compile_model(trainer, config, config.epochs * len(train))
+    started = time.perf_counter()
+    history = trainer.fit(
+        train,
+        validation_data=val,
+        epochs=config.epochs,
+        shuffle=False,  # the batches have their own seeded order
+        class_weight=_class_weights(task) if config.class_weight == "balanced" else None,
+        callbacks=callbacks,
+        verbose=1 if sys.stderr.isatty() else 2,
+    )
+    return pd.DataFrame(history.history).rename_axis("epoch").reset_index(), time.perf_counter() - started
+
+
+def _class_weights(task: Task) -> dict[int, float]:
+    """Return weights under which both classes count the same in training."""
+    counts = task.table.y_true[task.table.split == "train"].value_counts()
+    return {int(label): counts.sum() / (2 * count) for label, count in counts.items()}

@@ -1,0 +1,44 @@
+"""Copies of the checkout to run in: the package and the workflow as they are, with chapters of a few lines."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+
+from cxr_helpers import paths
+
+PARTS = ("run_all.sh", "Snakefile", "pyproject.toml", "requirements.lock.txt", "cxr_helpers")
+REPORT_PARTS = ("reports/template", "reports/front_matter.md", "reports/references.bib")
+
+
+def run_all(*arguments: str, root: Path = paths.ROOT, **variables: str) -> subprocess.CompletedProcess:
+    """Run `run_all.sh` of a checkout with the present Python and return its status and what it printed."""
+    own = {"CXR_KEEP_ENV": "1", "CXR_PYTHON": sys.executable, "PYTHONPATH": str(root), **variables}
+    command = [str(root / "run_all.sh"), *arguments]
+    return subprocess.run(command, env=os.environ | own, capture_output=True, text=True, check=False)
+
+
+def copy(target: Path, parts: tuple[str, ...] = PARTS + REPORT_PARTS) -> Path:
+    """Copy `parts` of this checkout to `target` and return it."""
+    for part in parts:
+        source, destination = paths.ROOT / part, target / part
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, destination, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, destination)
+    return target
+
+
+def write_chapter(folder: Path, name: str, *code: str, parameters: str = 'profile = "auto"') -> Path:
+    """Write a chapter of a title, a cell tagged `parameters` and the given code cells."""
+    tagged = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
+    cells = [nbformat.v4.new_markdown_cell(f"# {name}"), tagged, *map(nbformat.v4.new_code_cell, code)]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    folder.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, folder / f"{name}.ipynb")
+    return folder / f"{name}.ipynb"

@@ -1,0 +1,28 @@
+"""What all tests share: a settled environment, the order of the slow ones, and the one smoke run they look at."""
+
+import subprocess
+
+import pytest
+from checkouts import run_all
+
+from cxr_helpers import environment, paths
+
+environment.settle()
+ORDER = ("realdata", "report", "notebooks")  # after the unit tests; the report's run trains what the notebooks load
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put slow tests last, and leave out those of the real set where there is none."""
+    items.sort(key=lambda item: max((ORDER.index(mark) + 1 for mark in ORDER if item.get_closest_marker(mark)), default=0))
+    if not paths.from_environment("CXR_DATA_DIR"):
+        for item in items:
+            if item.get_closest_marker("realdata"):
+                item.add_marker(pytest.mark.skip(reason="CXR_DATA_DIR is not set"))
+
+
+@pytest.fixture(scope="session")
+def smoke_run() -> subprocess.CompletedProcess:
+    """The smoke report of this checkout, made (as far as it is out of date) by `run_all.sh --profile smoke`."""
+    done = run_all("--profile", "smoke")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done

@@ -1,0 +1,168 @@
+"""The table reported / reproduced, from records made by hand."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+from test_metrics import random_scores
+
+from cxr_helpers import comparison, experiments, metrics, paths
+from cxr_helpers.config import Config
+from cxr_helpers.errors import CxrError
+
+INFO = {
+    "pixels": "published JPEG",
+    "parameters": 1000,
+    "train_metrics": {"accuracy": 0.9131},
+    "model_bytes": 14_300_000,
+}
+
+
+@dataclasses.dataclass
+class FakeRecord:
+    config: Config
+    scores: pd.DataFrame
+    info: dict = dataclasses.field(default_factory=lambda: dict(INFO))
+
+
+def run(seed=0, **config):
+    return FakeRecord(
+        Config(**{"model": "mobilenet", "start": "imagenet", "seed": seed} | config), random_scores(seed=seed)
+    )
+
+
+def text(*figures, **changes):
+    config = {"start": "imagenet", "size": 224, "epochs": 20}
+    return {
+        "a": {"source": "Doe 2020", "split": "test", "config": config, "readings": ["epochs"], "figures": figures}
+        | changes
+    }
+
+
+def row(figure, *runs, **changes):
+    return comparison.table({"a": list(runs)}, text(figure, **changes)).iloc[0]
+
+
+def test_the_verdict_follows_from_the_interval():
+    ours = metrics.evaluate(run().scores).loc["roc_auc"]
+    verdicts = {
+        name: row({"metric": "roc_auc", "value": value}, run()).verdict
+        for name, value in {"low": ours.ci_low - 0.01, "in": ours.ci_low + 1e-6, "high": ours.ci_high + 0.01}.items()
+    }
+    assert verdicts == {"low": "higher", "in": "reproduced", "high": "lower"}
+
+
+def test_a_row_holds_figure_interval_status_and_command():
+    found = row({"metric": "roc_auc", "value": 0.5, "n": 300}, run())
+    ours = metrics.evaluate(run().scores).loc["roc_auc"]
+    assert list(found.index) == comparison.COLUMNS
+    assert found[["system", "source", "metric", "reported"]].to_list() == ["a", "Doe 2020", "roc_auc", 0.5]
+    assert found[["reproduced", "ci_low", "ci_high"]].to_list() == ours.to_list()
+    assert (found.status, found.command) == ("real: 1 seed; published JPEG", "cxr train a")
+
+
+def test_seeds_are_averaged_on_the_same_films():
+    a, b = run(seed=0), run(seed=1)
+    b.scores = a.scores.assign(y_score=1 - a.scores.y_score)
+    found = row({"metric": "roc_auc", "value": 0.5}, a, b)
+    assert found.reproduced == pytest.approx(0.5) and found.status.startswith("real: 2 seeds")
+
+
+def test_counts_and_aliases_are_found():
+    counts = metrics.confusion(run().scores)
+    assert row({"metric": "tp", "value": 1}, run()).reproduced == counts["tp"]
+    assert row({"metric": "accuracy (progress line)", "of": "accuracy", "value": 0.5}, run()).reproduced > 0.5
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({"start": "random"}, "start random, text imagenet"),
+        ({"size": 96}, "size 96, text 224"),
+        ({"epochs": 3}, "epochs 3, text 20 (reading)"),
+    ],
+)
+def test_a_departing_run_is_shown_but_not_judged(config, why):
+    found = row({"metric": "roc_auc", "value": 0.5}, run(**config))
+    assert found.verdict == "not testable here" and found.reproduced > 0.5
+    assert found.status == f"real: 1 seed; published JPEG; {why}"
+
+
+def test_another_number_of_films_is_a_departure():
+    found = row({"metric": "accuracy", "value": 0.5, "n": 624}, run())
+    assert found.verdict == "not testable here" and "300 films, text 624" in found.status
+
+
+def test_synthetic_films_judge_nothing():
+    made = run()
+    made.info["pixels"] = "synthetic film"
+    found = row({"metric": "accuracy", "value": 0.5}, made)
+    assert (found.verdict, found.status) == ("not testable here", "waits: synthetic films")
+
+
+def test_a_system_without_runs_and_a_figure_without_record_wait():
+    found = row({"metric": "accuracy", "value": 0.5})
+    assert (found.verdict, found.status) == ("not testable here", "waits: no run yet") and pd.isna(found.reproduced)
+    assert row({"metric": "test time (s)", "value": 79}, run()).status == "waits: no record holds this figure"
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "verdict"),
+    [
+        ("parameters", 1000, "reproduced"),
+        ("parameters", 1001, "lower"),
+        ("model size (MB)", 14, "reproduced"),  # 14.3 rounds to 14
+        ("model size (MB)", 13, "higher"),
+        ("training accuracy", 0.91, "reproduced"),
+        ("training accuracy", 0.9627, "lower"),
+    ],
+)
+def test_a_figure_of_the_run_agrees_where_it_rounds_to_the_reported_one(metric, value, verdict):
+    found = row({"metric": metric, "value": value}, run())
+    assert found.verdict == verdict and pd.isna(found.ci_low)
+
+
+def test_a_figure_may_ask_for_less_agreement():
+    assert (
+        row({"metric": "parameters", "value": 1000, "config": {"size": 224}}, run(start="random")).verdict
+        == "reproduced"
+    )
+
+
+def test_the_split_is_the_one_the_text_reports():
+    mixed = run()
+    mixed.scores = pd.concat([mixed.scores, random_scores(seed=5).assign(split="val")])
+    found = row({"metric": "accuracy", "value": 0.9}, mixed, split="val")
+    assert found.reproduced == metrics.evaluate(random_scores(seed=5)).value.accuracy
+
+
+def test_the_table_is_stored_among_the_tables(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    table = comparison.table({"a": [run()]}, text({"metric": "accuracy", "value": 0.5}))
+    path = comparison.write(table, "full")
+    assert path == tmp_path / "reports" / "tables" / "reported_vs_reproduced.csv"
+    assert pd.read_csv(path).reproduced[0] == pytest.approx(table.reproduced[0], abs=1e-6)
+
+
+def test_the_committed_figures_are_consistent():
+    texts = comparison.reported()
+    known = {*metrics.TITLES, *metrics.COUNTS, *comparison.OF_THE_RUN}
+    for system in texts.values():
+        Config(**({"model": "any"} | system["config"]))  # its fields exist and its values are allowed
+        assert set(system["readings"]) <= set(system["config"])
+        assert all(figure["of"] in known for figure in system["figures"] if "of" in figure)
+    rahman = {figure["metric"]: figure["value"] for figure in texts["mobilenet_rahman"]["figures"]}
+    tp, tn, fp, fn = (rahman[name] for name in ("tp", "tn", "fp", "fn"))
+    assert (round((tp + tn) / 919, 4), round(tp / (tp + fp), 4)) == (rahman["accuracy"], rahman["precision"])
+    assert (round(tp / (tp + fn), 4), round(2 * tp / (2 * tp + fp + fn), 4)) == (rahman["recall"], rahman["f1"])
+
+
+def test_every_reported_system_can_be_trained():
+    assert set(comparison.reported()) <= set(experiments.load("full"))
+
+
+def test_a_broken_file_is_named(tmp_path):
+    broken = tmp_path / "reported.toml"
+    broken.write_text("[a")
+    with pytest.raises(CxrError, match="reported.toml"):
+        comparison.reported(broken)

@@ -1,0 +1,223 @@
+"""Metrics against hand-worked values and scikit-learn; the bootstrap against doing it one resample at a time."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as sklearn_metrics
+
+from cxr_helpers import bootstrap, curves, metrics
+from cxr_helpers.errors import CxrError
+
+
+def scores(y_true, y_score, patients=None, split="test"):
+    names = [f"i{place:04}" for place in range(len(y_true))]
+    columns = {"image_id": names, "patient_id": names if patients is None else patients, "split": split}
+    return pd.DataFrame(columns | {"y_true": y_true, "y_score": y_score})
+
+
+def random_scores(n=300, seed=0, ties=True):
+    """Return overlapping scores of `n` films, two or three a patient, many of them tied."""
+    rng = np.random.default_rng(seed)
+    y_true = (rng.random(n) < 0.6).astype(int)
+    y_score = 1 / (1 + np.exp(-(1.5 * (2 * y_true - 1) + 2 * rng.normal(size=n))))
+    return scores(y_true, y_score.round(1) if ties else y_score, rng.integers(0, n // 2, n).astype(str))
+
+
+# Four films: positives at 0.9 and 0.4, negatives at 0.6 and 0.1; called positive at 0.5: 0.9 (TP) and 0.6 (FP).
+FOUR = scores([1, 1, 0, 0], [0.9, 0.4, 0.6, 0.1])
+
+
+def test_values_worked_out_by_hand():
+    value = metrics.evaluate(FOUR, n_boot=50).value
+    assert value.accuracy == value.precision == value.recall == value.specificity == value.balanced_accuracy == 0.5
+    assert value.f1 == 0.5 and value.mcc == 0
+    assert value.roc_auc == 0.75  # three of four pairs are in order
+    assert value.pr_auc == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
+    assert value.brier == pytest.approx((0.01 + 0.36 + 0.36 + 0.01) / 4)
+    assert value.bce == pytest.approx(-(2 * np.log(0.9) + 2 * np.log(0.4)) / 4)
+    assert value.ece == pytest.approx((0.1 + 0.6 + 0.6 + 0.1) / 4)  # each film alone in its bin
+
+
+def test_confusion_counts_a_score_at_the_threshold_as_pneumonia():
+    assert metrics.confusion(FOUR, 0.5) == {"tp": 1, "fp": 1, "tn": 1, "fn": 1}
+    assert metrics.confusion(FOUR, 0.4) == {"tp": 2, "fp": 1, "tn": 1, "fn": 0}
+
+
+def test_perfect_calibration_has_no_calibration_error():
+    y_true = np.r_[np.ones(3), np.zeros(1), np.ones(1), np.zeros(3)].astype(int)
+    assert metrics.evaluate(scores(y_true, [0.75] * 4 + [0.25] * 4), n_boot=50).value.ece == pytest.approx(0)
+
+
+def test_a_sure_error_has_a_finite_cross_entropy():
+    assert metrics.evaluate(scores([1, 0], [0.0, 0.0]), n_boot=50).value.bce == pytest.approx(-np.log(1e-7) / 2)
+
+
+@pytest.mark.parametrize("ties", [True, False])
+def test_weighted_metrics_equal_scikit_learn_with_sample_weights(ties):
+    films = random_scores(ties=ties)
+    y, p, called = films.y_true, films.y_score, films.y_score >= 0.5
+    weights, _ = bootstrap.usable_weights(films.patient_id.to_numpy(), y.to_numpy(), 5, seed=1)
+    ours = bootstrap.weighted_metrics(y.to_numpy(), p.to_numpy(), weights, 0.5)
+    for row, w in enumerate(weights):
+        theirs = {
+            "accuracy": sklearn_metrics.accuracy_score(y, called, sample_weight=w),
+            "bce": sklearn_metrics.log_loss(y, p.clip(1e-7, 1 - 1e-7), sample_weight=w),
+            "precision": sklearn_metrics.precision_score(y, called, sample_weight=w),
+            "recall": sklearn_metrics.recall_score(y, called, sample_weight=w),
+            "f1": sklearn_metrics.f1_score(y, called, sample_weight=w),
+            "specificity": sklearn_metrics.recall_score(y, called, pos_label=0, sample_weight=w),
+            "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(y, called, sample_weight=w),
+            "mcc": sklearn_metrics.matthews_corrcoef(y, called, sample_weight=w),
+            "roc_auc": sklearn_metrics.roc_auc_score(y, p, sample_weight=w),
+            "pr_auc": sklearn_metrics.average_precision_score(y, p, sample_weight=w),
+            "brier": sklearn_metrics.brier_score_loss(y, p, sample_weight=w),
+        }
+        assert {name: ours[name][row] for name in theirs} == pytest.approx(theirs, abs=1e-12)
+
+
+def test_point_values_and_unit_weights_agree():
+    films = random_scores()
+    ones = np.ones((1, len(films)))
+    unit = bootstrap.weighted_metrics(films.y_true.to_numpy(), films.y_score.to_numpy(), ones, 0.3)
+    value = metrics.evaluate(films, 0.3, n_boot=20).value
+    assert value.to_dict() == pytest.approx({name: unit[name][0] for name in metrics.TITLES})
+
+
+def test_a_weight_repeats_all_images_of_a_patient():
+    weights = bootstrap.patient_weights(np.array(["a", "b", "a", "c"]), 200, seed=0)
+    assert (weights[:, 0] == weights[:, 2]).all()
+    assert (weights[:, [0, 1, 3]].sum(axis=1) == 3).all()  # as many patients are drawn as there are
+    repeated = scores([1, 0, 1, 1, 0], [0.7, 0.5, 0.2, 0.7, 0.5])
+    twice = bootstrap.weighted_metrics(np.array([1, 0, 1]), np.array([0.7, 0.5, 0.2]), np.array([[2.0, 2, 1]]), 0.5)
+    assert twice["roc_auc"][0] == metrics.evaluate(repeated, n_boot=20).value.roc_auc
+
+
+def test_patients_widen_the_interval_over_images():
+    """Ten equal films of one patient tell no more than one film does."""
+    few = random_scores(60, seed=3)
+    tenfold = pd.concat([few] * 10, ignore_index=True)
+    tenfold["image_id"] = [str(place) for place in range(len(tenfold))]
+    width = {}
+    for name, films in {"patients": tenfold, "images": tenfold.assign(patient_id=tenfold.image_id)}.items():
+        auc = metrics.evaluate(films, n_boot=300).loc["roc_auc"]
+        width[name] = auc.ci_high - auc.ci_low
+    assert width["patients"] > 2 * width["images"]
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+    truth = 0.7602  # P(X > Y) for unit normals one standard deviation apart, Phi(1 / sqrt 2)
+    covered = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        y_true = np.repeat([0, 1], 60)
+        p = 1 / (1 + np.exp(-(y_true + rng.normal(size=120))))
+        auc = metrics.evaluate(scores(y_true, p), n_boot=200, seed=seed).loc["roc_auc"]
+        covered += auc.ci_low <= truth <= auc.ci_high
+    assert covered >= 51  # binomial(60, 0.95) falls below with probability 0.001
+
+
+def test_the_same_seed_gives_the_same_table_whatever_the_order_of_rows():
+    films = random_scores()
+    first = metrics.evaluate(films, n_boot=100)
+    pd.testing.assert_frame_equal(first, metrics.evaluate(films.sample(frac=1, random_state=1), n_boot=100))
+    assert not first.equals(metrics.evaluate(films, n_boot=100, seed=1))
+
+
+def test_seeds_share_their_resamples():
+    a, b = random_scores(seed=0), random_scores(seed=0).assign(y_score=lambda films: films.y_score * 0.9)
+    both, alone = metrics.evaluate_seeds([a, b], n_boot=100), [metrics.evaluate(films, n_boot=100) for films in (a, b)]
+    assert both.value.brier == pytest.approx((alone[0].value.brier + alone[1].value.brier) / 2)
+    # A second seed with the same ranks changes nothing; independent resamples would narrow the interval.
+    assert both.loc["roc_auc"].to_list() == pytest.approx(alone[0].loc["roc_auc"].to_list())
+    each = metrics.evaluate_seeds([a, b], [0.5, 0.45], n_boot=100)
+    assert each.value.accuracy == pytest.approx(alone[0].value.accuracy)  # 0.45 is 0.5 on the second seed's scale
+
+
+def test_counts_have_intervals_around_them():
+    counts = metrics.evaluate_counts([FOUR], n_boot=200)
+    assert list(counts.index) == ["tp", "fp", "tn", "fn"] and (counts.value == 1).all()
+    assert (counts.ci_low == 0).all() and (counts.ci_high == 2).all()  # of two films a class, none or both
+    films = random_scores()
+    counts, rates = metrics.evaluate_counts([films], n_boot=200), metrics.evaluate(films, n_boot=200)
+    assert counts.loc["tp"].to_list() == pytest.approx((rates.loc["recall"] * films.y_true.sum()).to_list())
+
+
+def test_the_difference_is_paired():
+    a = random_scores()
+    nothing = metrics.difference([a], [a], n_boot=100)
+    assert (nothing == 0).all(axis=None)
+    worse = metrics.difference([a.assign(y_score=0.5)], [a], n_boot=200).loc["roc_auc"]
+    auc = metrics.evaluate(a, n_boot=200).loc["roc_auc"]
+    assert worse.to_list() == pytest.approx([0.5 - auc.value, 0.5 - auc.ci_high, 0.5 - auc.ci_low])
+
+
+def test_compare_names_systems_in_order():
+    table = metrics.compare({"b": [FOUR], "a": [FOUR.assign(y_score=1 - FOUR.y_score)]}, "roc_auc", n_boot=20)
+    assert table.value.to_dict() == {"b": 0.75, "a": 0.25} and list(table.index) == ["b", "a"]
+    with pytest.raises(CxrError, match="auroc"):
+        metrics.compare({"a": [FOUR]}, "auroc")
+
+
+def test_one_class_resamples_are_left_out_and_counted():
+    films = scores([1, 0], [0.8, 0.3], patients=["a", "b"])
+    table = metrics.evaluate(films, n_boot=1000)
+    assert 400 < table.attrs["degenerate"] < 600  # both draws fall on one patient half of the time
+    assert table.notna().all(axis=None) and table.loc["roc_auc"].to_list() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("films", "words"),
+    [
+        (FOUR.iloc[:0], "empty"),
+        (FOUR[FOUR.y_true == 1], "one class"),
+        (FOUR.assign(y_score=[0.1, np.nan, 0.2, 0.3]), "missing"),
+        (FOUR.assign(y_score=[0.1, 1.2, 0.2, 0.3]), "leaves"),
+        (pd.concat([FOUR, FOUR]), "i0000 is scored twice"),
+    ],
+)
+def test_scores_that_tell_nothing_are_refused(films, words):
+    with pytest.raises(CxrError, match=words):
+        metrics.evaluate(films)
+
+
+def test_runs_on_different_films_are_refused():
+    with pytest.raises(CxrError, match="different films"):
+        metrics.evaluate_seeds([FOUR, FOUR.assign(image_id=["a", "b", "c", "d"])])
+    with pytest.raises(CxrError, match="No run"):
+        metrics.evaluate_seeds([])
+
+
+def test_the_roc_band_holds_the_curve_and_its_area():
+    films = random_scores(ties=False)
+    band = curves.roc_band([films], n_boot=200)
+    fpr, tpr, _ = sklearn_metrics.roc_curve(films.y_true, films.y_score)
+    assert band.y[1:].to_list() == pytest.approx([tpr[fpr <= x + 1e-12][-1] for x in curves.GRID], abs=0.02)
+    assert np.trapezoid(band.y, band.x) == pytest.approx(
+        sklearn_metrics.roc_auc_score(films.y_true, films.y_score), abs=0.005
+    )
+    assert ((band.ci_low <= band.y + 1e-9) & (band.y <= band.ci_high + 1e-9)).mean() > 0.95
+    assert (band.iloc[0] == 0).all()
+
+
+def test_the_pr_band_gives_the_precision_of_the_highest_threshold_that_reaches_a_sensitivity():
+    band = curves.pr_band([FOUR], n_boot=20).set_index("x").y
+    assert band[0] == band[0.5] == 1  # 0.9 alone: one of two positives, no false alarm
+    assert band[0.505] == band[1] == pytest.approx(2 / 3)
+
+
+def test_reliability_uses_the_bins_of_the_calibration_error():
+    films = random_scores()
+    table = curves.reliability(films)
+    error = (table.n * (table.predicted - table.observed).abs()).sum() / table.n.sum()
+    assert error == pytest.approx(metrics.evaluate(films, n_boot=20).value.ece)
+    one = curves.reliability(scores([1, 0], [0.5, 0.5])).iloc[0]
+    assert (one.n, one.observed) == (2, 0.5) and one.ci_low == pytest.approx(0.0945, abs=1e-4)  # Wilson, 1 of 2
+
+
+def test_the_bootstrap_of_a_whole_test_set_is_quick():
+    films = random_scores(624, ties=False)
+    started = time.process_time()
+    metrics.evaluate(films)
+    assert time.process_time() - started < 2  # processor time, so that a busy machine does not fail it

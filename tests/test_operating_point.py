@@ -1,0 +1,46 @@
+"""Operating points: each rule against a case small enough to try every threshold by hand."""
+
+import pytest
+from test_metrics import random_scores, scores
+
+from cxr_helpers import metrics, operating_point
+from cxr_helpers.errors import CxrError
+
+# From the highest score down, P and N for the classes: 0.9 P, 0.8 P, 0.7 N, 0.6 P, 0.5 N, 0.4 N, 0.3 P, 0.2 N.
+EIGHT = scores([1, 1, 0, 1, 0, 0, 1, 0], [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2], split="val")
+
+
+@pytest.mark.parametrize(
+    ("rule", "threshold"),
+    [
+        ("youden", 0.8),  # J = 2/4 - 0 and, at 0.6, 3/4 - 1/4: equal, so the higher one
+        ("sensitivity>=0.75", 0.6),
+        ("sensitivity>=0.76", 0.3),
+        ("sensitivity>=1", 0.3),
+        ("cost=1", 0.8),  # 2 errors at 0.8 and at 0.6
+        ("cost=5", 0.3),  # 10 at 0.8, 6 at 0.6, 3 at 0.3
+        ("cost=0.1", 0.8),
+    ],
+)
+def test_rules_by_hand(rule, threshold):
+    assert operating_point.choose(EIGHT, rule) == threshold
+
+
+def test_the_chosen_threshold_keeps_its_promise_where_it_was_chosen():
+    films = random_scores().assign(split="val")
+    threshold = operating_point.choose(films, "sensitivity>=0.95")
+    above = sorted(score for score in set(films.y_score) if score > threshold)[0]
+    recall = [metrics.evaluate(films, limit, n_boot=20).value.recall for limit in (threshold, above)]
+    assert recall[0] >= 0.95 > recall[1]
+
+
+@pytest.mark.parametrize("split", ["test", ["val"] * 7 + ["test"]])
+def test_a_test_score_is_refused(split):
+    with pytest.raises(CxrError, match="validation only"):
+        operating_point.choose(EIGHT.assign(split=split))
+
+
+@pytest.mark.parametrize("rule", ["best", "sensitivity>=1.5", "sensitivity>=0", "cost=0", "cost=", "sensitivity>=."])
+def test_an_unknown_rule_is_refused(rule):
+    with pytest.raises(CxrError, match="rule"):
+        operating_point.choose(EIGHT, rule)

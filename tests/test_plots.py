@@ -1,0 +1,179 @@
+"""Figures show what they are given: counts, films, curves, colours."""
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgb
+from test_metrics import FOUR, random_scores
+
+from cxr_helpers import metrics, plots
+from cxr_helpers.plots import style
+
+
+@pytest.fixture
+def manifest():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"label": ["NORMAL"] * 20 + ["PNEUMONIA"] * 40, "pathogen": [""] * 20 + ["bacteria", "virus"] * 20}
+    )
+    table["image_id"] = [f"f{i}" for i in range(60)]
+    table["patient_id"] = [f"n{i}" for i in range(20)] + [f"p{i // 4}" for i in range(40)]
+    for column in ("width", "height", *plots.dataset.GREY_TITLES):
+        table[column] = rng.integers(50, 200, 60)
+    return table
+
+
+def words(fig):
+    fig.draw_without_rendering()
+    return [text.get_text() for text in fig.findobj(matplotlib.text.Text) if text.get_text()]
+
+
+def relative_luminance(shade):
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(shade)]
+    return np.dot(linear, [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("VGG-16, frozen", "vgg16"),
+        ("resnet50_thesis", "resnet50"),
+        ("MobileNetV2, fine-tuned", "mobilenetv2"),
+        ("mobilenet_rahman", "mobilenet"),
+        ("Custom CNN", "custom_cnn"),
+        ("image width", "null"),
+    ],
+)
+def test_a_family_has_one_colour_whatever_its_system_is_called(name, family):
+    assert plots.colour(name) == plots.COLOURS[family]
+
+
+def test_colours_are_distinct_and_systems_of_a_family_differ_in_the_line():
+    assert len(set(plots.COLOURS.values()) | set(plots.CLASS_COLOURS.values())) == len(plots.COLOURS) + 3
+    normal, bacteria, virus = (
+        relative_luminance(plots.CLASS_COLOURS[name]) for name in ("NORMAL", "bacteria", "virus")
+    )
+    assert normal - virus > 0.1 and virus - bacteria > 0.1  # told apart in grey print
+    looks = style.looks(["MobileNet a", "MobileNet b", "VGG-16"])
+    assert looks["MobileNet a"]["color"] == looks["MobileNet b"]["color"]
+    assert looks["MobileNet a"]["linestyle"] != looks["MobileNet b"]["linestyle"]
+
+
+def test_drawing_leaves_no_trace(manifest):
+    before = matplotlib.rcParams.copy()
+    plots.images_per_patient(manifest)
+    assert matplotlib.rcParams == before and plt.get_fignums() == []
+
+
+def test_class_counts_are_written_into_the_bars(manifest):
+    splits = manifest[["image_id"]].assign(split=["train", "train", "test"] * 20)
+    shown = words(plots.class_counts(manifest, splits))
+    table = manifest.merge(splits)
+    assert str((table.split == "train").sum()) in shown and {"train", "test", "PNEUMONIA, viral"} <= set(shown)
+    for count in table.groupby(["split", "label", "pathogen"]).size():
+        assert str(count) in shown
+    assert "val" not in shown  # an absent split has no empty bar
+
+
+def test_images_per_patient_counts_patients(manifest):
+    normal, pneumonia = plots.images_per_patient(manifest).axes
+    assert [(bar.get_x() + 0.4, bar.get_height()) for bar in normal.patches] == [(1, 20)]
+    assert [(bar.get_x() + 0.4, bar.get_height()) for bar in pneumonia.patches] == [(4, 10)]
+
+
+def test_original_sizes_leave_out_unknown_ones(manifest):
+    manifest["width"] = manifest.width.where(manifest.index > 2)
+    scatter = plots.original_sizes(manifest).axes[0].collections[0]
+    assert len(scatter.get_offsets()) == 57 and scatter.get_rasterized()
+
+
+def test_grey_statistics_have_a_panel_each(manifest):
+    assert set(plots.dataset.GREY_TITLES.values()) <= set(words(plots.grey_statistics(manifest)))
+
+
+def test_histories_mark_the_epoch_of_least_validation_loss():
+    run = pd.DataFrame(
+        {"epoch": [0, 1, 2], "loss": [3, 2, 1], "val_loss": [3, 1, 2], "accuracy": [0.5] * 3, "val_accuracy": [0.4] * 3}
+    )
+    fig = plots.histories([run, run], "MobileNet")
+    assert [ax.get_title(loc="left") for ax in fig.axes] == ["Loss", "Accuracy"]
+    dots = [line for line in fig.axes[0].lines if line.get_marker() == "o"]
+    assert [(dot.get_xdata()[0], dot.get_ydata()[0]) for dot in dots] == [(2, 1), (2, 1)]
+
+
+@pytest.mark.parametrize(("draw", "metric"), [(plots.roc_curves, "roc_auc"), (plots.pr_curves, "pr_auc")])
+def test_curves_name_the_best_first_with_area_and_interval(draw, metric):
+    good = random_scores(seed=1)
+    systems = {"image width": [good.assign(y_score=0.5)], "VGG-16": [good, good]}
+    fig = draw(systems)
+    legend = [text.get_text() for text in fig.axes[0].get_legend().get_texts()]
+    row = metrics.evaluate(good).loc[metric]
+    assert legend[0] == f"VGG-16  {row.value:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}]" and legend[1].startswith(
+        "image width"
+    )
+    assert len(fig.axes[0].collections) == 2  # a band each
+    assert f"prevalence {good.y_true.mean():.3f}" in words(fig) or metric == "roc_auc"
+
+
+@pytest.mark.parametrize("count", [1, 4, 5])
+def test_calibration_has_a_panel_per_run_and_shows_its_error(count):
+    films = random_scores()
+    fig = plots.calibration({f"run {place}": films for place in range(count)})
+    error = metrics.evaluate(films).value.ece
+    assert sum(f"ECE {error:.3f}" in text for text in words(fig)) == count
+    assert sum(bar.get_height() for bar in fig.axes[0].figure.axes[2 if count == 4 else min(count, 3)].patches) == len(
+        films
+    )
+
+
+def test_confusion_matrices_show_counts_and_shares():
+    shown = words(plots.confusion_matrices({"at 0.5": (FOUR, 0.5), "at 0.4": (FOUR, 0.4)}))
+    assert {"at 0.5", "at 0.4"} <= set(shown)
+    assert shown.count("1") == 6 and shown.count("2") == 1 and shown.count("0") == 1
+    assert shown.count("50.0 %") == 6 and shown.count("100.0 %") == 1
+
+
+def test_the_forest_draws_intervals_in_order_and_the_reported_figure():
+    table = pd.DataFrame(
+        {"value": [0.9, 0.8], "ci_low": [0.85, 0.7], "ci_high": [0.95, 0.9]}, index=["VGG-16", "image width"]
+    )
+    fig = plots.forest(table.assign(reported=[0.99, np.nan]), "ROC AUC", reference=0.5)
+    ax = fig.axes[0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["VGG-16", "image width"]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first row is on top
+    assert [0.85, 0.95] in [list(line.get_xdata()) for line in ax.lines]
+    assert {"0.900 [0.850, 0.950]", "reported in the text"} <= set(words(fig))
+
+
+def test_film_grids_show_every_film_and_frame_the_wrong_answers():
+    films = np.stack([np.full((8, 8), 40 * place, np.uint8) for place in range(5)])
+    answers = pd.DataFrame(
+        {"label": ["NORMAL"] * 5, "predicted": ["NORMAL"] * 4 + ["PNEUMONIA"], "confidence": [0.75] * 5}
+    )
+    fig = plots.classified_films(films, answers)
+    shown = [ax for ax in fig.axes if ax.images]
+    assert [ax.images[0].get_array()[0, 0] for ax in shown] == [0, 40, 80, 120, 160]
+    assert [ax.spines["left"].get_linewidth() > 2 for ax in shown] == [False] * 4 + [True]
+    assert shown[-1].get_title() == "true NORMAL\n✗ PNEUMONIA 75.0 %"
+    assert [ax.get_title() for ax in plots.film_grid(films[:2], ["a", "b"]).axes if ax.images] == ["a", "b"]
+
+
+def test_side_by_side_keeps_films_in_rows():
+    films = np.arange(2 * 16, dtype=np.uint8).reshape(2, 4, 4)
+    fig = plots.side_by_side({"original": films, "gaussian+equalise": films + 100})
+    assert [ax.images[0].get_array()[0, 0] for ax in fig.axes] == [0, 100, 16, 116]
+    assert [ax.get_title() for ax in fig.axes[:2]] == ["original", "gaussian +\nequalise"]
+
+
+@pytest.mark.parametrize("limit", [0.02, 0.0])
+def test_heat_maps_leave_the_film_beside_and_share_one_scale(limit):
+    films = np.full((2, 8, 8), 100, np.uint8)
+    heat = np.zeros((2, 8, 8), np.float32)
+    heat[:, 2, 3] = 1
+    fig = plots.heat_maps(films, heat, limit * heat, limit, ["first", "second"])
+    pictures = [ax.images[0].get_array() for ax in fig.axes if ax.images]
+    assert (pictures[0] == 100).all() and (pictures[1][0, 0] == 100).all() and (pictures[1][2, 3] != 100).any()
+    assert {"first", "second", "film", "Grad-CAM", "SHAP"} <= set(words(fig))
+    assert (fig.axes[-1].get_xlim()[1] == limit) or limit == 0
