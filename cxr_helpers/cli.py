@@ -147,6 +147,20 @@ def render(profile: Profile = "auto") -> None:
 
 
 @app.command()
+def publish(
+    system: Annotated[str, typer.Argument(help="a system of cxr_helpers/experiments.toml")] = "mobilenetv2_finetuned",
+    profile: Profile = "auto",
+) -> None:
+    """Make the run of a system that is best on validation the default model of `cxr predict`."""
+    from cxr_helpers import dataset, default_model, records, results
+
+    profile = dataset.resolve_profile(profile)
+    run = results.best_on_validation(records.of(system, profile))
+    folder = default_model.publish(run, profile, results.thresholds([run])[0])
+    say(f"publish: {run.run_id} in {folder}")
+
+
+@app.command()
 def predict(
     files: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="chest X-rays: 8-bit JPEG or PNG")],
     out: Annotated[Path, typer.Option(help="folder for the heat maps")] = Path("heatmaps"),

@@ -121,9 +121,19 @@ def verdict(value: float, ours: float, low: float, high: float) -> str:
 
 
 def brief(comparison: pd.DataFrame) -> pd.DataFrame:
-    """Return the table as a page can hold it: the interval in one column, the reason beside the verdict, no command."""
-    spans = [
-        ABSENT if pd.isna(row.ci_low) else f"{row.ci_low:.3f}–{row.ci_high:.3f}" for row in comparison.itertuples()
-    ]
-    shown = comparison[["system", "metric", "reported", "reproduced"]].copy()
-    return shown.assign(**{"95 % CI": spans, "verdict": comparison.verdict, "status": comparison.status})
+    """Return the table as a page can hold it: system, metric, reported, ours with its interval, verdict."""
+    ours = [_ours_in_words(row) for row in comparison.itertuples()]
+    return comparison[["system", "metric", "reported"]].assign(ours=ours, verdict=comparison.verdict)
+
+
+def reasons(comparison: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per system and status: the metrics it holds for, and in what the runs depart from the text."""
+    groups = comparison.groupby(["system", "status"], sort=False).metric.agg(", ".join)
+    return groups.reset_index()[["system", "metric", "status"]].rename(columns={"metric": "metrics"})
+
+
+def _ours_in_words(row) -> str:
+    if pd.isna(row.reproduced):
+        return ABSENT
+    value = f"{row.reproduced:,.3f}" if row.reproduced < 100 else f"{row.reproduced:,.0f}"
+    return value if pd.isna(row.ci_low) else f"{value} ({row.ci_low:,.3f}–{row.ci_high:,.3f})"

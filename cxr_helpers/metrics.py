@@ -44,8 +44,8 @@ def evaluate(scores: pd.DataFrame, threshold: float = 0.5, n_boot: int = 2000, s
 
     Returns:
         Index: the keys of `TITLES`; columns value, ci_low, ci_high. `attrs["degenerate"]` counts the resamples that
-        held one class only and were left out. An ECE cannot be negative, so resampling raises it: its interval lies high
-        and may leave out the value.
+        held one class only and were left out. An ECE cannot be negative, so resampling raises it: its interval lies
+        high and may leave out the value.
 
     Raises:
         CxrError: the scores are empty, hold one class only, or are no probabilities.
@@ -64,7 +64,7 @@ def evaluate_seeds(
 def evaluate_counts(
     runs: Sequence[pd.DataFrame], threshold: float | Sequence[float] = 0.5, n_boot: int = 2000, seed: int = 0
 ) -> pd.DataFrame:
-    """Return the mean tp, fp, tn and fn over runs on the same films, as `evaluate` does, at the films' own class sizes."""
+    """Return the mean tp, fp, tn and fn over runs on the same films, their intervals at the films' own class sizes."""
     points, samples, degenerate = _sampled(runs, threshold, n_boot, seed)
     return _table(points, samples, degenerate).loc[list(COUNTS)]
 

@@ -21,6 +21,8 @@ def _backbone(name: str, application: Callable, size: int, start: str, scale: fl
     scaled = layers.Rescaling(scale, offset, name="scaling")(inputs)
     flat = application(include_top=False, weights=None, input_tensor=scaled)
     note = "random start"
+    if start == "random":
+        _quicken(flat)
     if start == "imagenet":
         source, note = weights.find(name)
         try:
@@ -31,6 +33,13 @@ def _backbone(name: str, application: Callable, size: int, start: str, scale: fl
             raise weights.refusal(name, error) from error
         flat.set_weights(pretrained.get_weights())
     return inputs, flat.output, note
+
+
+def _quicken(backbone: keras.Model) -> None:
+    """Let batch normalisation forget its start: Keras' momenta of 0.99 and 0.999 outlast a short run from random weights."""
+    for layer in backbone.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = 0.9
 
 
 def vgg16(size: int, dropout: float, start: str) -> tuple[keras.Model, str]:

@@ -22,6 +22,11 @@ def scores(runs: Sequence[Record], split: str = "test") -> list[pd.DataFrame]:
     return [run.split(split) for run in runs]
 
 
+def best_on_validation(runs: Sequence[Record]) -> Record:
+    """Return the run with the largest AUC on its validation films."""
+    return max(runs, key=lambda run: metrics.evaluate(run.split("val"), n_boot=2).value["roc_auc"])
+
+
 def metric_table(runs: Sequence[Record], split: str = "test", rule: str = "youden") -> pd.DataFrame:
     """Return every metric (mean over runs) with its interval, at 0.5 and at the operating point.
 
@@ -144,8 +149,3 @@ def cost_table(systems: dict[str, Sequence[Record]]) -> pd.DataFrame:
         row |= {"parameters": info["parameters"], "trained": info["trainable_parameters"], "s per epoch": round(seconds, 1)}
         rows.append(row | {"memory (MB)": info["peak_memory_mb"], "file (MB)": round(info["model_bytes"] / 1e6, 1)})
     return pd.DataFrame(rows)
-
-
-def film_titles(answered: pd.DataFrame) -> list[str]:
-    """Return "true: …, predicted: …, confidence" in three lines for each answered film."""
-    return [f"true: {row.label}\npredicted: {row.predicted}\nconfidence {row.confidence:.2f}" for row in answered.itertuples()]

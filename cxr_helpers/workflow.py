@@ -35,11 +35,10 @@ def run(profile: str, retrain: bool = False, cores: int | None = None, only: str
         films = manifest.load(profile)
         say(f"prepare: {len(films):,} films, profile {profile} ({dataset.discover(profile).pixels})")
         shutil.rmtree(markers(profile), ignore_errors=True)
-        if _wait(subprocess.Popen(_command(profile, retrain, cores or _all_cores(), chapter), pass_fds=[lock])):
-            raise CxrError(
-                "The report is not finished: the cause stands above (Snakemake's account of it is the newest file in "
-                f"{paths.ROOT / '.snakemake' / 'log'}); the same command goes on from here."
-            )
+        command = _command(profile, retrain, cores or _all_cores(), chapter)
+        if _wait(subprocess.Popen([*command, "--quiet", "all"], pass_fds=[lock])):
+            _show_fault(command)
+            raise CxrError("The report is not finished: the cause stands above; the same command goes on from here.")
     made = [notebooks.executed(chapter, profile)] if chapter else report_files(profile)
     say(f"done in {since(started)}")
     for path in made:
@@ -92,10 +91,11 @@ def _command(profile: str, retrain: bool, cores: int, chapter: str | None) -> li
     settings = [f"profile={profile}", f"retrain={int(retrain)}", *([f"only={chapter}"] if chapter else [])]
     accelerator = ["--resources", "accelerator=1"] if shutil.which("nvidia-smi") else []
     return [
-        *(sys.executable, "-m", "snakemake", "--snakefile", str(paths.ROOT / "Snakefile")),
+        # -P: another checkout, from whose folder this one may be called, must not lend its package.
+        *(sys.executable, "-P", "-m", "snakemake", "--snakefile", str(paths.ROOT / "Snakefile")),
         *("--directory", str(paths.ROOT), "--cores", str(cores), "--scheduler", "greedy"),
         # Its own lock outlives a killed run; the one above does not.
-        *("--nolock", "--rerun-incomplete", "--quiet", "all"),
+        *("--nolock", "--rerun-incomplete"),
         # A record that is trained now and read next time is the same input: what counts is its content.
         *("--rerun-triggers", "mtime", "code", "params", "--max-checksum-file-size", "20MB"),
         *accelerator,
@@ -111,6 +111,13 @@ def _wait(process: subprocess.Popen) -> int:
     except KeyboardInterrupt:
         process.wait()
         raise CxrError("Stopped; the same command goes on from here.") from None
+
+
+def _show_fault(command: list[str]) -> None:
+    """Print what is wrong with the workflow itself, which a quiet run hides; a failed step has spoken already."""
+    trial = subprocess.run([*command, "--dry-run", "--quiet", "host"], capture_output=True, text=True, check=False)
+    if trial.returncode:
+        print(trial.stderr, file=sys.stderr)
 
 
 def _all_cores() -> int:

@@ -125,6 +125,21 @@ def test_the_same_seed_gives_the_same_table_whatever_the_order_of_rows():
     assert not first.equals(metrics.evaluate(films, n_boot=100, seed=1))
 
 
+def test_an_interval_is_the_middle_95_percent_of_the_resamples():
+    films = random_scores()
+    y, p, patients = (films[name].to_numpy() for name in ("y_true", "y_score", "patient_id"))
+    weights, _ = bootstrap.usable_weights(patients, y, 100, seed=0)
+    samples = np.sort(bootstrap.weighted_metrics(y, p, weights, 0.5)["brier"])
+    ends = [samples[2] + 0.475 * (samples[3] - samples[2]), samples[96] + 0.525 * (samples[97] - samples[96])]
+    assert metrics.evaluate(films, n_boot=100).loc["brier", ["ci_low", "ci_high"]].to_list() == pytest.approx(ends)
+
+
+def test_the_mean_over_seeds_is_resampled_not_one_seed():
+    films = random_scores()
+    auc = metrics.evaluate_seeds([films, films.assign(y_score=1 - films.y_score)], n_boot=100).loc["roc_auc"]
+    assert auc.to_list() == pytest.approx([0.5, 0.5, 0.5])  # in every resample the one is as good as the other is bad
+
+
 def test_seeds_share_their_resamples():
     a, b = random_scores(seed=0), random_scores(seed=0).assign(y_score=lambda films: films.y_score * 0.9)
     both, alone = metrics.evaluate_seeds([a, b], n_boot=100), [metrics.evaluate(films, n_boot=100) for films in (a, b)]
