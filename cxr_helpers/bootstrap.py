@@ -106,7 +106,7 @@ def weighted_metrics(
 def calibration_error(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the expected calibration error of each row of `weights`, over equal-width bins of P(PNEUMONIA).
 
-    Sum over the bins of |observed - predicted positives| per image (Naeini, Cooper and Hauskrecht 2015). A bin holds its
+    Sum over the bins of |observed - predicted positives| per image (Naeini et al. 2015). A bin holds its
     lower edge; the last one also holds 1.
     """
     gaps = weights * (y_score - y_true)

@@ -90,7 +90,10 @@ def test_original_sizes_leave_out_unknown_ones(manifest):
 
 
 def test_grey_statistics_have_a_panel_each(manifest):
-    assert set(plots.dataset.GREY_TITLES.values()) <= set(words(plots.grey_statistics(manifest)))
+    fig = plots.grey_statistics(manifest)
+    assert set(plots.dataset.GREY_TITLES.values()) <= set(words(fig))
+    heights = [path.get_paths()[0].vertices[:, 1].max() for ax in fig.axes[:5] for path in ax.collections]
+    assert len(heights) == 10 and max(heights) <= 1  # shares: the larger class is not the taller one by its size
 
 
 def test_histories_mark_the_epoch_of_least_validation_loss():

@@ -1,0 +1,61 @@
+"""What a chapter says of a system follows from its scores, and validation alone decides."""
+
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cxr_helpers import results
+
+
+def run(val_scores, test_scores=(0.1, 0.6, 0.4, 0.9)):
+    """Return a stand-in for a record: two NORMAL, then two PNEUMONIA films in either split."""
+    frames = {}
+    for split, y_score in (("val", val_scores), ("test", test_scores)):
+        ids = [f"{split}{i}" for i in range(4)]
+        frames[split] = pd.DataFrame({"image_id": ids, "patient_id": ids, "split": split, "y_true": [0, 0, 1, 1], "y_score": y_score})
+    return types.SimpleNamespace(split=lambda name: frames[name])
+
+
+SURE, UNSURE = run([0.1, 0.2, 0.7, 0.8]), run([0.1, 0.8, 0.2, 0.9])
+
+
+def test_thresholds_come_from_validation():
+    assert results.thresholds([SURE]) == [0.7]
+
+
+def test_best_on_validation_ignores_the_test_films():
+    worse_on_test = run([0.1, 0.2, 0.7, 0.8], test_scores=(0.9, 0.8, 0.2, 0.1))
+    assert results.best_on_validation([UNSURE, worse_on_test]) is worse_on_test
+
+
+def test_metric_table_has_both_thresholds():
+    table = results.metric_table([SURE]).set_index("metric")
+    assert table.loc["Sensitivity", "at 0.5"] == 0.5 and table.loc["Specificity", "at 0.5"] == 0.5
+    assert table.loc["Specificity", "at operating point"] == 1.0
+    assert table.loc["ROC AUC", "at 0.5"] == table.loc["ROC AUC", "at operating point"] == 0.75
+
+
+def test_answers_name_classes_and_confidence_of_the_predicted_class():
+    answered = results.answers(SURE, 0.5)
+    assert answered.predicted.tolist() == ["NORMAL", "PNEUMONIA", "NORMAL", "PNEUMONIA"]
+    np.testing.assert_allclose(answered.confidence, [0.9, 0.6, 0.6, 0.9])
+    assert answered.correct.tolist() == [True, False, False, True]
+
+
+def test_examples_take_every_outcome():
+    drawn = results.examples(results.answers(SURE, 0.5), 4)
+    assert set(zip(drawn.y_true, drawn.y_predicted, strict=True)) == {(0, 0), (0, 1), (1, 0), (1, 1)}
+
+
+def test_ablation_ranks_by_validation_and_pairs_with_the_reference():
+    table = results.ablation({"reference": [UNSURE], "better": [SURE]}, "reference")
+    assert table.variant.tolist() == ["better", "reference"]
+    assert table.difference.tolist() == pytest.approx([0.25, 0.0])
+
+
+def test_differences_are_to_the_leader():
+    systems = {"a": results.scores([SURE]), "b": results.scores([UNSURE])}
+    table = results.differences(systems, "a", "roc_auc")
+    assert table.system.tolist() == ["b"] and table.difference.tolist() == [0.0]
