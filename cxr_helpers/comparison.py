@@ -123,7 +123,8 @@ def verdict(value: float, ours: float, low: float, high: float) -> str:
 def brief(comparison: pd.DataFrame) -> pd.DataFrame:
     """Return the table as a page can hold it: system, metric, reported, ours with its interval, verdict."""
     ours = [_ours_in_words(row) for row in comparison.itertuples()]
-    return comparison[["system", "metric", "reported"]].assign(ours=ours, verdict=comparison.verdict)
+    said = [f"{value:,.0f}" if float(value).is_integer() else f"{value:g}" for value in comparison.reported]
+    return comparison[["system", "metric"]].assign(reported=said, ours=ours, verdict=comparison.verdict)
 
 
 def reasons(comparison: pd.DataFrame) -> pd.DataFrame:

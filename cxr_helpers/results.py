@@ -119,8 +119,8 @@ def ablation(systems: dict[str, Sequence[Record]], reference: str, metric: str =
 
 
 def system_table(systems: dict[str, Sequence[pd.DataFrame]], threshold: float = THRESHOLD) -> pd.DataFrame:
-    """Return one row per system: AUC, accuracy, sensitivity, specificity, F1 and Brier score, each with its interval."""
-    shown = ("roc_auc", "accuracy", "recall", "specificity", "f1", "brier")
+    """Return one row per system: AUC, accuracy, sensitivity, specificity and Brier score, each with its interval."""
+    shown = ("roc_auc", "accuracy", "recall", "specificity", "brier")
     rows = []
     for name, runs in systems.items():
         table = metrics.evaluate_seeds(runs, threshold)

@@ -1,0 +1,89 @@
+"""The report as run_all.sh makes it: the synthetic one of this checkout, and the real one from the committed records."""
+
+import html.parser
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import nbformat
+import pypdf
+import pytest
+from checkouts import PARTS, REPORT_PARTS, copy, run_all
+
+from cxr_helpers import experiments, notebooks, paths, records, workflow
+
+pytestmark = pytest.mark.report
+BEGUN = re.compile(r" (?:train .*: begins|chapter \w+:.*|render: .*)$", re.MULTILINE)
+
+
+class Page(html.parser.HTMLParser):
+    """What a web page says of itself: its meta entries, its headings, and whatever it would fetch."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.meta, self.headings, self.fetched, self._heading = {}, [], [], False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        if tag == "meta" and "name" in attributes:
+            self.meta[attributes["name"]] = attributes["content"]
+        if tag in ("img", "script", "link", "iframe", "source", "video", "audio"):
+            self.fetched += [attributes[name] for name in ("src", "href") if name in attributes]
+        self._heading = tag == "h1"
+
+    def handle_data(self, data):
+        if self._heading and data.strip():
+            self.headings.append(data.strip())
+
+
+def titles() -> list[str]:
+    """Return the titles of the chapters as their sources have them."""
+    sources = [nbformat.read(notebooks.source(name), as_version=4).cells[0].source for name in notebooks.names()]
+    return [source.splitlines()[0].removeprefix("# ").strip() for source in sources]
+
+
+def check(folder: Path, profile: str) -> None:
+    """Assert what holds for every whole report."""
+    page = Page((folder / "thesis.html").read_text(encoding="utf-8"))
+    assert page.meta["cxr-profile"] == profile
+    assert not [address for address in page.fetched if not address.startswith(("data:", "#"))]
+    text = [words(sheet.extract_text()) for sheet in pypdf.PdfReader(folder / "thesis.pdf").pages]
+    for title in map(words, titles()):
+        assert any(title in words(heading) for heading in page.headings), title
+        assert sum(title in sheet for sheet in text) >= 2, f"{title} is not in the contents and on its own page"
+    everything = " ".join(text)
+    assert "Error" not in everything and "Traceback" not in everything
+    assert max((folder / f"thesis.{kind}").stat().st_size for kind in ("html", "pdf")) <= 15e6
+    assert (profile == "smoke") == all("synthetic" in sheet.lower() for sheet in text)
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_the_smoke_report_is_whole_and_every_page_says_synthetic(smoke_run):
+    check(paths.reports("smoke"), "smoke")
+
+
+def test_every_system_has_its_smoke_records(smoke_run):
+    for system in experiments.load("smoke"):
+        assert all(record.info["profile"] == "smoke" for record in records.of(system, "smoke"))
+
+
+def test_a_second_run_trains_and_executes_nothing(smoke_run):
+    stored = {path: path.stat().st_mtime_ns for path in paths.runs("smoke").rglob("*")}
+    again = run_all("--profile", "smoke")
+    assert again.returncode == 0 and not BEGUN.search(again.stdout), again.stdout
+    assert {path: path.stat().st_mtime_ns for path in paths.runs("smoke").rglob("*")} == stored
+
+
+@pytest.mark.realdata
+def test_the_real_report_is_made_from_the_committed_records_without_training(tmp_path):
+    committed = subprocess.run(["git", "-C", str(paths.ROOT), "ls-files", "reports", "notebooks"], capture_output=True, text=True, check=True)
+    root = copy(tmp_path / "clone", (*PARTS, *committed.stdout.splitlines()))
+    done = run_all("--profile", "full", root=root, CXR_BUILD_DIR=os.environ.get("CXR_BUILD_DIR") or str(paths.ROOT / "build"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not re.search(r"train .*: begins", done.stdout)
+    check(root / "reports", "full")
