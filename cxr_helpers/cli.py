@@ -34,7 +34,7 @@ def main() -> None:
 
 
 @app.callback()
-def settle() -> None:
+def _settle() -> None:
     environment.settle()
 
 

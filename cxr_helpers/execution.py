@@ -92,7 +92,8 @@ def _check_name(name: str, code: str, chapter: str) -> None:
     targets = [target for node in ast.parse(code).body if isinstance(node, ast.Assign) for target in node.targets]
     known = [target.id for target in targets if isinstance(target, ast.Name)]
     if name not in known:
-        raise CxrError(f"Chapter {chapter} has no parameter `{name}`; its cell tagged `parameters` sets {', '.join(known) or 'none'}.")
+        said = ", ".join(known) or "none"
+        raise CxrError(f"Chapter {chapter} has no parameter `{name}`; its cell tagged `parameters` sets {said}.")
 
 
 def _progress(chapter: str, total: int) -> Callable[..., None]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from cxr_helpers import experiments, manifest, operating_point, packing, results
+from cxr_helpers import experiments, operating_point, packing, results
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_path
 from cxr_helpers.records import Record
@@ -98,7 +98,7 @@ def build(record: Record, profile: str, per_outcome: int = 2, method: str = "par
     chosen = choose(results.answers(record, threshold), per_outcome)
     if chosen.empty:
         raise CxrError(f"Run {record.run_id} has no test scores to choose films from; explain a run with a test split.")
-    films = _films(chosen.image_id, record, profile)
+    films = packing.films(profile, chosen.image_id, record.config.size, record.config.variant)
     model = _model(record, profile, films, chosen.y_score.to_numpy())
     heat = gradcam.gradcam(model, films, targets.predicted(chosen.y_score, threshold))
     values = shap_maps.METHODS[method](model, films, targets.PNEUMONIA)
@@ -165,14 +165,6 @@ def _border_share(weights: np.ndarray) -> float:
     height, width = (max(1, side // 10) for side in weights.shape)
     total = weights.sum()
     return float(1 - weights[height:-height, width:-width].sum() / total) if total > 0 else np.nan
-
-
-def _films(image_ids: pd.Series, record: Record, profile: str) -> np.ndarray:
-    """Return the films (n, size, size) uint8 as the run's model saw them."""
-    rows = pd.Index(manifest.load(profile)["image_id"]).get_indexer(image_ids)
-    if (rows < 0).any():
-        raise CxrError(f"Run {record.run_id} scored films that are not in this data set; train it again with --retrain.")
-    return np.asarray(packing.load(profile, record.config.size, record.config.variant)[rows])
 
 
 def _model(record: Record, profile: str, films: np.ndarray, y_score: np.ndarray):

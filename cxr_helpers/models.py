@@ -144,7 +144,8 @@ def layer_table(model: keras.Model, fold: bool = False) -> pd.DataFrame:
     if not fold:
         return table
     first = table.index[table.layer == "features"][0]
-    whole = pd.DataFrame([("backbone", f"{first} layers", table["output shape"][first - 1], table.parameters[:first].sum())], columns=table.columns)
+    shape, parameters = table["output shape"][first - 1], table.parameters[:first].sum()
+    whole = pd.DataFrame([("backbone", f"{first} layers", shape, parameters)], columns=table.columns)
     return pd.concat([whole, table[first:]], ignore_index=True)
 
 

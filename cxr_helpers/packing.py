@@ -57,5 +57,6 @@ def films(profile: str, image_ids: Iterable[str], size: int = 224, variant: str 
     """Return the films of these image_ids, in their order: uint8 (n, size, size)."""
     rows = pd.Index(manifests.load(profile).image_id).get_indexer(list(image_ids))
     if (rows < 0).any():
-        raise CxrError(f"{int((rows < 0).sum())} of the films asked for are not in the {profile} data set; train the run again with --retrain.")
+        missing = int((rows < 0).sum())
+        raise CxrError(f"{missing} of the films asked for are not in this data set; train the run again with --retrain.")
     return np.asarray(load(profile, size, variant)[rows])

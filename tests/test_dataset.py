@@ -9,8 +9,8 @@ import urllib.error
 import zipfile
 
 import pytest
-
 import tiny_films
+
 from cxr_helpers import dataset, download, paths
 from cxr_helpers.errors import CxrError
 

@@ -1,6 +1,5 @@
 """Which films are explained, and that what is stored comes back: a tiny model on four known films."""
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest

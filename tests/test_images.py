@@ -6,9 +6,9 @@ import io
 import cv2
 import numpy as np
 import pytest
+import tiny_films
 from PIL import Image
 
-import tiny_films
 from cxr_helpers import images
 from cxr_helpers.errors import CxrError
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-
 import tiny_films
+
 from cxr_helpers import duplicates, manifest
 from cxr_helpers.errors import CxrError
 

@@ -1,9 +1,10 @@
 """The packed array: rows in manifest order, decoded once, made anew when the films change."""
 
 import numpy as np
+import pandas as pd
 import pytest
-
 import tiny_films
+
 from cxr_helpers import images, manifest, packing, preprocessing
 from cxr_helpers.errors import CxrError
 
@@ -58,3 +59,12 @@ def test_an_unknown_variant_and_an_impossible_size_are_refused(root):
         packing.load("full", 24, "sharpen")
     with pytest.raises(CxrError, match="size 0 is impossible"):
         packing.load("full", 0)
+
+
+def test_films_come_in_the_order_asked_for(monkeypatch):
+    pixels = np.arange(3, dtype=np.uint8)[:, None, None] * np.ones((1, 4, 4), np.uint8)
+    monkeypatch.setattr(packing.manifests, "load", lambda profile: pd.DataFrame({"image_id": ["a", "b", "c"]}))
+    monkeypatch.setattr(packing, "load", lambda profile, size, variant: pixels)
+    assert packing.films("smoke", ["c", "a"], 4)[:, 0, 0].tolist() == [2, 0]
+    with pytest.raises(CxrError, match="1 of the films"):
+        packing.films("smoke", ["a", "z"], 4)

@@ -9,9 +9,9 @@ from pathlib import Path
 import nbformat
 import pypdf
 import pytest
-from checkouts import PARTS, REPORT_PARTS, copy, run_all
+from checkouts import PARTS, copy, run_all
 
-from cxr_helpers import experiments, notebooks, paths, records, workflow
+from cxr_helpers import experiments, notebooks, paths, records
 
 pytestmark = pytest.mark.report
 BEGUN = re.compile(r" (?:train .*: begins|chapter \w+:.*|render: .*)$", re.MULTILINE)

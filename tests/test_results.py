@@ -14,7 +14,8 @@ def run(val_scores, test_scores=(0.1, 0.6, 0.4, 0.9)):
     frames = {}
     for split, y_score in (("val", val_scores), ("test", test_scores)):
         ids = [f"{split}{i}" for i in range(4)]
-        frames[split] = pd.DataFrame({"image_id": ids, "patient_id": ids, "split": split, "y_true": [0, 0, 1, 1], "y_score": y_score})
+        films = {"image_id": ids, "patient_id": ids, "split": split, "y_true": [0, 0, 1, 1], "y_score": y_score}
+        frames[split] = pd.DataFrame(films)
     return types.SimpleNamespace(split=lambda name: frames[name])
 
 
