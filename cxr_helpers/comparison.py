@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxr_helpers import metrics, paths
+from cxr_helpers import experiments, metrics, paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_write
 from cxr_helpers.records import Record
@@ -91,9 +91,10 @@ def _ours(runs: Sequence[Record], split: str) -> pd.DataFrame:
 def _row(system: str, text: dict, figure: dict, runs: Sequence[Record], ours: pd.DataFrame) -> dict:
     name = figure.get("of", figure["metric"])
     row = {"system": system, "source": text["source"], "metric": figure["metric"], "reported": figure["value"]}
-    row |= {"verdict": NOT_TESTABLE, "command": f"cxr train {system}"}
+    known = system in experiments.load("full")
+    row |= {"verdict": NOT_TESTABLE, "command": f"cxr train {system}" if known else ""}
     if not runs:
-        return row | {"status": "waits: no run yet"}
+        return row | {"status": "waits: no run yet" if known else "waits: not among the experiments yet"}
     if name not in ours.index:
         return row | {"status": "waits: no record holds this figure"}
     value, low, high = ours.loc[name]
