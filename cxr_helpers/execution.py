@@ -1,6 +1,7 @@
 """Execute a chapter with papermill: its source stays as it is, the executed notebook goes to the build folder."""
 
 import ast
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from nbformat import NotebookNode
 from cxr_helpers import notebooks, paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_write
+from cxr_helpers.imports import PACKAGE
 
 PROGRESS_SECONDS = 10
 
@@ -25,9 +27,10 @@ class ThisPython(AsyncKernelManager):
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        """Return the kernel's command line; figures are shown in the notebook and not in a window."""
-        command = get_kernel_dict(extra_arguments=["--log-level=CRITICAL"])
-        return KernelSpec(**command, env={"MPLBACKEND": "module://matplotlib_inline.backend_inline"})
+        """Return the kernel's command line, this package for it to import, and figures shown in the notebook."""
+        search = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
+        variables = {"PYTHONPATH": search, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+        return KernelSpec(**get_kernel_dict(extra_arguments=["--log-level=CRITICAL"]), env=variables)
 
 
 def execute(chapter: str, profile: str) -> Path:

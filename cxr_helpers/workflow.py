@@ -36,7 +36,7 @@ def run(profile: str, retrain: bool = False, cores: int | None = None, only: str
         say(f"prepare: {len(films):,} films, profile {profile} ({dataset.discover(profile).pixels})")
         shutil.rmtree(markers(profile), ignore_errors=True)
         command = _command(profile, retrain, cores or _all_cores(), chapter)
-        if _wait(subprocess.Popen([*command, "--quiet", "all"], pass_fds=[lock])):
+        if _wait(subprocess.Popen([*command, "--quiet", "all"], cwd=paths.ROOT, pass_fds=[lock])):
             _show_fault(command)
             raise CxrError("The report is not finished: the cause stands above; the same command goes on from here.")
     made = [notebooks.executed(chapter, profile)] if chapter else report_files(profile)
@@ -91,9 +91,7 @@ def _command(profile: str, retrain: bool, cores: int, chapter: str | None) -> li
     settings = [f"profile={profile}", f"retrain={int(retrain)}", *([f"only={chapter}"] if chapter else [])]
     accelerator = ["--resources", "accelerator=1"] if shutil.which("nvidia-smi") else []
     return [
-        # -P: another checkout, from whose folder this one may be called, must not lend its package.
-        *(sys.executable, "-P", "-m", "snakemake", "--snakefile", str(paths.ROOT / "Snakefile")),
-        *("--directory", str(paths.ROOT), "--cores", str(cores), "--scheduler", "greedy"),
+        *(sys.executable, "-m", "snakemake", "--cores", str(cores), "--scheduler", "greedy"),
         # Its own lock outlives a killed run; the one above does not.
         *("--nolock", "--rerun-incomplete"),
         # A record that is trained now and read next time is the same input: what counts is its content.
@@ -115,7 +113,8 @@ def _wait(process: subprocess.Popen) -> int:
 
 def _show_fault(command: list[str]) -> None:
     """Print what is wrong with the workflow itself, which a quiet run hides; a failed step has spoken already."""
-    trial = subprocess.run([*command, "--dry-run", "--quiet", "host"], capture_output=True, text=True, check=False)
+    command = [*command, "--dry-run", "--quiet", "host"]
+    trial = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
     if trial.returncode:
         print(trial.stderr, file=sys.stderr)
 

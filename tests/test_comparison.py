@@ -52,7 +52,8 @@ def test_the_verdict_follows_from_the_interval():
     assert verdicts == {"low": "higher", "in": "reproduced", "high": "lower"}
 
 
-def test_a_row_holds_figure_interval_status_and_command():
+def test_a_row_holds_figure_interval_status_and_command(monkeypatch):
+    monkeypatch.setattr(comparison.experiments, "load", lambda profile: {"a": None})
     found = row({"metric": "roc_auc", "value": 0.5, "n": 300}, run())
     ours = metrics.evaluate(run().scores).loc["roc_auc"]
     assert list(found.index) == comparison.COLUMNS
@@ -100,7 +101,8 @@ def test_synthetic_films_judge_nothing():
     assert (found.verdict, found.status) == ("not testable here", "waits: synthetic films")
 
 
-def test_a_system_without_runs_and_a_figure_without_record_wait():
+def test_a_system_without_runs_and_a_figure_without_record_wait(monkeypatch):
+    monkeypatch.setattr(comparison.experiments, "load", lambda profile: {"a": None})
     found = row({"metric": "accuracy", "value": 0.5})
     assert (found.verdict, found.status) == ("not testable here", "waits: no run yet") and pd.isna(found.reproduced)
     assert row({"metric": "test time (s)", "value": 79}, run()).status == "waits: no record holds this figure"

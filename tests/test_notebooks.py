@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbmake.nb_run import NotebookRun
 
-from cxr_helpers import notebooks
+from cxr_helpers import notebooks, paths
 
 CELL_SECONDS = 600  # nbmake's own limit of 300 is short for a machine that does other work
 
@@ -68,5 +68,6 @@ def test_its_kernel_is_the_usual_one(notebook):
 @pytest.mark.notebooks
 def test_a_chapter_runs_in_smoke(chapter, smoke_run, monkeypatch):
     monkeypatch.setenv("CXR_PROFILE", "smoke")
+    monkeypatch.setenv("PYTHONPATH", str(paths.ROOT))
     result = NotebookRun(notebooks.source(chapter), CELL_SECONDS).execute()
     assert result.error is None, result.error.trace
