@@ -23,8 +23,8 @@ def records(system):
     return [paths.runs(PROFILE) / run.run_id / "run.json" for run in SYSTEMS[system].configs]
 
 
-# Records are never outputs here, because a job's outputs are deleted before it starts and when it fails: a
-# marker (workflow.py clears those of earlier runs) stands for one that is being made, and a record that is there is a source file like any other.
+# Records are never outputs here, because a job's outputs are deleted before it starts and when it fails. A record that
+# is there is a source file like any other; for one that is being made stands a marker (workflow.py clears old ones).
 PENDING = {name for name in SYSTEMS if RETRAIN or not all(path.is_file() for path in records(name))}
 
 
@@ -35,8 +35,9 @@ def reported(chapter):
 
 
 def trained(chapter):
-    kept = [local(path) for name in reported(chapter) if name not in PENDING for path in records(name)]
-    return kept + [MARKER.format(system=name) for name in reported(chapter) if name in PENDING]
+    kept = [path for name in reported(chapter) if name not in PENDING for path in records(name)]
+    explained = [file for path in kept for file in path.parent.glob("*.npz")]
+    return [local(path) for path in [*kept, *explained]] + [MARKER.format(system=name) for name in reported(chapter) if name in PENDING]
 
 
 MANIFEST = local(paths.build(PROFILE) / "manifest.csv")
@@ -64,7 +65,7 @@ rule train:
     output:
         touch(MARKER),
     wildcard_constraints:
-        system="|".join(map(re.escape, PENDING)) or "none",
+        system="|".join(map(re.escape, sorted(PENDING))) or "none",
     # Two runs side by side use the cores better than one after the other; an accelerator takes one at a time.
     threads: max(1, workflow.cores // 2)
     resources:
@@ -72,13 +73,14 @@ rule train:
     params:
         retrain="--retrain" if RETRAIN else "",
     shell:
-        "{CXR} train {wildcards.system} --profile {PROFILE} {params.retrain}"
+        "{CXR} train {wildcards.system:q} --profile {PROFILE} {params.retrain}"
 
 
 rule chapter:
     input:
         lambda wildcards: trained(wildcards.chapter),
         lambda wildcards: [local(path) for path in imports.reached(notebooks.source(wildcards.chapter))],
+        [local(path) for pattern in ("*.csv", "*.toml") for path in (paths.ROOT / "reports").glob(pattern)],
         MANIFEST,
         notebook="notebooks/{chapter}.ipynb",
     output:

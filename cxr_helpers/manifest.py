@@ -83,7 +83,7 @@ def patient_key(name: str) -> tuple[str, str]:
 def _fingerprint(found: dataset.Source) -> str:
     """Return a digest of the file list with sizes and times, so that any change of the folder shows."""
     states = [str(_VERSION), str(found.root), found.pixels]
-    geometry = paths.from_environment("CXR_GEOMETRY")
+    geometry = _geometry(found)
     for path in dataset.films(found.root) + [geometry] * bool(geometry):
         try:
             state = path.stat()
@@ -162,11 +162,11 @@ def _check_classes(table: pd.DataFrame, found: dataset.Source) -> None:
 
 
 def _published_size(table: pd.DataFrame, found: dataset.Source) -> pd.DataFrame:
-    """Put the published width and height in place of a resized copy's, from the CXR_GEOMETRY table if there is one."""
+    """Put the published width and height in place of a resized copy's, from the geometry table if there is one."""
     if not found.pixels.endswith("copy"):
         return table
     table[["width", "height"]] = np.nan
-    geometry = paths.from_environment("CXR_GEOMETRY")
+    geometry = _geometry(found)
     if geometry is None:
         return table
     try:
@@ -174,11 +174,17 @@ def _published_size(table: pd.DataFrame, found: dataset.Source) -> pd.DataFrame:
     except (OSError, ValueError, KeyError) as error:
         raise CxrError(
             f"CXR_GEOMETRY={geometry} cannot be used ({error}): "
-            "give a CSV of split, label, name, width, height, or unset it."
+            "give a CSV of split, label, name, width, height, or take it away."
         ) from error
     sizes.index = sizes["split"] + "/" + sizes["label"] + "/" + sizes["name"]
     table[["width", "height"]] = sizes.reindex(table["path"])[["width", "height"]].to_numpy()
     return table
+
+
+def _geometry(found: dataset.Source) -> Path | None:
+    """Return the table of published sizes: CXR_GEOMETRY, else original_geometry.csv beside the set's folder, else None."""
+    beside = found.root.parent / "original_geometry.csv"
+    return paths.from_environment("CXR_GEOMETRY") or (beside if beside.is_file() else None)
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:

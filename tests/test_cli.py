@@ -57,7 +57,7 @@ def test_help_lists_the_commands_and_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
-    for command in ("report", "test", "prepare", "train", "runs", "execute", "render", "predict"):
+    for command in ("report", "test", "prepare", "train", "runs", "execute", "render", "publish", "predict"):
         assert f"  {command} " in done.stdout
 
 

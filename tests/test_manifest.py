@@ -113,6 +113,9 @@ def test_a_resized_copy_has_the_published_size_or_none(root, tmp_path, monkeypat
         tiny_films.save(path, tiny_films.film(seed, 64, 64))
     assert manifest.source("full").pixels == "64×64 copy"
     assert manifest.load("full")[["width", "height"]].isna().all(axis=None)
+    beside = root.parent / "original_geometry.csv"
+    beside.write_text("split,label,name,width,height\ntest,NORMAL,IM-0020-0001.jpeg,1000,900\n")
+    assert manifest.load("full").set_index("image_id").loc["test/NORMAL/IM-0020-0001", "width"] == 1000
     geometry = tmp_path / "geometry.csv"
     geometry.write_text("split,label,name,width,height\ntest,NORMAL,IM-0020-0001.jpeg,1857,1317\n")
     monkeypatch.setenv("CXR_GEOMETRY", str(geometry))
