@@ -125,7 +125,8 @@ def brief(comparison: pd.DataFrame) -> pd.DataFrame:
     """Return the table as a page can hold it: system, metric, reported, ours with its interval, verdict."""
     ours = [_ours_in_words(row) for row in comparison.itertuples()]
     said = [f"{value:,.0f}" if float(value).is_integer() else f"{value:g}" for value in comparison.reported]
-    return comparison[["system", "metric"]].assign(reported=said, ours=ours, verdict=comparison.verdict)
+    verdicts = comparison.verdict.mask(comparison.status.str.startswith("waits: no"), "waits")
+    return comparison[["system", "metric"]].assign(reported=said, ours=ours, verdict=verdicts)
 
 
 def reasons(comparison: pd.DataFrame) -> pd.DataFrame:
@@ -137,5 +138,6 @@ def reasons(comparison: pd.DataFrame) -> pd.DataFrame:
 def _ours_in_words(row) -> str:
     if pd.isna(row.reproduced):
         return ABSENT
-    value = f"{row.reproduced:,.3f}" if row.reproduced < 100 else f"{row.reproduced:,.0f}"
-    return value if pd.isna(row.ci_low) else f"{value} ({row.ci_low:,.3f}–{row.ci_high:,.3f})"
+    digits = 3 if row.reproduced < 10 else 1 if row.reproduced < 1000 else 0
+    value, low, high = (f"{number:,.{digits}f}" for number in (row.reproduced, row.ci_low, row.ci_high))
+    return value if pd.isna(row.ci_low) else f"{value} ({low}–{high})"

@@ -171,3 +171,11 @@ def test_a_broken_file_is_named(tmp_path):
     broken.write_text("[a")
     with pytest.raises(CxrError, match="reported.toml"):
         comparison.reported(broken)
+
+
+def test_the_brief_table_reads_as_a_page_does():
+    columns = ["a", "Doe 2020", "tp", 635.0, 607.0, 596.31, 616.72, "lower", "real: 3 seeds", ""]
+    waiting = ["b", "Doe 2020", "accuracy", 0.912, None, None, None, "not testable here", "waits: no run yet", ""]
+    brief = comparison.brief(pd.DataFrame([columns, waiting], columns=comparison.COLUMNS))
+    assert brief.iloc[0].tolist() == ["a", "tp", "635", "607.0 (596.3–616.7)", "lower"]
+    assert brief.iloc[1].tolist() == ["b", "accuracy", "0.912", "–", "waits"]
