@@ -35,9 +35,8 @@ def reported(chapter):
 
 
 def trained(chapter):
-    kept = [path for name in reported(chapter) if name not in PENDING for path in records(name)]
-    explained = [file for path in kept for file in path.parent.glob("*.npz")]
-    return [local(path) for path in [*kept, *explained]] + [MARKER.format(system=name) for name in reported(chapter) if name in PENDING]
+    kept = [local(path) for name in reported(chapter) if name not in PENDING for path in records(name)]
+    return kept + [MARKER.format(system=name) for name in reported(chapter) if name in PENDING]
 
 
 MANIFEST = local(paths.build(PROFILE) / "manifest.csv")

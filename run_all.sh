@@ -137,7 +137,7 @@ main() {
             return
             ;;
         test)
-            command=test
+            command="test"
             shift
             ;;
         *) check_flags "$@" ;;

@@ -4,7 +4,7 @@ import os
 
 from cxr_helpers import paths
 
-FOLDERS = ("CXR_BUILD_DIR", "CXR_DATA_DIR", "CXR_EXTERNAL_DIR", "CXR_FULLRES_DIR", "CXR_GEOMETRY", "CXR_WEIGHTS_DIR")
+FOLDERS = ("CXR_BUILD_DIR", "CXR_DATA_DIR", "CXR_GEOMETRY", "CXR_WEIGHTS_DIR")
 DEFAULTS = {
     "KERAS_BACKEND": "tensorflow",
     "MPLBACKEND": "Agg",

@@ -103,10 +103,10 @@ def _progress(chapter: str, total: int) -> Callable[..., None]:
     """Return a hook that says every few seconds which cell is running."""
     last = time.monotonic()
 
-    def report(cell_index: int, **_: object) -> None:
+    def _report(cell_index: int, **_: object) -> None:
         nonlocal last
         if time.monotonic() - last > PROGRESS_SECONDS:
             last = time.monotonic()
             print(f"{chapter}: cell {cell_index} of {total}", flush=True)
 
-    return report
+    return _report

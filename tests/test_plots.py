@@ -62,9 +62,9 @@ def test_colours_are_distinct_and_systems_of_a_family_differ_in_the_line():
 
 
 def test_drawing_leaves_no_trace(manifest):
-    before = matplotlib.rcParams.copy()
+    before, open_figures = matplotlib.rcParams.copy(), plt.get_fignums()
     plots.images_per_patient(manifest)
-    assert matplotlib.rcParams == before and plt.get_fignums() == []
+    assert matplotlib.rcParams == before and plt.get_fignums() == open_figures
 
 
 def test_class_counts_are_written_into_the_bars(manifest):
