@@ -1,14 +1,14 @@
 """Fit a model: on films read batch by batch, or, where the backbone is frozen, on its stored outputs."""
 
 import dataclasses
-import sys
 import time
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import pandas as pd
 
-from cxr_helpers import augmentation, batches, features, models
+from cxr_helpers import augmentation, batches, features, models, progress
 from cxr_helpers.config import Config
 
 
@@ -108,9 +108,9 @@ def _fit_head(task: Task) -> Fitted:
 def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple[pd.DataFrame, float]:
     """Compile and fit `trainer`; return its history and the seconds that fitting took."""
     config = task.config
-    callbacks = []
+    callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=_say(config))]
     if config.patience:
-        callbacks = [keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True)]
+        callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True))
     compile_model(trainer, config, config.epochs * len(train))
     started = time.perf_counter()
     history = trainer.fit(
@@ -120,9 +120,19 @@ def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple
         shuffle=False,  # the batches have their own seeded order
         class_weight=_class_weights(task) if config.class_weight == "balanced" else None,
         callbacks=callbacks,
-        verbose=1 if sys.stderr.isatty() else 2,
+        verbose=0,
     )
     return pd.DataFrame(history.history).rename_axis("epoch").reset_index(), time.perf_counter() - started
+
+
+def _say(config: Config) -> Callable[[int, dict[str, float]], None]:
+    """Return a hook that prints each epoch under the run's name, so that runs side by side can be told apart."""
+
+    def say(epoch: int, logs: dict[str, float]) -> None:
+        figures = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())
+        progress.say(f"{config.run_id}: epoch {epoch + 1} of {config.epochs}, {figures}")
+
+    return say
 
 
 def _class_weights(task: Task) -> dict[int, float]:

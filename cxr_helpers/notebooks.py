@@ -7,8 +7,11 @@ from cxr_helpers.errors import CxrError
 
 
 def names() -> list[str]:
-    """Return the names of all chapters in order: 01_eda, 02_preprocessing_ablation, ..."""
-    return sorted(path.stem for path in paths.NOTEBOOKS.glob("[0-9]*.ipynb"))
+    """Return the names of all chapters in order: 01_eda, 02_preprocessing_ablation, ...; none at all is a CxrError."""
+    found = sorted(path.stem for path in paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    if not found:
+        raise CxrError(f"{paths.NOTEBOOKS} holds no chapters (01_….ipynb); restore them from git.")
+    return found
 
 
 def find(text: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pandocfilters import Code, Div, Link, Para, Space, Str
 
-from cxr_helpers import paths, records
+from cxr_helpers import notebooks, paths, records
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_write
 from cxr_helpers.report import (
@@ -50,7 +50,7 @@ def render(profile: str, chapters: Sequence[str] | None = None, formats: Sequenc
     unknown = sorted(set(formats) - set(FORMATS))
     if unknown or profile not in ("full", "smoke"):
         raise CxrError(f"Cannot render profile {profile!r} as {', '.join(formats)}: take full or smoke, and html or pdf.")
-    names = all_chapters() if chapters is None else list(chapters)
+    names = notebooks.names() if chapters is None else list(chapters)
     report = assemble(profile, names, complete=chapters is None)
     written = []
     for kind in formats:
@@ -58,14 +58,6 @@ def render(profile: str, chapters: Sequence[str] | None = None, formats: Sequenc
         atomic_write(path, _limited(_as_html(report) if kind == "html" else _as_pdf(report), path, report.figures))
         written.append(path)
     return written
-
-
-def all_chapters() -> list[str]:
-    """Return the names of all chapters in order."""
-    names = sorted(path.stem for path in paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
-    if not names:
-        raise CxrError(f"{paths.NOTEBOOKS} holds no chapters (01_….ipynb); restore them from git.")
-    return names
 
 
 def assemble(profile: str, names: Iterable[str], complete: bool = True) -> Report:

@@ -73,9 +73,9 @@ def workplace(patch, root):
     patch.setattr(rendering.records, "every", lambda profile: [])
     patch.setattr(front_matter, "_data", lambda profile: "7 films")
 
-    def write(profile="smoke", **notebooks):
-        patch.setattr(rendering, "all_chapters", lambda: sorted(notebooks))
-        for name, notebook in notebooks.items():
+    def write(profile="smoke", **chapters):
+        patch.setattr(rendering.notebooks, "names", lambda: sorted(chapters))
+        for name, notebook in chapters.items():
             path = paths.build(profile) / "executed" / f"{name}.ipynb"
             path.parent.mkdir(parents=True, exist_ok=True)
             nbformat.write(notebook, path)
