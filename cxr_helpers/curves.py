@@ -47,7 +47,9 @@ def reliability(scores: pd.DataFrame) -> pd.DataFrame:
     table = bins.agg(
         predicted=("y_score", "mean"), observed=("y_true", "mean"), positive=("y_true", "sum"), n=("y_true", "size")
     )
-    table["ci_low"], table["ci_high"] = proportion_confint(table.positive, table.n, method="wilson")
+    low, high = proportion_confint(table.positive, table.n, method="wilson")
+    # Where no or every film of a bin is positive, the bound equals the share but for rounding.
+    table["ci_low"], table["ci_high"] = np.minimum(low, table.observed), np.maximum(high, table.observed)
     return table.drop(columns="positive")
 
 

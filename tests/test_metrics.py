@@ -236,3 +236,13 @@ def test_the_bootstrap_of_a_whole_test_set_is_quick():
     started = time.process_time()
     metrics.evaluate(films)
     assert time.process_time() - started < 2  # processor time, so that a busy machine does not fail it
+
+
+def test_the_interval_of_a_bin_holds_its_share_even_where_rounding_says_otherwise():
+    for n in range(1, 200):
+        y_true = np.r_[np.ones(n, int), 0]
+        y_score = np.r_[np.full(n, 0.99), 0.01]
+        ids = [f"i{i}" for i in range(n + 1)]
+        scores = pd.DataFrame({"image_id": ids, "patient_id": ids, "split": "test", "y_true": y_true, "y_score": y_score})
+        table = curves.reliability(scores)
+        assert (table.ci_low <= table.observed).all() and (table.observed <= table.ci_high).all()
