@@ -47,11 +47,11 @@ def table(records: Mapping[str, Sequence[Record]], texts: Mapping[str, dict] | N
         is, "not testable here" where the run departs from the text or there is none; `status` ("real: ..." or
         "waits: ...") says why.
     """
-    rows = []
+    rows, known = [], experiments.load("full")
     for system, text in (texts or reported()).items():
         runs = records.get(system, ())
         ours = _ours(runs, text["split"]) if runs else pd.DataFrame()
-        rows += [_row(system, text, figure, runs, ours) for figure in text["figures"]]
+        rows += [_row(system, text, figure, runs, ours, system in known) for figure in text["figures"]]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -88,10 +88,9 @@ def _ours(runs: Sequence[Record], split: str) -> pd.DataFrame:
     return ours
 
 
-def _row(system: str, text: dict, figure: dict, runs: Sequence[Record], ours: pd.DataFrame) -> dict:
+def _row(system: str, text: dict, figure: dict, runs: Sequence[Record], ours: pd.DataFrame, known: bool) -> dict:
     name = figure.get("of", figure["metric"])
     row = {"system": system, "source": text["source"], "metric": figure["metric"], "reported": figure["value"]}
-    known = system in experiments.load("full")
     row |= {"verdict": NOT_TESTABLE, "command": f"cxr train {system}" if known else ""}
     if not runs:
         return row | {"status": "waits: no run yet" if known else "waits: not among the experiments yet"}

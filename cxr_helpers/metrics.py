@@ -98,6 +98,11 @@ def compare(systems: Mapping[str, Sequence[pd.DataFrame]], metric: str = "roc_au
     return pd.DataFrame(rows).T.rename_axis("system")
 
 
+def points(scores: pd.DataFrame, threshold: float = 0.5) -> pd.Series:
+    """Return every metric of one run without intervals; errors as `evaluate`."""
+    return pd.Series(_points(checked(scores), threshold))
+
+
 def confusion(scores: pd.DataFrame, threshold: float = 0.5) -> dict[str, int]:
     """Return the counts tp, fp, tn, fn of PNEUMONIA iff y_score >= threshold."""
     scores = checked(scores)

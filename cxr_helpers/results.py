@@ -24,7 +24,7 @@ def scores(runs: Sequence[Record], split: str = "test") -> list[pd.DataFrame]:
 
 def best_on_validation(runs: Sequence[Record]) -> Record:
     """Return the run with the largest AUC on its validation films."""
-    return max(runs, key=lambda run: metrics.evaluate(run.split("val"), n_boot=2).value["roc_auc"])
+    return max(runs, key=lambda run: metrics.points(run.split("val")).roc_auc)
 
 
 def metric_table(runs: Sequence[Record], split: str = "test", rule: str = "youden") -> pd.DataFrame:
@@ -56,7 +56,7 @@ def seed_table(runs: Sequence[Record], split: str = "test") -> pd.DataFrame:
     """Return one row per run: how it was trained, and its figures on validation and on `split`."""
     rows = []
     for run, limit in zip(runs, thresholds(runs), strict=True):
-        val, held_out = (metrics.evaluate(run.split(name), n_boot=2).value for name in ("val", split))
+        val, held_out = (metrics.points(run.split(name)) for name in ("val", split))
         row = {"run": run.run_id, "epochs": len(run.history), "minutes": run.info["wall_time_s"] / 60}
         row |= {"val AUC": val.roc_auc, "operating point": limit}
         row |= {f"{split} AUC": held_out.roc_auc, f"{split} accuracy": held_out.accuracy}
@@ -111,7 +111,7 @@ def ablation(systems: dict[str, Sequence[Record]], reference: str, metric: str =
     for name, runs in systems.items():
         val, test = (metrics.evaluate_seeds(scores(runs, split)).loc[metric] for split in ("val", "test"))
         gain = metrics.difference(scores(runs, "val"), scores(systems[reference], "val")).loc[metric]
-        spread = np.std([metrics.evaluate(run.split("val"), n_boot=2).value[metric] for run in runs], ddof=min(1, len(runs) - 1))
+        spread = np.std([metrics.points(run.split("val"))[metric] for run in runs], ddof=min(1, len(runs) - 1))
         row = {"variant": name, "val": val.value, "val 95 % CI": interval(val), "SD over seeds": spread}
         row |= {"difference": gain.value, "difference 95 % CI": f"{gain.ci_low:+.3f} to {gain.ci_high:+.3f}"}
         rows.append(row | {"test": test.value, "test 95 % CI": interval(test)})

@@ -165,13 +165,6 @@ def test_film_grids_show_every_film_and_frame_the_wrong_answers():
     assert [ax.get_title() for ax in plots.film_grid(films[:2], ["a", "b"]).axes if ax.images] == ["a", "b"]
 
 
-def test_side_by_side_keeps_films_in_rows():
-    films = np.arange(2 * 16, dtype=np.uint8).reshape(2, 4, 4)
-    fig = plots.side_by_side({"original": films, "gaussian+equalise": films + 100})
-    assert [ax.images[0].get_array()[0, 0] for ax in fig.axes] == [0, 100, 16, 116]
-    assert [ax.get_title() for ax in fig.axes[:2]] == ["original", "gaussian +\nequalise"]
-
-
 @pytest.mark.parametrize("limit", [0.02, 0.0])
 def test_heat_maps_leave_the_film_beside_and_share_one_scale(limit):
     films = np.full((2, 8, 8), 100, np.uint8)

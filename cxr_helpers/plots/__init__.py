@@ -7,7 +7,7 @@ and text is readable at the width of an A4 page.
 from cxr_helpers.plots.curves import calibration, histories, pr_curves, roc_curves
 from cxr_helpers.plots.dataset import class_counts, grey_statistics, images_per_patient, original_sizes
 from cxr_helpers.plots.flow import flow_chart
-from cxr_helpers.plots.images import answer_title, classified_films, film_grid, heat_maps, side_by_side
+from cxr_helpers.plots.images import answer_title, classified_films, film_grid, heat_maps
 from cxr_helpers.plots.results import confusion_matrices, forest
 from cxr_helpers.plots.style import CLASS_COLOURS, COLOURS, TEXT_WIDTH, colour
 
@@ -31,5 +31,4 @@ __all__ = [
     "original_sizes",
     "pr_curves",
     "roc_curves",
-    "side_by_side",
 ]

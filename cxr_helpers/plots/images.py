@@ -1,6 +1,6 @@
 """Figures of films: grids, answers, preprocessing, heat maps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -48,22 +48,6 @@ def answer_title(label: str, predicted: str, confidence: float) -> str:
     """Return the two lines over a film: the true label, and what is predicted with which confidence."""
     mark = "✓" if label == predicted else "✗"
     return f"true {label}\n{mark} {predicted} {100 * confidence:.1f} %"
-
-
-@styled
-def side_by_side(columns: Mapping[str, np.ndarray]) -> Figure:
-    """Draw the same films under several treatments: a row per film, a titled column per treatment.
-
-    Args:
-        columns: title -> (N, H, W) uint8, the same films in the same order, as the original and its filtered forms.
-    """
-    count = len(next(iter(columns.values())))
-    fig, panels = _table_of_films(count, len(columns))
-    for column, (title, films) in enumerate(columns.items()):
-        panels[0, column].set_title(title.replace("+", " +\n"), loc="center", fontsize=8)
-        for ax, film in zip(panels[:, column], films, strict=True):
-            _show(ax, film)
-    return fig
 
 
 @styled
