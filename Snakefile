@@ -5,7 +5,7 @@ import re
 import shlex
 import sys
 
-from cxr_helpers import experiments, imports, notebooks, paths, workflow as entry
+from cxr_helpers import experiments, imports, notebooks, paths, records, workflow as entry
 
 PROFILE = config.get("profile", "smoke")
 RETRAIN = bool(config.get("retrain"))
@@ -19,24 +19,29 @@ def local(path):
     return str(path.relative_to(paths.ROOT) if path.is_relative_to(paths.ROOT) else path)
 
 
-def records(system):
-    return [paths.runs(PROFILE) / run.run_id / "run.json" for run in SYSTEMS[system].configs]
-
-
 # Records are never outputs here, because a job's outputs are deleted before it starts and when it fails. A record that
 # is there is a source file like any other; for one that is being made stands a marker (workflow.py clears old ones).
-PENDING = {name for name in SYSTEMS if RETRAIN or not all(path.is_file() for path in records(name))}
+# A system that waits for something is not made by itself, but is a source once it has been made.
+RECORDED = {name: records.recorded_way(system, PROFILE) for name, system in SYSTEMS.items()}
+PENDING = {name for name, system in SYSTEMS.items() if not system.waits_for and (RETRAIN or not RECORDED[name])}
 
 
 def reported(chapter):
-    """A chapter reports its own systems; one without any (comparison, explanation) those of all chapters before it."""
+    """A chapter reports its own systems and those it names; one without any (comparison, explanation) reports all."""
+    source = notebooks.source(chapter).read_text(encoding="utf-8")
     own = [name for name, system in SYSTEMS.items() if system.chapter == chapter]
-    return own or [name for name, system in SYSTEMS.items() if system.chapter < chapter]
+    named = [name for name in SYSTEMS if f'\\"{name}\\"' in source]
+    return sorted({*own, *named}) if own else list(SYSTEMS)
+
+
+def markers(names):
+    return [MARKER.format(system=name) for name in names if name in PENDING]
 
 
 def trained(chapter):
-    kept = [local(path) for name in reported(chapter) if name not in PENDING for path in records(name)]
-    return kept + [MARKER.format(system=name) for name in reported(chapter) if name in PENDING]
+    names = reported(chapter)
+    kept = [run for name in names if name not in PENDING for run in RECORDED[name] or ()]
+    return [local(paths.runs(PROFILE) / run.run_id / "run.json") for run in kept] + markers(names)
 
 
 MANIFEST = local(paths.build(PROFILE) / "manifest.csv")
@@ -61,6 +66,7 @@ rule prepare:
 rule train:
     input:
         MANIFEST,
+        lambda wildcards: markers(SYSTEMS[wildcards.system].configs[0].members),
     output:
         touch(MARKER),
     wildcard_constraints:

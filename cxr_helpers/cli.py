@@ -77,15 +77,35 @@ def train(
     seed: Annotated[int | None, typer.Option(help="one seed instead of the system's own")] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="train afresh although a record exists")] = False,
 ) -> None:
-    """Train a system, one run per seed; a run whose record exists is left as it is."""
-    from cxr_helpers import dataset, experiments, records
+    """Make a system's runs, one per protocol and seed; a run whose record exists is left as it is.
+
+    Where its ImageNet weights cannot be had, the runs that stand in for it (`fallback`) are made instead.
+    """
+    from cxr_helpers import dataset, experiments, weights
 
     profile = dataset.resolve_profile(profile)
-    configs = experiments.get(system, profile).configs
-    if seed is not None:
-        configs = [dataclasses.replace(configs[0], seed=seed)]
+    *preferred, last = [_seeded(way, seed) for way in experiments.get(system, profile).ways]
+    for way in preferred:
+        try:
+            return _make(system, way, profile, retrain)
+        except weights.Unavailable as error:
+            say(f"{error} Going on with what stands in for it.")
+    _make(system, last, profile, retrain)
+
+
+def _seeded(configs, seed: int | None):
+    """Return the configurations as they are, or the first of each protocol with another seed."""
+    if seed is None:
+        return configs
+    return tuple(dict.fromkeys(dataclasses.replace(config, seed=seed) for config in configs))
+
+
+def _make(system: str, configs, profile: str, retrain: bool) -> None:
+    """Make the runs that have no record yet."""
+    from cxr_helpers import records
+
     for config in configs:
-        label = f"train {system}, seed {config.seed}"
+        label = f"train {system}, {config.protocol}, seed {config.seed}"
         if not retrain and records.load(config, profile):
             say(f"{label}: record {config.run_id} is there")
             continue

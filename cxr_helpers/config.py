@@ -13,6 +13,8 @@ CHOICES = {
     "loss": ("bce", "focal"),
     "class_weight": ("none", "balanced"),
     "precision": ("float32", "mixed_float16", "mixed_bfloat16"),
+    "search": ("", "grid", "random"),
+    "data": ("kermany", "chestxray14", "skin", "brain"),
 }
 
 
@@ -25,7 +27,13 @@ class Config:
 
     `trainable` is "all", "head" (the backbone stays frozen), or the name prefix of the first backbone layer
     that is trained. `views` counts the stored augmented copies of each training image that a frozen backbone
-    sees (0: the image as it is). `patience` 0 switches early stopping off. `size` is in pixels.
+    sees (0: the image as it is); with `stream` nothing is stored, and a frozen backbone runs anew on newly
+    augmented images in every epoch. `patience` 0 switches early stopping off. `size` is in pixels. `width` units
+    make a hidden layer in the head of a MobileNet (0: none).
+
+    What is no network of its own names its parts: `features` are what an estimator of scikit-learn sees, `members`
+    the systems that an ensemble or a cascade joins, `search` the way in which the rest is to be chosen on
+    validation, `data` the set.
     """
 
     model: str
@@ -48,13 +56,20 @@ class Config:
     class_weight: str = "none"
     dropout: float = 0.0
     precision: str = "float32"
+    stream: bool = False
+    width: int = 0
+    features: str = ""
+    members: tuple[str, ...] = ()
+    search: str = ""
+    data: str = "kermany"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "members", tuple(self.members))  # TOML and JSON know lists only
         for field, allowed in CHOICES.items():
             if getattr(self, field) not in allowed:
                 raise CxrError(f"Config: {field}={getattr(self, field)!r} is unknown; choose one of {', '.join(allowed)}.")
-        if self.epochs < 1 or self.batch_size < 1 or self.size < 32 or not 0 <= self.dropout < 1:
-            raise CxrError("Config: epochs and batch_size must be at least 1, size at least 32, dropout in [0, 1).")
+        if self.epochs < 1 or self.batch_size < 1 or self.size < 32 or self.width < 0 or not 0 <= self.dropout < 1:
+            raise CxrError("Config: epochs and batch_size must be at least 1, size at least 32, width not negative, dropout in [0, 1).")
 
     def departures(self) -> dict[str, object]:
         """Return the fields that differ from their defaults, by name."""
@@ -76,8 +91,16 @@ class Config:
 
     @property
     def frozen(self) -> bool:
-        """Tell whether only the head is trained, so that the backbone's outputs can be stored."""
+        """Tell whether only the head is trained."""
         return self.trainable == "head"
+
+    @property
+    def stored(self) -> bool:
+        """Tell whether the outputs of the frozen layers are stored rather than computed anew in every epoch.
+
+        Below a frozen head they always are, below layers that are trained where `views` says how often.
+        """
+        return not self.stream and (self.frozen or self.views > 0)
 
     @classmethod
     def from_dict(cls, values: dict[str, object]) -> "Config":

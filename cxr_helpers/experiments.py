@@ -12,13 +12,24 @@ FILE = Path(__file__).with_name("experiments.toml")
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """A system of the report: `source` is the document it reproduces (T, R, K, I, V of the digest, or "")."""
+    """A system of the report: `source` is the document it reproduces (T, R, K, I, V of the digest, or "").
+
+    `configs` are its runs as the source has them, one per protocol and seed; `fallback` those that stand in where
+    ImageNet weights cannot be had. With `waits_for` it is not made by itself: the sentence says what it needs.
+    """
 
     name: str
     title: str
     chapter: str
     source: str
     configs: tuple[Config, ...]
+    fallback: tuple[Config, ...] = ()
+    waits_for: str = ""
+
+    @property
+    def ways(self) -> tuple[tuple[Config, ...], ...]:
+        """Return the sets of runs that answer for the system, the one to be preferred first."""
+        return (self.configs, self.fallback) if self.fallback else (self.configs,)
 
 
 def load(profile: str, file: Path = FILE) -> dict[str, Experiment]:
@@ -28,12 +39,14 @@ def load(profile: str, file: Path = FILE) -> dict[str, Experiment]:
     shared = document.pop("smoke", {})
     rows = {}
     for name, row in document.items():
-        for system, title, config in _expanded(name, row):
-            if profile == "smoke":
-                config = config | shared | row.get("smoke", {})
-            seeds = config.pop("seeds", [0])
-            configs = tuple(Config.from_dict(config | {"seed": seed}) for seed in seeds)
-            rows[system] = Experiment(system, title, row["chapter"], row.get("source", ""), configs)
+        changes = shared | row.get("smoke", {}) if profile == "smoke" else {}
+        for system, title, variant in _expanded(name, row):
+            configs = _configs(row, row["config"] | variant | changes)
+            fallback, waits_for = (), ""
+            if profile != "smoke":
+                fallback = _configs(row | row["fallback"], row["config"] | variant | row["fallback"]) if "fallback" in row else ()
+                waits_for = row.get("waits_for", "")
+            rows[system] = Experiment(system, title, row["chapter"], row.get("source", ""), configs, fallback, waits_for)
     return rows
 
 
@@ -51,8 +64,15 @@ def of_chapter(chapter: str, profile: str) -> list[Experiment]:
 
 
 def _expanded(name: str, row: dict) -> list[tuple[str, str, dict]]:
-    """Return (system, title, config values) of a row; `variants` makes one system per preprocessing variant."""
-    config = {**row["config"], "seeds": row.get("seeds", [0])}
+    """Return (system, title, changes of config) of a row; `variants` makes one system per preprocessing variant."""
     if "variants" not in row:
-        return [(name, row["title"], config)]
-    return [(f"{name}_{v}", f"{row['title']}: {v}", {**config, "variant": v}) for v in row["variants"]]
+        return [(name, row["title"], {})]
+    return [(f"{name}_{v}", f"{row['title']}: {v}", {"variant": v}) for v in row["variants"]]
+
+
+def _configs(row: dict, values: dict) -> tuple[Config, ...]:
+    """Return one configuration per protocol and seed of a row."""
+    values = dict(values)
+    seeds = values.pop("seeds", row.get("seeds", [0]))
+    protocols = values.pop("protocols", row.get("protocols", [values.get("protocol", "official")]))
+    return tuple(Config.from_dict(values | {"protocol": protocol, "seed": seed}) for protocol in protocols for seed in seeds)

@@ -171,10 +171,10 @@ def _model(record: Record, profile: str, films: np.ndarray, y_score: np.ndarray)
     """Return the run's saved model; one that is missing, or scores the films otherwise than the record, is a CxrError."""
     import keras
 
-    from cxr_helpers import training
+    from cxr_helpers import product
     from cxr_helpers.explain import targets
 
-    path = training.model_path(profile, record.run_id)
+    path = product.model_path(profile, record.run_id)
     command = f"`cxr train {_system(record)} --retrain` makes it anew"
     if not path.is_file():
         raise CxrError(f"The model of run {record.run_id} is not on this machine; {command}.")
@@ -204,6 +204,6 @@ def _system(record: Record) -> str:
     """Return the name under which the run's system stands in experiments.toml."""
     for profile in ("full", "smoke"):
         for experiment in experiments.load(profile).values():
-            if record.config in experiment.configs:
+            if any(record.config in way for way in experiment.ways):
                 return f"{experiment.name} --profile {profile}"
     return "NAME"

@@ -1,4 +1,4 @@
-"""Fit a model: on films read batch by batch, or, where the backbone is frozen, on its stored outputs."""
+"""Fit a model: on films read batch by batch, or on the stored outputs of its frozen layers."""
 
 import dataclasses
 import time
@@ -16,7 +16,8 @@ from cxr_helpers.config import Config
 class Task:
     """A model and the films it is fitted to.
 
-    `table` has row (of `pixels`, uint8 (N, H, W)), y_true and split; `data_hash` names the manifest.
+    `table` has row (of `pixels`, uint8 (N, H, W)), y_true and split; `data_hash` names the manifest; `callbacks` see
+    every epoch beside the fitting's own.
     """
 
     config: Config
@@ -25,6 +26,7 @@ class Task:
     pixels: np.ndarray
     table: pd.DataFrame
     data_hash: str
+    callbacks: tuple[keras.callbacks.Callback, ...] = ()
 
     def part(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Return (rows of `pixels`, labels as the model's head needs them) of one split."""
@@ -43,7 +45,7 @@ class Fitted:
 
 def fit(task: Task) -> Fitted:
     """Fit the task's model in place."""
-    return _fit_head(task) if task.config.frozen else _fit_whole(task)
+    return _fit_stored(task) if task.config.stored else _fit_streamed(task)
 
 
 def predict(model: keras.Model, pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -68,7 +70,7 @@ def compile_model(model: keras.Model, config: Config, steps: int) -> None:
     model.compile(optimizer, loss, metrics=[metric(name="accuracy")])
 
 
-def _fit_whole(task: Task) -> Fitted:
+def _fit_streamed(task: Task) -> Fitted:
     """Train on films read batch by batch, augmented anew in every epoch."""
     config = task.config
     train = batches.Batches(task.pixels, *task.part("train"), config.batch_size, config.seed)
@@ -89,8 +91,8 @@ def _trainer(model: keras.Model, policy: keras.Sequential | None) -> keras.Model
     return keras.Model(films, model(x))
 
 
-def _fit_head(task: Task) -> Fitted:
-    """Train the head on stored outputs of the frozen backbone; with views, epoch e sees view e modulo `views`."""
+def _fit_stored(task: Task) -> Fitted:
+    """Train what is not frozen on stored outputs of what is; with views, epoch e sees view e modulo `views`."""
     config = task.config
     backbone, head = models.split(task.model)
     every = np.arange(len(task.pixels))
@@ -108,7 +110,7 @@ def _fit_head(task: Task) -> Fitted:
 def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple[pd.DataFrame, float]:
     """Compile and fit `trainer`; return its history and the seconds that fitting took."""
     config = task.config
-    callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=_say(config))]
+    callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=_say(config)), *task.callbacks]
     if config.patience:
         callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True))
     compile_model(trainer, config, config.epochs * len(train))

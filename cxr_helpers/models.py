@@ -1,7 +1,7 @@
 """The models of the report: flat Keras graphs from raw pixels (0..255) to P(PNEUMONIA).
 
-Every builder takes the input side in pixels, the dropout rate and the backbone's start, and returns a model
-whose layer named "features" separates backbone and head. Scaling is part of the model; augmentation is not.
+Every builder takes a configuration (of which it reads size, start, dropout and width), and returns a model whose
+layer named "features" separates backbone and head. Scaling is part of the model; augmentation is not.
 """
 
 from collections.abc import Callable
@@ -15,15 +15,16 @@ from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 
 
-def _backbone(name: str, application: Callable, size: int, start: str, scale: float, offset: float) -> tuple:
+def _backbone(name: str, application: Callable, config: Config, scale: float, offset: float) -> tuple:
     """Return (input tensor, last feature map, note on the start) with the backbone's layers flat in the graph."""
+    size = config.size
     inputs = keras.Input((size, size, 3), name="pixels")
     scaled = layers.Rescaling(scale, offset, name="scaling")(inputs)
     flat = application(include_top=False, weights=None, input_tensor=scaled)
     note = "random start"
-    if start == "random":
+    if config.start == "random":
         _quicken(flat)
-    if start == "imagenet":
+    if config.start == "imagenet":
         source, note = weights.find(name)
         try:
             pretrained = application(include_top=False, weights=source, input_shape=(size, size, 3))
@@ -42,57 +43,73 @@ def _quicken(backbone: keras.Model) -> None:
             layer.momentum = 0.9
 
 
-def vgg16(size: int, dropout: float, start: str) -> tuple[keras.Model, str]:
+def vgg16(config: Config) -> tuple[keras.Model, str]:
     """Return Kondragunta's VGG-16 (Table 1: 40,407,874 parameters at 224×224) with two softmax units."""
-    inputs, maps, note = _backbone("vgg16", keras.applications.VGG16, size, start, 1 / 255, 0.0)
+    inputs, maps, note = _backbone("vgg16", keras.applications.VGG16, config, 1 / 255, 0.0)
     x = layers.Flatten(name="features")(maps)
     x = layers.Dense(1024, activation="relu", name="dense")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
+    x = layers.Dropout(config.dropout, name="dropout")(x)
     return keras.Model(inputs, layers.Dense(2, activation="softmax", name="probability")(x), name="vgg16"), note
 
 
-def resnet50(size: int, dropout: float, start: str) -> tuple[keras.Model, str]:
-    """Return Kondragunta's ResNet-50 (Table 2: 26,211,201 parameters) with one sigmoid unit."""
-    inputs, maps, note = _backbone("resnet50", keras.applications.ResNet50, size, start, 1 / 255, 0.0)
-    x = layers.GlobalAveragePooling2D(name="features")(maps)
-    for number, units in enumerate((1024, 512)):
-        x = layers.Dense(units, activation="relu", name=f"dense_{number}")(x)
-        x = layers.Dropout(dropout, name=f"dropout_{number}")(x)
-    return _sigmoid(inputs, x, "resnet50"), note
+def _resnet(depth: int) -> Callable[[Config], tuple[keras.Model, str]]:
+    """Return the builder of Kondragunta's ResNet (Table 2: 26,211,201 parameters at depth 50) with one sigmoid unit."""
+    name = f"resnet{depth}"
+    application = getattr(keras.applications, f"ResNet{depth}")
+
+    def build(config: Config) -> tuple[keras.Model, str]:
+        inputs, maps, note = _backbone(name, application, config, 1 / 255, 0.0)
+        x = layers.GlobalAveragePooling2D(name="features")(maps)
+        for number, units in enumerate((1024, 512)):
+            x = layers.Dense(units, activation="relu", name=f"dense_{number}")(x)
+            x = layers.Dropout(config.dropout, name=f"dropout_{number}")(x)
+        return _sigmoid(inputs, x, name), note
+
+    return build
 
 
-def mobilenet(size: int, dropout: float, start: str) -> tuple[keras.Model, str]:
+def mobilenet(config: Config) -> tuple[keras.Model, str]:
     """Return Rahman's MobileNet (V1) with global average pooling and one sigmoid unit."""
-    return _pooled("mobilenet", keras.applications.MobileNet, size, dropout, start)
+    return _pooled("mobilenet", keras.applications.MobileNet, config, 1 / 127.5, -1.0)
 
 
-def mobilenetv2(size: int, dropout: float, start: str) -> tuple[keras.Model, str]:
+def mobilenetv2(config: Config) -> tuple[keras.Model, str]:
     """Return MobileNetV2 (Kilaru) with global average pooling and one sigmoid unit."""
-    return _pooled("mobilenetv2", keras.applications.MobileNetV2, size, dropout, start)
+    return _pooled("mobilenetv2", keras.applications.MobileNetV2, config, 1 / 127.5, -1.0)
 
 
-def custom_cnn(size: int, dropout: float, start: str) -> tuple[keras.Model, str]:
-    """Return Kondragunta's grayscale CNN (section 4.2; widths 32, 64, 128, 256 and Dense 128 are the reading).
+def efficientnetb0(config: Config) -> tuple[keras.Model, str]:
+    """Return EfficientNet-B0 (Tan and Le 2019), which scales its pixels itself, with pooling and one sigmoid unit."""
+    return _pooled("efficientnetb0", keras.applications.EfficientNetB0, config, 1.0, 0.0)
 
-    Each block: 3×3 convolution ("same", ReLU), batch normalisation, dropout, 2×2 max pooling.
+
+def custom_cnn(config: Config) -> tuple[keras.Model, str]:
+    """Return Kondragunta's grayscale CNN (section 4.2; widths 64, 128, 256 and Dense 128 are the reading).
+
+    Each block: 3×3 convolution ("same", ReLU), batch normalisation, dropout, 2×2 max pooling. The layer "featurewise"
+    centres and scales by mean and deviation of the training films once it has seen them; until then it does nothing.
     """
-    inputs = keras.Input((size, size, 1), name="pixels")
+    inputs = keras.Input((config.size, config.size, 1), name="pixels")
     x = layers.Rescaling(1 / 255, name="scaling")(inputs)
-    for width in (32, 64, 128, 256):
+    x = layers.Normalization(axis=-1, name="featurewise")(x)
+    for width in (64, 128, 256):
         x = layers.Conv2D(width, 3, padding="same", activation="relu", name=f"conv_{width}")(x)
-        x = layers.BatchNormalization(name=f"norm_{width}")(x)
-        x = layers.Dropout(dropout, name=f"dropout_{width}")(x)
+        x = layers.BatchNormalization(momentum=0.9, name=f"norm_{width}")(x)
+        x = layers.Dropout(config.dropout, name=f"dropout_{width}")(x)
         x = layers.MaxPooling2D(2, strides=2, padding="same", name=f"pool_{width}")(x)
     x = layers.Flatten(name="features")(x)
     x = layers.Dense(128, activation="relu", name="dense")(x)
-    return _sigmoid(inputs, layers.Dropout(dropout, name="dropout")(x), "custom_cnn"), "random start"
+    return _sigmoid(inputs, layers.Dropout(config.dropout, name="dropout")(x), "custom_cnn"), "random start"
 
 
-BUILDERS = {
+BUILDERS: dict[str, Callable[[Config], tuple[keras.Model, str]]] = {
     "vgg16": vgg16,
-    "resnet50": resnet50,
+    "resnet50": _resnet(50),
+    "resnet101": _resnet(101),
+    "resnet152": _resnet(152),
     "mobilenet": mobilenet,
     "mobilenetv2": mobilenetv2,
+    "efficientnetb0": efficientnetb0,
     "custom_cnn": custom_cnn,
 }
 
@@ -101,7 +118,7 @@ def build(config: Config) -> tuple[keras.Model, str]:
     """Return (model, note on its start) for a configuration, with `trainable` set layer by layer."""
     if config.model not in BUILDERS:
         raise CxrError(f"Config: model={config.model!r} is unknown; choose one of {', '.join(BUILDERS)}.")
-    model, note = BUILDERS[config.model](config.size, config.dropout, config.start)
+    model, note = BUILDERS[config.model](config)
     unfreeze(model, config.trainable)
     return model, note
 
@@ -118,19 +135,24 @@ def unfreeze(model: keras.Model, trainable: str) -> None:
 
 
 def split(model: keras.Model) -> tuple[keras.Model, keras.Model]:
-    """Return (backbone: pixels → features, head: features → probability), sharing the model's layers."""
-    features = model.get_layer("features")
-    position = model.layers.index(features)
-    inputs = x = keras.Input(features.output.shape[1:], name="stored_features")
-    for layer in model.layers[position + 1 :]:
-        x = layer(x)
-    return keras.Model(model.input, features.output), keras.Model(inputs, x)
+    """Return (frozen layers: pixels → their output, the rest: that output → probability), sharing the model's layers.
+
+    The cut is at the layer "features" where only the head is trained, else before the first layer that is.
+    """
+    first = next(position for position, layer in enumerate(model.layers) if layer.trainable)
+    cut = model.layers[first] if model.layers[first].name == "features" else model.layers[max(0, first - 1)]
+    try:
+        return keras.Model(model.input, cut.output), keras.Model(cut.output, model.output)
+    except ValueError as error:  # a skip connection crosses the cut
+        raise CxrError(f"Config: {model.name} cannot be cut before {model.layers[first].name}; name the first layer of a block.") from error
 
 
-def _pooled(name: str, application: Callable, size: int, dropout: float, start: str) -> tuple[keras.Model, str]:
-    inputs, maps, note = _backbone(name, application, size, start, 1 / 127.5, -1.0)
+def _pooled(name: str, application: Callable, config: Config, scale: float, offset: float) -> tuple[keras.Model, str]:
+    inputs, maps, note = _backbone(name, application, config, scale, offset)
     x = layers.GlobalAveragePooling2D(name="features")(maps)
-    return _sigmoid(inputs, layers.Dropout(dropout, name="dropout")(x), name), note
+    if config.width:
+        x = layers.Dense(config.width, activation="relu", name="dense")(x)
+    return _sigmoid(inputs, layers.Dropout(config.dropout, name="dropout")(x), name), note
 
 
 def _sigmoid(inputs, x, name: str) -> keras.Model:

@@ -22,10 +22,11 @@ PLAIN_LIMIT = 100_000  # bytes; larger score files are compressed
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """One trained model's record.
+    """One run's record.
 
-    `info` is run.json. `history` has one row an epoch. `scores` has the columns image_id, patient_id, split
-    (val, test or external), y_true (1 = PNEUMONIA) and y_score (P(PNEUMONIA) in [0, 1]).
+    `info` is run.json. `scores` has the columns image_id, patient_id, split (val, test or external), y_true
+    (1 = PNEUMONIA) and y_score (P(PNEUMONIA) in [0, 1]); `history` has one row an epoch. Systems of another kind have
+    tables of their own, see the module that makes them.
     """
 
     folder: Path
@@ -37,17 +38,29 @@ class Record:
         """Return the name of the run."""
         return self.info["run_id"]
 
-    @functools.cached_property
+    @property
     def history(self) -> pd.DataFrame:
         """Return the learning curves: epoch, loss, accuracy, val_loss, val_accuracy."""
-        return pd.read_csv(io.BytesIO(self._checked("history.csv")))
+        return self.table("history")
 
-    @functools.cached_property
+    @property
     def scores(self) -> pd.DataFrame:
         """Return the stored scores of validation and test images."""
-        name = next(name for name in self.info["files"] if name.startswith("scores.csv"))
-        content = self._checked(name)
-        return pd.read_csv(io.BytesIO(gzip.decompress(content) if name.endswith(".gz") else content))
+        return self.table("scores")
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a stored table; one that the record lacks, or that was changed by hand, is a CxrError."""
+        if name not in self._tables:
+            file = next((file for file in self.info["files"] if file.split(".")[0] == name), None)
+            if file is None:
+                raise CxrError(f"{self.folder} holds no table {name!r}; train the run again with --retrain.")
+            content = self._checked(file)
+            self._tables[name] = pd.read_csv(io.BytesIO(gzip.decompress(content) if file.endswith(".gz") else content))
+        return self._tables[name]
+
+    @functools.cached_property
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        return {}
 
     def split(self, name: str) -> pd.DataFrame:
         """Return the scores of one split ("val", "test", "external")."""
@@ -63,14 +76,12 @@ class Record:
         return content
 
 
-def write(config: Config, profile: str, info: dict, history: pd.DataFrame, scores: pd.DataFrame) -> Record:
+def write(config: Config, profile: str, info: dict, tables: dict[str, pd.DataFrame]) -> Record:
     """Store a run's record whole: it is written beside the old one, which it then replaces."""
     folder = paths.runs(profile) / config.run_id
     draft = folder.with_name(f".{folder.name}")
     shutil.rmtree(draft, ignore_errors=True)
-    content = {"history.csv": _csv(history), "scores.csv": _csv(scores[SCORE_COLUMNS])}
-    if len(content["scores.csv"]) > PLAIN_LIMIT:
-        content["scores.csv.gz"] = gzip.compress(content.pop("scores.csv"), mtime=0)
+    content = dict(_file(name, table) for name, table in tables.items())
     for name, data in content.items():
         atomic_write(draft / name, data)
     info = {
@@ -108,12 +119,28 @@ def every(profile: str) -> list[Record]:
 
 
 def of(system: str, profile: str) -> list[Record]:
-    """Return a system's records, one per seed; a missing one is a CxrError that names the command."""
-    records = [load(config, profile) for config in experiments.get(system, profile).configs]
-    if None in records:
+    """Return a system's records, one per protocol and seed, as written or else of its fallback.
+
+    Raises:
+        CxrError: one is missing; the sentence names the command.
+    """
+    way = recorded_way(experiments.get(system, profile), profile)
+    if way is None:
         raise CxrError(f"System {system} has no complete record; run `cxr train {system} --profile {profile}`.")
-    return records
+    return [load(config, profile) for config in way]
 
 
-def _csv(frame: pd.DataFrame) -> bytes:
-    return frame.to_csv(index=False, float_format="%.7g").encode()
+def recorded_way(experiment: experiments.Experiment, profile: str) -> tuple[Config, ...] | None:
+    """Return the runs that answer for a system, as written or its fallback's, or None where some of either are missing."""
+    runs = paths.runs(profile)
+    whole = (way for way in experiment.ways if all((runs / config.run_id / "run.json").is_file() for config in way))
+    return next(whole, None)
+
+
+def _file(name: str, table: pd.DataFrame) -> tuple[str, bytes]:
+    """Return a table's file name and content, compressed where it is large."""
+    columns = SCORE_COLUMNS + [column for column in table if column == "label"] if name == "scores" else list(table)
+    content = table[columns].to_csv(index=False, float_format="%.7g").encode()
+    if len(content) > PLAIN_LIMIT:
+        return f"{name}.csv.gz", gzip.compress(content, mtime=0)
+    return f"{name}.csv", content

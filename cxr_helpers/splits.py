@@ -19,6 +19,7 @@ RAHMAN_TABLE_1 = {  # Rahman et al. 2024, Table 1
 PROTOCOLS: dict[str, str] = {
     "official": "Kaggle's test folder; validation = 10 % of the patients of train and val, stratified by class",
     "rahman_919": "by image, stratified, with the counts of Rahman et al.'s Table 1 (4,642 / 295 / 919)",
+    "rahman_919_by_patient": "the counts of rahman_919, but no patient in two parts",
     "kilaru_80_20": "by image, stratified, 80 % train and 20 % validation, no test set (Kilaru)",
     **{
         f"patient_cv_{fold}": f"fold {fold} of {PATIENT_FOLDS} by patient, stratified, is the test set"
@@ -66,6 +67,8 @@ def _split(manifest: pd.DataFrame, protocol: str, seed: int) -> np.ndarray:
         return _official(manifest, seed)
     if protocol == "rahman_919":
         return _by_image(manifest, RAHMAN_TABLE_1, seed)
+    if protocol == "rahman_919_by_patient":
+        return _by_patient(manifest, RAHMAN_TABLE_1, seed)
     if protocol == "kilaru_80_20":
         return _kilaru(manifest, seed)
     return _patient_fold(manifest, int(protocol.rsplit("_", 1)[1]), seed)
@@ -87,17 +90,39 @@ def _carve_validation(pool: pd.DataFrame, seed: int) -> np.ndarray:
     return np.where(pool["patient_id"].isin(chosen), "val", "train").astype(object)
 
 
+def _parts(table: dict[str, int], films: int) -> dict[str, int]:
+    """Return a class's counts by part in the proportions of `table` (the same counts where the totals agree)."""
+    # Cumulative rounding makes the parts add up to the class whatever its size.
+    edges = np.rint(np.cumsum([0, *table.values()]) * films / sum(table.values())).astype(int)
+    return dict(zip(table, np.diff(edges).tolist(), strict=True))
+
+
 def _by_image(manifest: pd.DataFrame, table: dict[str, dict[str, int]], seed: int) -> np.ndarray:
     """Draw the films of each class at random in the proportions of `table` (exact where the totals agree)."""
     generator = np.random.default_rng(seed)
     split = np.empty(len(manifest), dtype=object)
     for label, counts in table.items():
         rows = np.flatnonzero(manifest["label"] == label)
-        # Cumulative rounding makes the parts add up to the class whatever its size.
-        edges = np.cumsum(list(counts.values())) * len(rows) / sum(counts.values())
-        parts = np.split(generator.permutation(rows), np.rint(edges[:-1]).astype(int))
-        for name, part in zip(counts, parts, strict=True):
-            split[part] = name
+        counts = _parts(counts, len(rows))
+        names = np.repeat(list(counts), list(counts.values()))
+        split[generator.permutation(rows)] = names
+    return split
+
+
+def _by_patient(manifest: pd.DataFrame, table: dict[str, dict[str, int]], seed: int) -> np.ndarray:
+    """Draw whole patients at random into the counts of `table`: each goes where it fits, the largest part last."""
+    generator = np.random.default_rng(seed)
+    split = np.empty(len(manifest), dtype=object)
+    for label, counts in table.items():
+        rows = np.flatnonzero(manifest["label"] == label)
+        wanted = _parts(counts, len(rows))
+        room = {name: wanted[name] for name in sorted(wanted, key=wanted.get)}
+        patients = pd.Series(rows).groupby(manifest["patient_id"].to_numpy()[rows]).agg(list)
+        drawn = [patients.iloc[position] for position in generator.permutation(len(patients))]
+        for films in drawn:
+            part = next((name for name, free in room.items() if free >= len(films)), max(room, key=room.get))
+            split[films] = part
+            room[part] -= len(films)
     return split
 
 

@@ -8,6 +8,10 @@ from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 
 
+class Unavailable(CxrError):
+    """The ImageNet weights of a network cannot be had here."""
+
+
 @dataclasses.dataclass(frozen=True)
 class WeightFile:
     """A weight file that is known by name and content; `note` goes into the run record."""
@@ -44,10 +48,10 @@ def find(model: str) -> tuple[str, str]:
     return "imagenet", "ImageNet, from Keras"
 
 
-def refusal(model: str, error: Exception) -> CxrError:
+def refusal(model: str, error: Exception) -> Unavailable:
     """Return the sentence for weights that could not be had."""
     reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-    return CxrError(
+    return Unavailable(
         f"The ImageNet weights of {model} could not be downloaded ({reason}); connect to a network, put them into "
         "the folder CXR_WEIGHTS_DIR, or set start = \"random\" for this system in experiments.toml."
     )

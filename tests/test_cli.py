@@ -40,7 +40,7 @@ def workplace(tmp_path, monkeypatch):
         calls.append((config.seed, retrain))
         scores = pd.DataFrame([("a", "p", "test", 1, 0.5)], columns=records.SCORE_COLUMNS)
         info = {"initialisation": "random", "device": "CPU", "pixels": "synthetic film", "wall_time_s": 90}
-        return records.write(config, profile, info, pd.DataFrame({"epoch": [0, 1]}), scores)
+        return records.write(config, profile, info, {"history": pd.DataFrame({"epoch": [0, 1]}), "scores": scores})
 
     training = types.ModuleType("training")
     training.train = train

@@ -2,6 +2,8 @@
 
 import pytest
 
+import dataclasses
+
 from cxr_helpers import experiments
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
@@ -45,3 +47,28 @@ def test_smoke_needs_no_weights_and_no_large_films():
 def test_unknown_system_lists_the_known_ones():
     with pytest.raises(CxrError, match="vgg16_thesis"):
         experiments.get("vgg19", "full")
+
+
+def test_a_row_can_have_protocols_a_fallback_and_something_to_wait_for(tmp_path):
+    file = tmp_path / "experiments.toml"
+    file.write_text(
+        '[smoke]\nsize = 64\nstart = "random"\n'
+        '[folds]\ntitle = "Folds"\nchapter = "03_vgg16"\nprotocols = ["patient_cv_0", "patient_cv_1"]\nseeds = [0, 1]\n'
+        'waits_for = "its weights"\nconfig = { model = "vgg16", start = "imagenet" }\n'
+        'fallback = { start = "random", seeds = [5], protocols = ["official"] }\n'
+    )
+    row = experiments.load("full", file)["folds"]
+    assert [(config.protocol, config.seed) for config in row.configs] == [
+        *(("patient_cv_0", 0), ("patient_cv_0", 1), ("patient_cv_1", 0), ("patient_cv_1", 1))
+    ]
+    assert [(config.start, config.protocol, config.seed) for config in row.fallback] == [("random", "official", 5)]
+    assert row.waits_for == "its weights" and row.ways == (row.configs, row.fallback)
+    smoke = experiments.load("smoke", file)["folds"]
+    assert not smoke.fallback and not smoke.waits_for and {config.start for config in smoke.configs} == {"random"}
+
+
+def test_lists_of_members_become_tuples_and_enter_the_key():
+    joined = Config.from_dict({"model": "ensemble", "members": ["a", "b"]})
+    assert joined.members == ("a", "b")
+    assert joined.run_id != Config("ensemble", members=("b", "a")).run_id
+    assert Config.from_dict(dataclasses.asdict(joined)) == joined

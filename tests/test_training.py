@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxr_helpers import manifest, packing, records, splits, training
+from cxr_helpers import manifest, networks, packing, product, records, splits, training
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 
@@ -39,14 +39,14 @@ def test_loss_falls_and_record_is_complete(bright_films):
     assert record.scores.split.value_counts().to_dict() == {"val": 8, "test": 8}
     assert record.info["images"] == {"train": 24, "val": 8, "test": 8}
     assert record.info["parameters"] > record.info["trainable_parameters"] > 0
-    assert training.model_path("smoke", record.run_id).stat().st_size == record.info["model_bytes"]
+    assert product.model_path("smoke", record.run_id).stat().st_size == record.info["model_bytes"]
 
 
 def test_asked_again_it_loads_and_retrained_it_repeats_itself(bright_films, monkeypatch):
     first = training.train(TINY, "smoke")
     second = training.train(TINY, "smoke", retrain=True)
     pd.testing.assert_frame_equal(first.scores, second.scores)
-    monkeypatch.setattr(training.models, "build", lambda config: pytest.fail("trained although a record exists"))
+    monkeypatch.setattr(networks.models, "build", lambda config: pytest.fail("trained although a record exists"))
     assert training.train(TINY, "smoke").info == second.info
 
 
@@ -56,7 +56,7 @@ def test_stored_features_train_only_the_head(bright_films):
     assert len(record.history) == 3
     head = record.info["trainable_parameters"]
     assert head < record.info["parameters"]
-    stored = list((training.paths.build("smoke") / "features").glob("*.npy"))
+    stored = list((records.paths.build("smoke") / "features").glob("*.npy"))
     assert sorted(np.load(path).shape[:2] for path in stored) == [(1, 40), (2, 24)]
 
 
@@ -91,7 +91,7 @@ def test_large_scores_are_compressed_and_read_back(tmp_path, monkeypatch):
     n = 5000
     scores = pd.DataFrame({"image_id": [f"test/NORMAL/{i}" for i in range(n)], "patient_id": "p", "split": "test"})
     scores = scores.assign(y_true=0, y_score=np.linspace(0, 1, n))
-    record = records.write(TINY, "full", {}, pd.DataFrame({"epoch": [0], "loss": [1.0]}), scores)
+    record = records.write(TINY, "full", {}, {"scores": scores})
     assert [path.name for path in record.folder.glob("scores*")] == ["scores.csv.gz"]
     np.testing.assert_allclose(record.scores.y_score, scores.y_score, atol=1e-6)
 

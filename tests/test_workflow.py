@@ -17,7 +17,7 @@ from cxr_helpers import records
 def train(config, profile, retrain=False):
     info = {"initialisation": "random", "device": "CPU", "wall_time_s": 1, "finished": time.time()}
     scores = pd.DataFrame([("a", "p", "test", 1, 0.5)], columns=records.SCORE_COLUMNS)
-    return records.write(config, profile, info, pd.DataFrame({"epoch": [0], "loss": [1.0]}), scores)
+    return records.write(config, profile, info, {"scores": scores})
 '''
 EXPERIMENTS = """
 [alpha]
@@ -39,7 +39,7 @@ def checkout(tmp_path_factory):
         write_chapter(root / "notebooks", name, "from cxr_helpers import records", "print(len(records.every(profile)))")
     done = run(root)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert trained(done) == ["alpha, seed 0", "alpha, seed 1"]
+    assert trained(done) == ["alpha, official, seed 0", "alpha, official, seed 1"]
     assert chapters(done) == list(CHAPTERS)
     return root
 
@@ -98,13 +98,13 @@ def test_a_missing_run_is_trained_and_only_it(checkout):
     for path in folder.iterdir():
         path.unlink()
     done = run(checkout)
-    assert trained(done) == ["alpha, seed 1"]
+    assert trained(done) == ["alpha, official, seed 1"]
     assert chapters(done) == ["02_alpha", "03_all"]
 
 
 def test_retrain_with_only_trains_what_that_chapter_reports(checkout):
     done = run(checkout, "--retrain", "--only", "2")
-    assert trained(done) == ["alpha, seed 0", "alpha, seed 1"] and chapters(done) == ["02_alpha"]
+    assert trained(done) == ["alpha, official, seed 0", "alpha, official, seed 1"] and chapters(done) == ["02_alpha"]
     assert done.stdout.splitlines()[-1].strip() == str(checkout / "build" / "smoke" / "executed" / "02_alpha.ipynb")
     assert chapters(run(checkout)) == ["03_all"]
 
