@@ -118,6 +118,19 @@ def _make(system: str, configs, profile: str, retrain: bool) -> None:
 
 
 @app.command()
+def measure(
+    name: Annotated[str, typer.Argument(help="complexity or speed")],
+    profile: Profile = "auto",
+) -> None:
+    """Measure time and memory on this machine, which should do nothing else meanwhile."""
+    from cxr_helpers import dataset, measurements
+
+    started = time.monotonic()
+    path = measurements.measure(name, dataset.resolve_profile(profile))
+    say(f"measure {name}: {path} in {since(started)}")
+
+
+@app.command()
 def runs(profile: Profile = "auto") -> None:
     """List the run records of a profile."""
     import pandas as pd

@@ -6,6 +6,7 @@ interval that of the mean: every resample of patients is the same for all seeds,
 films, not of the spread between seeds.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -72,22 +73,42 @@ def evaluate_counts(
 def difference(
     ours: Sequence[pd.DataFrame],
     theirs: Sequence[pd.DataFrame],
-    threshold: float = 0.5,
+    threshold: float | tuple[float | Sequence[float], float | Sequence[float]] = 0.5,
     n_boot: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Return ours minus theirs for every metric, paired: both systems are resampled with the same patients.
 
-    Args and returns as in `evaluate_seeds`; an interval without 0 is a difference that the films support.
+    Args and returns as in `evaluate_seeds`; `threshold` may be a pair, ours and theirs. An interval without 0 is a
+    difference that the films support.
 
     Raises:
         CxrError: the two systems were scored on different films.
     """
     aligned([*ours, *theirs])
+    limits = threshold if isinstance(threshold, tuple) else (threshold, threshold)
     (points, samples, degenerate), (other_points, other_samples, _) = (
-        _sampled(runs, threshold, n_boot, seed) for runs in (ours, theirs)
+        _sampled(runs, limit, n_boot, seed) for runs, limit in zip((ours, theirs), limits, strict=True)
     )
     return _table(points - other_points, samples - other_samples, degenerate).loc[list(TITLES)]
+
+
+def unpaired_difference(
+    ours: Sequence[pd.DataFrame],
+    theirs: Sequence[pd.DataFrame],
+    threshold: float = 0.5,
+    n_boot: int = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return ours minus theirs for every metric where the two were scored on different films.
+
+    Args and returns as in `evaluate_seeds`; the patients of either are resampled without regard to the other.
+    """
+    (points, samples, degenerate), (other_points, other_samples, _) = (
+        _sampled(runs, threshold, n_boot, own_seed) for runs, own_seed in ((ours, seed), (theirs, seed + 1))
+    )
+    usable = min(len(samples), len(other_samples))  # resamples of one class only were left out of either
+    return _table(points - other_points, samples[:usable] - other_samples[:usable], degenerate).loc[list(TITLES)]
 
 
 def compare(systems: Mapping[str, Sequence[pd.DataFrame]], metric: str = "roc_auc", **options) -> pd.DataFrame:
@@ -145,14 +166,33 @@ def _sampled(
     """Return the metrics, their resamples (one row each), both averaged over runs, and the degenerate ones' number."""
     frames = aligned(runs)
     thresholds = np.broadcast_to(threshold, len(frames))
-    first = frames[0]
-    weights, degenerate = bootstrap.usable_weights(first.patient_id.to_numpy(), first.y_true.to_numpy(), n_boot, seed)
     points = [_points(frame, limit) for frame, limit in zip(frames, thresholds, strict=True)]
-    samples = [
-        pd.DataFrame(bootstrap.weighted_metrics(frame.y_true.to_numpy(), frame.y_score.to_numpy(), weights, limit))
-        for frame, limit in zip(frames, thresholds, strict=True)
+    resampled = [
+        _resampled(_Scores(frame), float(limit), n_boot, seed) for frame, limit in zip(frames, thresholds, strict=True)
     ]
-    return pd.DataFrame(points).mean(), sum(samples) / len(samples), degenerate
+    samples = sum(table for table, _ in resampled) / len(resampled)
+    return pd.DataFrame(points).mean(), samples, resampled[0][1]
+
+
+class _Scores:
+    """The columns of a run that its resamples depend on; equal content is equal, so that they are drawn once."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.patient_id, self.y_true, self.y_score = (frame[name].to_numpy() for name in ("patient_id", "y_true", "y_score"))
+        self.digest = pd.util.hash_pandas_object(frame[["patient_id", "y_true", "y_score"]], index=False).to_numpy().tobytes()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Scores) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+@functools.lru_cache(maxsize=512)
+def _resampled(scores: _Scores, threshold: float, n_boot: int, seed: int) -> tuple[pd.DataFrame, int]:
+    """Return one run's metrics in every usable resample, and how many others held one class only."""
+    weights, degenerate = bootstrap.usable_weights(scores.patient_id, scores.y_true, n_boot, seed)
+    return pd.DataFrame(bootstrap.weighted_metrics(scores.y_true, scores.y_score, weights, threshold)), degenerate
 
 
 def _points(scores: pd.DataFrame, threshold: float) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """What a chapter says of one system: its operating points, its metrics, its seeds, its films."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,14 @@ def thresholds(runs: Sequence[Record], rule: str = "youden") -> list[float]:
 def scores(runs: Sequence[Record], split: str = "test") -> list[pd.DataFrame]:
     """Return the scores of one split, one frame per run."""
     return [run.split(split) for run in runs]
+
+
+def pooled(runs: Sequence[Record], split: str = "test") -> list[pd.DataFrame]:
+    """Return the scores of one split, one frame per seed: the folds of a cross-validation are put together."""
+    by_seed: dict[int, list[pd.DataFrame]] = {}
+    for run in runs:
+        by_seed.setdefault(run.config.seed, []).append(run.scores[run.scores["split"] == split])
+    return [pd.concat(parts, ignore_index=True) for parts in by_seed.values()]
 
 
 def best_on_validation(runs: Sequence[Record]) -> Record:
@@ -118,23 +127,34 @@ def ablation(systems: dict[str, Sequence[Record]], reference: str, metric: str =
     return pd.DataFrame(rows).sort_values("val", ascending=False, kind="stable", ignore_index=True)
 
 
-def system_table(systems: dict[str, Sequence[pd.DataFrame]], threshold: float = THRESHOLD) -> pd.DataFrame:
-    """Return one row per system: AUC, accuracy, sensitivity, specificity and Brier score, each with its interval."""
+def system_table(
+    systems: dict[str, Sequence[pd.DataFrame]], thresholds: Mapping[str, Sequence[float]] = MappingProxyType({})
+) -> pd.DataFrame:
+    """Return one row per system: AUC, accuracy, sensitivity, specificity and Brier score, each with its interval.
+
+    `thresholds` are operating points by system, one per run; 0.5 where there is none.
+    """
     shown = ("roc_auc", "accuracy", "recall", "specificity", "brier")
     rows = []
     for name, runs in systems.items():
-        table = metrics.evaluate_seeds(runs, threshold)
+        table = metrics.evaluate_seeds(runs, thresholds.get(name, THRESHOLD))
         figures = {metrics.TITLES[key]: f"{table.value[key]:.3f} ({interval(table.loc[key])})" for key in shown}
         rows.append({"system": name, "seeds": len(runs)} | figures)
     return pd.DataFrame(rows)
 
 
-def differences(systems: dict[str, Sequence[pd.DataFrame]], leader: str, metric: str) -> pd.DataFrame:
+def differences(
+    systems: dict[str, Sequence[pd.DataFrame]],
+    leader: str,
+    metric: str,
+    thresholds: Mapping[str, Sequence[float]] = MappingProxyType({}),
+) -> pd.DataFrame:
     """Return each system's paired difference to `leader` in one metric (theirs minus the leader's) with its interval."""
     rows = []
     for name, runs in systems.items():
         if name != leader:
-            gap = metrics.difference(runs, systems[leader]).loc[metric]
+            limits = thresholds.get(name, THRESHOLD), thresholds.get(leader, THRESHOLD)
+            gap = metrics.difference(runs, systems[leader], limits).loc[metric]
             rows.append({"system": name, "difference": gap.value, "95 % CI": f"{gap.ci_low:+.3f} to {gap.ci_high:+.3f}"})
     return pd.DataFrame(rows)
 

@@ -1,22 +1,15 @@
 """The one door to a result: `train(config, profile)` leaves a run record, whatever kind of system it is."""
 
-import datetime
 import importlib
-import importlib.metadata
-import platform
 import resource
 import sys
 import time
 
 import keras
 
-from cxr_helpers import records, revision
+from cxr_helpers import provenance, records
 from cxr_helpers.config import Config
 
-PACKAGES = (
-    *("keras", "tensorflow", "jax", "torch", "numpy", "scikit-learn", "optuna"),
-    *("opencv-python-headless", "opencv-python"),
-)
 # The module whose `make(config, profile) -> Product` makes a model that is no network of `models`.
 MAKERS = {
     **dict.fromkeys(("decision_tree", "random_forest", "svm", "logistic", "rvfl", "elm", "schmidt"), "classical"),
@@ -39,7 +32,7 @@ def train(config: Config, profile: str, retrain: bool = False) -> records.Record
         product = importlib.import_module(f"cxr_helpers.{maker(config)}").make(config, profile)
     finally:
         keras.config.set_dtype_policy("float32")
-    info = {"profile": profile} | product.info | _provenance()
+    info = {"profile": profile} | product.info | provenance.current()
     info |= {
         "wall_time_s": round(time.perf_counter() - started, 1),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _RSS_UNIT),
@@ -54,24 +47,3 @@ def maker(config: Config) -> str:
     if config.data != "kermany":
         return "other_sets"
     return MAKERS.get(config.model, "networks")
-
-
-def _provenance() -> dict:
-    """Return what a record says of code and machine."""
-    return {
-        "backend": keras.backend.backend(),
-        "device": _device(),
-        "packages": {"python": platform.python_version()} | _versions(),
-        "git_revision": revision.current(),
-        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
-
-
-def _versions() -> dict[str, str]:
-    installed = {dist.metadata["Name"]: dist.version for dist in importlib.metadata.distributions()}
-    return {name: installed[name] for name in PACKAGES if name in installed}
-
-
-def _device() -> str:
-    accelerators = [name for name in keras.distribution.list_devices() if "cpu" not in name.lower()]
-    return ", ".join(accelerators) if accelerators else f"CPU ({platform.machine()})"

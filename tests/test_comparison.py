@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from test_metrics import random_scores
 
-from cxr_helpers import comparison, experiments, metrics, paths
+from cxr_helpers import comparison, experiments, figures, measurements, metrics, paths
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 
@@ -18,11 +18,17 @@ INFO = {
 }
 
 
+SYSTEM = experiments.Experiment("a", "A", "03_vgg16", "T", (Config("mobilenet"),))
+
+
 @dataclasses.dataclass
 class FakeRecord:
     config: Config
     scores: pd.DataFrame
     info: dict = dataclasses.field(default_factory=lambda: dict(INFO))
+
+    def split(self, name):
+        return self.scores[self.scores.split == name]
 
 
 def run(seed=0, **config):
@@ -53,7 +59,7 @@ def test_the_verdict_follows_from_the_interval():
 
 
 def test_a_row_holds_figure_interval_status_and_command(monkeypatch):
-    monkeypatch.setattr(comparison.experiments, "load", lambda profile: {"a": None})
+    monkeypatch.setattr(comparison.experiments, "load", lambda profile: {"a": SYSTEM})
     found = row({"metric": "roc_auc", "value": 0.5, "n": 300}, run())
     ours = metrics.evaluate(run().scores).loc["roc_auc"]
     assert list(found.index) == comparison.COLUMNS
@@ -101,8 +107,50 @@ def test_synthetic_films_judge_nothing():
     assert (found.verdict, found.status) == ("not testable here", "waits: synthetic films")
 
 
+def test_a_system_that_waits_says_for_what(monkeypatch):
+    waiting = dataclasses.replace(SYSTEM, waits_for="the ImageNet weights of A")
+    monkeypatch.setattr(comparison.experiments, "load", lambda profile: {"a": waiting})
+    found = row({"metric": "accuracy", "value": 0.5})
+    assert (found.status, found.command) == ("waits: the ImageNet weights of A", "cxr train a")
+
+
+def test_a_text_without_a_figure_is_shown_but_not_judged():
+    found = row({"metric": "accuracy"}, run())
+    assert found.verdict == "not testable here" and pd.isna(found.reported) and found.reproduced > 0.5
+    assert found.status.endswith("the text gives no figure")
+
+
+def test_a_difference_is_paired_on_the_same_films():
+    figure = {"metric": "gain", "of": "roc_auc", "against": "b", "value": 0.0}
+    better = run()
+    worse = FakeRecord(better.config, better.scores.assign(y_score=0.5 + (better.scores.y_score - 0.5) * 0.1))
+    same = comparison.table({"a": [better], "b": [worse]}, text(figure)).iloc[0]
+    assert (same.reproduced, same.ci_low, same.ci_high, same.verdict) == (0, 0, 0, "reproduced")
+    assert comparison.table({"a": [better]}, text(figure)).iloc[0].status == "waits: no run of b yet"
+
+
+def test_a_rule_moves_the_operating_point():
+    scored = pd.concat([random_scores(seed=0), random_scores(seed=1).assign(split="val")])
+    made = run()
+    made.scores = scored.assign(y_score=scored.y_score / 4)  # every score below 0.5: nothing is found at 0.5
+    figure = {"metric": "recall", "value": 0.9}
+    assert row(figure, made).reproduced == 0 < row(figure, made, rule="youden").reproduced
+
+
+def test_a_measured_figure_comes_from_the_measurement(monkeypatch):
+    found = pd.DataFrame({"figure": ["time saved"], "value": [0.7], "ci_low": [0.6], "ci_high": [0.8]})
+    monkeypatch.setattr(comparison.measurements, "load", lambda name, profile, missing_ok: found)
+    figure = {"metric": "time saved", "value": 0.65, "measured": "speed"}
+    judged = row(figure)
+    assert (judged.reproduced, judged.verdict, judged.command) == (0.7, "reproduced", "cxr measure speed")
+    apart = row(figure | {"apart": "another machine"})
+    assert (apart.verdict, apart.status) == ("not testable here", "real: measured; another machine")
+    monkeypatch.setattr(comparison.measurements, "load", lambda name, profile, missing_ok: None)
+    assert row(figure).status == "waits: not measured yet"
+
+
 def test_a_system_without_runs_and_a_figure_without_record_wait(monkeypatch):
-    monkeypatch.setattr(comparison.experiments, "load", lambda profile: {"a": None})
+    monkeypatch.setattr(comparison.experiments, "load", lambda profile: {"a": SYSTEM})
     found = row({"metric": "accuracy", "value": 0.5})
     assert (found.verdict, found.status) == ("not testable here", "waits: no run yet") and pd.isna(found.reproduced)
     assert row({"metric": "test time (s)", "value": 79}, run()).status == "waits: no record holds this figure"
@@ -148,11 +196,13 @@ def test_the_table_is_stored_among_the_tables(tmp_path, monkeypatch):
 
 def test_the_committed_figures_are_consistent():
     texts = comparison.reported()
-    known = {*metrics.TITLES, *metrics.COUNTS, *comparison.OF_THE_RUN}
+    known = {*metrics.TITLES, *metrics.COUNTS, *figures.OF_THE_RUN, figures.GAP}
     for system in texts.values():
-        Config(**({"model": "any"} | system["config"]))  # its fields exist and its values are allowed
-        assert set(system["readings"]) <= set(system["config"])
-        assert all(figure["of"] in known for figure in system["figures"] if "of" in figure)
+        Config(**({"model": "any"} | system.get("config", {})))  # its fields exist and its values are allowed
+        assert set(system.get("readings", ())) <= set(system.get("config", {})) and system["source"]
+        named = [figure for figure in system["figures"] if not figure.get("measured")]
+        names = [figure.get("of", figure["metric"]) for figure in named]
+        assert all(name in known or name.startswith(("mean AUC", "AUC ", "Dice ")) for name in names)
     rahman = {figure["metric"]: figure["value"] for figure in texts["mobilenet_rahman"]["figures"]}
     tp, tn, fp, fn = (rahman[name] for name in ("tp", "tn", "fp", "fn"))
     assert (round((tp + tn) / 919, 4), round(tp / (tp + fp), 4)) == (rahman["accuracy"], rahman["precision"])
@@ -160,10 +210,17 @@ def test_the_committed_figures_are_consistent():
 
 
 def test_a_command_stands_only_where_it_works():
+    commands = comparison.table({}).command
+    systems = commands[commands.str.startswith("cxr train ")].str.removeprefix("cxr train ")
+    measured = commands[commands.str.startswith("cxr measure ")].str.removeprefix("cxr measure ")
+    assert len(systems) + len(measured) == len(commands)
+    assert set(systems) <= set(experiments.load("full")) and set(measured) <= set(measurements.NAMES)
+
+
+def test_every_system_that_reproduces_a_document_has_its_rows():
     table = comparison.table({})
-    trainable = table.system.isin(experiments.load("full"))
-    assert (table.command[trainable] == "cxr train " + table.system[trainable]).all()
-    assert (table.command[~trainable] == "").all() and table.status.str.startswith("waits").all()
+    assert {name for name, system in experiments.load("full").items() if system.source} <= set(table.system)
+    assert table.status.str.startswith(("waits", "real")).all()
 
 
 def test_a_broken_file_is_named(tmp_path):

@@ -246,3 +246,13 @@ def test_the_interval_of_a_bin_holds_its_share_even_where_rounding_says_otherwis
         scores = pd.DataFrame({"image_id": ids, "patient_id": ids, "split": "test", "y_true": y_true, "y_score": y_score})
         table = curves.reliability(scores)
         assert (table.ci_low <= table.observed).all() and (table.observed <= table.ci_high).all()
+
+
+def test_an_unpaired_difference_is_wider_than_a_paired_one_on_the_same_films():
+    ours = random_scores(seed=0)
+    theirs = ours.assign(y_score=ours.y_score.round(2).clip(0, 1))
+    paired = metrics.difference([ours], [theirs]).loc["roc_auc"]
+    unpaired = metrics.unpaired_difference([ours], [theirs]).loc["roc_auc"]
+    assert unpaired.value == pytest.approx(paired.value)
+    assert unpaired.ci_low < 0 < unpaired.ci_high
+    assert unpaired.ci_high - unpaired.ci_low > 3 * (paired.ci_high - paired.ci_low)
