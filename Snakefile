@@ -27,8 +27,13 @@ PENDING = {name for name, system in SYSTEMS.items() if not system.waits_for and 
 
 
 def reported(chapter):
-    """A chapter reports its own systems and those it names; one without any (comparison, explanation) reports all."""
+    """A chapter reports its own systems and those it names; one without any (comparison, explanation) reports all.
+
+    What only measures reports none.
+    """
     source = notebooks.source(chapter).read_text(encoding="utf-8")
+    if "measurements." in source:
+        return []
     own = [name for name, system in SYSTEMS.items() if system.chapter == chapter]
     named = [name for name in SYSTEMS if f'\\"{name}\\"' in source]
     return sorted({*own, *named}) if own else list(SYSTEMS)
@@ -85,7 +90,7 @@ rule chapter:
     input:
         lambda wildcards: trained(wildcards.chapter),
         lambda wildcards: [local(path) for path in imports.reached(notebooks.source(wildcards.chapter))],
-        [local(path) for pattern in ("*.csv", "*.toml") for path in (paths.ROOT / "reports").glob(pattern)],
+        [local(path) for pattern in ("*.csv", "*.toml", "measurements/*.csv", "search/*.csv") for path in (paths.ROOT / "reports").glob(pattern)],
         MANIFEST,
         notebook="notebooks/{chapter}.ipynb",
     output:

@@ -46,7 +46,15 @@ def films(seed: int) -> list[keras.Layer]:
     ]
 
 
-POLICIES = {"rahman": rahman, "thesis": thesis, "kilaru": kilaru, "films": films}
+def skin(seed: int) -> list[keras.Layer]:
+    """Return the rotation and flipping of Rokad and Nagarajan; a lesion has no upright, so by any angle (reading)."""
+    return [
+        layers.RandomRotation(0.5, fill_mode="nearest", seed=seed),
+        layers.RandomFlip("horizontal_and_vertical", seed=seed + 1),
+    ]
+
+
+POLICIES = {"rahman": rahman, "thesis": thesis, "kilaru": kilaru, "films": films, "skin": skin}
 
 
 def build(name: str, seed: int) -> keras.Sequential | None:

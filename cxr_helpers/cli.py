@@ -147,7 +147,7 @@ def runs(profile: Profile = "auto") -> None:
             "start": record.info["initialisation"],
             "device": record.info["device"],
             "pixels": record.info["pixels"],
-            "epochs": len(record.history),
+            "epochs": record.epochs,
             "minutes": record.info["wall_time_s"] / 60,
         }
         for record in found

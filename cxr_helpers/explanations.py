@@ -99,7 +99,7 @@ def build(record: Record, profile: str, per_outcome: int = 2, method: str = "par
     if chosen.empty:
         raise CxrError(f"Run {record.run_id} has no test scores to choose films from; explain a run with a test split.")
     films = packing.films(profile, chosen.image_id, record.config.size, record.config.variant)
-    model = _model(record, profile, films, chosen.y_score.to_numpy())
+    model = saved_model(record, profile, films, chosen.y_score.to_numpy())
     heat = gradcam.gradcam(model, films, targets.predicted(chosen.y_score, threshold))
     values = shap_maps.METHODS[method](model, films, targets.PNEUMONIA)
     about = {

@@ -31,8 +31,7 @@ def of(runs: Sequence[Record], split: str = "test", rule: str = "") -> pd.DataFr
         "AUC <label>" of runs with many labels; "Dice <structure>, <set>" of a segmenter. Columns value (mean over
         runs), ci_low, ci_high (95 %, over patients; NaN where there is none). `attrs["films"]` counts the films.
     """
-    tables = {file.split(".")[0] for file in runs[0].info.get("files", {"scores": ""})}
-    parts, films = [_of_the_runs(runs)], 0
+    tables, parts, films = runs[0].names, [_of_the_runs(runs)], 0
     if "scores" in tables and "label" in runs[0].scores:
         scores = [run.scores[run.scores["split"] == split] for run in runs]
         table = multilabel.evaluate(scores).rename(index=lambda label: "mean AUC" if label == multilabel.MEAN else f"AUC {label}")

@@ -17,7 +17,8 @@ class Task:
     """A model and the films it is fitted to.
 
     `table` has row (of `pixels`, uint8 (N, H, W)), y_true and split; `data_hash` names the manifest; `callbacks` see
-    every epoch beside the fitting's own.
+    every epoch beside the fitting's own. With `labels` the model has a sigmoid unit for each, and the table a 0/1 column
+    for each in place of y_true.
     """
 
     config: Config
@@ -27,16 +28,22 @@ class Task:
     table: pd.DataFrame
     data_hash: str
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
+    labels: tuple[str, ...] = ()
 
     def part(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Return (rows of `pixels`, labels as the model's head needs them) of one split."""
         part = self.table[self.table.split == split]
+        if self.labels:
+            return part.row.to_numpy(), part[list(self.labels)].to_numpy("float32")
         return part.row.to_numpy(), batches.targets(part.y_true, self.model.output_shape[-1])
 
 
 @dataclasses.dataclass(frozen=True)
 class Fitted:
-    """The learning curves, P(PNEUMONIA) of every row of the task's table (without augmentation), and the seconds of fitting."""
+    """The learning curves, the scores of every row of the task's table (without augmentation), and the seconds of fitting.
+
+    `y_score` is P(PNEUMONIA), float32 (N,), or with labels P(label), (N, labels).
+    """
 
     history: pd.DataFrame
     y_score: np.ndarray
@@ -63,10 +70,10 @@ def compile_model(model: keras.Model, config: Config, steps: int) -> None:
         optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
     else:
         optimizer = keras.optimizers.Adam(rate)
-    units = model.output_shape[-1]
-    kind = "Binary" if units == 1 else "Categorical"
+    units = model.output_shape[-1]  # two are softmax units, any other number has a sigmoid each
+    kind = "Categorical" if units == 2 else "Binary"
     loss = getattr(keras.losses, f"{kind}{'Focal' if config.loss == 'focal' else ''}Crossentropy")()
-    metric = keras.metrics.BinaryAccuracy if units == 1 else keras.metrics.CategoricalAccuracy
+    metric = getattr(keras.metrics, f"{kind}Accuracy")
     model.compile(optimizer, loss, metrics=[metric(name="accuracy")])
 
 
@@ -77,7 +84,8 @@ def _fit_streamed(task: Task) -> Fitted:
     val = batches.Batches(task.pixels, *task.part("val"), config.batch_size)
     trainer = _trainer(task.model, augmentation.build(config.augmentation, config.seed))
     history, seconds = _run(task, trainer, train, val)
-    return Fitted(history, predict(task.model, task.pixels, task.table.row), seconds)
+    outputs = features.extract(task.model, task.pixels, task.table.row.to_numpy(), label="scores")
+    return Fitted(history, _scores(task, outputs), seconds)
 
 
 def _trainer(model: keras.Model, policy: keras.Sequential | None) -> keras.Model:
@@ -104,7 +112,12 @@ def _fit_stored(task: Task) -> Fitted:
     val_rows, val_labels = task.part("val")
     train = batches.StoredBatches(views, labels, config.batch_size, config.seed)
     history, seconds = _run(task, head, train, (plain[0, val_rows], val_labels))
-    return Fitted(history, head.predict(plain[0, task.table.row], batch_size=256, verbose=0)[:, -1], seconds)
+    return Fitted(history, _scores(task, head.predict(plain[0, task.table.row], batch_size=256, verbose=0)), seconds)
+
+
+def _scores(task: Task, outputs: np.ndarray) -> np.ndarray:
+    """Return a model's outputs (N, units) as `Fitted` has them."""
+    return outputs if task.labels else outputs[:, -1]
 
 
 def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple[pd.DataFrame, float]:

@@ -1,5 +1,6 @@
 """Measurements that are no training run: made by `cxr measure NAME`, kept beside the reports, read by chapters and the table."""
 
+import io
 import json
 import os
 import time
@@ -53,8 +54,7 @@ def repeats(name: str, profile: str) -> pd.DataFrame:
 
 def about(name: str, profile: str) -> dict:
     """Return what NAME.json says: machine, load before (runnable processes), seconds, date, versions; errors as `load`."""
-    _read(f"{name}.csv", name, profile)
-    return json.loads((_folder(profile) / f"{name}.json").read_text(encoding="utf-8"))
+    return _read(f"{name}.json", name, profile)
 
 
 def load_or_measure(name: str, profile: str) -> pd.DataFrame:
@@ -66,22 +66,24 @@ def load_or_measure(name: str, profile: str) -> pd.DataFrame:
 
 def _module(name: str) -> ModuleType:
     """Return the module whose `measure(profile)` gives all repeats and whose `figures(repeats)` their figures."""
+    _check(name)
     from cxr_helpers import complexity, speed
 
-    return {"complexity": complexity, "speed": speed}[_known(name)]
+    return {"complexity": complexity, "speed": speed}[name]
 
 
-def _known(name: str) -> str:
+def _check(name: str) -> None:
     if name not in NAMES:
         raise CxrError(f"Measurement {name!r} is unknown: choose {' or '.join(NAMES)}.")
-    return name
 
 
-def _read(file: str, name: str, profile: str, missing_ok: bool = False) -> pd.DataFrame | None:
+def _read(file: str, name: str, profile: str, missing_ok: bool = False) -> pd.DataFrame | dict | None:
+    _check(name)
     path = _folder(profile) / file
-    command = f"run `cxr measure {_known(name)} --profile {profile}`"
+    command = f"run `cxr measure {name} --profile {profile}`"
     try:
-        return pd.read_csv(path)
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text) if path.suffix == ".json" else pd.read_csv(io.StringIO(text))
     except FileNotFoundError:
         if missing_ok:
             return None

@@ -10,12 +10,15 @@ import keras
 import pandas as pd
 from keras import layers
 
-from cxr_helpers import weights
+from cxr_helpers import attention, weights
+from cxr_helpers import resnet18 as resnet18_graph
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 
+Scale = float | tuple[float, float, float]
 
-def _backbone(name: str, application: Callable, config: Config, scale: float, offset: float) -> tuple:
+
+def _backbone(name: str, application: Callable, config: Config, scale: Scale, offset: Scale) -> tuple:
     """Return (input tensor, last feature map, note on the start) with the backbone's layers flat in the graph."""
     size = config.size
     inputs = keras.Input((size, size, 3), name="pixels")
@@ -83,6 +86,18 @@ def efficientnetb0(config: Config) -> tuple[keras.Model, str]:
     return _pooled("efficientnetb0", keras.applications.EfficientNetB0, config, 1.0, 0.0)
 
 
+def resnet18(config: Config) -> tuple[keras.Model, str]:
+    """Return ResNet-18 (He et al. 2016), which scales by ImageNet's mean and deviation, with pooling and one sigmoid unit."""
+    return _pooled("resnet18", resnet18_graph.ResNet18, config, resnet18_graph.SCALE, resnet18_graph.OFFSET)
+
+
+def mobilenetv2_attention(config: Config) -> tuple[keras.Model, str]:
+    """Return MobileNetV2 whose last feature map is weighed by channel and place (Woo et al. 2018) before it is pooled."""
+    inputs, maps, note = _backbone("mobilenetv2", keras.applications.MobileNetV2, config, 1 / 127.5, -1.0)
+    x = layers.GlobalAveragePooling2D(name="features")(attention.cbam(maps))
+    return _sigmoid(inputs, layers.Dropout(config.dropout, name="dropout")(x), "mobilenetv2_attention"), note
+
+
 def custom_cnn(config: Config) -> tuple[keras.Model, str]:
     """Return Kondragunta's grayscale CNN (section 4.2; widths 64, 128, 256 and Dense 128 are the reading).
 
@@ -107,8 +122,10 @@ BUILDERS: dict[str, Callable[[Config], tuple[keras.Model, str]]] = {
     "resnet50": _resnet(50),
     "resnet101": _resnet(101),
     "resnet152": _resnet(152),
+    "resnet18": resnet18,
     "mobilenet": mobilenet,
     "mobilenetv2": mobilenetv2,
+    "mobilenetv2_attention": mobilenetv2_attention,
     "efficientnetb0": efficientnetb0,
     "custom_cnn": custom_cnn,
 }
@@ -147,7 +164,7 @@ def split(model: keras.Model) -> tuple[keras.Model, keras.Model]:
         raise CxrError(f"Config: {model.name} cannot be cut before {model.layers[first].name}; name the first layer of a block.") from error
 
 
-def _pooled(name: str, application: Callable, config: Config, scale: float, offset: float) -> tuple[keras.Model, str]:
+def _pooled(name: str, application: Callable, config: Config, scale: Scale, offset: Scale) -> tuple[keras.Model, str]:
     inputs, maps, note = _backbone(name, application, config, scale, offset)
     x = layers.GlobalAveragePooling2D(name="features")(maps)
     if config.width:

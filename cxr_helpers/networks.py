@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from cxr_helpers import batches, fitting, manifest, models, packing, splits
+from cxr_helpers import batches, fitting, manifest, models, multilabel, packing, splits
 from cxr_helpers.config import Config
 from cxr_helpers.files import atomic_path
 from cxr_helpers.product import Product, model_path
@@ -13,15 +13,23 @@ from cxr_helpers.product import Product, model_path
 def make(config: Config, profile: str) -> Product:
     """Train the configured network and save it; its scores are P(PNEUMONIA) of validation and test films."""
     task, start = prepare(config, profile)
+    return trained(task, start, films_info(profile, task.table))
+
+
+def trained(task: fitting.Task, start: str, info: dict) -> Product:
+    """Fit a task's model and save it; `info` says what is known of its films, `start` how its weights began."""
     fitted = fitting.fit(task)
-    scores = task.table.assign(y_score=fitted.y_score)
-    info = films_info(profile, task.table) | {
+    if task.labels:
+        scores = multilabel.long(task.table, task.labels, fitted.y_score)
+    else:
+        scores = task.table.assign(y_score=fitted.y_score)
+    info = info | {
         "initialisation": start,
         "parameters": task.model.count_params(),
         "trainable_parameters": sum(int(np.prod(weight.shape)) for weight in task.model.trainable_weights),
         "train_metrics": train_metrics(scores[scores.split == "train"]),
         "training_time_s": round(fitted.seconds, 1),
-        "model_bytes": save(task.model, profile, config.run_id),
+        "model_bytes": save(task.model, task.profile, task.config.run_id),
     }
     return Product(info, {"history": fitted.history, "scores": scores[scores.split != "train"]})
 

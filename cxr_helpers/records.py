@@ -48,6 +48,16 @@ class Record:
         """Return the stored scores of validation and test images."""
         return self.table("scores")
 
+    @property
+    def names(self) -> set[str]:
+        """Return the names of the stored tables."""
+        return {file.split(".")[0] for file in self.info["files"]}
+
+    @property
+    def epochs(self) -> int | None:
+        """Return how many epochs the run took, None where it has none."""
+        return len(self.history) if "history" in self.names else None
+
     def table(self, name: str) -> pd.DataFrame:
         """Return a stored table; one that the record lacks, or that was changed by hand, is a CxrError."""
         if name not in self._tables:

@@ -1,58 +1,88 @@
-"""What each stage of the thesis' programs costs on this machine, beside the order that the thesis claims for it."""
+"""The stages of the thesis' programs, each run on a given number of films and metered; meant for a fresh process.
 
-import time
-from collections.abc import Callable
+A sample is a dictionary: stage, repeat, seconds, megabytes (of 2**20 bytes: the rise of the process' peak memory over
+its start, so that it counts what the stage is given as well as what it makes; NaN where the peak is an earlier repeat's).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from matplotlib import pyplot as plt
 
-from cxr_helpers import images, manifest, plots, preprocessing
-from cxr_helpers.records import Record
+from cxr_helpers import images, plots, preprocessing, programs
+from cxr_helpers.config import Config
+from cxr_helpers.processes import Meter
+from cxr_helpers.report import pictures
 
-# Kondragunta 2024, Tables 3 (VGG-16) and 4 (ResNet-50): runtime; N films, M operations a film (in Table 4 M² pixels),
-# K films shown (in Table 4 work of a pass through the network), E epochs.
-CLAIMED = {
-    "loading": ("O(N)", "O(N·M²·3)"),
-    "preprocessing": ("O(N)", "O(N·M²·3)"),
-    "display": ("O(K)", "O(N)"),
-    "model building": ("O(1)", "O(M²·3·K)"),
-    "training": ("O(E·N·M)", "O(E·N·M²·3·K)"),
-    "evaluation": ("O(N)", "O(N·M²·3·K)"),
+_PREPARE = preprocessing.VARIANTS["gaussian+equalise"]
+
+
+def load(files: Sequence[Path], side: int) -> list[np.ndarray]:
+    """Read and decode films, as they come; `side` is not used."""
+    return [images.read(file).pixels for file in files]
+
+
+def prepare(films: Sequence[np.ndarray], side: int) -> np.ndarray:
+    """Resize, smooth, equalise and normalise films (H, W) uint8 into what a network takes: float32 (N, side, side, 3) in 0..1."""
+    prepared = np.empty((len(films), side, side, 3), np.float32)
+    for place, film in enumerate(films):
+        prepared[place] = preprocessing.normalise(_PREPARE(preprocessing.resize(film, side)))[..., None]
+    return prepared
+
+
+def show(films: np.ndarray, side: int) -> bytes:
+    """Draw films uint8 (N, side, side) as a grid and return it as PNG."""
+    return pictures.png(plots.film_grid(films, [""] * len(films)))
+
+
+def _reduced(files: Sequence[Path], side: int) -> np.ndarray:
+    return np.stack([preprocessing.resize(images.read(file).pixels, side) for file in files])
+
+
+# Stage -> (what its input is made by, its work).
+OF_FILMS: dict[str, tuple[Callable, Callable]] = {
+    "loading": (lambda files, side: files, load),
+    "preprocessing": (load, prepare),
+    "display": (_reduced, show),
 }
+OF_NETWORK = ("model building", "training", "evaluation")
 
 
-def measure(run: Record, profile: str, count: int = 64) -> pd.Series:
-    """Return milliseconds per film of each stage (`model building`: in all), on `count` films; training from the record."""
-    from cxr_helpers import fitting, models
-
-    films, root = manifest.load(profile), manifest.source(profile).root
-    decoded, loading = _timed(lambda: [images.read(root / path).pixels for path in films.path[:count]])
-    side = run.config.size
-    small = [preprocessing.resize(film, side) for film in decoded]
-    prepare = preprocessing.VARIANTS["gaussian+equalise"]
-    prepared, preparing = _timed(lambda: [prepare(film) for film in small])
-    figure, drawing = _timed(lambda: plots.film_grid(prepared[:8], [""] * 8))
-    plt.close(figure)
-    (model, _), building = _timed(lambda: models.build(run.config))
-    pixels = np.stack(prepared)
-    fitting.predict(model, pixels, range(8))  # the first call compiles
-    _, scoring = _timed(lambda: fitting.predict(model, pixels, range(count)))
-    per_film = {"loading": loading / count, "preprocessing": preparing / count, "display": drawing / 8}
-    passes = len(run.history) * run.info["images"]["train"]
-    per_film |= {"model building": building, "training": run.info["training_time_s"] / passes, "evaluation": scoring / count}
-    return 1000 * pd.Series(per_film)
+def of_films(stage: str, files: Sequence[Path], side: int, repeat: int) -> list[dict]:
+    """Run one stage of `OF_FILMS` on the films in `files` and return its sample, in a list."""
+    source, work = OF_FILMS[stage]
+    meter = Meter()
+    given = source(files, side)
+    work(given[:1], side)  # what libraries load at their first call is no part of the stage
+    _, seconds, megabytes = meter(lambda: work(given, side))
+    return [_sample(stage, repeat, seconds, megabytes)]
 
 
-def table(vgg16: Record, resnet50: Record, profile: str) -> pd.DataFrame:
-    """Return one row per stage: the claimed order and the milliseconds measured, for either network."""
-    claims = pd.DataFrame(CLAIMED, index=["VGG-16, claimed", "ResNet-50, claimed"]).T.rename_axis("stage")
-    claims.insert(1, "VGG-16, ms", measure(vgg16, profile))
-    claims.insert(3, "ResNet-50, ms", measure(resnet50, profile))
-    return claims.reset_index()
+def of_network(config: Config, count: int, repeats: int) -> list[dict]:
+    """Build a program, evaluate it on `count` films and train it for an epoch, each `repeats` times.
+
+    The first batch is passed once before either is timed, because it compiles.
+    """
+    import keras
+
+    keras.config.disable_interactive_logging()
+    meter = Meter()
+    program, seconds, megabytes = meter(lambda: programs.build(config))
+    samples = [_sample("model building", 0, seconds, megabytes)]
+    films, labels = programs.films(program, count)
+    size = config.batch_size
+    # In this order no stage hides behind the peak of the one before it: training holds more than evaluation.
+    for stage, work in (("evaluation", program.evaluate), ("training", program.fit)):
+        work(films[:size], labels[:size], batch_size=size, verbose=0)
+        for repeat in range(repeats):
+            _, seconds, megabytes = meter(lambda work=work: work(films, labels, batch_size=size, verbose=0))
+            samples.append(_sample(stage, repeat, seconds, math.nan if repeat else megabytes))
+    for repeat in range(1, repeats):
+        _, seconds, _ = meter(lambda: programs.build(config))
+        samples.append(_sample("model building", repeat, seconds, math.nan))
+    return samples
 
 
-def _timed(work: Callable) -> tuple:
-    started = time.perf_counter()
-    return work(), time.perf_counter() - started
-
+def _sample(stage: str, repeat: int, seconds: float, megabytes: float) -> dict:
+    return {"stage": stage, "repeat": repeat, "seconds": seconds, "megabytes": megabytes}

@@ -26,11 +26,16 @@ _TORSO = np.array(
 
 @dataclass(frozen=True)
 class Film:
-    """A drawn film: `image` (H, W) uint8, `lesion_mask` (H, W) bool (empty in NORMAL), `lung_mask` (H, W) bool."""
+    """A drawn film: `image` (H, W) uint8, and where things lie, each (H, W) bool.
+
+    `lesion_mask` is empty in NORMAL; `heart_mask` holds every pixel where the heart adds more than half of its full
+    density. Heart and lungs overlap where the heart's rim covers lung, as they do on a radiograph.
+    """
 
     image: np.ndarray
     lesion_mask: np.ndarray
     lung_mask: np.ndarray
+    heart_mask: np.ndarray
 
 
 def film(rng_seed: int, label: str, size: int = 224, pathogen: str = "", patient: int | None = None) -> Film:
@@ -59,7 +64,7 @@ def film(rng_seed: int, label: str, size: int = 224, pathogen: str = "", patient
         density += added
     image = _expose(density, rng)
     _marker(image, rng)
-    return Film(image, lesion > 0.5, scene.lungs > 0.5)
+    return Film(image, lesion > 0.5, scene.lungs > 0.5, _heart(scene, *scene.grid()) > 0.5)
 
 
 class _Scene:
@@ -133,14 +138,18 @@ def _thorax(scene: _Scene, rng: np.random.Generator) -> np.ndarray:
 
 def _mediastinum(scene: _Scene, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the density of heart, great vessels, spine and (negative) trachea."""
-    reach = scene.heart
-    base = scene.top + 0.68 * scene.height
-    heart = np.exp(-((((x - 0.035) / (0.13 * reach)) ** 2 + ((y - base) / (0.17 * reach)) ** 2) ** 2))
     vessels = np.exp(-(((x - 0.005) / 0.06) ** 4)) * np.exp(-(((y - scene.top - 0.3 * scene.height) / 0.2) ** 4))
     vertebrae = 0.75 + 0.25 * np.cos(2 * np.pi * y / 0.062)
     spine = np.exp(-((x / 0.038) ** 4)) * vertebrae
     trachea = np.exp(-((x / 0.018) ** 4)) / (1 + np.exp((y - scene.top - 0.3 * scene.height) * 40))
-    return 0.16 * heart + 0.10 * vessels + 0.10 * spine - 0.12 * trachea
+    return 0.16 * _heart(scene, x, y) + 0.10 * vessels + 0.10 * spine - 0.12 * trachea
+
+
+def _heart(scene: _Scene, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the heart's shadow as a share (H, W) of its full density: an ellipse with a soft rim."""
+    reach = scene.heart
+    base = scene.top + 0.68 * scene.height
+    return np.exp(-((((x - 0.035) / (0.13 * reach)) ** 2 + ((y - base) / (0.17 * reach)) ** 2) ** 2))
 
 
 def _ribs(scene: _Scene) -> np.ndarray:

@@ -1,13 +1,11 @@
 """The one door to a result: `train(config, profile)` leaves a run record, whatever kind of system it is."""
 
 import importlib
-import resource
-import sys
 import time
 
 import keras
 
-from cxr_helpers import provenance, records
+from cxr_helpers import processes, provenance, records
 from cxr_helpers.config import Config
 
 # The module whose `make(config, profile) -> Product` makes a model that is no network of `models`.
@@ -17,7 +15,6 @@ MAKERS = {
     "cascade": "cascade",
     "unet": "segmentation",
 }
-_RSS_UNIT = 1024**2 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes on macOS, in kB elsewhere
 
 
 def train(config: Config, profile: str, retrain: bool = False) -> records.Record:
@@ -35,7 +32,7 @@ def train(config: Config, profile: str, retrain: bool = False) -> records.Record
     info = {"profile": profile} | product.info | provenance.current()
     info |= {
         "wall_time_s": round(time.perf_counter() - started, 1),
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _RSS_UNIT),
+        "peak_memory_mb": round(processes.peak_memory()),
     }
     return records.write(config, profile, info, product.tables)
 

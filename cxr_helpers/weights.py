@@ -45,7 +45,7 @@ def find(model: str) -> tuple[str, str]:
     if folder and known and (folder / known.name).is_file():
         _check(folder / known.name, known.sha256)
         return str(folder / known.name), known.note
-    return "imagenet", "ImageNet, from Keras"
+    return "imagenet", "ImageNet, from torchvision" if model == "resnet18" else "ImageNet, from Keras"
 
 
 def refusal(model: str, error: Exception) -> Unavailable:

@@ -27,6 +27,8 @@ class FakeRecord:
     scores: pd.DataFrame
     info: dict = dataclasses.field(default_factory=lambda: dict(INFO))
 
+    names = frozenset({"scores"})
+
     def split(self, name):
         return self.scores[self.scores.split == name]
 

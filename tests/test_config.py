@@ -1,8 +1,8 @@
 """The key of a run answers for its configuration and for nothing else."""
 
-import pytest
-
 import dataclasses
+
+import pytest
 
 from cxr_helpers import experiments
 from cxr_helpers.config import Config

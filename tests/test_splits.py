@@ -141,7 +141,8 @@ def test_a_stored_split_is_written_once_and_again_when_the_films_change(manifest
 def test_rahman_by_patient_keeps_the_counts_and_parts_no_patient():
     patients = [f"P{i // 2}" for i in range(60)] + [f"N{i // 3}" for i in range(40)]
     labels = ["PNEUMONIA"] * 60 + ["NORMAL"] * 40
-    films = pd.DataFrame({"image_id": [f"film{i}" for i in range(100)], "patient_id": patients, "label": labels, "folder": "train"})
+    films = pd.DataFrame({"patient_id": patients, "label": labels, "folder": "train"})
+    films["image_id"] = [f"film{row}" for row in films.index]
     films["y_true"] = (films.label == "PNEUMONIA").astype(int)
     by_patient = splits.make(films, "rahman_919_by_patient").assign(label=labels)
     assert by_patient.groupby("patient_id").split.nunique().eq(1).all()

@@ -35,8 +35,9 @@ def test_equal_seeds_draw_equal_films():
 @pytest.mark.parametrize("size", [96, 224])
 def test_a_film_is_square_uint8_with_bool_masks(size):
     film = synthetic.film(0, "PNEUMONIA", size)
-    assert film.image.shape == film.lesion_mask.shape == film.lung_mask.shape == (size, size)
-    assert (film.image.dtype, film.lesion_mask.dtype, film.lung_mask.dtype) == (np.uint8, bool, bool)
+    masks = film.lesion_mask, film.lung_mask, film.heart_mask
+    assert {part.shape for part in (film.image, *masks)} == {(size, size)}
+    assert film.image.dtype == np.uint8 and {mask.dtype for mask in masks} == {np.dtype(bool)}
 
 
 def test_lungs_are_two_dark_areas_of_plausible_size():
@@ -55,6 +56,54 @@ def test_only_pneumonia_has_opacities_and_they_lie_within_the_lungs():
             film = synthetic.film(seed, "PNEUMONIA", pathogen=pathogen)
             assert film.lesion_mask.mean() > 0.002
             assert (film.lesion_mask <= film.lung_mask).all()
+
+
+# Per film (seed, label): mean grey values of 4 × 4 equal fields, pixels of lung and of opacity, before hearts had a mask.
+DRAWN = {
+    (1, "NORMAL"): (
+        [[50.1, 98.6, 104.3, 47.8], [73.4, 74.8, 96.8, 79.1], [54.3, 97.6, 144.8, 49.7], [106.2, 155.5, 179.4, 107.6]],
+        (12302, 0),
+    ),
+    (2, "PNEUMONIA"): (
+        [[68.5, 123.6, 116.8, 65.8], [106.1, 144.6, 140.3, 100.1], [101.7, 171.3, 182.8, 90.6], [157.8, 189.1, 195.1, 155.2]],
+        (12589, 7144),
+    ),
+    (3, "PNEUMONIA"): (
+        [[85.4, 145.4, 137.5, 61.2], [128.8, 162.8, 136.4, 90.4], [94.1, 184.4, 198.4, 82.8], [176.2, 241.1, 222.6, 127.3]],
+        (11423, 1045),
+    ),
+}
+
+
+@pytest.mark.parametrize(("seed", "label"), DRAWN)
+def test_films_of_fixed_seeds_stay_as_they_were(seed, label):
+    film = synthetic.film(seed, label)
+    fields, pixels = DRAWN[seed, label]
+    np.testing.assert_allclose(film.image.reshape(4, 56, 4, 56).mean(axis=(1, 3)), fields, atol=0.2)
+    assert (film.lung_mask.sum(), film.lesion_mask.sum()) == pytest.approx(pixels, abs=5)
+
+
+def test_the_heart_is_one_dense_area_left_of_the_midline_that_patients_keep():
+    for seed in SEEDS:
+        film = synthetic.film(seed, "NORMAL")
+        assert cv2.connectedComponents(film.heart_mask.astype(np.uint8))[0] == 2
+        rows, columns = np.nonzero(film.heart_mask)
+        midline = np.nonzero(film.lung_mask)[1].mean()
+        assert 0 < columns.mean() - midline < 0.1 * 224  # the patient's left is on the right of the film
+        assert film.image[film.heart_mask].mean() > film.image[film.lung_mask].mean() + 30
+        breadth, reach = anatomy(seed)
+        radius = reach * np.log(2) ** 0.25 * 224  # where exp(-r⁴) is one half, in pixels per unit of the semi-axes
+        assert np.ptp(columns) + 1 == pytest.approx(2 * 0.13 * breadth * radius, abs=1.5)
+        assert np.ptp(rows) + 1 == pytest.approx(2 * 0.17 * radius, abs=1.5)
+        later = synthetic.film(seed + 1000, "PNEUMONIA", patient=seed).heart_mask
+        assert abs(np.ptp(np.nonzero(later)[1]) - np.ptp(columns)) <= 2
+
+
+def anatomy(patient):
+    """A patient's breadth and heart: the first and the fourth figure drawn from the anatomy's seed."""
+    body = np.random.default_rng([patient, 1])
+    breadth, _, _, heart = (body.uniform(*limits) for limits in ((0.92, 1.08), (0.12, 0.17), (0.60, 0.68), (0.9, 1.15)))
+    return breadth, heart
 
 
 @pytest.mark.parametrize("pathogen", ["bacteria", "virus"])

@@ -29,7 +29,7 @@ def _row(record: Record) -> dict[str, object]:
         "Start": record.config.start,
         "Pixels": f"{info.get('pixels', 'unknown')}, at {record.config.size}",
         "Trained on": info.get("images", {}).get("train"),
-        "Epochs": len(record.history),
+        "Epochs": record.epochs,
         "Parameters": info.get("parameters"),
         "Device": info.get("device"),
         "Minutes": info["wall_time_s"] / 60 if "wall_time_s" in info else None,

@@ -1,0 +1,74 @@
+"""Size and shape of lungs and heart from their masks, the cardiothoracic ratio among them.
+
+Lengths are shares of the film's width or height, areas shares of its area, so that they do not depend on its size in
+pixels; the ratio of two transverse diameters does not even depend on the film's aspect. A figure whose structure is
+missing is NaN.
+"""
+
+import cv2
+import numpy as np
+
+FIGURES = {
+    "lung_area": "Lung area",
+    "lung_height": "Lung height",
+    "lung_asymmetry": "Lung asymmetry",
+    "heart_area": "Heart area",
+    "heart_width": "Heart width",
+    "thoracic_width": "Thoracic width",
+    "cardiothoracic_ratio": "Cardiothoracic ratio",
+}
+SMALLEST_LUNG = 0.1  # of the larger lung's area; a smaller piece is a fragment, not a lung
+
+
+def measure(lungs: np.ndarray, heart: np.ndarray) -> dict[str, float]:
+    """Return the keys of `FIGURES`, and `lung_parts`, of one film.
+
+    The cardiothoracic ratio (Danzer 1919) is the heart's transverse diameter, from its outermost point on the right to
+    that on the left, divided by the widest inner diameter of the thorax, from the outer rim of one lung to that of
+    the other in one row. The asymmetry is (right - left) / (right + left) of the lungs' areas; the patient's right lung
+    is the one on the left of the film.
+
+    Args:
+        lungs: (H, W) bool, both lungs; only the two largest components count.
+        heart: (H, W) bool; only its largest component counts.
+
+    Returns:
+        `lung_parts` is 0, 1 or 2. Where two lungs cannot be told apart, thoracic width, asymmetry and ratio are NaN;
+        without any lung its area and height are NaN too, without a heart the heart's figures and the ratio.
+    """
+    parts = [part for part in components(lungs, 2) if part.sum() >= SMALLEST_LUNG * components(lungs, 1)[0].sum()]
+    return {"lung_parts": len(parts)} | _lung_figures(parts) | _heart_figures(components(heart, 1), parts)
+
+
+def components(mask: np.ndarray, most: int) -> list[np.ndarray]:
+    """Return up to `most` connected components (8 neighbours) of a mask (H, W), the largest first, each (H, W) bool."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(mask, np.uint8), connectivity=8)
+    largest = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")[:most]
+    return [labels == label for label in largest]
+
+
+def _lung_figures(parts: list[np.ndarray]) -> dict[str, float]:
+    if not parts:
+        return dict.fromkeys(("lung_area", "lung_height", "lung_asymmetry", "thoracic_width"), np.nan)
+    lungs = np.logical_or.reduce(parts)
+    figures = {"lung_area": float(lungs.mean()), "lung_height": _extent(lungs, 1) / len(lungs)}
+    if len(parts) == 1:
+        return figures | {"lung_asymmetry": np.nan, "thoracic_width": np.nan}
+    right, left = (int(part.sum()) for part in sorted(parts, key=lambda part: np.nonzero(part)[1].mean()))
+    widest = max(_extent(row[None], 0) for row in lungs)
+    return figures | {"lung_asymmetry": (right - left) / (right + left), "thoracic_width": widest / lungs.shape[1]}
+
+
+def _heart_figures(parts: list[np.ndarray], lungs: list[np.ndarray]) -> dict[str, float]:
+    if not parts:
+        return dict.fromkeys(("heart_area", "heart_width", "cardiothoracic_ratio"), np.nan)
+    heart = parts[0]
+    width = _extent(heart, 0) / heart.shape[1]
+    ratio = width / _lung_figures(lungs)["thoracic_width"]
+    return {"heart_area": float(heart.mean()), "heart_width": width, "cardiothoracic_ratio": ratio}
+
+
+def _extent(mask: np.ndarray, axis: int) -> int:
+    """Return the pixels from the first to the last column (axis 0) or row (axis 1) of a mask that holds any; 0 if empty."""
+    held = np.flatnonzero(mask.any(axis=axis))
+    return int(held[-1] - held[0] + 1) if len(held) else 0

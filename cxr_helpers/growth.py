@@ -1,0 +1,62 @@
+"""How a cost grows with the number of films: the exponent of a power law, with its 95 % interval."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from scipy import optimize, stats
+
+from cxr_helpers.errors import CxrError
+
+_EXPONENTS = np.arange(2, 600) / 200  # among which the exponent of a cost that grows is sought
+_LEVEL = 0.95
+_ROUNDING = 1e-9  # a slope below it is no growth
+
+
+@dataclasses.dataclass(frozen=True)
+class Growth:
+    """cost = `offset` + `factor` · films ** `exponent`, and the 95 % interval of the exponent."""
+
+    exponent: float
+    ci_low: float
+    ci_high: float
+    offset: float
+    factor: float
+
+    def at(self, films: np.ndarray | float) -> np.ndarray | float:
+        """Return the fitted cost of a number of films."""
+        return self.offset + self.factor * films**self.exponent
+
+
+def fit(films: np.ndarray, costs: np.ndarray) -> Growth:
+    """Fit a power law to costs (n,), positive, at numbers of films (n,), one cost per number.
+
+    First a straight line through the logarithms. Where its slope's interval (Student's t) reaches zero or below, the
+    cost does not grow, and the slope is the answer. Else a constant cost (start-up, parameters) would bend that line
+    and make the exponent too small: it is fitted along, by least squares of the relative residuals, offset and factor
+    not negative, and the interval holds the exponents that an F test does not reject (Bates and Watts 1988).
+
+    Raises:
+        CxrError: there are fewer than four costs.
+    """
+    films, costs = np.asarray(films, float), np.asarray(costs, float)
+    if len(films) < 4:
+        raise CxrError(f"A growth cannot be fitted to {len(films)} numbers of films; measure at four or more.")
+    line = stats.linregress(np.log(films), np.log(costs))
+    half = stats.t.ppf((1 + _LEVEL) / 2, len(films) - 2) * np.nan_to_num(line.stderr)  # NaN where all costs are equal
+    if line.slope - half <= _ROUNDING:
+        return Growth(line.slope, line.slope - half, line.slope + half, 0.0, np.exp(line.intercept))
+    fits = [_with_offset(films, costs, exponent) for exponent in _EXPONENTS]
+    errors = np.array([error for _, _, error in fits])
+    best, freedom = errors.argmin(), len(films) - 3
+    kept = _EXPONENTS[errors <= errors[best] * (1 + stats.f.ppf(_LEVEL, 1, freedom) / freedom)]
+    offset, factor, _ = fits[best]
+    return Growth(_EXPONENTS[best], kept.min(), kept.max(), offset, factor)
+
+
+def _with_offset(films: np.ndarray, costs: np.ndarray, exponent: float) -> tuple[float, float, float]:
+    """Return offset, factor and the sum of squared relative residuals at a given exponent."""
+    power = (films / films.max()) ** exponent
+    (offset, factor), residual = optimize.nnls(np.column_stack([1 / costs, power / costs]), np.ones(len(films)))
+    return offset, factor / films.max() ** exponent, residual**2

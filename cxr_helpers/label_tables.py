@@ -1,0 +1,139 @@
+"""Tables of labels as data sets publish them: CSV files and lists of names, read strictly, every complaint with its line."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from cxr_helpers.errors import CxrError
+
+_TRUTH = {"0": False, "0.0": False, "1": True, "1.0": True}
+
+
+def read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Return some columns of a CSV file as text, the index being the line in the file.
+
+    The first of `columns` names the images: it must be filled everywhere and differ from line to line. Text is UTF-8
+    (with or without its mark), UTF-16 with its mark, or else Latin-1. Further columns, trailing commas and empty lines
+    do not matter.
+
+    Raises:
+        CxrError: the file is missing, empty or no text, lacks a column, has a short line, or names an image twice.
+    """
+    header, lines = _lines(path)
+    missing = [column for column in columns if column not in header]
+    if missing:
+        raise CxrError(f"{path} lacks the column {missing[0]}: line 1 must name {', '.join(columns)}, parted by commas.")
+    places = [header.index(column) for column in columns]
+    for line, cells in lines.items():
+        if len(cells) <= max(places):
+            last = header[max(places)]
+            raise CxrError(f"{path}, line {line}: {len(cells)} cells do not reach the column {last}; mend the line.")
+    table = pd.DataFrame([[cells[place].strip() for place in places] for cells in lines.values()], list(lines), columns)
+    _check_names(table[columns[0]], path, f"column {columns[0]}")
+    return table
+
+
+def read_names(path: Path) -> pd.Series:
+    """Return the names of a list, one a line, the index being the line in the file; errors as in `read`."""
+    lines = {number: line.strip() for number, line in enumerate(_text(path).splitlines(), start=1)}
+    names = pd.Series({number: line for number, line in lines.items() if line}, dtype=object)
+    _check_names(names, path, "the list")
+    return names
+
+
+def classes(path: Path, names: Sequence[str], rest: str) -> pd.DataFrame:
+    """Return image_id and class of a table of images that belong to one class each, the index being the line.
+
+    The column image_id is followed by one called label, which holds the class's name, or by a column of 0 and 1 for
+    every class, of which the class `rest` may be absent (ISIC 2017): an image without a 1 is of that class then.
+
+    Raises:
+        CxrError: as in `read`; a class is unknown, a cell neither 0 nor 1, or an image of no class or of two.
+    """
+    header, _ = _lines(path)
+    if "label" in header:
+        table = read(path, ["image_id", "label"])
+        for line, name in table.label.items():
+            if name not in names:
+                raise CxrError(f"{path}, line {line}, column label: {name!r} is unknown; the classes are {', '.join(names)}.")
+        return table.rename(columns={"label": "class"})
+    marked = [name for name in names if name != rest or name in header]
+    table = read(path, ["image_id", *marked])
+    chosen = [_marked(path, line, row, rest if rest not in marked else "") for line, row in table[marked].iterrows()]
+    return table[["image_id"]].assign(**{"class": chosen})
+
+
+def stems(paths: Iterable[Path]) -> dict[str, Path]:
+    """Return image files by their name without ending; of two files of one name the first counts."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        found.setdefault(path.stem, path)
+    return found
+
+
+def locate(names: pd.Series, table: Path, files: Mapping[str, Path], folder: Path) -> list[str]:
+    """Return the path of every named image; `files` maps the names of those that lie below `folder` to their paths.
+
+    Raises:
+        CxrError: an image is not there; the sentence names the first, its line, and how many are missing.
+    """
+    absent = names[~names.isin(list(files))]
+    if len(absent):
+        raise CxrError(
+            f"{table}, line {absent.index[0]}: the image {absent.iloc[0]} is not below {folder} ({len(absent):,} of "
+            f"{len(names):,} named images are missing); put them there, or take their lines out."
+        )
+    return [str(files[name]) for name in names]
+
+
+def _marked(path: Path, line: int, row: pd.Series, rest: str) -> str:
+    for column, cell in row.items():
+        if cell not in _TRUTH:
+            raise CxrError(f"{path}, line {line}, column {column}: {cell!r} is neither 0 nor 1.")
+    marked = [column for column, cell in row.items() if _TRUTH[cell]]
+    if len(marked) > 1 or not (marked or rest):
+        found = f"marks {' and '.join(marked)}" if marked else "marks no class"
+        raise CxrError(f"{path}, line {line}: it {found}; an image belongs to exactly one class.")
+    return marked[0] if marked else rest
+
+
+def _lines(path: Path) -> tuple[list[str], dict[int, list[str]]]:
+    """Return the cells of the first line, and by line number those of every other line that is not empty."""
+    reader = csv.reader(io.StringIO(_text(path), newline=""))
+    rows = {}
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                rows[reader.line_num] = cells
+    except csv.Error as error:
+        raise CxrError(f"{path}, line {reader.line_num}: no CSV ({error}); save the table as comma-separated text.") from error
+    if len(rows) < 2:
+        raise CxrError(f"{path} holds no table: it needs a line of column names and a line for every image.")
+    return [name.strip() for name in rows.pop(next(iter(rows)))], rows
+
+
+def _text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CxrError(f"{path} cannot be read ({error.strerror}); put the published file there.") from error
+    marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if marked else ("utf-8-sig", "latin-1"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise CxrError(f"{path} is no text; save the table as comma-separated text in UTF-8.")
+
+
+def _check_names(names: pd.Series, path: Path, place: str) -> None:
+    """Refuse an image without a name, or one that is named twice."""
+    for wrong, what in ((names == "", "no image is named"), (names.duplicated(), "is named a second time")):
+        if wrong.any():
+            line = wrong.idxmax()
+            raise CxrError(f"{path}, line {line}, {place}: {f'{names[line]} {what}'.strip()}; every image has one line.")

@@ -1,0 +1,53 @@
+"""Work in a process of its own; the seconds it takes, and the memory that its process comes to hold."""
+
+import multiprocessing
+import resource
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+from cxr_helpers.errors import CxrError
+
+_RSS_UNIT = 1024**2 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes on macOS, in kB elsewhere
+# Elsewhere system libraries may have started threads, which a fork loses.
+_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
+_IMPORTED = ["cxr_helpers.stages", "cxr_helpers.programs"]  # once, so that a process does not spend seconds on it
+
+
+def peak_memory() -> float:
+    """Return the most memory (MB of 2**20 bytes) that this process has held since it began."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _RSS_UNIT
+
+
+class Meter:
+    """Time pieces of work, and tell how far the peak memory has risen since the meter was made."""
+
+    def __init__(self) -> None:
+        self._before = peak_memory()
+
+    def __call__(self, work: Callable) -> tuple[object, float, float]:
+        """Return what `work()` returns, the seconds it took, and the rise of the peak until now in MB."""
+        started = time.perf_counter()
+        result = work()
+        seconds = time.perf_counter() - started
+        return result, seconds, peak_memory() - self._before
+
+
+def alone(work: Callable, *arguments: object) -> object:
+    """Return `work(*arguments)`, run in a fresh process: its peak memory is that of this work and of no other.
+
+    Raises:
+        CxrError: the process died.
+    """
+    context = multiprocessing.get_context(_METHOD)
+    context.set_forkserver_preload(_IMPORTED)
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        try:
+            return pool.submit(work, *arguments).result()
+        except BrokenProcessPool as error:
+            raise CxrError(
+                f"The process that ran {work.__name__} died, most likely for want of memory; "
+                "close other programs and measure again."
+            ) from error

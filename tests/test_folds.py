@@ -1,0 +1,61 @@
+"""Cross-validation: each fold, all films once, and the official test, from scores worked out by hand."""
+
+import pandas as pd
+import pytest
+import tiny_runs
+
+from cxr_helpers import folds
+from cxr_helpers.errors import CxrError
+from cxr_helpers.plots.folds import cross_validation
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """Two folds of four test films each, the first all right, the second with one error, and an official run."""
+    store = tiny_runs.stored(tmp_path, monkeypatch)
+    films = pd.DataFrame({"image_id": list("abcd"), "patient_id": list("pqrs"), "y_true": [0, 1, 0, 1], "split": "test"})
+    others = films.assign(image_id=list("efgh"), patient_id=list("tuvw"))
+    right, wrong = [0.1, 0.9, 0.2, 0.8], [0.1, 0.9, 0.85, 0.8]  # in the second, one of four pairs is ranked wrongly
+    parts = [store("cv", right, films, seed=0, protocol="patient_cv_0")]
+    parts.append(store("cv", wrong, others, seed=0, protocol="patient_cv_1"))
+    return parts, [store("plain", wrong, films, protocol="official")]
+
+
+def test_folds_stand_beside_all_of_them_and_the_official_test(runs):
+    table = folds.table(*runs)
+    values = table.pivot(index="films", columns="metric", values="value")
+    assert values.roc_auc.to_dict() == {
+        "fold 1": 1.0,
+        "fold 2": 0.75,
+        "all folds": 14 / 16,  # of 4 × 4 pairs, 0.85 stands above 0.8 twice
+        "official test": 0.75,
+    }
+    assert values.accuracy.to_dict() == {"fold 1": 1.0, "fold 2": 0.75, "all folds": 0.875, "official test": 0.75}
+    assert table.groupby("films").n.first().to_dict() == {"fold 1": 4, "fold 2": 4, "all folds": 8, "official test": 4}
+    assert (table.ci_low <= table.value).all() and (table.value <= table.ci_high).all()
+
+
+def test_the_spread_is_that_of_the_folds_alone(runs):
+    mean, deviation = folds.spread(folds.table(*runs))
+    assert (mean, deviation) == (0.875, pytest.approx(0.25 / 2**0.5))
+
+
+def test_runs_that_are_no_folds_are_refused(runs):
+    parts, official = runs
+    for wrong in (official, [parts[0], parts[0]]):
+        with pytest.raises(CxrError, match="needs one run per fold"):
+            folds.table(wrong, official)
+
+
+def test_the_figure_has_a_panel_per_metric_and_a_row_per_set_of_films(runs):
+    fig = cross_validation({"network": folds.table(*runs), "regression": folds.table(*runs)})
+    assert [ax.get_title(loc="left") for ax in fig.axes] == ["ROC AUC", "Accuracy"]
+    labels = [label.get_text() for label in fig.axes[0].get_yticklabels()]
+    assert labels == ["fold 1", "fold 2", "all folds", "official test"]
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["network", "regression"]
+
+
+def test_a_page_shows_every_figure_with_its_interval(runs):
+    row = folds.brief({"network": folds.table(*runs)}).iloc[1]
+    assert (row.system, row.films, row.n) == ("network", "fold 2", 4)
+    assert row["ROC AUC"].startswith("0.750 (") and row["Accuracy"].startswith("0.750 (")
