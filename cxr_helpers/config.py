@@ -69,7 +69,9 @@ class Config:
             if getattr(self, field) not in allowed:
                 raise CxrError(f"Config: {field}={getattr(self, field)!r} is unknown; choose one of {', '.join(allowed)}.")
         if self.epochs < 1 or self.batch_size < 1 or self.size < 32 or self.width < 0 or not 0 <= self.dropout < 1:
-            raise CxrError("Config: epochs and batch_size must be at least 1, size at least 32, width not negative, dropout in [0, 1).")
+            raise CxrError(
+                "Config: epochs and batch_size must be at least 1, size at least 32, width not negative, dropout in [0, 1)."
+            )
 
     def departures(self) -> dict[str, object]:
         """Return the fields that differ from their defaults, by name."""

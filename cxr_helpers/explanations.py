@@ -167,7 +167,7 @@ def _border_share(weights: np.ndarray) -> float:
     return float(1 - weights[height:-height, width:-width].sum() / total) if total > 0 else np.nan
 
 
-def _model(record: Record, profile: str, films: np.ndarray, y_score: np.ndarray):
+def saved_model(record: Record, profile: str, films: np.ndarray, y_score: np.ndarray):
     """Return the run's saved model; one that is missing, or scores the films otherwise than the record, is a CxrError."""
     import keras
 

@@ -161,7 +161,8 @@ def split(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     try:
         return keras.Model(model.input, cut.output), keras.Model(cut.output, model.output)
     except ValueError as error:  # a skip connection crosses the cut
-        raise CxrError(f"Config: {model.name} cannot be cut before {model.layers[first].name}; name the first layer of a block.") from error
+        name = model.layers[first].name
+        raise CxrError(f"Config: {model.name} cannot be cut before {name}; name the first layer of a block.") from error
 
 
 def _pooled(name: str, application: Callable, config: Config, scale: Scale, offset: Scale) -> tuple[keras.Model, str]:
