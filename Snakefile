@@ -39,8 +39,24 @@ def reported(chapter):
     return sorted({*own, *named}) if own else list(SYSTEMS)
 
 
+def job(name):
+    """Small models cost less than the start of a process, so that a chapter's are made in one; others alone."""
+    return SYSTEMS[name].chapter if PROFILE == "smoke" else name
+
+
+JOBS = {}
+for name in (name for name in SYSTEMS if name in PENDING):
+    JOBS.setdefault(job(name), []).append(name)
+
+
 def markers(names):
-    return [MARKER.format(system=name) for name in names if name in PENDING]
+    return sorted({MARKER.format(job=job(name)) for name in names if name in PENDING})
+
+
+def members(work):
+    """Return the markers of what an ensemble or a cascade joins; what the same job makes comes in the file's order."""
+    joined = {member for name in JOBS[work] for member in SYSTEMS[name].configs[0].members}
+    return markers(joined - set(JOBS[work]))
 
 
 def trained(chapter):
@@ -50,7 +66,7 @@ def trained(chapter):
 
 
 MANIFEST = local(paths.build(PROFILE) / "manifest.csv")
-MARKER = local(entry.markers(PROFILE) / "{system}")
+MARKER = local(entry.markers(PROFILE) / "{job}")
 EXECUTED = local(notebooks.executed("{chapter}", PROFILE))
 REPORT = [local(path) for path in entry.report_files(PROFILE)]
 
@@ -71,19 +87,20 @@ rule prepare:
 rule train:
     input:
         MANIFEST,
-        lambda wildcards: markers(SYSTEMS[wildcards.system].configs[0].members),
+        lambda wildcards: members(wildcards.job),
     output:
         touch(MARKER),
     wildcard_constraints:
-        system="|".join(map(re.escape, sorted(PENDING))) or "none",
+        job="|".join(map(re.escape, JOBS)) or "none",
     # Two runs side by side use the cores better than one after the other; an accelerator takes one at a time.
     threads: max(1, workflow.cores // 2)
     resources:
         accelerator=1,
     params:
+        systems=lambda wildcards: JOBS[wildcards.job],
         retrain="--retrain" if RETRAIN else "",
     shell:
-        "{CXR} train {wildcards.system:q} --profile {PROFILE} {params.retrain}"
+        "{CXR} train {params.systems:q} --profile {PROFILE} {params.retrain}"
 
 
 rule chapter:

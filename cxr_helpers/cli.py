@@ -72,25 +72,27 @@ def prepare(profile: Profile = "auto") -> None:
 
 @app.command()
 def train(
-    system: Annotated[str, typer.Argument(help="a system of cxr_helpers/experiments.toml")],
+    systems: Annotated[list[str], typer.Argument(metavar="SYSTEM...", help="systems of cxr_helpers/experiments.toml")],
     profile: Profile = "auto",
     seed: Annotated[int | None, typer.Option(help="one seed instead of the system's own")] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="train afresh although a record exists")] = False,
 ) -> None:
-    """Make a system's runs, one per protocol and seed; a run whose record exists is left as it is.
+    """Make the runs of systems, one per protocol and seed; a run whose record exists is left as it is.
 
     Where its ImageNet weights cannot be had, the runs that stand in for it (`fallback`) are made instead.
     """
     from cxr_helpers import dataset, experiments, weights
 
     profile = dataset.resolve_profile(profile)
-    *preferred, last = [_seeded(way, seed) for way in experiments.get(system, profile).ways]
-    for way in preferred:
+    for experiment in [experiments.get(system, profile) for system in systems]:
+        way, *instead = [_seeded(way, seed) for way in experiment.ways]
         try:
-            return _make(system, way, profile, retrain)
+            _make(experiment.name, way, profile, retrain)
         except weights.Unavailable as error:
+            if not instead:
+                raise
             say(f"{error} Going on with what stands in for it.")
-    _make(system, last, profile, retrain)
+            _make(experiment.name, *instead, profile, retrain)
 
 
 def _seeded(configs, seed: int | None):
