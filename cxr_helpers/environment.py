@@ -5,7 +5,7 @@ import os
 from cxr_helpers import paths
 
 FOLDERS = (
-    *("CXR_BUILD_DIR", "CXR_DATA_DIR", "CXR_GEOMETRY", "CXR_WEIGHTS_DIR"),
+    *("CXR_BUILD_DIR", "CXR_DATA_DIR", "CXR_EXTERNAL_DIR", "CXR_GEOMETRY", "CXR_WEIGHTS_DIR"),
     *("CXR_CHESTXRAY14_DIR", "CXR_SKIN_DIR", "CXR_BRAIN_DIR"),
 )
 DEFAULTS = {

@@ -43,7 +43,7 @@ def overlap_table(runs: Sequence[Record]) -> pd.DataFrame:
         row = {"set": SETS[part], "structure": structure, "films": len(films), "patients": films.patient_id.nunique()}
         row |= {title: _mean(films[name], films.patient_id) for name, title in _OVERLAPS.items()}
         spread = by_seed[part, structure].std(ddof=min(1, len(runs) - 1))
-        rows.append(row | {"weakest tenth, Dice below": films.dice.quantile(0.1), "SD over seeds": spread})
+        rows.append(row | {"weakest tenth, Dice below": films.dice.quantile(0.1), "SD over seeds": round(spread, 3)})
     return pd.DataFrame(rows)
 
 

@@ -43,7 +43,7 @@ def test_dice_is_the_mean_over_seeds_with_an_interval_over_patients(runs):
     assert table["Dice (95 % CI)"]["lungs"] == "0.550 (0.400–0.700)"  # films of 0.7 and 0.4, either drawn twice at most
     assert table["Dice (95 % CI)"]["heart"] == "1.000 (1.000–1.000)"
     assert table["Dice of one fixed outline"]["heart"] == "0.300 (0.300–0.300)"
-    assert table["SD over seeds"]["lungs"] == pytest.approx(np.std([0.6, 0.5], ddof=1))
+    assert table["SD over seeds"]["lungs"] == pytest.approx(np.std([0.6, 0.5], ddof=1), abs=5e-4)
     assert table["weakest tenth, Dice below"]["lungs"] == pytest.approx(0.43)  # a tenth of the way from 0.4 to 0.7
 
 
