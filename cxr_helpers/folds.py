@@ -19,8 +19,9 @@ def table(folds: Sequence[Record], official: Sequence[Record]) -> pd.DataFrame:
         official: the runs under protocol "official", one per seed.
 
     Returns:
-        Columns films ("fold 1", ..., "all folds": every film once, by the run that had left its patient out;
-        "official test"), metric, value, ci_low, ci_high (95 %, over patients), n (films).
+        Columns films, metric, value, ci_low, ci_high (95 %, over patients), n (films). Films are "fold 1", ...;
+        "all folds": every film once, by the run that had left its patient out; "official test, by folds": the
+        official test films among these; "official test".
 
     Raises:
         CxrError: a run of `folds` is of another protocol, or of a fold that is there already.
@@ -29,7 +30,9 @@ def table(folds: Sequence[Record], official: Sequence[Record]) -> pd.DataFrame:
     if len(set(protocols)) < len(folds) or not all(protocol.startswith("patient_cv_") for protocol in protocols):
         raise CxrError(f"Cross-validation needs one run per fold by patient, but got {', '.join(protocols)}.")
     parts = {f"fold {number}": results.scores([run]) for number, run in enumerate(folds, 1)}
-    parts |= {"all folds": results.pooled(folds), "official test": results.scores(official)}
+    together, test = results.pooled(folds), results.scores(official)
+    of_test = [scores[scores.image_id.isin(test[0].image_id)] for scores in together]
+    parts |= {"all folds": together, "official test, by folds": of_test, "official test": test}
     rows = []
     for name, scores in parts.items():
         found = metrics.evaluate_seeds(scores).loc[list(METRICS)].reset_index()
@@ -49,5 +52,6 @@ def brief(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     for system, found in tables.items():
         for films, part in found.groupby("films", sort=False):
             row = {"system": system, "films": films, "n": part.n.iloc[0]}
-            rows.append(row | {metrics.TITLES[one.metric]: f"{one.value:.3f} ({results.interval(one)})" for one in part.itertuples()})
+            figures = {metrics.TITLES[one.metric]: f"{one.value:.3f} ({results.interval(one)})" for one in part.itertuples()}
+            rows.append(row | figures)
     return pd.DataFrame(rows)

@@ -11,7 +11,7 @@ import keras
 from cxr_helpers import revision
 
 PACKAGES = (
-    *("keras", "tensorflow", "jax", "torch", "numpy", "scikit-learn", "optuna"),
+    *("keras", "tensorflow", "jax", "torch", "numpy", "scikit-learn", "scikit-image", "optuna"),
     *("opencv-python-headless", "opencv-python"),
 )
 _PROCESSORS = Path("/proc/cpuinfo")
