@@ -177,8 +177,8 @@ def brief(comparison: pd.DataFrame) -> pd.DataFrame:
     """Return the table as a page can hold it: system, metric, reported, ours with its interval, verdict."""
     ours = [_ours_in_words(row) for row in comparison.itertuples()]
     said = [_said(value) for value in comparison.reported]
-    verdicts = comparison.verdict.mask(comparison.reproduced.isna(), "waits").mask(comparison.reported.isna(), "no figure given")
-    return comparison[["system", "metric"]].assign(reported=said, ours=ours, verdict=verdicts)
+    verdicts = comparison.verdict.mask(comparison.reported.isna(), "no figure given").mask(comparison.reproduced.isna(), "waits")
+    return comparison[["system", "metric"]].assign(reported=said, ours=ours, verdict=verdicts).reset_index(drop=True)
 
 
 def reasons(comparison: pd.DataFrame) -> pd.DataFrame:
