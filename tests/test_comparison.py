@@ -239,5 +239,6 @@ def test_the_brief_table_reads_as_a_page_does():
     assert brief.iloc[0].tolist() == ["a", "tp", "635", "607.0 (596.3–616.7)", "lower"]
     assert brief.iloc[1].tolist() == ["b", "accuracy", "0.912", "–", "waits"]
     nameless = ["c", "Doe 2020", "accuracy", None, 0.9, 0.8, 0.95, "not testable here", "real: 1 seed", ""]
-    brief = comparison.brief(pd.DataFrame([nameless, [*nameless[:4], None, None, None, *nameless[7:]]], columns=comparison.COLUMNS))
+    without_run = [*nameless[:4], None, None, None, *nameless[7:]]
+    brief = comparison.brief(pd.DataFrame([nameless, without_run], columns=comparison.COLUMNS))
     assert brief.verdict.tolist() == ["no figure given", "waits"] and brief.reported.tolist() == ["–", "–"]

@@ -44,7 +44,7 @@ def record(tmp_path, monkeypatch):
     folder = tmp_path / "run"
     folder.mkdir()
     made = Record(folder, config, {"run_id": config.run_id})
-    made.__dict__["scores"] = pd.concat([val, test], ignore_index=True)
+    made.__dict__["_tables"] = {"scores": pd.concat([val, test], ignore_index=True)}
     return made
 
 

@@ -35,7 +35,7 @@ def published(tmp_path, monkeypatch):
     config = Config("custom_cnn", size=SIDE)
     info = {"run_id": config.run_id, "initialisation": "random start", "pixels": "synthetic film"}
     record = Record(tmp_path, config, info)
-    record.__dict__["scores"] = SCORES
+    record.__dict__["_tables"] = {"scores": SCORES}
     path = paths.build("smoke") / "models" / f"{config.run_id}.keras"
     path.parent.mkdir(parents=True)
     detector().save(path)
