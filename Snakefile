@@ -27,16 +27,13 @@ PENDING = {name for name, system in SYSTEMS.items() if not system.waits_for and 
 
 
 def reported(chapter):
-    """A chapter reports its own systems and those it names; one without any (comparison, explanation) reports all.
-
-    What only measures reports none.
-    """
+    """A chapter reports its own systems and those it names; one of its own none, which reads records, reports all."""
     source = notebooks.source(chapter).read_text(encoding="utf-8")
-    if "measurements." in source:
-        return []
     own = [name for name, system in SYSTEMS.items() if system.chapter == chapter]
     named = [name for name in SYSTEMS if f'\\"{name}\\"' in source]
-    return sorted({*own, *named}) if own else list(SYSTEMS)
+    if own:
+        return sorted({*own, *named})
+    return list(SYSTEMS) if "records." in source else []
 
 
 def job(name):
