@@ -52,3 +52,14 @@ def test_selective_unfreezing_starts_at_the_named_layer():
 def test_unknown_model_is_refused_by_name():
     with pytest.raises(CxrError, match="densenet"):
         models.build(Config("densenet"))
+
+
+@pytest.mark.parametrize(
+    ("name", "backbone"),
+    # Published counts of the backbones without top, as Keras documents them.
+    [("efficientnetb0", 4_049_571), ("mobilenetv2", 2_257_984), ("mobilenet", 3_228_864), ("resnet18", 11_176_512 + 9_600)],
+)
+def test_a_pooled_backbone_has_its_published_size_and_one_unit_more(name, backbone):
+    model, _ = models.build(Config(name, size=64))
+    channels = model.get_layer("features").output.shape[-1]
+    assert model.count_params() == backbone + channels + 1
