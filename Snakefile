@@ -116,7 +116,7 @@ rule chapter:
 rule render:
     input:
         expand(EXECUTED, chapter=notebooks.names()),
-        [local(path) for path in imports.reached(imports.PACKAGE / "rendering.py")],
+        [local(path) for path in imports.reached(imports.PACKAGE / "report" / "rendering.py")],
         [local(path) for path in paths.TEMPLATE.rglob("*") if path.is_file()],
         "reports/front_matter.md",
         "reports/references.bib",

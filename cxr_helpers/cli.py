@@ -63,7 +63,8 @@ def test(arguments: Annotated[list[str] | None, typer.Argument(help="arguments f
 @app.command()
 def prepare(profile: Profile = "auto") -> None:
     """Find or fetch the films and build their manifest."""
-    from cxr_helpers import manifest, workflow
+    from cxr_helpers import workflow
+    from cxr_helpers.data import manifest
 
     profile = workflow.choose(profile)
     films, refused = manifest.load(profile), manifest.refused(profile)
@@ -81,7 +82,9 @@ def train(
 
     Where its ImageNet weights cannot be had, the runs that stand in for it (`fallback`) are made instead.
     """
-    from cxr_helpers import dataset, experiments, weights
+    from cxr_helpers import experiments
+    from cxr_helpers.data import dataset
+    from cxr_helpers.networks import weights
 
     profile = dataset.resolve_profile(profile)
     for experiment in [experiments.get(system, profile) for system in systems]:
@@ -125,7 +128,8 @@ def measure(
     profile: Profile = "auto",
 ) -> None:
     """Measure time and memory on this machine, which should do nothing else meanwhile."""
-    from cxr_helpers import dataset, measurements
+    from cxr_helpers.benchmarks import measurements
+    from cxr_helpers.data import dataset
 
     started = time.monotonic()
     path = measurements.measure(name, dataset.resolve_profile(profile))
@@ -137,7 +141,8 @@ def runs(profile: Profile = "auto") -> None:
     """List the run records of a profile."""
     import pandas as pd
 
-    from cxr_helpers import dataset, paths, records
+    from cxr_helpers import paths, records
+    from cxr_helpers.data import dataset
 
     profile = dataset.resolve_profile(profile)
     found = records.every(profile)
@@ -163,7 +168,8 @@ def execute(
     profile: Profile = "auto",
 ) -> None:
     """Execute one chapter; the executed notebook goes to the build folder."""
-    from cxr_helpers import dataset, execution, notebooks
+    from cxr_helpers import execution, notebooks
+    from cxr_helpers.data import dataset
 
     started = time.monotonic()
     chapter = notebooks.find(chapter)
@@ -174,7 +180,8 @@ def execute(
 @app.command()
 def render(profile: Profile = "auto") -> None:
     """Render the executed chapters as one web page and one PDF."""
-    from cxr_helpers import dataset, rendering
+    from cxr_helpers.data import dataset
+    from cxr_helpers.report import rendering
 
     started = time.monotonic()
     for path in rendering.render(dataset.resolve_profile(profile)):
@@ -187,7 +194,9 @@ def publish(
     profile: Profile = "auto",
 ) -> None:
     """Make the run of a system that is best on validation the default model of `cxr predict`."""
-    from cxr_helpers import dataset, default_model, records, results
+    from cxr_helpers import default_model, records
+    from cxr_helpers.data import dataset
+    from cxr_helpers.tables import results
 
     profile = dataset.resolve_profile(profile)
     run = results.best_on_validation(records.of(system, profile))

@@ -29,7 +29,8 @@ class Config:
     that is trained. `views` counts the stored augmented copies of each training image that a frozen backbone
     sees (0: the image as it is); with `stream` nothing is stored, and a frozen backbone runs anew on newly
     augmented images in every epoch. `patience` 0 switches early stopping off. `size` is in pixels. `width` units
-    make a hidden layer in the head of a MobileNet (0: none).
+    make a hidden layer in the head of a MobileNet (0: none). `label_smoothing` moves the labels that share of the way to
+    one half; `average` is the momentum of an exponential mean of the weights, which replaces them at the end (0: none).
 
     What is no network of its own names its parts: `features` are what an estimator of scikit-learn sees, `members`
     the systems that an ensemble or a cascade joins, `search` the way in which the rest is to be chosen on
@@ -62,6 +63,8 @@ class Config:
     members: tuple[str, ...] = ()
     search: str = ""
     data: str = "kermany"
+    label_smoothing: float = 0.0
+    average: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "members", tuple(self.members))  # TOML and JSON know lists only
@@ -72,6 +75,11 @@ class Config:
             raise CxrError(
                 "Config: epochs and batch_size must be at least 1, size at least 32, width not negative, dropout in [0, 1)."
             )
+
+        if not (0 <= self.label_smoothing < 1 and 0 <= self.average < 1):
+            raise CxrError("Config: label_smoothing and average must lie in [0, 1).")
+        if self.average and self.patience:
+            raise CxrError("Config: average needs patience = 0; early stopping would put the last epoch's weights back.")
 
     def departures(self) -> dict[str, object]:
         """Return the fields that differ from their defaults, by name."""

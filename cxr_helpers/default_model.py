@@ -6,8 +6,10 @@ import json
 import shutil
 from pathlib import Path
 
-from cxr_helpers import dataset, metrics, paths
+from cxr_helpers import paths
+from cxr_helpers.data import dataset
 from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.files import atomic_path, atomic_write
 from cxr_helpers.records import Record
 

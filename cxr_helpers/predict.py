@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cxr_helpers import default_model, images, preprocessing
+from cxr_helpers import default_model
+from cxr_helpers.data import images, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_write
 

@@ -13,7 +13,8 @@ from cxr_helpers.errors import CxrError
 _RSS_UNIT = 1024**2 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes on macOS, in kB elsewhere
 # Elsewhere system libraries may have started threads, which a fork loses.
 _METHOD = "forkserver" if sys.platform == "linux" else "spawn"
-_IMPORTED = ["cxr_helpers.stages", "cxr_helpers.programs"]  # once, so that a process does not spend seconds on it
+# Imported once, so that a process does not spend seconds on it.
+_IMPORTED = ["cxr_helpers.benchmarks.stages", "cxr_helpers.benchmarks.programs"]
 
 
 def peak_memory() -> float:

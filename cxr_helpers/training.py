@@ -8,7 +8,7 @@ import keras
 from cxr_helpers import processes, provenance, records
 from cxr_helpers.config import Config
 
-# The module whose `make(config, profile) -> Product` makes a model that is no network of `models`.
+# The module of `systems` whose `make(config, profile) -> Product` makes a model that is no network of `models`.
 MAKERS = {
     **dict.fromkeys(("decision_tree", "random_forest", "svm", "logistic", "rvfl", "elm", "schmidt"), "classical"),
     "ensemble": "ensemble",
@@ -26,7 +26,7 @@ def train(config: Config, profile: str, retrain: bool = False) -> records.Record
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
     try:
-        product = importlib.import_module(f"cxr_helpers.{maker(config)}").make(config, profile)
+        product = importlib.import_module(f"cxr_helpers.systems.{maker(config)}").make(config, profile)
     finally:
         keras.config.set_dtype_policy("float32")
     info = {"profile": profile} | product.info | provenance.current()
@@ -43,4 +43,4 @@ def maker(config: Config) -> str:
         return "search"
     if config.data != "kermany":
         return "other_sets"
-    return MAKERS.get(config.model, "networks")
+    return MAKERS.get(config.model, "network")

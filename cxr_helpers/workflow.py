@@ -11,7 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from cxr_helpers import dataset, manifest, notebooks, paths
+from cxr_helpers import notebooks, paths
+from cxr_helpers.data import dataset, manifest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.progress import say, since
 

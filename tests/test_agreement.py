@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cxr_helpers import agreement
+from cxr_helpers.evaluation import agreement
 
 
 def squares(ours, truth):

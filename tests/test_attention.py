@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from cxr_helpers import attention, models
 from cxr_helpers.config import Config
 from cxr_helpers.explain import gradcam, targets
+from cxr_helpers.networks import attention, models
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from cxr_helpers import cardiothoracic, synthetic
+from cxr_helpers.data import synthetic
+from cxr_helpers.evaluation import cardiothoracic
 
 
 def rectangles(*boxes, shape=(50, 100)):

@@ -9,12 +9,17 @@ import tiny_runs
 from tiny_models import SIDE, detector, two_blobs
 from tiny_runs import FILMS
 
-from cxr_helpers import cascade, cascade_maps, cascade_tables, manifest, models, packing, paths, records
-from cxr_helpers.cascade import Thresholds
+from cxr_helpers import paths, records
 from cxr_helpers.config import Config
+from cxr_helpers.data import manifest, packing
 from cxr_helpers.errors import CxrError
+from cxr_helpers.explain import cascade_maps
+from cxr_helpers.networks import models
 from cxr_helpers.plots import cascade as plots
-from cxr_helpers.product import model_path
+from cxr_helpers.systems import cascade
+from cxr_helpers.systems.cascade import Thresholds
+from cxr_helpers.systems.product import model_path
+from cxr_helpers.tables import cascade_tables
 
 PAIR = Config("cascade", members=("quick", "slow"))
 

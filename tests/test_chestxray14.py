@@ -3,8 +3,8 @@
 import pytest
 from tiny_films import film, save
 
-from cxr_helpers import chestxray14
 from cxr_helpers.errors import CxrError
+from cxr_helpers.other_sets import chestxray14
 
 HEADER_2017 = (
     "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"

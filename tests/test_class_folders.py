@@ -3,8 +3,8 @@
 import pytest
 from tiny_films import film, save
 
-from cxr_helpers import class_folders
 from cxr_helpers.errors import CxrError
+from cxr_helpers.other_sets import class_folders
 
 CLASSES = {"no": 0, "normal": 0, "yes": 1, "abnormal": 1}
 

@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from cxr_helpers import classical, manifest, networks, packing, paths, records, splits, training
+from cxr_helpers import paths, records, training
 from cxr_helpers.config import Config
+from cxr_helpers.data import manifest, packing, splits
 from cxr_helpers.errors import CxrError
+from cxr_helpers.systems import classical, network
 
 SPLITS = np.repeat(["train", "val", "test"], [40, 20, 20])
 
@@ -109,4 +111,4 @@ def test_what_cannot_be_made_is_refused_in_a_sentence(bright_films, config, sent
 
 def test_makers_know_every_estimator():
     assert {training.maker(Config(model)) for model in classical.ESTIMATORS} == {"classical"}
-    assert training.maker(Config("mobilenet")) == networks.__name__.removeprefix("cxr_helpers.")
+    assert training.maker(Config("mobilenet")) == network.__name__.removeprefix("cxr_helpers.systems.")

@@ -5,7 +5,7 @@ import types
 import numpy as np
 import pandas as pd
 
-from cxr_helpers import classical_tables
+from cxr_helpers.tables import classical_tables
 
 FILMS = pd.DataFrame({"image_id": range(40), "patient_id": range(40), "y_true": [0, 1] * 20}).astype({"patient_id": str})
 

@@ -6,9 +6,12 @@ import pandas as pd
 import pytest
 from test_metrics import random_scores
 
-from cxr_helpers import comparison, experiments, figures, measurements, metrics, paths
+from cxr_helpers import experiments, paths
+from cxr_helpers.benchmarks import measurements
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import metrics
+from cxr_helpers.tables import comparison, figures
 
 INFO = {
     "pixels": "published JPEG",

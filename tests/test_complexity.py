@@ -6,7 +6,9 @@ import types
 import pandas as pd
 import pytest
 
-from cxr_helpers import complexity, manifest, processes, stages
+from cxr_helpers import processes
+from cxr_helpers.benchmarks import complexity, stages
+from cxr_helpers.data import manifest
 from cxr_helpers.plots import complexity as drawing
 
 LINEAR = {"loading", "preprocessing", "display", "evaluation", "training"}

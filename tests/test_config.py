@@ -72,3 +72,16 @@ def test_lists_of_members_become_tuples_and_enter_the_key():
     assert joined.members == ("a", "b")
     assert joined.run_id != Config("ensemble", members=("b", "a")).run_id
     assert Config.from_dict(dataclasses.asdict(joined)) == joined
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"label_smoothing": 1.0}, "label_smoothing"),
+        ({"average": -0.1}, "average"),
+        ({"average": 0.9, "patience": 2}, "patience"),
+    ],
+)
+def test_smoothing_and_averaging_have_their_bounds(options, named):
+    with pytest.raises(CxrError, match=named):
+        Config("mobilenetv2", **options)

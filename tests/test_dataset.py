@@ -11,7 +11,8 @@ import zipfile
 import pytest
 import tiny_films
 
-from cxr_helpers import dataset, download, paths
+from cxr_helpers import paths
+from cxr_helpers.data import dataset, download
 from cxr_helpers.errors import CxrError
 
 PUBLISHED = dataset.DATASET

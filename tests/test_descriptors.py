@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxr_helpers import descriptors, manifest, models, packing
 from cxr_helpers.config import Config
+from cxr_helpers.data import manifest, packing
 from cxr_helpers.errors import CxrError
+from cxr_helpers.networks import models
+from cxr_helpers.systems import descriptors
 
 
 def ramp(side: int = 128) -> np.ndarray:

@@ -8,9 +8,8 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from cxr_helpers import document
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import pictures, tables
+from cxr_helpers.report import document, pictures, tables
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from cxr_helpers import cardiothoracic, synthetic
-from cxr_helpers.domain_randomisation import randomise
+from cxr_helpers.data import synthetic
+from cxr_helpers.evaluation import cardiothoracic
+from cxr_helpers.systems.domain_randomisation import randomise
 
 
 def variants(count, size=96):

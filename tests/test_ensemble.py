@@ -4,9 +4,10 @@ import pytest
 import tiny_runs
 from tiny_runs import FILMS
 
-from cxr_helpers import ensemble, records
+from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
+from cxr_helpers.systems import ensemble
 
 
 @pytest.fixture

@@ -111,9 +111,9 @@ def reached(path) -> set[str]:
 
 
 def test_a_chapter_depends_on_what_it_imports_and_on_what_that_imports(folder):
-    found = reached(write_chapter(folder, "01_eda", "from cxr_helpers import splits", "import cxr_helpers.files"))
-    assert {"splits.py", "manifest.py", "dataset.py", "errors.py", "files.py"} <= found
-    assert not {"training.py", "rendering.py", "cli.py"} & found
+    found = reached(write_chapter(folder, "01_eda", "from cxr_helpers.data import splits", "import cxr_helpers.files"))
+    assert {"data/splits.py", "data/manifest.py", "data/dataset.py", "errors.py", "files.py"} <= found
+    assert not {"training.py", "report/rendering.py", "cli.py"} & found
 
 
 def test_imports_inside_functions_relative_ones_and_tables_count():

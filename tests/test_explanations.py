@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 from tiny_models import GREY, SIDE, detector, two_blobs
 
-from cxr_helpers import explanations, manifest, packing, paths
+from cxr_helpers import paths
 from cxr_helpers.config import Config
+from cxr_helpers.data import manifest, packing
 from cxr_helpers.errors import CxrError
+from cxr_helpers.explain import explanations
 from cxr_helpers.records import Record
 
 

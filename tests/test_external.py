@@ -6,7 +6,7 @@ import pytest
 import tiny_external
 from tiny_films import save
 
-from cxr_helpers import external, images
+from cxr_helpers.data import external, images
 from cxr_helpers.errors import CxrError
 
 

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 import tiny_runs
 
-from cxr_helpers import folds
 from cxr_helpers.errors import CxrError
 from cxr_helpers.plots.folds import cross_validation
+from cxr_helpers.tables import folds
 
 ROWS = ("fold 1", "fold 2", "all folds", "official test, by folds", "official test")
 

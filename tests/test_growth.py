@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cxr_helpers import growth
 from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import growth
 
 FILMS = np.array([4, 8, 16, 32, 64])
 

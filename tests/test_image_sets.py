@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from cxr_helpers import image_sets
 from cxr_helpers.errors import CxrError
+from cxr_helpers.other_sets import image_sets
 
 
 def table(*parts):
@@ -65,7 +65,7 @@ def test_a_set_that_is_not_here_names_its_variable_and_layout(name, monkeypatch)
 
 
 def test_the_variable_leads_to_the_set(tmp_path, monkeypatch):
-    from cxr_helpers import synthetic_sets
+    from cxr_helpers.other_sets import synthetic_sets
 
     synthetic_sets.write_brain(tmp_path)
     monkeypatch.setenv("CXR_BRAIN_DIR", str(tmp_path))

@@ -9,7 +9,7 @@ import pytest
 import tiny_films
 from PIL import Image
 
-from cxr_helpers import images
+from cxr_helpers.data import images
 from cxr_helpers.errors import CxrError
 
 FILM = tiny_films.film(0, 96, 80)

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from cxr_helpers import label_tables
 from cxr_helpers.errors import CxrError
+from cxr_helpers.other_sets import label_tables
 
 NAMES = ["melanoma", "seborrheic_keratosis", "nevus"]
 

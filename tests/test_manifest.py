@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import tiny_films
 
-from cxr_helpers import duplicates, manifest
+from cxr_helpers.data import duplicates, manifest
 from cxr_helpers.errors import CxrError
 
 

@@ -6,7 +6,8 @@ import types
 import pandas as pd
 import pytest
 
-from cxr_helpers import complexity, measurements, paths, speed
+from cxr_helpers import paths
+from cxr_helpers.benchmarks import complexity, measurements, speed
 from cxr_helpers.errors import CxrError
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from cxr_helpers import bootstrap, curves, metrics
 from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import bootstrap, curves, metrics
 
 
 def scores(y_true, y_score, patients=None, split="test"):

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from cxr_helpers import models
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
+from cxr_helpers.networks import models
 
 
 @pytest.mark.parametrize(("name", "parameters"), [("vgg16", 40_407_874), ("resnet50", 26_211_201)])

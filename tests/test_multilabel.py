@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxr_helpers import metrics, multilabel
 from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import metrics, multilabel
 
 LABELS = ("Mass", "Edema", "Hernia")
 

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxr_helpers import manifest, metrics, null_models, splits
+from cxr_helpers.data import manifest, splits
 from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import metrics, null_models
 
 N = 120
 

@@ -3,8 +3,8 @@
 import pytest
 from test_metrics import random_scores, scores
 
-from cxr_helpers import metrics, operating_point
 from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import metrics, operating_point
 
 # From the highest score down, P and N for the classes: 0.9 P, 0.8 P, 0.7 N, 0.6 P, 0.5 N, 0.4 N, 0.3 P, 0.2 N.
 EIGHT = scores([1, 1, 0, 1, 0, 0, 1, 0], [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2], split="val")

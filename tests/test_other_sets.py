@@ -5,10 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cxr_helpers import image_sets, models, multilabel, other_sets, records, synthetic_sets, training
-from cxr_helpers.chestxray14 import LABELS
+from cxr_helpers import records, training
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import multilabel
+from cxr_helpers.networks import models
+from cxr_helpers.other_sets import image_sets, synthetic_sets
+from cxr_helpers.other_sets.chestxray14 import LABELS
+from cxr_helpers.systems import other_sets
 
 TINY = Config("custom_cnn", size=32, epochs=6, batch_size=16, data="chestxray14")
 

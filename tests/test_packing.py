@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import tiny_films
 
-from cxr_helpers import images, manifest, packing, preprocessing
+from cxr_helpers.data import images, manifest, packing, preprocessing
 from cxr_helpers.errors import CxrError
 
 

@@ -8,7 +8,8 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 from test_metrics import FOUR, random_scores
 
-from cxr_helpers import metrics, plots
+from cxr_helpers import plots
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.plots import style
 
 

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from test_plots import relative_luminance
 
-from cxr_helpers import comparison
 from cxr_helpers.errors import CxrError
 from cxr_helpers.plots.comparison import VERDICTS, reported_against_ours
+from cxr_helpers.tables import comparison
 
 
 def row(system, source, metric, reported, reproduced, verdict="reproduced"):

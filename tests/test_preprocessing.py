@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cxr_helpers import preprocessing
-from cxr_helpers.preprocessing import VARIANTS, Pipeline
+from cxr_helpers.data import preprocessing
+from cxr_helpers.data.preprocessing import VARIANTS, Pipeline
 
 RAMP = np.tile(np.arange(64, dtype=np.uint8) + 90, (64, 1))
 

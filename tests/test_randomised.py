@@ -5,7 +5,7 @@ import pytest
 from sklearn.base import clone
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.randomised import ELM, RVFL, Schmidt, output_weights
+from cxr_helpers.systems.randomised import ELM, RVFL, Schmidt, output_weights
 
 
 def test_output_weights_solve_two_equations_and_shrink_with_the_ridge():

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from cxr_helpers import dataset, duplicates, manifest, packing, paths, splits
+from cxr_helpers import paths
+from cxr_helpers.data import dataset, duplicates, manifest, packing, splits
 
 pytestmark = pytest.mark.realdata
 

@@ -9,9 +9,9 @@ import pypdf
 import pytest
 from tiny_chapters import chapter, first_chapter, second_chapter, workplace
 
-from cxr_helpers import paths, records, rendering
+from cxr_helpers import paths, records
 from cxr_helpers.config import Config
-from cxr_helpers.report import appendix, citations, floats, syntax_tree
+from cxr_helpers.report import appendix, citations, floats, rendering, syntax_tree
 
 
 @pytest.fixture(scope="module")

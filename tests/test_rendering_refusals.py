@@ -6,8 +6,9 @@ import pytest
 from nbformat.v4 import new_markdown_cell, new_output
 from tiny_chapters import chapter, executed, figure, first_chapter, second_chapter, workplace
 
-from cxr_helpers import paths, rendering
+from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
+from cxr_helpers.report import rendering
 
 
 @pytest.fixture

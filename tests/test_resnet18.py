@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from cxr_helpers import resnet18
 from cxr_helpers.errors import CxrError
-from cxr_helpers.weights import Unavailable
+from cxr_helpers.networks import resnet18
+from cxr_helpers.networks.weights import Unavailable
 
 
 def torch_weights(seed: int = 0) -> dict[str, np.ndarray]:

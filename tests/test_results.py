@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxr_helpers import results
+from cxr_helpers.tables import results
 
 
 def run(val_scores, test_scores=(0.1, 0.6, 0.4, 0.9)):

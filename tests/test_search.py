@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 from test_training import bright_films  # noqa: F401
 
-from cxr_helpers import search, training, trials
+from cxr_helpers import training
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.plots.search import search_progress, search_trials
-from cxr_helpers.product import model_path
+from cxr_helpers.systems import search, trials
+from cxr_helpers.systems.product import model_path
 
 TINY = Config("custom_cnn", size=32, epochs=2, trainable="head")
 
@@ -88,7 +89,7 @@ def _interrupt():
 def test_a_killed_study_has_lost_the_trial_it_was_at(tmp_path):
     script = f"""
         import os, pathlib, signal, test_search
-        from cxr_helpers import search
+        from cxr_helpers.systems import search
         def objective(trial):
             test_search.bowl(trial)
             return 0.5 if trial.number < 2 else os.kill(os.getpid(), signal.SIGKILL)

@@ -6,11 +6,14 @@ import pandas as pd
 import pytest
 import tiny_external
 
-from cxr_helpers import manifest, packing, records, segmentation, splits, training, unet
-from cxr_helpers import segmentation_films as films
+from cxr_helpers import records, training
 from cxr_helpers.config import Config
-from cxr_helpers.product import model_path
-from cxr_helpers.synthetic import Film
+from cxr_helpers.data import manifest, packing, splits
+from cxr_helpers.data.synthetic import Film
+from cxr_helpers.networks import unet
+from cxr_helpers.systems import segmentation
+from cxr_helpers.systems import segmentation_films as films
+from cxr_helpers.systems.product import model_path
 
 TINY = Config("unet", size=32, epochs=3, batch_size=4, learning_rate=3e-3, schedule="cosine")
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from cxr_helpers import records
-from cxr_helpers import segmentation_results as results
-from cxr_helpers.cardiothoracic import FIGURES
 from cxr_helpers.config import Config
+from cxr_helpers.evaluation.cardiothoracic import FIGURES
+from cxr_helpers.tables import segmentation_results as results
 
 
 def measured(name, film, y_true, source, ratio, parts=2):

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from tiny_films import film, save
 
-from cxr_helpers import set_packing
+from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
-from cxr_helpers.image_sets import ImageSet
-from cxr_helpers.preprocessing import resize
+from cxr_helpers.other_sets import set_packing
+from cxr_helpers.other_sets.image_sets import ImageSet
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pytest
 from tiny_films import film, save
 
-from cxr_helpers import skin_lesions
 from cxr_helpers.errors import CxrError
+from cxr_helpers.other_sets import skin_lesions
 
 HEADER = "image_id,melanoma,seborrheic_keratosis\n"
 

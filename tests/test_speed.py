@@ -5,8 +5,9 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from cxr_helpers import comparison, programs, speed
+from cxr_helpers.benchmarks import programs, speed
 from cxr_helpers.plots import complexity as drawing
+from cxr_helpers.tables import comparison
 
 FORWARD = {"VGG-16": 6.4, "ResNet-50": 1.6, "MobileNet": 0.4, "MobileNetV2": 0.32}  # seconds for 32 films
 STEP = {"VGG-16": 8.0, "ResNet-50": 10.0, "MobileNet": 1.0, "MobileNetV2": 1.0}

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxr_helpers import dataset, paths, splits
-from cxr_helpers import manifest as manifests
+from cxr_helpers import paths
+from cxr_helpers.data import dataset, splits
+from cxr_helpers.data import manifest as manifests
 from cxr_helpers.errors import CxrError
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tiny_films
 
-from cxr_helpers import preprocessing, programs, stages
+from cxr_helpers.benchmarks import programs, stages
 from cxr_helpers.config import Config
+from cxr_helpers.data import preprocessing
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cxr_helpers import dataset, images, manifest, preprocessing, smoke_set, synthetic
+from cxr_helpers.data import dataset, images, manifest, preprocessing, smoke_set, synthetic
 from cxr_helpers.errors import CxrError
 
 SEEDS = range(12)

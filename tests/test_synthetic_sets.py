@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from cxr_helpers import chestxray14, image_sets, images, skin_lesions, synthetic_sets
+from cxr_helpers.data import images
+from cxr_helpers.other_sets import chestxray14, image_sets, skin_lesions, synthetic_sets
 
 
 @pytest.fixture(scope="module")

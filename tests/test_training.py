@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxr_helpers import manifest, networks, packing, product, records, splits, training
+from cxr_helpers import records, training
 from cxr_helpers.config import Config
+from cxr_helpers.data import manifest, packing, splits
 from cxr_helpers.errors import CxrError
+from cxr_helpers.systems import network, product
 
 TINY = Config("custom_cnn", size=32, epochs=4, batch_size=8, learning_rate=1e-3)
 
@@ -46,7 +48,7 @@ def test_asked_again_it_loads_and_retrained_it_repeats_itself(bright_films, monk
     first = training.train(TINY, "smoke")
     second = training.train(TINY, "smoke", retrain=True)
     pd.testing.assert_frame_equal(first.scores, second.scores)
-    monkeypatch.setattr(networks.models, "build", lambda config: pytest.fail("trained although a record exists"))
+    monkeypatch.setattr(network.models, "build", lambda config: pytest.fail("trained although a record exists"))
     assert training.train(TINY, "smoke").info == second.info
 
 
@@ -97,7 +99,7 @@ def test_large_scores_are_compressed_and_read_back(tmp_path, monkeypatch):
 
 
 def test_batches_keep_films_and_labels_together():
-    from cxr_helpers.batches import Batches
+    from cxr_helpers.systems.batches import Batches
 
     pixels = np.arange(10, dtype="uint8")[:, None, None] * np.ones((1, 2, 2), "uint8")
     batch = Batches(pixels, np.arange(10), np.arange(10)[:, None], 4, seed=1)

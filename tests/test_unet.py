@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from cxr_helpers import unet
+from cxr_helpers.networks import unet
 
 
 def test_it_maps_a_film_to_two_probabilities_a_pixel():

@@ -6,7 +6,8 @@ import re
 import pytest
 from checkouts import copy, run_all, write_chapter
 
-from cxr_helpers import dataset, workflow
+from cxr_helpers import workflow
+from cxr_helpers.data import dataset
 from cxr_helpers.errors import CxrError
 
 TRAINING = '''

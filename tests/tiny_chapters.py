@@ -6,8 +6,8 @@ import pytest
 from matplotlib import pyplot as plt
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from cxr_helpers import document, paths, rendering
-from cxr_helpers.report import front_matter
+from cxr_helpers import paths
+from cxr_helpers.report import document, front_matter, rendering
 
 CAPTION = "ROC curves of two models. The rest of the caption cites [@delong1988] and stays out of the list."
 

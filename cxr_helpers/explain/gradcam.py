@@ -6,7 +6,7 @@ import numpy as np
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import targets
-from cxr_helpers.gradients import gradient
+from cxr_helpers.explain.gradients import gradient
 
 BLANK = "blank map: nothing in the explained layer speaks for this class"
 CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)

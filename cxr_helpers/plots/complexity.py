@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
-from cxr_helpers.growth import Growth
+from cxr_helpers.evaluation.growth import Growth
 from cxr_helpers.plots.style import TEXT_WIDTH, colour, styled
 from cxr_helpers.plots.style import figure as empty_figure
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from cxr_helpers import bootstrap, curves, metrics
+from cxr_helpers.evaluation import bootstrap, curves, metrics
 from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, colour, interval, looks, styled, unit_axes
 from cxr_helpers.plots.style import figure as empty_figure
 

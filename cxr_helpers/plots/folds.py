@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cxr_helpers import metrics
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.plots.style import INK, TEXT_WIDTH, colour, styled
 from cxr_helpers.plots.style import figure as empty_figure
 
@@ -17,7 +17,7 @@ def cross_validation(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw each fold's figures with 95 % intervals, a panel per metric; all folds and the official test stand below.
 
     Args:
-        tables: system -> films, metric, value, ci_low, ci_high, as `cxr_helpers.folds.table` gives them.
+        tables: system -> films, metric, value, ci_low, ci_high, as `cxr_helpers.tables.folds.table` gives them.
     """
     first = next(iter(tables.values()))
     rows, shown = list(first.films.unique()), list(first.metric.unique())

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cxr_helpers import metrics
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.plots.style import INK, TEXT_WIDTH, colour, interval, styled
 from cxr_helpers.plots.style import figure as empty_figure
 

@@ -1,0 +1,96 @@
+"""Measurements that are no training run: made by `cxr measure NAME`, kept beside the reports, read by chapters and the table."""
+
+import io
+import json
+import os
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+
+from cxr_helpers import paths
+from cxr_helpers.errors import CxrError
+from cxr_helpers.files import atomic_write
+
+NAMES = ("complexity", "speed")
+COLUMNS = ["figure", "value", "ci_low", "ci_high"]
+
+
+def measure(name: str, profile: str) -> Path:
+    """Make a measurement, store it, and return the file of its figures.
+
+    Three files are written: NAME_repeats.csv (every repeat, as the measuring module describes it), NAME.json (machine,
+    load before the measurement, date, versions) and NAME.csv (the figures, columns `COLUMNS`).
+    """
+    module = _module(name)
+    load, started = os.getloadavg()[0], time.perf_counter()
+    repeats = module.measure(profile)
+    from cxr_helpers import provenance
+
+    about = {"measurement": name, "profile": profile, "machine": provenance.machine(), "load_before": round(load, 2)}
+    about |= {"seconds": round(time.perf_counter() - started, 1)} | provenance.current()
+    folder = _folder(profile)
+    atomic_write(folder / f"{name}_repeats.csv", repeats.to_csv(index=False, float_format="%.6g"))
+    atomic_write(folder / f"{name}.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+    path = folder / f"{name}.csv"
+    atomic_write(path, module.figures(repeats)[COLUMNS].to_csv(index=False, float_format="%.6g"))
+    return path
+
+
+def load(name: str, profile: str, missing_ok: bool = False) -> pd.DataFrame | None:
+    """Return the figures of a measurement: figure (its name), value, ci_low, ci_high (NaN where there is no interval).
+
+    Raises:
+        CxrError: the measurement is unknown, cannot be read, or was not made and `missing_ok` is not set (else None).
+    """
+    return _read(f"{name}.csv", name, profile, missing_ok)
+
+
+def repeats(name: str, profile: str) -> pd.DataFrame:
+    """Return every repeat of a measurement, as the measuring module describes it; errors as `load`."""
+    return _read(f"{name}_repeats.csv", name, profile)
+
+
+def about(name: str, profile: str) -> dict:
+    """Return what NAME.json says: machine, load before (runnable processes), seconds, date, versions; errors as `load`."""
+    return _read(f"{name}.json", name, profile)
+
+
+def load_or_measure(name: str, profile: str) -> pd.DataFrame:
+    """Return the figures of a measurement; in the smoke profile, where it takes seconds, it is made if it is absent."""
+    if profile == "smoke" and load(name, profile, missing_ok=True) is None:
+        measure(name, profile)
+    return load(name, profile)
+
+
+def _module(name: str) -> ModuleType:
+    """Return the module whose `measure(profile)` gives all repeats and whose `figures(repeats)` their figures."""
+    _check(name)
+    from cxr_helpers.benchmarks import complexity, speed
+
+    return {"complexity": complexity, "speed": speed}[name]
+
+
+def _check(name: str) -> None:
+    if name not in NAMES:
+        raise CxrError(f"Measurement {name!r} is unknown: choose {' or '.join(NAMES)}.")
+
+
+def _read(file: str, name: str, profile: str, missing_ok: bool = False) -> pd.DataFrame | dict | None:
+    _check(name)
+    path = _folder(profile) / file
+    command = f"run `cxr measure {name} --profile {profile}`"
+    try:
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text) if path.suffix == ".json" else pd.read_csv(io.StringIO(text))
+    except FileNotFoundError:
+        if missing_ok:
+            return None
+        raise CxrError(f"{path} is missing, because {name} was not measured yet; {command}.") from None
+    except (OSError, ValueError) as error:
+        raise CxrError(f"{path} cannot be read ({error}); {command} again.") from error
+
+
+def _folder(profile: str) -> Path:
+    return paths.reports(profile) / "measurements"

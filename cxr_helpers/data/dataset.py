@@ -1,0 +1,220 @@
+"""The data set's record, and where its films are found on this machine."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cxr_helpers import paths
+from cxr_helpers.data import images
+from cxr_helpers.errors import CxrError
+
+FOLDERS = ("train", "val", "test")
+LABELS = {"NORMAL": 0, "PNEUMONIA": 1}  # y_true
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What is published about a data set: where it comes from and how many films each folder and class holds."""
+
+    name: str
+    citation: str
+    doi: str
+    licence: str
+    url: str
+    kaggle_handle: str
+    archive_url: str
+    labels: dict[str, int] = field(hash=False)
+    counts: dict[tuple[str, str], int] = field(hash=False)
+
+
+DATASET = Dataset(
+    name="Guangzhou paediatric chest X-rays",
+    citation="Kermany, Zhang, Goldbaum, Mendeley Data, version 2, 2018",
+    doi="10.17632/rscbjbr9sj",
+    licence="CC BY 4.0",
+    url="https://data.mendeley.com/datasets/rscbjbr9sj/2",
+    kaggle_handle="paultimothymooney/chest-xray-pneumonia",
+    archive_url=(
+        "https://data.mendeley.com/public-files/datasets/rscbjbr9sj/files/"
+        "f12eaf6d-6023-432f-acc9-80c9d7393433/file_downloaded"
+    ),
+    labels=LABELS,
+    counts={
+        ("train", "NORMAL"): 1341,
+        ("train", "PNEUMONIA"): 3875,
+        ("val", "NORMAL"): 8,
+        ("val", "PNEUMONIA"): 8,
+        ("test", "NORMAL"): 234,
+        ("test", "PNEUMONIA"): 390,
+    },
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A usable set of films: its `root` (train/, val/, test/ below), `origin` and what its `pixels` are."""
+
+    root: Path
+    origin: str  # given, found, downloaded or synthetic
+    pixels: str  # "published JPEG", "224×224 copy" or "synthetic film"
+
+
+def resolve_profile(profile: str = "auto") -> str:
+    """Return "full" or "smoke"; "auto" follows CXR_PROFILE, else takes "full" where a real set is at hand.
+
+    Raises:
+        CxrError: `profile` (or CXR_PROFILE) is none of full, smoke, auto.
+    """
+    if profile == "auto":
+        profile = os.environ.get("CXR_PROFILE") or "auto"
+    if profile in ("full", "smoke"):
+        return profile
+    if profile != "auto":
+        raise CxrError(f"Profile {profile!r} is unknown: choose full, smoke or auto.")
+    return "full" if paths.from_environment("CXR_DATA_DIR") or found() else "smoke"
+
+
+def discover(profile: str, download: bool = False) -> Source:
+    """Return the films of `profile`: given by CXR_DATA_DIR, else found, else downloaded; synthetic for "smoke".
+
+    Raises:
+        CxrError: no real set is at hand, or the given one has a missing class, an empty folder or an unknown layout.
+    """
+    if resolve_profile(profile) == "smoke":
+        from cxr_helpers.data import smoke_set
+
+        return Source(smoke_set.prepare(paths.build("smoke")), "synthetic", "synthetic film")
+    given = paths.from_environment("CXR_DATA_DIR")
+    if given:
+        return _source(locate(given), "given")
+    on_disk = found()
+    if on_disk:
+        return _source(on_disk, "found")
+    if download:
+        from cxr_helpers.data import download as remote
+
+        return _source(locate(remote.fetch()), "downloaded")
+    partial = [f"; {root} is not the whole set: {difference(root)}" for root in _candidates()[:1]]
+    raise CxrError(
+        f"The chest X-ray set was not found{''.join(partial)}: set CXR_DATA_DIR to its chest_xray folder, "
+        "run `cxr prepare` with a network, or use --profile smoke."
+    )
+
+
+def well_known() -> list[Path]:
+    """Return where the set usually lies: beside the project, in kagglehub's cache, on Kaggle, on Colab."""
+    cache = Path(os.environ.get("KAGGLEHUB_CACHE") or Path.home() / ".cache" / "kagglehub")
+    versions = sorted((cache / "datasets" / DATASET.kaggle_handle / "versions").glob("[0-9]*"), reverse=True)
+    return [
+        paths.ROOT / "data" / "chest_xray",
+        paths.ROOT / "chest_xray",
+        *versions,
+        Path("/kaggle/input/chest-xray-pneumonia"),
+        Path("/content/chest_xray"),
+        Path("/content/chest-xray-pneumonia"),
+    ]
+
+
+def found() -> Path | None:
+    """Return the root of the first whole set (every published film present) in a well-known folder, or None."""
+    return next((root for root in _candidates() if not difference(root)), None)
+
+
+def difference(root: Path) -> str:
+    """Say where the number of files below `root` differs from the published one; "" where the set is whole.
+
+    Mendeley's archive has the 16 films of Kaggle's val/ among its train/, which is whole too.
+    """
+    here, published = count(root), dict(DATASET.counts)
+    if not (root / "val").is_dir():
+        for label in LABELS:
+            published["train", label] += published.pop(("val", label))
+            here.pop(("val", label))
+    return ", ".join(
+        f"{folder}/{label} holds {here[folder, label]} files instead of {number}"
+        for (folder, label), number in published.items()
+        if here[folder, label] != number
+    )
+
+
+def locate(folder: Path) -> Path:
+    """Return the folder at or up to two levels below `folder` that holds train/ and test/, its layout checked.
+
+    Raises:
+        CxrError: `folder` does not exist, or holds no such layout, or a class in it is missing or empty.
+    """
+    if not folder.is_dir():
+        raise CxrError(f"{folder} is no folder: set CXR_DATA_DIR to the chest_xray folder that holds train/ and test/.")
+    level = [folder]
+    for _ in range(3):
+        for candidate in level:
+            if (candidate / "train").is_dir() and (candidate / "test").is_dir():
+                _check_layout(candidate)
+                return candidate
+        level = [child for parent in level for child in visible(parent) if child.is_dir()]
+    raise CxrError(
+        f"{folder} has an unknown layout: CXR_DATA_DIR must hold train/ and test/ with NORMAL/ and PNEUMONIA/ in each."
+    )
+
+
+def visible(folder: Path) -> list[Path]:
+    """Return the entries of `folder` sorted by name, without hidden ones and macOS' resource folders."""
+    entries = (entry for entry in folder.iterdir() if not entry.name.startswith(".") and entry.name != "__MACOSX")
+    return sorted(entries, key=lambda entry: entry.name)
+
+
+def films(root: Path) -> list[Path]:
+    """Return every visible entry of the class folders below `root`, sorted by path."""
+    folders = [root / folder / label for folder in sorted(FOLDERS) for label in sorted(LABELS)]
+    return [entry for folder in folders if folder.is_dir() for entry in visible(folder)]
+
+
+def count(root: Path) -> dict[tuple[str, str], int]:
+    """Return the number of files by (folder, label), in the order of `DATASET.counts`."""
+    counts = {}
+    for folder, label in DATASET.counts:
+        classes = root / folder / label
+        counts[folder, label] = len(visible(classes)) if classes.is_dir() else 0
+    return counts
+
+
+def _candidates() -> list[Path]:
+    """Return the roots of every set, whole or not, that lies in a well-known folder."""
+    roots = []
+    for folder in well_known():
+        try:
+            roots.append(locate(folder))
+        except CxrError:
+            continue
+    return roots
+
+
+def _check_layout(root: Path) -> None:
+    """Refuse a set with a missing class or an empty class folder; val/ may be absent, as in Mendeley's archive."""
+    for folder in FOLDERS:
+        if folder == "val" and not (root / folder).is_dir():
+            continue
+        for label in LABELS:
+            classes = root / folder / label
+            if not classes.is_dir():
+                raise CxrError(f"{classes} is missing: every folder of the set needs NORMAL/ and PNEUMONIA/.")
+            if not visible(classes):
+                raise CxrError(f"{classes} is empty: put its films there, or fetch the set anew.")
+
+
+def _source(root: Path, origin: str) -> Source:
+    return Source(root, origin, _pixels(root))
+
+
+def _pixels(root: Path, sample: int = 24) -> str:
+    """Tell published films, whose sizes vary, from a copy resized to one size, by the headers of a few of them."""
+    sizes, entries = set(), films(root)
+    for path in entries[:: max(1, len(entries) // sample)]:
+        try:
+            sizes.add(images.size(path))
+        except images.Refused:
+            continue
+    if len(sizes) == 1:
+        width, height = sizes.pop()
+        return f"{width}×{height} copy"
+    return "published JPEG"

@@ -1,0 +1,193 @@
+"""The manifest: one row per usable film, made once per state of the image folder."""
+
+import hashlib
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from cxr_helpers import paths
+from cxr_helpers.data import dataset, duplicates, images, preprocessing
+from cxr_helpers.errors import CxrError
+from cxr_helpers.files import atomic_path, atomic_write
+
+_VERSION = 2  # raise when the columns or their meaning change
+_TEXT = {"sha256": str, "pathogen": str, "patient_id": str}
+_PNEUMONIA = re.compile(r"(person\d+)_(bacteria|virus)_")
+_NORMAL = re.compile(r"((?:NORMAL\d*-)?IM-\d+)-\d+")
+_VERSION_3 = re.compile(r"((?:NORMAL|BACTERIA|VIRUS)-\d+)-\d+")  # names in version 3 of Mendeley's archive
+
+
+def load(profile: str) -> pd.DataFrame:
+    """Return the manifest of a profile, built anew where the image folder or its geometry table has changed.
+
+    Returns:
+        One row per usable film, sorted by path: image_id, path (below the source's root), sha256, label, y_true,
+        pathogen, patient_id, folder, width, height (pixels of the published file, NaN where unknown), mode, mean,
+        std, p05, p50, p95 (grey values 0..255), duplicate_group (-1 = like no other film).
+
+    Raises:
+        CxrError: no source is found, or no film of a folder and class can be read.
+    """
+    found = source(profile)
+    folder = paths.build(profile)
+    stamp = folder / "manifest.txt"
+    fingerprint = _fingerprint(found)
+    if not (stamp.exists() and stamp.read_text() == fingerprint):
+        table, left_out = _build(found)
+        _write(table, folder / "manifest.csv")
+        _write(left_out, folder / "refused.csv")
+        atomic_write(stamp, fingerprint)
+        if len(left_out):
+            tqdm.write(f"{len(left_out)} files are left out: {folder / 'refused.csv'} says why.")
+    unknown = {"width": "", "height": ""}
+    return pd.read_csv(folder / "manifest.csv", dtype=_TEXT, keep_default_na=False, na_values=unknown)
+
+
+def source(profile: str) -> dataset.Source:
+    """Return where the films of a profile lie and what their pixels are."""
+    return dataset.discover(profile)
+
+
+def refused(profile: str) -> pd.DataFrame:
+    """Return the files that were left out: path (below the source's root) and reason."""
+    load(profile)
+    return pd.read_csv(paths.build(profile) / "refused.csv", keep_default_na=False)
+
+
+def data_hash(manifest: pd.DataFrame) -> str:
+    """Return the SHA-256 over the sorted image ids and file digests: equal for equal sets of films."""
+    lines = sorted(manifest["image_id"] + " " + manifest["sha256"])
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def patient_key(name: str) -> tuple[str, str]:
+    """Return (patient_id, pathogen) that a file's name carries; a foreign name is a patient of its own.
+
+    PNEUMONIA: number and pathogen, because the set counts bacterial and viral patients separately: images of one
+    number with different pathogens are no more alike than strangers'. NORMAL: the IM number with its prefix.
+    """
+    if match := _PNEUMONIA.match(name):
+        return f"{match[1]}_{match[2]}", match[2]
+    if match := _NORMAL.match(name):
+        return match[1], ""
+    if match := _VERSION_3.match(name):
+        return match[1], match[1].split("-")[0].lower().removeprefix("normal")
+    return Path(name).stem, ""
+
+
+def _fingerprint(found: dataset.Source) -> str:
+    """Return a digest of the file list with sizes and times, so that any change of the folder shows."""
+    states = [str(_VERSION), str(found.root), found.pixels]
+    geometry = _geometry(found)
+    for path in dataset.films(found.root) + [geometry] * bool(geometry):
+        try:
+            state = path.stat()
+        except OSError as error:  # a broken link, say: the manifest will refuse it
+            states.append(f"{path} {error.strerror}")
+        else:
+            states.append(f"{path} {state.st_size} {state.st_mtime_ns}")
+    return hashlib.sha256("\n".join(states).encode()).hexdigest()
+
+
+def _build(found: dataset.Source) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read every film once and return the manifest and the refused files."""
+    entries = dataset.films(found.root)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        described = list(tqdm(pool.map(_describe, entries), total=len(entries), desc="manifest", unit="film"))
+    kept, left_out, seen = [], [], set()
+    for entry, description in zip(entries, described, strict=True):
+        identity = _identity(entry.relative_to(found.root))
+        if isinstance(description, dict) and identity["image_id"] in seen:
+            description = "same name as another film but for its ending"
+        if isinstance(description, dict):
+            seen.add(identity["image_id"])
+            kept.append(identity | description)
+        else:
+            left_out.append({"path": identity["path"], "reason": description})
+    table = pd.DataFrame(kept)
+    _check_classes(table, found)
+    thumbnails = np.stack(table.pop("thumbnail").to_list())
+    table["duplicate_group"] = duplicates.groups(table["sha256"].to_numpy(str), thumbnails)
+    return _published_size(table, found), pd.DataFrame(left_out, columns=["path", "reason"])
+
+
+def _describe(path: Path) -> dict | str:
+    """Return what the pixels of one film tell, or the reason for leaving it out."""
+    try:
+        film = images.read(path)
+    except images.Refused as error:
+        return error.reason
+    height, width = film.pixels.shape
+    pixels = {"sha256": film.sha256, "width": width, "height": height, "mode": film.mode}
+    thumbnail = preprocessing.resize(film.pixels, images.SMALLEST_SIDE)
+    return pixels | grey_statistics(film.pixels) | {"thumbnail": thumbnail}
+
+
+def grey_statistics(pixels: np.ndarray) -> dict[str, float]:
+    """Return mean, std and the 5th, 50th and 95th percentile (the least value that reaches it) of uint8 pixels."""
+    # From the histogram, which on a film of full size is many times faster than from the pixels.
+    counts = cv2.calcHist([pixels], [0], None, [256], [0, 256]).ravel().astype(float)
+    values, share = np.arange(256), counts / counts.sum()
+    mean = float(share @ values)
+    cumulative = np.cumsum(counts) / counts.sum()
+    percentiles = {f"p{q:02d}": int(np.searchsorted(cumulative, q / 100)) for q in (5, 50, 95)}
+    return {"mean": mean, "std": float(np.sqrt(share @ (values - mean) ** 2)), **percentiles}
+
+
+def _identity(path: Path) -> dict:
+    """Return what the relative path of a film tells: who, which class, which folder."""
+    folder, label, name = path.parts
+    patient_id, pathogen = patient_key(name)
+    return {
+        "image_id": path.with_suffix("").as_posix(),
+        "path": path.as_posix(),
+        "label": label,
+        "y_true": dataset.LABELS[label],
+        "pathogen": pathogen,
+        "patient_id": patient_id,
+        "folder": folder,
+    }
+
+
+def _check_classes(table: pd.DataFrame, found: dataset.Source) -> None:
+    kept = set(zip(table.get("folder", []), table.get("label", []), strict=True))
+    for key, films in dataset.count(found.root).items():
+        if films and key not in kept:
+            raise CxrError(f"No film in {found.root.joinpath(*key)} can be read: replace its files.")
+
+
+def _published_size(table: pd.DataFrame, found: dataset.Source) -> pd.DataFrame:
+    """Put the published width and height in place of a resized copy's, from the geometry table if there is one."""
+    if not found.pixels.endswith("copy"):
+        return table
+    table[["width", "height"]] = np.nan
+    geometry = _geometry(found)
+    if geometry is None:
+        return table
+    try:
+        sizes = pd.read_csv(geometry)[["split", "label", "name", "width", "height"]]
+    except (OSError, ValueError, KeyError) as error:
+        raise CxrError(
+            f"CXR_GEOMETRY={geometry} cannot be used ({error}): "
+            "give a CSV of split, label, name, width, height, or take it away."
+        ) from error
+    sizes.index = sizes["split"] + "/" + sizes["label"] + "/" + sizes["name"]
+    table[["width", "height"]] = sizes.reindex(table["path"])[["width", "height"]].to_numpy()
+    return table
+
+
+def _geometry(found: dataset.Source) -> Path | None:
+    """Return the table of published sizes: CXR_GEOMETRY, else original_geometry.csv beside the set's folder, else None."""
+    beside = found.root.parent / "original_geometry.csv"
+    return paths.from_environment("CXR_GEOMETRY") or (beside if beside.is_file() else None)
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False)

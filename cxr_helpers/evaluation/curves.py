@@ -1,0 +1,80 @@
+"""Curves of stored scores, with the bands that a bootstrap over patients gives them."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.proportion import proportion_confint
+
+from cxr_helpers.evaluation import bootstrap, metrics
+
+GRID = np.linspace(0, 1, 201)  # of the false-positive rate or of the sensitivity, where curves are averaged
+_Curve = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def roc_band(runs: Sequence[pd.DataFrame], n_boot: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Return sensitivity against false-positive rate with its pointwise 95 % band.
+
+    Runs (seeds on the same films) are averaged at equal false-positive rate (vertical averaging).
+
+    Returns:
+        Columns x (false-positive rate, 0 to 1), y (sensitivity), ci_low, ci_high.
+
+    Raises:
+        CxrError: as `metrics.evaluate`.
+    """
+    band = _band(runs, _sensitivity, n_boot, seed)
+    return pd.concat([pd.DataFrame(0.0, index=[0], columns=band.columns), band], ignore_index=True)  # from the origin
+
+
+def pr_band(runs: Sequence[pd.DataFrame], n_boot: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Return precision against sensitivity with its pointwise 95 % band; x is the sensitivity, y the precision.
+
+    At each sensitivity stands the precision of the highest threshold that reaches it. Otherwise as `roc_band`.
+    """
+    return _band(runs, _precision, n_boot, seed)
+
+
+def reliability(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return predicted against observed frequency of PNEUMONIA in the bins that the ECE uses.
+
+    Returns:
+        One row per bin with films: predicted (mean y_score), observed (share of PNEUMONIA), ci_low, ci_high (95 %
+        Wilson interval of `observed`), n (films).
+    """
+    scores = metrics.checked(scores)
+    bins = scores.groupby(bootstrap.score_bins(scores.y_score.to_numpy()))
+    table = bins.agg(
+        predicted=("y_score", "mean"), observed=("y_true", "mean"), positive=("y_true", "sum"), n=("y_true", "size")
+    )
+    low, high = proportion_confint(table.positive, table.n, method="wilson")
+    # Where no or every film of a bin is positive, the bound equals the share but for rounding.
+    table["ci_low"], table["ci_high"] = np.minimum(low, table.observed), np.maximum(high, table.observed)
+    return table.drop(columns="positive")
+
+
+def _band(runs: Sequence[pd.DataFrame], curve: _Curve, n_boot: int, seed: int) -> pd.DataFrame:
+    """Average `curve` over runs on `GRID`, for the films as they are and for every resample of patients."""
+    frames = metrics.aligned(runs)
+    y_true = frames[0].y_true.to_numpy()
+    weights, _ = bootstrap.usable_weights(frames[0].patient_id.to_numpy(), y_true, n_boot, seed)
+    weights = np.vstack([np.ones(len(y_true)), weights])
+    scores = [frame.y_score.to_numpy() for frame in frames]
+    lines = np.mean([_on_grid(y_true, y_score, weights, curve) for y_score in scores], axis=0)
+    low, high = np.percentile(lines[1:], metrics.PERCENTILES, axis=0)
+    return pd.DataFrame({"x": GRID, "y": lines[0], "ci_low": low, "ci_high": high})
+
+
+def _on_grid(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray, curve: _Curve) -> np.ndarray:
+    tp, fp = bootstrap.cumulative_counts(y_true, y_score, weights)
+    return np.array([curve(*counts) for counts in zip(tp, fp, strict=True)])
+
+
+def _sensitivity(tp: np.ndarray, fp: np.ndarray) -> np.ndarray:
+    return np.interp(GRID, fp / fp[-1], tp / tp[-1])
+
+
+def _precision(tp: np.ndarray, fp: np.ndarray) -> np.ndarray:
+    # The first count is the empty call, which has no precision; 1e-9 keeps rounding from skipping a threshold.
+    reached = np.searchsorted(tp[1:], np.maximum(GRID, 1e-6) * tp[-1] - 1e-9) + 1
+    return tp[reached] / (tp[reached] + fp[reached])

@@ -1,0 +1,222 @@
+"""Metrics of stored scores, each with a 95 % interval from a bootstrap over patients.
+
+Scores are data frames with the columns image_id, patient_id, split, y_true (1 = PNEUMONIA) and y_score
+(P(PNEUMONIA) in [0, 1]). Where a system was trained with several seeds, its figure is the mean over the seeds, and its
+interval that of the mean: every resample of patients is the same for all seeds, so the interval speaks of the
+films, not of the spread between seeds.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from sklearn import metrics as sklearn_metrics
+
+from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import bootstrap
+
+TITLES = {
+    "accuracy": "Accuracy",
+    "bce": "Cross-entropy",
+    "precision": "Precision",
+    "recall": "Sensitivity",
+    "f1": "F1",
+    "specificity": "Specificity",
+    "balanced_accuracy": "Balanced accuracy",
+    "mcc": "MCC",
+    "roc_auc": "ROC AUC",
+    "pr_auc": "PR AUC",
+    "brier": "Brier score",
+    "ece": "ECE",
+}
+COUNTS = ("tp", "fp", "tn", "fn")
+PERCENTILES = (2.5, 97.5)
+
+
+def evaluate(scores: pd.DataFrame, threshold: float = 0.5, n_boot: int = 2000, seed: int = 0) -> pd.DataFrame:
+    """Return every metric of one run with its 95 % percentile interval (Efron and Tibshirani 1993).
+
+    Args:
+        scores: the films of one split.
+        threshold: PNEUMONIA iff y_score >= threshold.
+        n_boot: resamples of patients.
+        seed: of the resampling.
+
+    Returns:
+        Index: the keys of `TITLES`; columns value, ci_low, ci_high. `attrs["degenerate"]` counts the resamples that
+        held one class only and were left out. An ECE cannot be negative, so resampling raises it: its interval lies
+        high and may leave out the value.
+
+    Raises:
+        CxrError: the scores are empty, hold one class only, or are no probabilities.
+    """
+    return evaluate_seeds([scores], threshold, n_boot, seed)
+
+
+def evaluate_seeds(
+    runs: Sequence[pd.DataFrame], threshold: float | Sequence[float] = 0.5, n_boot: int = 2000, seed: int = 0
+) -> pd.DataFrame:
+    """Return every metric's mean over runs on the same films, as `evaluate` does; `threshold` may be one per run."""
+    points, samples, degenerate = _sampled(runs, threshold, n_boot, seed)
+    return _table(points, samples, degenerate).loc[list(TITLES)]
+
+
+def evaluate_counts(
+    runs: Sequence[pd.DataFrame], threshold: float | Sequence[float] = 0.5, n_boot: int = 2000, seed: int = 0
+) -> pd.DataFrame:
+    """Return the mean tp, fp, tn and fn over runs on the same films, their intervals at the films' own class sizes."""
+    points, samples, degenerate = _sampled(runs, threshold, n_boot, seed)
+    return _table(points, samples, degenerate).loc[list(COUNTS)]
+
+
+def difference(
+    ours: Sequence[pd.DataFrame],
+    theirs: Sequence[pd.DataFrame],
+    threshold: float | tuple[float | Sequence[float], float | Sequence[float]] = 0.5,
+    n_boot: int = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return ours minus theirs for every metric, paired: both systems are resampled with the same patients.
+
+    Args and returns as in `evaluate_seeds`; `threshold` may be a pair, ours and theirs. An interval without 0 is a
+    difference that the films support.
+
+    Raises:
+        CxrError: the two systems were scored on different films.
+    """
+    aligned([*ours, *theirs])
+    limits = threshold if isinstance(threshold, tuple) else (threshold, threshold)
+    (points, samples, degenerate), (other_points, other_samples, _) = (
+        _sampled(runs, limit, n_boot, seed) for runs, limit in zip((ours, theirs), limits, strict=True)
+    )
+    return _table(points - other_points, samples - other_samples, degenerate).loc[list(TITLES)]
+
+
+def unpaired_difference(
+    ours: Sequence[pd.DataFrame],
+    theirs: Sequence[pd.DataFrame],
+    threshold: float = 0.5,
+    n_boot: int = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return ours minus theirs for every metric where the two were scored on different films.
+
+    Args and returns as in `evaluate_seeds`; the patients of either are resampled without regard to the other.
+    """
+    (points, samples, degenerate), (other_points, other_samples, _) = (
+        _sampled(runs, threshold, n_boot, own_seed) for runs, own_seed in ((ours, seed), (theirs, seed + 1))
+    )
+    usable = min(len(samples), len(other_samples))  # resamples of one class only were left out of either
+    return _table(points - other_points, samples[:usable] - other_samples[:usable], degenerate).loc[list(TITLES)]
+
+
+def compare(systems: Mapping[str, Sequence[pd.DataFrame]], metric: str = "roc_auc", **options) -> pd.DataFrame:
+    """Return one metric per system: index system, columns value, ci_low, ci_high; `options` as `evaluate_seeds`."""
+    if metric not in TITLES:
+        raise CxrError(f"Metric {metric!r} is unknown; choose one of {', '.join(TITLES)}.")
+    rows = {name: evaluate_seeds(runs, **options).loc[metric] for name, runs in systems.items()}
+    return pd.DataFrame(rows).T.rename_axis("system")
+
+
+def points(scores: pd.DataFrame, threshold: float = 0.5) -> pd.Series:
+    """Return every metric of one run without intervals; errors as `evaluate`."""
+    return pd.Series(_points(checked(scores), threshold))
+
+
+def confusion(scores: pd.DataFrame, threshold: float = 0.5) -> dict[str, int]:
+    """Return the counts tp, fp, tn, fn of PNEUMONIA iff y_score >= threshold."""
+    scores = checked(scores)
+    called = scores.y_score >= threshold
+    tn, fp, fn, tp = sklearn_metrics.confusion_matrix(scores.y_true, called, labels=[0, 1]).ravel()
+    return {"tp": int(tp), "fp": int(fp), "tn": int(tn), "fn": int(fn)}
+
+
+def checked(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores sorted by image_id, so that the order of rows never matters.
+
+    Raises:
+        CxrError: they are empty, hold one class only, name an image twice, or are no probabilities.
+    """
+    if scores.empty:
+        raise CxrError("The scores are empty; check which split was selected.")
+    twice = scores.image_id[scores.image_id.duplicated()]
+    if len(twice):
+        raise CxrError(f"Image {twice.iloc[0]} is scored twice; select one split of one run.")
+    if not scores.y_score.between(0, 1).all():
+        raise CxrError("y_score leaves [0, 1] or is missing; scores must be P(PNEUMONIA) after the sigmoid or softmax.")
+    if set(scores.y_true) != {0, 1}:
+        raise CxrError("y_true must hold both 0 (NORMAL) and 1 (PNEUMONIA); a metric of one class alone says nothing.")
+    return scores.sort_values("image_id", ignore_index=True)
+
+
+def aligned(runs: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Return the runs' scores with equal rows in equal order; other films, or no run, is a CxrError."""
+    frames = [checked(scores) for scores in runs]
+    if not frames:
+        raise CxrError("No run was given to evaluate; train the system first (`cxr train NAME`).")
+    if any(list(frame.image_id) != list(frames[0].image_id) for frame in frames):
+        raise CxrError("The runs were scored on different films; compare runs of one protocol and one split.")
+    return frames
+
+
+def _sampled(
+    runs: Sequence[pd.DataFrame], threshold: float | Sequence[float], n_boot: int, seed: int
+) -> tuple[pd.Series, pd.DataFrame, int]:
+    """Return the metrics, their resamples (one row each), both averaged over runs, and the degenerate ones' number."""
+    frames = aligned(runs)
+    thresholds = np.broadcast_to(threshold, len(frames))
+    points = [_points(frame, limit) for frame, limit in zip(frames, thresholds, strict=True)]
+    resampled = [
+        _resampled(_Scores(frame), float(limit), n_boot, seed) for frame, limit in zip(frames, thresholds, strict=True)
+    ]
+    samples = sum(table for table, _ in resampled) / len(resampled)
+    return pd.DataFrame(points).mean(), samples, resampled[0][1]
+
+
+class _Scores:
+    """The columns of a run that its resamples depend on; equal content is equal, so that they are drawn once."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.patient_id, self.y_true, self.y_score = (frame[name].to_numpy() for name in ("patient_id", "y_true", "y_score"))
+        self.digest = pd.util.hash_pandas_object(frame[["patient_id", "y_true", "y_score"]], index=False).to_numpy().tobytes()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Scores) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+@functools.lru_cache(maxsize=512)
+def _resampled(scores: _Scores, threshold: float, n_boot: int, seed: int) -> tuple[pd.DataFrame, int]:
+    """Return one run's metrics in every usable resample, and how many others held one class only."""
+    weights, degenerate = bootstrap.usable_weights(scores.patient_id, scores.y_true, n_boot, seed)
+    return pd.DataFrame(bootstrap.weighted_metrics(scores.y_true, scores.y_score, weights, threshold)), degenerate
+
+
+def _points(scores: pd.DataFrame, threshold: float) -> dict[str, float]:
+    """Return the metrics of the scores as they are, from scikit-learn (ECE: see `bootstrap.calibration_error`)."""
+    y_true, y_score = scores.y_true.to_numpy(), scores.y_score.to_numpy()
+    called = (y_score >= threshold).astype(int)
+    return confusion(scores, threshold) | {
+        "accuracy": sklearn_metrics.accuracy_score(y_true, called),
+        "bce": sklearn_metrics.log_loss(y_true, y_score.clip(bootstrap.CLIP, 1 - bootstrap.CLIP)),
+        "precision": sklearn_metrics.precision_score(y_true, called, zero_division=0),
+        "recall": sklearn_metrics.recall_score(y_true, called),
+        "f1": sklearn_metrics.f1_score(y_true, called, zero_division=0),
+        "specificity": sklearn_metrics.recall_score(y_true, called, pos_label=0),
+        "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(y_true, called),
+        "mcc": sklearn_metrics.matthews_corrcoef(y_true, called),
+        "roc_auc": sklearn_metrics.roc_auc_score(y_true, y_score),
+        "pr_auc": sklearn_metrics.average_precision_score(y_true, y_score),
+        "brier": sklearn_metrics.brier_score_loss(y_true, y_score),
+        "ece": float(bootstrap.calibration_error(y_true, y_score, np.ones((1, len(y_true))))[0]),
+    }
+
+
+def _table(points: pd.Series, samples: pd.DataFrame, degenerate: int) -> pd.DataFrame:
+    low, high = np.percentile(samples[points.index], PERCENTILES, axis=0)
+    table = pd.DataFrame({"value": points, "ci_low": low, "ci_high": high}).rename_axis("metric")
+    table.attrs["degenerate"] = degenerate
+    return table

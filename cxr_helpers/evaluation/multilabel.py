@@ -1,0 +1,155 @@
+"""Metrics of multi-label scores: the AUC of every label and their mean, with 95 % intervals from a bootstrap over patients.
+
+Scores are long data frames: image_id, patient_id, split, label, y_true (1 = the finding is named) and y_score (its
+probability in [0, 1]); one row per image and label.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+
+from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import bootstrap, metrics
+
+MEAN = "mean"
+_BLOCK = 2_000_000  # weights held in memory at a time
+
+
+def long(table: pd.DataFrame, labels: Sequence[str], y_score: np.ndarray) -> pd.DataFrame:
+    """Return scores as this module takes them.
+
+    Args:
+        table: (N rows) image_id, patient_id, split, and a 0/1 column per label.
+        labels: the columns, in the order of the network's units.
+        y_score: (N, labels) in [0, 1].
+    """
+    parts = [
+        table[["image_id", "patient_id", "split"]].assign(label=label, y_true=table[label], y_score=y_score[:, unit])
+        for unit, label in enumerate(labels)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def evaluate(runs: Sequence[pd.DataFrame], n_boot: int = 2000, seed: int = 0) -> pd.DataFrame:
+    """Return the AUC of every label and their mean, each the mean over runs on the same images.
+
+    A label that all images of the split have, or none, has no AUC: its row says so by its counts and holds NaN, and the
+    mean leaves it out. A resample in which a label has one class only is left out for that label alone.
+
+    Args:
+        runs: scores of one split, one frame per run.
+        n_boot: resamples of patients, the same for every label and run.
+        seed: of the resampling.
+
+    Returns:
+        Index: the labels in their order, then "mean"; columns positives, images (of the mean: labels given, and labels
+        asked for), value, ci_low, ci_high.
+
+    Raises:
+        CxrError: no run, runs on different images, scores outside [0, 1], or no label with both classes.
+    """
+    frames = _aligned(runs)
+    labels = list(runs[0].label.unique())
+    y_true = _matrix(frames[0], "y_true")[labels]
+    y_score = np.stack([_matrix(frame, "y_score")[labels].to_numpy() for frame in frames])
+    usable = [label for label in labels if 0 < y_true[label].sum() < len(y_true)]
+    if not usable:
+        raise CxrError("No label has both an image with it and one without; a metric of one class alone says nothing.")
+    counts = pd.DataFrame({"positives": y_true.sum(), "images": len(y_true)})
+    counts.loc[MEAN] = y_true.to_numpy().sum(), y_true.size
+    areas = [[roc_auc_score(y_true[label], scores[:, labels.index(label)]) for label in usable] for scores in y_score]
+    points = pd.Series(np.mean(areas, axis=0), usable)
+    patients = frames[0].drop_duplicates("image_id").set_index("image_id").patient_id[y_true.index]
+    samples = _samples(y_true, y_score, patients.to_numpy(), usable, n_boot, seed)
+    points[MEAN], samples[MEAN] = points.mean(), samples.mean(axis=1)
+    low, high = np.nanpercentile(samples[points.index], metrics.PERCENTILES, axis=0)
+    intervals = pd.DataFrame({"value": points, "ci_low": low, "ci_high": high})
+    return counts.join(intervals).rename_axis("label")
+
+
+def label_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of `evaluate` as a page can hold it: label, positives, images, AUC and its interval."""
+    words = ["one class only" if np.isnan(row.value) else _interval(row) for row in table.itertuples()]
+    shown = table.reset_index()[["label", "positives", "images", "value"]].rename(columns={"value": "AUC"})
+    return shown.assign(**{"95 % CI": words})
+
+
+def mean_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return one row per system (its table of `evaluate`): the mean AUC and its interval."""
+    means = {name: table.loc[MEAN] for name, table in tables.items()}
+    rows = [{"system": name, "mean AUC": mean.value, "95 % CI": _interval(mean)} for name, mean in means.items()]
+    return pd.DataFrame(rows)
+
+
+def beside(table: pd.DataFrame, figures: Sequence[Mapping]) -> pd.DataFrame:
+    """Return a table of `evaluate` with the column reported: what a text's figures (metric, value) say, NaN for nothing."""
+    said = {figure["metric"]: figure["value"] for figure in figures}
+    return table.assign(reported=[said.get(figure_name(label), np.nan) for label in table.index])
+
+
+def figure_name(label: str) -> str:
+    """Return under which name the AUC of a label, or the mean, is reported: "AUC Mass", "mean AUC"."""
+    return "mean AUC" if label == MEAN else f"AUC {label}"
+
+
+def untested(table: pd.DataFrame) -> list[str]:
+    """Return the labels of a table of `evaluate` that have no AUC because the split has one class of them only."""
+    return list(table.index[table.value.isna()])
+
+
+def _interval(row) -> str:
+    return f"{row.ci_low:.3f}–{row.ci_high:.3f}"
+
+
+def _aligned(runs: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Return the runs' scores, checked to be of the same images and labels."""
+    if not runs or any(frame.empty for frame in runs):
+        raise CxrError("No scores were given to evaluate; train the system first (`cxr train NAME`) and check the split.")
+    keys = ["image_id", "label"]
+    frames = [frame.sort_values(keys, ignore_index=True) for frame in runs]
+    for frame in frames:
+        if not frame[keys].equals(frames[0][keys]):
+            raise CxrError("The runs were scored on different images or labels; compare runs of one set and one split.")
+        if frame.duplicated(keys).any():
+            twice = frame.image_id[frame.duplicated(keys)].iloc[0]
+            raise CxrError(f"Image {twice} is scored twice for a label; select one split of one run.")
+        if not frame.y_score.between(0, 1).all():
+            raise CxrError("y_score leaves [0, 1] or is missing; scores must be probabilities after the sigmoid.")
+    return frames
+
+
+def _matrix(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return one column of long scores as (images, labels)."""
+    return frame.pivot(index="image_id", columns="label", values=column)
+
+
+def _samples(
+    y_true: pd.DataFrame, y_score: np.ndarray, patients: np.ndarray, usable: list[str], n_boot: int, seed: int
+) -> pd.DataFrame:
+    """Return the AUC of each usable label in each resample, averaged over runs, NaN where it has one class only.
+
+    The weights are spread from patients to images block by block: all at once they would fill the memory of a set as
+    large as ChestX-ray14.
+    """
+    keys, codes = np.unique(patients.astype(str), return_inverse=True)
+    drawn = bootstrap.patient_weights(keys, n_boot, seed)
+    blocks = np.array_split(drawn, max(1, len(drawn) * len(codes) // _BLOCK))
+    units = [y_true.columns.get_loc(label) for label in usable]
+    parts = [
+        np.column_stack([_auc(y_true.to_numpy()[:, unit], y_score[:, :, unit], block[:, codes]) for unit in units])
+        for block in blocks
+    ]
+    return pd.DataFrame(np.concatenate(parts), columns=usable)
+
+
+def _auc(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the mean AUC over runs (runs, N) in each resample (n_boot, N)."""
+    positive = weights @ y_true
+    both = (positive > 0) & (positive < weights.sum(axis=1))
+    found = np.full(len(weights), np.nan)
+    if both.any():
+        curves = [bootstrap.cumulative_counts(y_true, scores, weights[both]) for scores in y_score]
+        found[both] = np.mean([bootstrap.roc_auc(tp, fp) for tp, fp in curves], axis=0)
+    return found

@@ -1,0 +1,120 @@
+"""The images of a set as one memory-mapped array: decoded once, in threads, with bounded memory."""
+
+import hashlib
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from cxr_helpers import paths
+from cxr_helpers.data import images
+from cxr_helpers.data.preprocessing import VARIANTS, resize
+from cxr_helpers.errors import CxrError
+from cxr_helpers.files import atomic_path
+from cxr_helpers.other_sets.image_sets import ImageSet
+
+_BLOCK = 4096  # images in the threads' queue at a time
+
+
+def load(found: ImageSet, profile: str, size: int, variant: str = "none") -> tuple[np.memmap, pd.DataFrame]:
+    """Return the packed images (N, size, size) uint8 grey, and the table of those that could be read.
+
+    The table is the set's with row (in the array) and sha256 (of the file). Files that are no usable image are left out;
+    `refused` lists them. The array is kept in the build folder and made anew when a file changes.
+
+    Raises:
+        CxrError: the variant is unknown, or a part of the set is left without an image.
+    """
+    if variant not in VARIANTS:
+        raise CxrError(f"Preprocessing variant {variant!r} is unknown: choose one of {', '.join(VARIANTS)}.")
+    array = _folder(found, profile) / f"{_state(found, size, variant)}.npy"
+    index = array.with_suffix(".csv")
+    if not index.is_file():  # written last: where it lies, the array is whole
+        _pack([Path(path) for path in found.table.path], size, variant, array, index)
+    read = pd.read_csv(index, keep_default_na=False)  # one line per image, in the order of the table
+    table = found.table.assign(row=np.arange(len(read)), sha256=read.sha256.to_numpy(), reason=read.reason.to_numpy())
+    usable = table[table.reason == ""].drop(columns="reason").reset_index(drop=True)
+    _report(table[table.reason != ""], _folder(found, profile))
+    if lost := sorted(set(table.split) - set(usable.split)):
+        raise CxrError(f"No image of the {lost[0]} part of {found.root} can be read: replace its files.")
+    return np.load(array, mmap_mode="r"), usable
+
+
+def refused(found: ImageSet, profile: str) -> pd.DataFrame:
+    """Return the files that `load` left out: path and reason."""
+    return pd.read_csv(_folder(found, profile) / "refused.csv", keep_default_na=False)
+
+
+def _folder(found: ImageSet, profile: str) -> Path:
+    return paths.build(profile) / "packed_sets" / found.name
+
+
+def _state(found: ImageSet, size: int, variant: str) -> str:
+    """Return a name that changes with any file of the set, its size or time."""
+    digest = hashlib.sha256(VARIANTS[variant].described.encode())
+    for path in found.table.path:
+        try:
+            state = os.stat(path)
+        except OSError as error:  # a broken link, say: it will be refused
+            digest.update(f"\n{path} {error.strerror}".encode())
+        else:
+            digest.update(f"\n{path} {state.st_size} {state.st_mtime_ns}".encode())
+    return f"{variant}-{size}-{digest.hexdigest()[:12]}"
+
+
+def _pack(files: list[Path], size: int, variant: str, array: Path, index: Path) -> None:
+    """Write every image's pixels (zeros where it is refused) to `array`, then its digest or the reason to `index`."""
+    progress = tqdm(total=len(files), desc=f"pack {array.parent.name}", unit="image", mininterval=5)
+    described = []
+    with atomic_path(array) as temporary, ThreadPoolExecutor(os.cpu_count()) as pool, progress:
+        packed = np.lib.format.open_memmap(temporary, "w+", dtype=np.uint8, shape=(len(files), size, size))
+
+        def place(row: int) -> tuple[str, str]:
+            try:
+                film = _read(files[row])
+            except images.Refused as error:
+                return "", error.reason
+            packed[row] = VARIANTS[variant](resize(film.pixels, size))
+            progress.update()
+            return film.sha256, ""
+
+        for start in range(0, len(files), _BLOCK):
+            described += pool.map(place, range(start, min(start + _BLOCK, len(files))))
+        packed.flush()
+    with atomic_path(index) as temporary:
+        pd.DataFrame(described, columns=["sha256", "reason"]).to_csv(temporary, index=False)
+
+
+def _read(path: Path) -> images.Film:
+    """Return an image as `images.read` does, and that of an RGBA file without transparency: ChestX-ray14 has hundreds."""
+    try:
+        return images.read(path)
+    except images.Refused:
+        opaque = _opaque(path)
+        if opaque is None:
+            raise
+        return images.Film(opaque, "RGBA", hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def _opaque(path: Path) -> np.ndarray | None:
+    """Return the grey pixels of an RGBA image that hides nothing, None for any other file."""
+    try:
+        with Image.open(io.BytesIO(path.read_bytes())) as image:
+            usable = image.mode == "RGBA" and min(image.size) >= images.SMALLEST_SIDE
+            opaque = usable and image.getchannel("A").getextrema() == (255, 255)
+            return np.asarray(image.convert("L")) if opaque else None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
+
+
+def _report(left_out: pd.DataFrame, folder: Path) -> None:
+    """Store the refused files as refused.csv in `folder` and say so where there are any."""
+    with atomic_path(folder / "refused.csv") as temporary:
+        left_out[["path", "reason"]].to_csv(temporary, index=False)
+    if len(left_out):
+        tqdm.write(f"{len(left_out)} files are left out: {folder / 'refused.csv'} says why.")

@@ -1,0 +1,121 @@
+"""Random augmentation of training images, as Keras layers that stay outside the saved model."""
+
+import math
+
+import keras
+from keras import layers, ops
+
+from cxr_helpers.errors import CxrError
+
+
+class RandomResizedCrop(layers.Layer):
+    """Crop a random box of random area and aspect and stretch it to the image's size (Szegedy et al. 2015).
+
+    `scale` bounds the box's share of the area, drawn uniformly; `ratio` the factor between its relative width and height,
+    drawn on a log scale. Where a side would leave the image it is cut to the image's. Without `training` the images pass
+    as they are.
+    """
+
+    def __init__(self, scale: tuple[float, float], ratio: tuple[float, float], seed: int) -> None:
+        super().__init__()
+        self.scale, self.ratio, self.draws = scale, ratio, keras.random.SeedGenerator(seed)
+
+    def call(self, images, training: bool = False):
+        """Return the images (N, H, W, C), float, cropped each by its own box."""
+        if not training:
+            return images
+        count, height, width = ops.shape(images)[0], *images.shape[1:3]
+        area = self._uniform(count, *self.scale)
+        ratio = ops.exp(self._uniform(count, *map(math.log, self.ratio)))
+        wide, high = (ops.minimum(1.0, ops.sqrt(share)) for share in (area * ratio, area / ratio))
+        left, top = (self._uniform(count, 0.0, 1.0) * (1 - side) for side in (wide, high))
+        none = ops.zeros_like(wide)
+        corner = left * (width - 1), top * (height - 1)
+        boxes = ops.stack([wide, none, corner[0], none, high, corner[1], none, none], axis=1)
+        return ops.image.affine_transform(images, boxes, interpolation="bilinear", fill_mode="nearest")
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Return the shape of the images, which does not change."""
+        return input_shape
+
+    def _uniform(self, count, low: float, high: float):
+        return keras.random.uniform((count,), low, high, seed=self.draws)
+
+
+def rahman(seed: int) -> list[keras.Layer]:
+    """Return the transforms of Rahman et al. 2024, Table 2; shear is read as a fraction of the image."""
+    return [
+        layers.RandomRotation(7 / 360, fill_mode="nearest", seed=seed),
+        layers.RandomTranslation(0.05, 0.05, fill_mode="nearest", seed=seed + 1),
+        layers.RandomShear(0.2, 0.2, fill_mode="nearest", seed=seed + 2),
+        layers.RandomZoom(0.45, 0.45, fill_mode="nearest", seed=seed + 3),
+        layers.RandomFlip("horizontal", seed=seed + 4),
+    ]
+
+
+def thesis(seed: int) -> list[keras.Layer]:
+    """Return the block before Kondragunta's ResNet50 (Table 2 names no layer): rotation, zoom, shifts, flip (reading)."""
+    return [
+        layers.RandomRotation(0.1, fill_mode="nearest", seed=seed),
+        layers.RandomZoom(0.1, fill_mode="nearest", seed=seed + 1),
+        layers.RandomTranslation(0.1, 0.1, fill_mode="nearest", seed=seed + 2),
+        layers.RandomFlip("horizontal", seed=seed + 3),
+    ]
+
+
+def kilaru(seed: int) -> list[keras.Layer]:
+    """Return the rotations (±10°, reading) and horizontal flips of Kilaru 2025."""
+    return [
+        layers.RandomRotation(10 / 360, fill_mode="nearest", seed=seed),
+        layers.RandomFlip("horizontal", seed=seed + 1),
+    ]
+
+
+def films(seed: int) -> list[keras.Layer]:
+    """Return mild changes that a frontal film can show: rotation, shift, zoom, contrast and brightness; no flip."""
+    return [
+        layers.RandomRotation(10 / 360, fill_mode="constant", seed=seed),
+        layers.RandomTranslation(0.08, 0.08, fill_mode="constant", seed=seed + 1),
+        layers.RandomZoom((-0.2, 0.1), (-0.2, 0.1), fill_mode="constant", seed=seed + 2),
+        layers.RandomContrast(0.3, value_range=(0, 255), seed=seed + 3),
+        layers.RandomBrightness(0.15, value_range=(0, 255), seed=seed + 4),
+    ]
+
+
+def crop(seed: int) -> list[keras.Layer]:
+    """Return wide random crops of any aspect, small rotation, contrast and brightness: scale and shape of a film say nothing."""
+    return [
+        layers.RandomRotation(7 / 360, fill_mode="constant", seed=seed),
+        RandomResizedCrop((0.3, 1.0), (3 / 4, 4 / 3), seed=seed + 1),
+        layers.RandomContrast(0.3, value_range=(0, 255), seed=seed + 2),
+        layers.RandomBrightness(0.2, value_range=(0, 255), seed=seed + 3),
+    ]
+
+
+def crop_blur(seed: int) -> list[keras.Layer]:
+    """Return `crop` and a random blur before it: the sharpness that resizing leaves says nothing either."""
+    blur = layers.RandomGaussianBlur(0.5, kernel_size=5, sigma=(0.3, 1.0), value_range=(0, 255), seed=seed + 4)
+    return [blur, *crop(seed)]
+
+
+def skin(seed: int) -> list[keras.Layer]:
+    """Return the rotation and flipping of Rokad and Nagarajan; a lesion has no upright, so by any angle (reading)."""
+    return [
+        layers.RandomRotation(0.5, fill_mode="nearest", seed=seed),
+        layers.RandomFlip("horizontal_and_vertical", seed=seed + 1),
+    ]
+
+
+POLICIES = {"rahman": rahman, "thesis": thesis, "kilaru": kilaru, "films": films, "crop": crop, "crop_blur": crop_blur, "skin": skin}
+
+
+def build(name: str, seed: int) -> keras.Sequential | None:
+    """Return the named augmentation of float images (N, H, W, C) in 0..255, or None for "none".
+
+    Call it with `training=True`; elsewhere it is the identity.
+    """
+    if name == "none":
+        return None
+    if name not in POLICIES:
+        raise CxrError(f"Config: augmentation={name!r} is unknown; choose none, {', '.join(POLICIES)}.")
+    return keras.Sequential(POLICIES[name](seed), name="augmentation")

@@ -1,0 +1,159 @@
+"""Fit a model: on films read batch by batch, or on the stored outputs of its frozen layers."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pandas as pd
+
+from cxr_helpers import progress
+from cxr_helpers.config import Config
+from cxr_helpers.networks import models
+from cxr_helpers.systems import augmentation, batches, features
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A model and the films it is fitted to.
+
+    `table` has row (of `pixels`, uint8 (N, H, W)), y_true and split; `data_hash` names the manifest; `callbacks` see
+    every epoch beside the fitting's own. With `labels` the model has a sigmoid unit for each, and the table a 0/1 column
+    for each in place of y_true.
+    """
+
+    config: Config
+    profile: str
+    model: keras.Model
+    pixels: np.ndarray
+    table: pd.DataFrame
+    data_hash: str
+    callbacks: tuple[keras.callbacks.Callback, ...] = ()
+    labels: tuple[str, ...] = ()
+
+    def part(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return (rows of `pixels`, labels as the model's head needs them) of one split."""
+        part = self.table[self.table.split == split]
+        if self.labels:
+            return part.row.to_numpy(), part[list(self.labels)].to_numpy("float32")
+        return part.row.to_numpy(), batches.targets(part.y_true, self.model.output_shape[-1])
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """The learning curves, the scores of every row of the task's table (without augmentation), and the seconds of fitting.
+
+    `y_score` is P(PNEUMONIA), float32 (N,), or with labels P(label), (N, labels).
+    """
+
+    history: pd.DataFrame
+    y_score: np.ndarray
+    seconds: float
+
+
+def fit(task: Task) -> Fitted:
+    """Fit the task's model in place."""
+    return _fit_stored(task) if task.config.stored else _fit_streamed(task)
+
+
+def predict(model: keras.Model, pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return P(PNEUMONIA) float32 (len(rows),) of the films at `rows`."""
+    return features.extract(model, pixels, np.asarray(rows), label="scores")[:, -1]
+
+
+def compile_model(model: keras.Model, config: Config, steps: int) -> None:
+    """Compile with the configured optimiser, learning-rate schedule (`steps` in all) and loss."""
+    rate = config.learning_rate
+    if config.schedule == "cosine":
+        warmup = max(1, steps // 20)
+        rate = keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup)
+    options = {"use_ema": True, "ema_momentum": config.average} if config.average else {}
+    if config.optimizer == "adamw":
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, **options)
+    else:
+        optimizer = keras.optimizers.Adam(rate, **options)
+    units = model.output_shape[-1]  # two are softmax units, any other number has a sigmoid each
+    kind = "Categorical" if units == 2 else "Binary"
+    loss = getattr(keras.losses, f"{kind}{'Focal' if config.loss == 'focal' else ''}Crossentropy")
+    metric = getattr(keras.metrics, f"{kind}Accuracy")
+    model.compile(optimizer, loss(label_smoothing=config.label_smoothing), metrics=[metric(name="accuracy")])
+
+
+def _fit_streamed(task: Task) -> Fitted:
+    """Train on films read batch by batch, augmented anew in every epoch."""
+    config = task.config
+    train = batches.Batches(task.pixels, *task.part("train"), config.batch_size, config.seed)
+    val = batches.Batches(task.pixels, *task.part("val"), config.batch_size)
+    trainer = _trainer(task.model, augmentation.build(config.augmentation, config.seed))
+    history, seconds = _run(task, trainer, train, val)
+    outputs = features.extract(task.model, task.pixels, task.table.row.to_numpy(), label="scores")
+    return Fitted(history, _scores(task, outputs), seconds)
+
+
+def _trainer(model: keras.Model, policy: keras.Sequential | None) -> keras.Model:
+    """Return grayscale films (H, W, 1) → augmentation → channels repeated → `model`, whose weights it shares."""
+    *side, channels = model.input_shape[1:]
+    films = x = keras.Input((*side, 1), name="film")
+    if policy is not None:
+        x = policy(x)
+    if channels > 1:
+        x = keras.layers.Concatenate()([x] * channels)
+    return keras.Model(films, model(x))
+
+
+def _fit_stored(task: Task) -> Fitted:
+    """Train what is not frozen on stored outputs of what is; with views, epoch e sees view e modulo `views`."""
+    config = task.config
+    backbone, head = models.split(task.model)
+    every = np.arange(len(task.pixels))
+    plain = features.stored(config, task.profile, backbone, task.pixels, every, task.data_hash, 0)
+    rows, labels = task.part("train")
+    views = plain[:, rows]
+    if config.views:
+        views = features.stored(config, task.profile, backbone, task.pixels, rows, task.data_hash, config.views)
+    val_rows, val_labels = task.part("val")
+    train = batches.StoredBatches(views, labels, config.batch_size, config.seed)
+    history, seconds = _run(task, head, train, (plain[0, val_rows], val_labels))
+    return Fitted(history, _scores(task, head.predict(plain[0, task.table.row], batch_size=256, verbose=0)), seconds)
+
+
+def _scores(task: Task, outputs: np.ndarray) -> np.ndarray:
+    """Return a model's outputs (N, units) as `Fitted` has them."""
+    return outputs if task.labels else outputs[:, -1]
+
+
+def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple[pd.DataFrame, float]:
+    """Compile and fit `trainer`; return its history and the seconds that fitting took."""
+    config = task.config
+    callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=_say(config)), *task.callbacks]
+    if config.patience:
+        callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True))
+    compile_model(trainer, config, config.epochs * len(train))
+    started = time.perf_counter()
+    history = trainer.fit(
+        train,
+        validation_data=val,
+        epochs=config.epochs,
+        shuffle=False,  # the batches have their own seeded order
+        class_weight=_class_weights(task) if config.class_weight == "balanced" else None,
+        callbacks=callbacks,
+        verbose=0,
+    )
+    return pd.DataFrame(history.history).rename_axis("epoch").reset_index(), time.perf_counter() - started
+
+
+def _say(config: Config) -> Callable[[int, dict[str, float]], None]:
+    """Return a hook that prints each epoch under the run's name, so that runs side by side can be told apart."""
+
+    def say(epoch: int, logs: dict[str, float]) -> None:
+        figures = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())
+        progress.say(f"{config.run_id}: epoch {epoch + 1} of {config.epochs}, {figures}")
+
+    return say
+
+
+def _class_weights(task: Task) -> dict[int, float]:
+    """Return weights under which both classes count the same in training."""
+    counts = task.table.y_true[task.table.split == "train"].value_counts()
+    return {int(label): counts.sum() / (2 * count) for label, count in counts.items()}

@@ -1,0 +1,1 @@
+"""What the chapters say: run records and measurements in, tables out."""

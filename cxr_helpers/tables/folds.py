@@ -1,0 +1,58 @@
+"""Cross-validation by patient: what each fold's films say, and all of them together, beside the official test films."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import metrics
+from cxr_helpers.records import Record
+from cxr_helpers.tables import results
+
+METRICS = ("roc_auc", "accuracy")
+
+
+def table(folds: Sequence[Record], official: Sequence[Record]) -> pd.DataFrame:
+    """Return AUC and accuracy (at 0.5) of a system's folds and of the same system on the official test films.
+
+    Args:
+        folds: one run per fold; their test films are the left-out patients'.
+        official: the runs under protocol "official", one per seed.
+
+    Returns:
+        Columns films, metric, value, ci_low, ci_high (95 %, over patients), n (films). Films are "fold 1", ...;
+        "all folds": every film once, by the run that had left its patient out; "official test, by folds": the
+        official test films among these; "official test".
+
+    Raises:
+        CxrError: a run of `folds` is of another protocol, or of a fold that is there already.
+    """
+    protocols = [run.config.protocol for run in folds]
+    if len(set(protocols)) < len(folds) or not all(protocol.startswith("patient_cv_") for protocol in protocols):
+        raise CxrError(f"Cross-validation needs one run per fold by patient, but got {', '.join(protocols)}.")
+    parts = {f"fold {number}": results.scores([run]) for number, run in enumerate(folds, 1)}
+    together, test = results.pooled(folds), results.scores(official)
+    of_test = [scores[scores.image_id.isin(test[0].image_id)] for scores in together]
+    parts |= {"all folds": together, "official test, by folds": of_test, "official test": test}
+    rows = []
+    for name, scores in parts.items():
+        found = metrics.evaluate_seeds(scores).loc[list(METRICS)].reset_index()
+        rows.append(found.assign(films=name, n=len(scores[0])))
+    return pd.concat(rows, ignore_index=True)[["films", "metric", "value", "ci_low", "ci_high", "n"]]
+
+
+def spread(found: pd.DataFrame, metric: str = "roc_auc") -> tuple[float, float]:
+    """Return mean and standard deviation of a metric over the folds of a table as `table` gives it."""
+    values = found.value[found.films.str.fullmatch(r"fold \d+") & (found.metric == metric)]
+    return float(values.mean()), float(values.std())
+
+
+def brief(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the tables of several systems as a page can hold them: a row per set of films, each figure with its interval."""
+    rows = []
+    for system, found in tables.items():
+        for films, part in found.groupby("films", sort=False):
+            row = {"system": system, "films": films, "n": part.n.iloc[0]}
+            figures = {metrics.TITLES[one.metric]: f"{one.value:.3f} ({results.interval(one)})" for one in part.itertuples()}
+            rows.append(row | figures)
+    return pd.DataFrame(rows)
