@@ -11,6 +11,7 @@ PROFILE = config.get("profile", "smoke")
 RETRAIN = bool(config.get("retrain"))
 CHAPTERS = [config["only"]] if "only" in config else notebooks.names()
 SYSTEMS = experiments.load(PROFILE)
+SMALL = ("*.csv", "*.toml", "measurements/*.csv", "search/*.csv", "runs/*/external.csv", "runs/*/perturbed*")
 CXR = f"{shlex.quote(sys.executable)} -m cxr_helpers.cli"
 
 
@@ -104,7 +105,7 @@ rule chapter:
     input:
         lambda wildcards: trained(wildcards.chapter),
         lambda wildcards: [local(path) for path in imports.reached(notebooks.source(wildcards.chapter))],
-        [local(path) for pattern in ("*.csv", "*.toml", "measurements/*.csv", "search/*.csv") for path in (paths.ROOT / "reports").glob(pattern)],
+        [local(path) for pattern in SMALL for path in (paths.ROOT / "reports").glob(pattern)],
         MANIFEST,
         notebook="notebooks/{chapter}.ipynb",
     output:

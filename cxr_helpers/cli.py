@@ -124,16 +124,32 @@ def _make(system: str, configs, profile: str, retrain: bool) -> None:
 
 @app.command()
 def measure(
-    name: Annotated[str, typer.Argument(help="complexity or speed")],
+    name: Annotated[str, typer.Argument(help="adults, complexity, copies, shift, speed or warnings")],
     profile: Profile = "auto",
 ) -> None:
-    """Measure time and memory on this machine, which should do nothing else meanwhile."""
+    """Measure what is no training run; while it takes time (complexity, speed) the machine should do nothing else."""
     from cxr_helpers.benchmarks import measurements
     from cxr_helpers.data import dataset
 
     started = time.monotonic()
     path = measurements.measure(name, dataset.resolve_profile(profile))
     say(f"measure {name}: {path} in {since(started)}")
+
+
+@app.command()
+def rescore(
+    systems: Annotated[list[str], typer.Argument(metavar="SYSTEM...", help="systems of cxr_helpers/experiments.toml")],
+    profile: Profile = "auto",
+) -> None:
+    """Score the adult films of CXR_EXTERNAL_DIR and disturbed test films with a system's saved models; what is stored stays."""
+    from cxr_helpers import records
+    from cxr_helpers.data import dataset
+    from cxr_helpers.systems import rescoring
+
+    profile, started = dataset.resolve_profile(profile), time.monotonic()
+    for run in (run for system in systems for run in records.of(system, profile)):
+        rescoring.rescore(run, profile)
+        say(f"rescore: {run.run_id}, after {since(started)}")
 
 
 @app.command()
@@ -193,14 +209,16 @@ def publish(
     system: Annotated[str, typer.Argument(help="a system of cxr_helpers/experiments.toml")] = "mobilenetv2_finetuned",
     profile: Profile = "auto",
 ) -> None:
-    """Make the run of a system that is best on validation the default model of `cxr predict`."""
+    """Make the run of a system that is best on validation the default model of `cxr predict`, and learn its warnings."""
     from cxr_helpers import default_model, records
-    from cxr_helpers.data import dataset
+    from cxr_helpers.data import dataset, frontal, manifest, packing
     from cxr_helpers.tables import results
 
     profile = dataset.resolve_profile(profile)
     run = results.best_on_validation(records.of(system, profile))
     folder = default_model.publish(run, profile, results.thresholds([run])[0])
+    training = manifest.load(profile).folder == "train"
+    frontal.store(frontal.learn(packing.load(profile, frontal.SIDE)[training]), folder)
     say(f"publish: {run.run_id} in {folder}")
 
 
@@ -210,25 +228,16 @@ def predict(
     out: Annotated[Path, typer.Option(help="folder for the heat maps")] = Path("heatmaps"),
     model: Annotated[Path | None, typer.Option(help="folder of another published model")] = None,
 ) -> None:
-    """Predict class and probability of films and draw heat maps. Not for clinical use."""
-    import pandas as pd
-
+    """Predict class and probability of films and draw heat maps, with a warning for what is no film. Not for clinical use."""
     from cxr_helpers import predict as prediction
 
     answers = prediction.predict(files, model, out)
-    rows = [
-        {
-            "file": answer.path,
-            "class": answer.label,
-            "probability": answer.probability,
-            "operating point": answer.threshold,
-            "heat map": answer.note or answer.heat_map,
-        }
-        for answer in answers
-        if not answer.problem
-    ]
-    if rows:
-        print(pd.DataFrame(rows).to_string(index=False, float_format="%.3f"))
+    table = prediction.table(answers)
+    if len(table):
+        print(table.to_string(index=False, float_format="%.3f"))
+    for answer in answers:
+        if answer.warning:
+            print(f"cxr: warning: {answer.warning}", file=sys.stderr)
     problems = [answer.problem for answer in answers if answer.problem]
     if problems:
         raise CxrError("\n     ".join(problems))

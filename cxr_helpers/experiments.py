@@ -41,7 +41,7 @@ def load(profile: str, file: Path = FILE) -> dict[str, Experiment]:
     for name, row in document.items():
         changes = shared | row.get("smoke", {}) if profile == "smoke" else {}
         for system, title, variant in _expanded(name, row):
-            configs = _configs(row, row["config"] | variant | changes)
+            configs = _configs(row, row["config"] | changes | variant)
             fallback, waits_for = (), ""
             if profile != "smoke":
                 fallback = _configs(row | row["fallback"], row["config"] | variant | row["fallback"]) if "fallback" in row else ()
@@ -64,10 +64,10 @@ def of_chapter(chapter: str, profile: str) -> list[Experiment]:
 
 
 def _expanded(name: str, row: dict) -> list[tuple[str, str, dict]]:
-    """Return (system, title, changes of config) of a row; `variants` makes one system per preprocessing variant."""
+    """Return (system, title, changes of config) of a row; with `variants` it makes one system for each."""
     if "variants" not in row:
         return [(name, row["title"], {})]
-    return [(f"{name}_{v}", f"{row['title']}: {v}", {"variant": v}) for v in row["variants"]]
+    return [(f"{name}_{variant}", f"{row['title']}: {variant}", changes) for variant, changes in row["variants"].items()]
 
 
 def _configs(row: dict, values: dict) -> tuple[Config, ...]:

@@ -1,13 +1,14 @@
-"""Predict films with the published model: class, probability, operating point and heat map."""
+"""Predict films with the published model: class, probability, operating point, heat map, and a warning where it is no film."""
 
 import dataclasses
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 
 from cxr_helpers import default_model
-from cxr_helpers.data import images, preprocessing
+from cxr_helpers.data import frontal, images, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_write
 
@@ -19,7 +20,8 @@ class Prediction:
     """The answer for one file; `problem` says why there is none, and then the other fields are empty.
 
     `probability` is P(PNEUMONIA), `threshold` the operating point: `label` is PNEUMONIA iff probability >= threshold,
-    else NORMAL. `heat_map` is the picture's path, `note` a remark on it.
+    else NORMAL. `heat_map` is the picture's path, `note` a remark on it. `warning` says why the file may be no frontal
+    chest film, so that the answer means nothing.
     """
 
     path: Path
@@ -28,14 +30,15 @@ class Prediction:
     threshold: float = float("nan")
     heat_map: Path | None = None
     note: str = ""
+    warning: str = ""
     problem: str = ""
 
 
 def predict(files: list[Path], model_dir: Path | None = None, out: Path | None = None) -> list[Prediction]:
     """Return one prediction per file, in order; a file that is no usable film has its reason in `problem`.
 
-    `model_dir` holds default.keras and default.json; None takes the committed model. With a folder `out`, each film
-    gets `<stem>_heatmap.png` there: the film beside its Grad-CAM map for the predicted class, purple 0 to yellow 1.
+    `model_dir` holds default.keras, default.json and frontal.json; None takes the committed ones. With a folder `out`, a
+    film gets `<stem>_heatmap.png` there: the film beside its Grad-CAM map for the predicted class, purple 0 to yellow 1.
     A missing or altered model, or a folder that cannot be written, is a CxrError.
     """
     answers, films = {}, {}
@@ -50,6 +53,23 @@ def predict(files: list[Path], model_dir: Path | None = None, out: Path | None =
     return [answers[position] for position in range(len(files))]
 
 
+def table(answers: list[Prediction]) -> pd.DataFrame:
+    """Return one row per film that has an answer: file, class, probability, operating point, heat map, warning."""
+    rows = [
+        {
+            "file": answer.path,
+            "class": answer.label,
+            "probability": answer.probability,
+            "operating point": answer.threshold,
+            "heat map": answer.note or answer.heat_map,
+            "warning": "yes" if answer.warning else "no",
+        }
+        for answer in answers
+        if not answer.problem
+    ]
+    return pd.DataFrame(rows)
+
+
 def _answers(names, films: list[np.ndarray], model_dir: Path | None, out: Path | None) -> list[Prediction]:
     """Return the predictions of readable films (H, W) uint8, each of its own size."""
     from cxr_helpers.explain import gradcam, targets
@@ -62,6 +82,8 @@ def _answers(names, films: list[np.ndarray], model_dir: Path | None, out: Path |
         Prediction(name, "PNEUMONIA" if p >= card.threshold else "NORMAL", float(p), card.threshold)
         for name, p in zip(names, scores, strict=True)
     ]
+    rules = frontal.load(default_model.folder() if model_dir is None else Path(model_dir))
+    found = [dataclasses.replace(each, warning=_warning(each.path, film, rules)) for each, film in zip(found, films, strict=True)]
     if out is None:
         return found
     maps = gradcam.gradcam(model, small, targets.predicted(scores, card.threshold))
@@ -71,6 +93,11 @@ def _answers(names, films: list[np.ndarray], model_dir: Path | None, out: Path |
         dataclasses.replace(answer, heat_map=picture, note=str(note))
         for answer, picture, note in zip(found, pictures, notes, strict=True)
     ]
+
+
+def _warning(path: Path, film: np.ndarray, rules: frontal.Rules) -> str:
+    found = frontal.COLOURED if frontal.coloured(path) else frontal.warning(film, rules)
+    return found and f"{path} {found}: its answer may mean nothing"
 
 
 def _write(out: Path, found: list[Prediction], films: list[np.ndarray], maps: np.ndarray) -> list[Path]:

@@ -1,16 +1,20 @@
 """The console script: what it answers, what it refuses, and what it does not import to do so."""
 
+import dataclasses
 import os
 import subprocess
 import sys
 import types
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from cxr_helpers import cli, environment, experiments, paths, predict, records
+from cxr_helpers import cli, default_model, environment, experiments, paths, predict, records
+from cxr_helpers.data import frontal, manifest, packing
 from cxr_helpers.errors import CxrError
+from cxr_helpers.tables import results
 
 HEAVY = ("keras", "tensorflow", "jax", "torch", "shap", "pandas", "numpy", "cv2", "matplotlib", "papermill", "snakemake")
 SYSTEM = """
@@ -57,7 +61,8 @@ def test_help_lists_the_commands_and_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
-    for command in ("report", "test", "prepare", "train", "runs", "execute", "render", "publish", "predict"):
+    commands = ("report", "test", "prepare", "train", "measure", "rescore", "runs", "execute", "render", "publish", "predict")
+    for command in commands:
         assert f"  {command} " in done.stdout
 
 
@@ -87,6 +92,15 @@ def test_train_takes_another_seed_and_trains_afresh_on_demand(workplace):
     assert workplace == [(7, False), (7, True)]
 
 
+def test_rescore_scores_each_run_of_each_system(workplace, monkeypatch):
+    invoke("train", "mini", "--profile", "smoke")
+    calls = []
+    monkeypatch.setattr("cxr_helpers.systems.rescoring.rescore", lambda run, profile: calls.append((run.config.seed, profile)))
+    result = invoke("rescore", "mini", "--profile", "smoke")
+    assert result.exit_code == 0 and calls == [(0, "smoke"), (1, "smoke")]
+    assert "nosuch" in str(invoke("rescore", "nosuch", "--profile", "smoke").exception)
+
+
 def test_runs_lists_the_records_of_the_profile(workplace):
     invoke("train", "mini", "--profile", "smoke", "--seed", 1)
     result = invoke("runs", "--profile", "smoke")
@@ -97,6 +111,18 @@ def test_runs_lists_the_records_of_the_profile(workplace):
 
 def test_runs_without_records_names_the_command(workplace):
     assert "./run_all.sh --profile smoke" in str(invoke("runs", "--profile", "smoke").exception)
+
+
+def test_publish_learns_what_to_warn_of_from_training_films(monkeypatch, tmp_path):
+    films = np.random.default_rng(0).integers(0, 256, (3, frontal.SIDE, frontal.SIDE), dtype=np.uint8)
+    monkeypatch.setattr(records, "of", lambda *_: [types.SimpleNamespace(run_id="the run")])
+    monkeypatch.setattr(results, "best_on_validation", lambda runs: runs[0])
+    monkeypatch.setattr(results, "thresholds", lambda runs: [0.5])
+    monkeypatch.setattr(default_model, "publish", lambda run, profile, threshold: tmp_path)
+    monkeypatch.setattr(manifest, "load", lambda profile: pd.DataFrame({"folder": ["train", "test", "train"]}))
+    monkeypatch.setattr(packing, "load", lambda profile, size: films)
+    assert invoke("publish", "mini", "--profile", "smoke").exit_code == 0
+    assert frontal.load(tmp_path).limits == frontal.learn(films[[0, 2]]).limits
 
 
 @pytest.fixture
@@ -114,8 +140,17 @@ def test_predict_prints_class_probability_operating_point_and_heat_map(answers):
     result = invoke("predict", film.path)
     header, row = result.stdout.splitlines()
     assert result.exit_code == 0
-    assert header.split() == ["file", "class", "probability", "operating", "point", "heat", "map"]
-    assert row.split() == [str(film.path), "PNEUMONIA", "0.877", "0.250", str(film.heat_map)]
+    assert header.split() == ["file", "class", "probability", "operating", "point", "heat", "map", "warning"]
+    assert row.split() == [str(film.path), "PNEUMONIA", "0.877", "0.250", str(film.heat_map), "no"]
+    assert result.stderr == ""
+
+
+def test_predict_warns_on_standard_error_and_ends_well(answers, monkeypatch):
+    warned = dataclasses.replace(answers[0], warning="film.png looks like an inverted film")
+    monkeypatch.setattr(predict, "predict", lambda *_: [warned])
+    result = invoke("predict", warned.path)
+    assert result.exit_code == 0 and result.stdout.splitlines()[1].split()[-1] == "yes"
+    assert result.stderr.splitlines() == ["cxr: warning: film.png looks like an inverted film"]
 
 
 def test_predict_refuses_a_file_that_is_no_image_and_still_answers_for_the_others(answers):

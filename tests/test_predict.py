@@ -11,8 +11,10 @@ from tiny_models import GREY, SIDE, detector, two_blobs
 
 from cxr_helpers import default_model, paths
 from cxr_helpers.config import Config
+from cxr_helpers.data import frontal, synthetic
+from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
-from cxr_helpers.predict import predict
+from cxr_helpers.predict import predict, table
 from cxr_helpers.records import Record
 
 PATIENTS = [f"p{number}" for number in range(8)]
@@ -27,9 +29,15 @@ SCORES = pd.DataFrame(
 )
 
 
+@pytest.fixture(scope="module")
+def rules():
+    """Return what twenty drawn films teach of frontal films."""
+    return frontal.learn(np.stack([resize(synthetic.film(seed, "NORMAL").image, frontal.SIDE) for seed in range(20)]))
+
+
 @pytest.fixture
-def published(tmp_path, monkeypatch):
-    """Publish the detector as the model of a run of the smoke profile, and return its folder."""
+def published(tmp_path, monkeypatch, rules):
+    """Publish the detector as the model of a run of the smoke profile, with rules for warnings; return its folder."""
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     monkeypatch.delenv("CXR_BUILD_DIR", raising=False)
     config = Config("custom_cnn", size=SIDE)
@@ -39,7 +47,9 @@ def published(tmp_path, monkeypatch):
     path = paths.build("smoke") / "models" / f"{config.run_id}.keras"
     path.parent.mkdir(parents=True)
     detector().save(path)
-    return default_model.publish(record, "smoke", threshold=0.5)
+    folder = default_model.publish(record, "smoke", threshold=0.5)
+    frontal.store(rules, folder)
+    return folder
 
 
 @pytest.fixture
@@ -88,6 +98,20 @@ def test_film_without_evidence_is_noted(published, tmp_path):
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((SIDE, SIDE), GREY, "uint8"))
     (answer,) = predict([tmp_path / "grey.png"], published, tmp_path / "out")
     assert "blank map" in answer.note and answer.heat_map.is_file()
+
+
+def test_what_is_no_frontal_film_is_answered_with_a_warning(published, tmp_path):
+    film = resize(synthetic.film(3, "NORMAL").image, 160)
+    coloured = np.stack([film // 3, film, film], axis=-1)
+    pictures = {"film": film, "inverted": 255 - film, "side": np.rot90(film), "colour": coloured}
+    for name, picture in pictures.items():
+        cv2.imwrite(str(tmp_path / f"{name}.png"), picture)
+    answers = predict([tmp_path / f"{name}.png" for name in pictures], published)
+    words = ("", "looks like an inverted film", "does not look like an upright frontal chest film", "is in colour")
+    for answer, word in zip(answers, words, strict=True):
+        assert answer.label and not answer.problem
+        assert word in answer.warning and (str(answer.path) in answer.warning) == bool(word)
+    assert table(answers).warning.tolist() == ["no", "yes", "yes", "yes"]
 
 
 def test_published_card_says_what_the_record_says(published):

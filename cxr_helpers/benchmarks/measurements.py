@@ -13,7 +13,7 @@ from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_write
 
-NAMES = ("complexity", "speed")
+NAMES = ("adults", "complexity", "copies", "shift", "speed", "warnings")
 COLUMNS = ["figure", "value", "ci_low", "ci_high"]
 
 
@@ -67,14 +67,15 @@ def load_or_measure(name: str, profile: str) -> pd.DataFrame:
 def _module(name: str) -> ModuleType:
     """Return the module whose `measure(profile)` gives all repeats and whose `figures(repeats)` their figures."""
     _check(name)
-    from cxr_helpers.benchmarks import complexity, speed
+    from cxr_helpers.benchmarks import adult_nulls, complexity, copies, false_warnings, shift, speed
 
-    return {"complexity": complexity, "speed": speed}[name]
+    others = {"complexity": complexity, "copies": copies, "shift": shift, "speed": speed}
+    return {"adults": adult_nulls, "warnings": false_warnings, **others}[name]
 
 
 def _check(name: str) -> None:
     if name not in NAMES:
-        raise CxrError(f"Measurement {name!r} is unknown: choose {' or '.join(NAMES)}.")
+        raise CxrError(f"Measurement {name!r} is unknown: choose one of {', '.join(NAMES)}.")
 
 
 def _read(file: str, name: str, profile: str, missing_ok: bool = False) -> pd.DataFrame | dict | None:

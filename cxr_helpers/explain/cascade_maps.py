@@ -14,7 +14,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import explanations
 from cxr_helpers.files import atomic_path
 from cxr_helpers.records import Record
-from cxr_helpers.systems import cascade
+from cxr_helpers.systems import cascade, saved
 from cxr_helpers.tables import results
 
 FILE = "cascade_maps.npz"
@@ -115,7 +115,7 @@ def _explained(member: Record, profile: str, chosen: pd.DataFrame, stage: str) -
     from cxr_helpers.explain import gradcam, targets  # with Keras, which reading does not need
 
     films = packing.films(profile, chosen.image_id, member.config.size, member.config.variant)
-    model = explanations.saved_model(member, profile, films, chosen[f"{stage}_score"].to_numpy())
+    model = saved.model(member, profile, films, chosen[f"{stage}_score"].to_numpy())
     heat = gradcam.gradcam(model, films, targets.predicted(chosen.y_score, results.THRESHOLD))
     return _resized(films), _resized((255 * heat).round().astype("uint8"))
 

@@ -10,18 +10,17 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from cxr_helpers import experiments
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import operating_point
 from cxr_helpers.files import atomic_path
 from cxr_helpers.records import Record
+from cxr_helpers.systems import saved
 from cxr_helpers.tables import results
 
 FILE = "explanations.npz"
 OUTCOMES = {(1, 1): "true positive", (0, 1): "false positive", (1, 0): "false negative", (0, 0): "true negative"}
 RULE = "of each outcome at the operating point, the {most} most and the {least} least confident test films"
-AGREEMENT = 0.02  # largest difference between a stored score and the model's score on this machine
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +101,7 @@ def build(record: Record, profile: str, per_outcome: int = 2, method: str = "par
     if chosen.empty:
         raise CxrError(f"Run {record.run_id} has no test scores to choose films from; explain a run with a test split.")
     films = packing.films(profile, chosen.image_id, record.config.size, record.config.variant)
-    model = saved_model(record, profile, films, chosen.y_score.to_numpy())
+    model = saved.model(record, profile, films, chosen.y_score.to_numpy())
     heat = gradcam.gradcam(model, films, targets.predicted(chosen.y_score, threshold))
     values = shap_maps.METHODS[method](model, films, targets.PNEUMONIA)
     about = {
@@ -122,7 +121,7 @@ def build(record: Record, profile: str, per_outcome: int = 2, method: str = "par
 def load(record: Record) -> Explanations:
     """Return the stored explanations of a run; where they are missing or another run's, a CxrError names the command."""
     path = record.folder / FILE
-    command = f"`cxr train {_system(record)} --retrain` makes them anew"
+    command = f"`cxr train {saved.system(record)} --retrain` makes them anew"
     if not path.is_file():
         raise CxrError(f"Run {record.run_id} has no stored explanations; {command}.")
     try:
@@ -170,24 +169,6 @@ def _border_share(weights: np.ndarray) -> float:
     return float(1 - weights[height:-height, width:-width].sum() / total) if total > 0 else np.nan
 
 
-def saved_model(record: Record, profile: str, films: np.ndarray, y_score: np.ndarray):
-    """Return the run's saved model; one that is missing, or scores the films otherwise than the record, is a CxrError."""
-    import keras
-
-    from cxr_helpers.explain import targets
-    from cxr_helpers.systems import product
-
-    path = product.model_path(profile, record.run_id)
-    command = f"`cxr train {_system(record)} --retrain` makes it anew"
-    if not path.is_file():
-        raise CxrError(f"The model of run {record.run_id} is not on this machine; {command}.")
-    model = keras.saving.load_model(path, compile=False)
-    difference = np.abs(model.predict(targets.batch(model, films), verbose=0)[:, -1] - y_score).max()
-    if not difference <= AGREEMENT:
-        raise CxrError(f"{path} differs from run {record.run_id} by {difference:.3f} in a score; {command}.")
-    return model
-
-
 def _store(shown: Explanations, path: Path) -> None:
     """Write the arrays compressed, maps as float16; SHAP values are scaled first, since they are tiny."""
     scale = np.float32(max(np.abs(shown.shap).max(), np.finfo("float32").tiny))
@@ -201,12 +182,3 @@ def _store(shown: Explanations, path: Path) -> None:
             scale=scale,
             about=json.dumps(shown.about),
         )
-
-
-def _system(record: Record) -> str:
-    """Return the name under which the run's system stands in experiments.toml."""
-    for profile in ("full", "smoke"):
-        for experiment in experiments.load(profile).values():
-            if any(record.config in way for way in experiment.ways):
-                return f"{experiment.name} --profile {profile}"
-    return "NAME"

@@ -14,6 +14,7 @@ TEXT_WIDTH = 6.3  # inches between the margins of an A4 page
 
 # Okabe and Ito's colour-blind-safe palette, one colour per model family.
 COLOURS = {
+    "ensemble": "#7A4A1E",  # brown, beside the palette
     "vgg16": "#D55E00",
     "resnet50": "#0072B2",
     "mobilenetv2": "#CC79A7",

@@ -1,0 +1,72 @@
+"""What a threshold does to films and patients: rates, predictive values, and net benefit."""
+
+import numpy as np
+import pandas as pd
+
+from cxr_helpers.evaluation import bootstrap, calibration, metrics
+
+TITLES = {"sensitivity": "Sensitivity", "specificity": "Specificity", "ppv": "PPV", "npv": "NPV"}
+GRID = np.linspace(0.01, 0.99, 99)  # threshold probabilities of a decision curve
+
+
+def rates(
+    scores: pd.DataFrame, threshold: float, prevalence: float | None = None, n_boot: int = 2000, seed: int = 0
+) -> pd.DataFrame:
+    """Return sensitivity, specificity and both predictive values of PNEUMONIA iff y_score >= threshold.
+
+    Args:
+        scores: the films of one split.
+        threshold: chosen elsewhere, on validation.
+        prevalence: of PNEUMONIA, where the predictive values are wanted; None takes that of the films.
+        n_boot: resamples of patients.
+        seed: of the resampling.
+
+    Returns:
+        Index: the keys of `TITLES`; columns value, ci_low, ci_high (95 %, over patients). Where no film is called, a
+        predictive value is 0, as in `metrics`.
+    """
+    scores, weights = _weighted(scores, prevalence, n_boot, seed)
+    positive = scores.y_true.to_numpy() == 1
+    called = scores.y_score.to_numpy() >= threshold
+    tp, fn = weights @ (called & positive), weights @ (~called & positive)
+    fp, tn = weights @ (called & ~positive), weights @ (~called & ~positive)
+    pairs = {"sensitivity": (tp, tp + fn), "specificity": (tn, tn + fp), "ppv": (tp, tp + fp), "npv": (tn, tn + fn)}
+    found = np.array([bootstrap.ratio(*pair) for pair in pairs.values()])
+    low, high = np.percentile(found[:, 1:], metrics.PERCENTILES, axis=1)
+    return pd.DataFrame({"value": found[:, 0], "ci_low": low, "ci_high": high}, index=list(pairs))
+
+
+def net_benefit(scores: pd.DataFrame, prevalence: float | None = None, n_boot: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Return the decision curve of a model beside treating all and treating none (Vickers and Elkin 2006).
+
+    At a threshold probability t a false alarm costs t / (1 - t) of what a pneumonia found is worth; the net benefit is
+    true positives minus false positives at that price, both per film. Treating none has a net benefit of 0.
+
+    Args:
+        scores: the films of one split; y_score must be calibrated for `prevalence`.
+        prevalence: films are weighted to this share of PNEUMONIA; None takes them as they are.
+        n_boot: resamples of patients.
+        seed: of the resampling.
+
+    Returns:
+        One row per threshold of `GRID`: threshold, model, ci_low, ci_high (pointwise 95 % band), treat_all.
+    """
+    scores, weights = _weighted(scores, prevalence, n_boot, seed)
+    y_true, price = scores.y_true.to_numpy(), GRID / (1 - GRID)
+    called = scores.y_score.to_numpy()[:, None] >= GRID
+    worth = np.where(y_true[:, None] == 1, 1.0, -price)  # of calling a film PNEUMONIA, at every threshold
+    curves = weights @ (called * worth)
+    low, high = np.percentile(curves[1:], metrics.PERCENTILES, axis=0)
+    columns = {"threshold": GRID, "model": curves[0], "ci_low": low, "ci_high": high, "treat_all": weights[0] @ worth}
+    return pd.DataFrame(columns)
+
+
+def _weighted(scores: pd.DataFrame, prevalence: float | None, n_boot: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the checked scores and weights (1 + resamples, N): first the films as they are; each row adds up to 1."""
+    scores = metrics.checked(scores)
+    y_true = scores.y_true.to_numpy()
+    drawn, _ = bootstrap.usable_weights(scores.patient_id.to_numpy(), y_true, n_boot, seed)
+    weights = np.vstack([np.ones(len(y_true)), drawn])
+    if prevalence is not None:
+        return scores, calibration.reweighted(weights, y_true, prevalence)
+    return scores, weights / weights.sum(axis=1, keepdims=True)

@@ -1,0 +1,109 @@
+"""Temperature, calibration error and change of prevalence against values worked out by hand and known generators."""
+
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+from test_metrics import FOUR, random_scores, scores
+
+from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import bootstrap, calibration, metrics
+
+
+def calibrated(n=20000, seed=0, temperature=1.0):
+    """Return scores whose labels were drawn from them, and which then were sharpened: logits times `temperature`."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0.5, 2, n)
+    y_true = (rng.random(n) < expit(logits)).astype(int)
+    return scores(y_true, expit(logits * temperature), split="val")
+
+
+def test_the_temperature_that_sharpened_the_scores_is_found():
+    assert calibration.fit_temperature(calibrated(temperature=3)) == pytest.approx(3, rel=0.05)
+    assert calibration.fit_temperature(calibrated(temperature=0.5)) == pytest.approx(0.5, rel=0.05)
+
+
+def test_a_temperature_by_hand():
+    # Two films at odds of 9:1, one of three wrong: the least cross-entropy is where the score is 2/3.
+    films = scores([1, 1, 0, 0, 0, 1], [0.9, 0.9, 0.9, 0.1, 0.1, 0.1], split="val")
+    temperature = calibration.fit_temperature(films)
+    assert calibration.tempered(films, temperature).y_score[0] == pytest.approx(2 / 3, abs=1e-4)
+
+
+def test_separated_films_stay_within_the_limits():
+    assert calibration.fit_temperature(FOUR.assign(split="val", y_score=[0.9, 0.8, 0.2, 0.1])) >= calibration.TEMPERATURES[0]
+
+
+@pytest.mark.parametrize("split", ["test", ["val", "val", "val", "test"]])
+def test_a_test_score_is_refused(split):
+    with pytest.raises(CxrError, match="validation only"):
+        calibration.fit_temperature(FOUR.assign(split=split))
+
+
+def test_scaling_keeps_the_order():
+    films = random_scores()
+    scaled = calibration.tempered(films, 2.5)
+    assert metrics.points(scaled).roc_auc == metrics.points(films).roc_auc
+    assert (abs(scaled.y_score - 0.5) <= abs(films.y_score - 0.5) + 1e-12).all()
+
+
+def test_change_of_prevalence_multiplies_the_odds():
+    # Odds 3 at a prevalence of one half; at one fifth the prior odds are 1/4: 3/4, which is 3/7.
+    found = calibration.prior_corrected(scores([1, 0], [0.75, 0.25]), 0.5, 0.2).y_score
+    assert found.to_numpy() == pytest.approx([3 / 7, 1 / 13])
+
+
+def test_weights_of_a_prevalence():
+    weights = calibration.reweighted(np.array([[1.0, 1, 1, 1], [2, 0, 1, 3]]), np.array([1, 1, 0, 0]), 0.2)
+    assert weights == pytest.approx(np.array([[0.1, 0.1, 0.4, 0.4], [0.2, 0, 0.2, 0.6]]))
+
+
+def test_measures_equal_those_of_metrics():
+    films = random_scores()
+    ours, theirs = calibration.measure(films), metrics.evaluate(films)
+    for name, other in {"ece_width": "ece", "brier": "brier", "bce": "bce"}.items():
+        assert ours.loc[name].to_numpy() == pytest.approx(theirs.loc[other].to_numpy(), rel=1e-9)
+
+
+def test_bins_of_equal_count_by_hand(monkeypatch):
+    monkeypatch.setattr(bootstrap, "ECE_BINS", 2)
+    # Halves: 0.1, 0.2 (no pneumonia of two) and 0.3, 0.35 (both): |0.3 - 0| + |0.65 - 2| over four; one bin by width.
+    films = scores([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.35])
+    found = calibration.measure(films, n_boot=50).value
+    assert found.ece_count == pytest.approx((0.3 + 1.35) / 4)
+    assert found.ece_width == pytest.approx(abs(0.95 - 2) / 4)
+
+
+def test_weighted_films_are_those_of_another_prevalence():
+    # Three films of PNEUMONIA and one NORMAL at one half is the same as that film three times.
+    films = scores([1, 1, 1, 0], [0.9, 0.8, 0.4, 0.3])
+    repeated = scores([1, 1, 1, 0, 0, 0], [0.9, 0.8, 0.4, 0.3, 0.3, 0.3])
+    assert calibration.measure(films, 0.5, n_boot=50).value.brier == pytest.approx(metrics.points(repeated).brier)
+    assert calibration.measure(films, 0.5, n_boot=50).value.ece_width == pytest.approx(metrics.points(repeated).ece)
+
+
+def test_correct_change_of_prevalence_keeps_scores_calibrated():
+    films = calibrated()
+    rarer = calibration.prior_corrected(films, films.y_true.mean(), 0.05)
+    assert calibration.measure(rarer, 0.05, n_boot=20).value.ece_width < 0.01
+    assert calibration.measure(films, 0.05, n_boot=20).value.ece_width > 0.15
+
+
+def test_a_perfect_model_has_the_error_of_its_own_scores():
+    # Two films at 0.5 in one bin: labels (0, 0) and (1, 1) miss by one half, the other two cases by nothing.
+    found = calibration.perfect(scores([0, 1], [0.5, 0.5]), n_draws=20000)
+    assert found.value.ece_width == pytest.approx(0.25, abs=0.01)
+    assert found.value.brier == pytest.approx(0.25)
+    assert list(found.loc["ece_width", ["ci_low", "ci_high"]]) == [0, 0.5]
+
+
+def test_calibrated_scores_look_perfect_and_sharpened_ones_do_not():
+    for temperature, inside in ((1, True), (3, False)):
+        films = calibrated(n=600, temperature=temperature)
+        found, reference = calibration.measure(films, n_boot=20).value, calibration.perfect(films)
+        for name in ("ece_width", "ece_count", "brier"):
+            assert (found[name] <= reference.ci_high[name]) == inside
+
+
+def test_extreme_scores_keep_finite_logits():
+    scaled = calibration.tempered(scores([1, 0], [1.0, 0.0]), 2.0).y_score
+    assert scaled.to_numpy() == pytest.approx(expit(logit([1 - 1e-7, 1e-7]) / 2))
