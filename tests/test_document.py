@@ -107,3 +107,12 @@ def test_empty_table_is_refused(shown):
 def test_text_is_markdown(shown):
     document.text("The AUC is **0.982**.")
     assert shown[0][0] == {"text/markdown": "The AUC is **0.982**."}
+
+
+@pytest.mark.parametrize(
+    ("written", "shown_as"),
+    [("-0.003 to +0.004", "−0.003 to +0.004"), ("0.1 (-.5 to 1)", "0.1 (−.5 to 1)"), ("run-s0-24a5, 3-5", "run-s0-24a5, 3-5")],
+)
+def test_negative_numbers_have_a_minus_sign_and_names_their_hyphens(written, shown_as):
+    assert tables.with_minus(written) == shown_as
+    assert tables.formatted(pd.DataFrame({"x": [written]})).x[0] == shown_as

@@ -54,7 +54,7 @@ def table(frame: pd.DataFrame, label: str, caption: str, digits: int | dict[str,
 
 def text(markdown: str) -> None:
     """Show a sentence or more of Markdown, its numbers read from records."""
-    publish_display_data({"text/markdown": markdown}, metadata={"cxr": {"kind": "text"}})
+    publish_display_data({"text/markdown": tables.with_minus(markdown)}, metadata={"cxr": {"kind": "text"}})
 
 
 def _check(label: str, kind: str, caption: str) -> None:

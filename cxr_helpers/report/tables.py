@@ -8,6 +8,7 @@ import pandas as pd
 
 MINUS = "\u2212"
 ABSENT = "\u2013"
+HYPHEN = re.compile(r"(?<![\w.,–-])-(?=\.?\d)")  # before a number, not within a name or a range
 NUMBER = re.compile(rf"[<>≤≥±+{MINUS}-]?\.?\d[\d.,]*(e[{MINUS}+]\d+)?( ?%| [a-zA-Z]{{1,3}})?( ?[\[(±].*)?")
 
 
@@ -38,6 +39,11 @@ def numeric(column: pd.Series) -> bool:
     return bool(said) and all(NUMBER.fullmatch(cell) for cell in said)
 
 
+def with_minus(text: str) -> str:
+    """Return text whose negative numbers have a minus sign in place of a hyphen."""
+    return HYPHEN.sub(MINUS, text)
+
+
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
     named = any(name is not None for name in frame.index.names)
     flat = frame.reset_index() if named or not isinstance(frame.index, pd.RangeIndex) else frame.copy()
@@ -52,7 +58,7 @@ def _name(name: object) -> str:
 
 def _cell(value: object, decimals: int) -> str:
     if isinstance(value, str):
-        return value
+        return with_minus(value)
     if value is None or pd.isna(value):
         return ABSENT
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
