@@ -1,5 +1,6 @@
 """Work in a process of its own; the seconds it takes, and the memory that its process comes to hold."""
 
+import contextlib
 import multiprocessing
 import resource
 import sys
@@ -7,10 +8,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 from cxr_helpers.errors import CxrError
 
 _RSS_UNIT = 1024**2 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes on macOS, in kB elsewhere
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 # Elsewhere system libraries may have started threads, which a fork loses.
 _METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 # Imported once, so that a process does not spend seconds on it.
@@ -18,8 +21,17 @@ _IMPORTED = ["cxr_helpers.benchmarks.stages", "cxr_helpers.benchmarks.programs"]
 
 
 def peak_memory() -> float:
-    """Return the most memory (MB of 2**20 bytes) that this process has held since it began."""
+    """Return the most memory (MB of 2**20 bytes) that this process has held since it began, or since `forget_peak`."""
+    if _STATUS.is_file():
+        line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _RSS_UNIT
+
+
+def forget_peak() -> None:
+    """Let the peak begin anew at what the process holds now; only Linux can."""
+    with contextlib.suppress(OSError):
+        _CLEAR.write_text("5")  # see proc(5)
 
 
 class Meter:

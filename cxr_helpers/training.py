@@ -23,6 +23,7 @@ def train(config: Config, profile: str, retrain: bool = False) -> records.Record
     if record is not None:
         return record
     started = time.perf_counter()
+    processes.forget_peak()  # of the runs before this one
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
     try:
