@@ -8,6 +8,7 @@ from test_metrics import random_scores, scores
 
 from cxr_helpers.evaluation import calibration, metrics, paired
 from cxr_helpers.tables import evaluation_tables as evaluated
+from cxr_helpers.tables import results
 
 
 def frame(seed, noise=0.0):
@@ -83,7 +84,7 @@ def test_calibration_before_and_after_beside_perfect_models(systems):
     table = evaluated.calibration_table(run).set_index("measure")
     assert list(table.index) == list(calibration.TITLES.values())
     plain = metrics.evaluate(evaluated.part([run])[0])
-    assert table["as trained (95 % CI)"]["Brier score"] == evaluated.cell(plain.loc["brier"])
+    assert table["as trained (95 % CI)"]["Brier score"] == results.cell(plain.loc["brier"])
     scaled = table[f"temperature {temperature:.2f} (95 % CI)"]["Cross-entropy"]
     assert scaled.startswith(f"{metrics.points(after).bce:.3f} (")
     row = evaluated.calibration_overview({"good": [run]}).iloc[0]

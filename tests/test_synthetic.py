@@ -190,7 +190,7 @@ def test_the_set_is_drawn_once_and_anew_when_the_drawing_changes(folder, monkeyp
     monkeypatch.setattr(smoke_set, "_write", lambda draft: drawn.append(draft) or 1 / 0)
     smoke_set.prepare(folder)
     assert not drawn
-    (folder / "smoke_set.txt").write_text("drawn by another version")
+    (folder / "chest_xray.txt").write_text("drawn by another version")
     with pytest.raises(ZeroDivisionError):
         smoke_set.prepare(folder)
     smoke_set_root = folder / "chest_xray"

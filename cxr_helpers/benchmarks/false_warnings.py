@@ -5,6 +5,7 @@ import pandas as pd
 
 from cxr_helpers.data import external, frontal, manifest, packing
 from cxr_helpers.evaluation import agreement
+from cxr_helpers.tables import results
 
 # Set -> what is done to a film (H, W) of it; what the rules should do with the result.
 TEST, ADULT = "official test films", "adult films"
@@ -44,7 +45,7 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
 
 def table(figures: pd.DataFrame) -> pd.DataFrame:
     """Return one row per set: the share that is warned of, its interval, and whether a warning is right there."""
-    interval = [f"{row.ci_low:.3f}–{row.ci_high:.3f}" for row in figures.itertuples()]
+    interval = [results.interval(row) for row in figures.itertuples()]
     rows = pd.DataFrame({"films": figures.figure, "warned of": figures.value, "95 % CI": interval})
     return rows.assign(**{"a warning is": figures.figure.isin(list(CHANGED)).map({True: "right", False: "wrong"})})
 

@@ -9,16 +9,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from cxr_helpers import experiments
 from cxr_helpers.data import dataset, manifest
-from cxr_helpers.evaluation import bootstrap
-from cxr_helpers.evaluation.null_models import GREY_STATISTICS
+from cxr_helpers.evaluation import bootstrap, null_models
 from cxr_helpers.progress import say
+from cxr_helpers.tables import results
 
 FEATURES = ("geometry", "grey statistics", "MobileNetV2 features")
 TEST, CONTROL = "train against test", "halves of train"
@@ -74,8 +71,8 @@ def separation(x: np.ndarray, films: pd.DataFrame) -> np.ndarray:
     """
     known = films.domain.notna().to_numpy()
     y, patients = films.domain[known].astype(int).to_numpy(), films.patient_id[known].to_numpy()
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=1 / x.shape[1], max_iter=1000))
     folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=0)
+    model = null_models.regression(x.shape[1])
     found = cross_val_predict(model, x[known], y, groups=patients, cv=folds, method="predict_proba")[:, 1]
     weights, _ = bootstrap.usable_weights(patients, y, RESAMPLES, seed=0)
     return bootstrap.roc_auc(*bootstrap.cumulative_counts(y, found, np.vstack([np.ones(len(y)), weights])))
@@ -112,7 +109,7 @@ def table(figures: pd.DataFrame) -> pd.DataFrame:
         for label in dataset.LABELS:
             names = {question: f"{features}, {label}, {question}" for question in (TEST, CONTROL)}
             if names[TEST] in found.index:
-                cells = {f"{question} (95 % CI)": _text(found.loc[name]) for question, name in names.items()}
+                cells = {f"{question} (95 % CI)": results.cell(found.loc[name]) for question, name in names.items()}
                 rows.append({"features": features, "class": label} | cells)
     return pd.DataFrame(rows)
 
@@ -132,7 +129,7 @@ def _features(films: pd.DataFrame, profile: str) -> Iterator[tuple[str, np.ndarr
     sizes = films[["width", "height"]].to_numpy(float)
     if np.isfinite(sizes).all():
         yield FEATURES[0], np.log(np.column_stack([sizes, sizes[:, 0] / sizes[:, 1]]))
-    yield FEATURES[1], films[GREY_STATISTICS].to_numpy(float)
+    yield FEATURES[1], films[null_models.GREY_STATISTICS].to_numpy(float)
     from cxr_helpers.systems import descriptors  # with Keras, which reading the figures does not need
 
     yield FEATURES[2], descriptors.matrix(experiments.get(SYSTEM, profile).configs[0], profile)[0]
@@ -163,7 +160,3 @@ def _pneumonia_keys(films: pd.DataFrame) -> pd.DataFrame:
     """Return the distinct (number, pathogen) of the pneumonia films."""
     table = films.assign(number=_numbers(films))[films.label == "PNEUMONIA"]
     return table[["number", "pathogen"]].drop_duplicates()
-
-
-def _text(row: pd.Series) -> str:
-    return f"{row.value:.3f} ({row.ci_low:.3f}–{row.ci_high:.3f})"

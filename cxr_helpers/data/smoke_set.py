@@ -1,8 +1,6 @@
 """The synthetic films as files in Kaggle's layout and naming, so that everything runs without the real set."""
 
-import hashlib
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +9,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from cxr_helpers import files
 from cxr_helpers.data import synthetic
-from cxr_helpers.files import atomic_write
 
 COUNTS = {
     ("train", "NORMAL"): 80,
@@ -42,22 +40,8 @@ class Plan:
 
 def prepare(folder: Path) -> Path:
     """Return `folder`/chest_xray, drawn with `folder`/masks beside it unless it is there and up to date."""
-    root, masks, stamp = folder / "chest_xray", folder / "masks", folder / "smoke_set.txt"
-    version = hashlib.sha256(Path(__file__).read_bytes() + Path(synthetic.__file__).read_bytes()).hexdigest()
-
-    def up_to_date() -> bool:
-        return root.is_dir() and stamp.exists() and stamp.read_text() == version
-
-    if up_to_date():
-        return root
-    draft = folder / f".{os.getpid()}.smoke_set"
-    _write(draft)
-    if not up_to_date():  # another process may have been faster; films that it already reads stay where they are
-        for part in (masks, root):
-            shutil.rmtree(part, ignore_errors=True)
-            (draft / part.name).replace(part)
-        atomic_write(stamp, version)
-    shutil.rmtree(draft, ignore_errors=True)
+    root = folder / "chest_xray"
+    files.renew([root, folder / "masks"], _write, [__file__, synthetic.__file__])
     return root
 
 
@@ -103,13 +87,13 @@ def _shape(rng: np.random.Generator, label: str) -> tuple[int, int]:
 
 def _write(draft: Path) -> None:
     """Draw every film of the plan into `draft`/chest_xray and its masks into `draft`/masks."""
-    films = plan()
+    planned = plan()
     for folder, label in COUNTS:
         for part in ("chest_xray", "masks"):
             (draft / part / folder / label).mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        work = pool.map(lambda item: _draw(item, draft), films)
-        for _ in tqdm(work, total=len(films), desc="synthetic films", unit="film"):
+        work = pool.map(lambda item: _draw(item, draft), planned)
+        for _ in tqdm(work, total=len(planned), desc="synthetic films", unit="film"):
             pass
 
 

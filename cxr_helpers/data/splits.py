@@ -1,5 +1,7 @@
 """Split protocols: named, seeded, pure functions from a manifest to train, val and test."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
@@ -97,13 +99,18 @@ def _parts(table: dict[str, int], films: int) -> dict[str, int]:
     return dict(zip(table, np.diff(edges).tolist(), strict=True))
 
 
+def _classes(manifest: pd.DataFrame, table: dict[str, dict[str, int]]) -> Iterator[tuple[np.ndarray, dict[str, int]]]:
+    """Yield the rows of each class of `table` and the number of them that each part is to have."""
+    for label, counts in table.items():
+        rows = np.flatnonzero(manifest["label"] == label)
+        yield rows, _parts(counts, len(rows))
+
+
 def _by_image(manifest: pd.DataFrame, table: dict[str, dict[str, int]], seed: int) -> np.ndarray:
     """Draw the films of each class at random in the proportions of `table` (exact where the totals agree)."""
     generator = np.random.default_rng(seed)
     split = np.empty(len(manifest), dtype=object)
-    for label, counts in table.items():
-        rows = np.flatnonzero(manifest["label"] == label)
-        counts = _parts(counts, len(rows))
+    for rows, counts in _classes(manifest, table):
         names = np.repeat(list(counts), list(counts.values()))
         split[generator.permutation(rows)] = names
     return split
@@ -113,9 +120,7 @@ def _by_patient(manifest: pd.DataFrame, table: dict[str, dict[str, int]], seed: 
     """Draw whole patients at random into the counts of `table`: each goes where it fits, the largest part last."""
     generator = np.random.default_rng(seed)
     split = np.empty(len(manifest), dtype=object)
-    for label, counts in table.items():
-        rows = np.flatnonzero(manifest["label"] == label)
-        wanted = _parts(counts, len(rows))
+    for rows, wanted in _classes(manifest, table):
         room = {name: wanted[name] for name in sorted(wanted, key=wanted.get)}
         patients = pd.Series(rows).groupby(manifest["patient_id"].to_numpy()[rows]).agg(list)
         drawn = [patients.iloc[position] for position in generator.permutation(len(patients))]

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from cxr_helpers.errors import CxrError
@@ -57,6 +57,15 @@ def null_scores(
     }
 
 
+def regression(features: int) -> Pipeline:
+    """Return an unfitted logistic regression on standardised features, of which there are so many.
+
+    It shrinks in proportion to their number: the prior spread of the log-odds is then the same for one feature and for a
+    thousand pixels.
+    """
+    return make_pipeline(StandardScaler(), LogisticRegression(C=1 / features, max_iter=1000))
+
+
 def _flat(thumbnails: np.ndarray, count: int) -> np.ndarray:
     """Return the thumbnails as float32 rows of 1,024 pixels."""
     if thumbnails.shape != (count, THUMBNAIL_SIDE, THUMBNAIL_SIDE):
@@ -70,7 +79,4 @@ def _flat(thumbnails: np.ndarray, count: int) -> np.ndarray:
 def _regression(x: np.ndarray, films: pd.DataFrame) -> np.ndarray:
     """Return P(PNEUMONIA) (N,) of all films from a logistic regression on the training films' features (N, D)."""
     train = (films.split == "train").to_numpy()
-    # Shrinkage in proportion to the number of features: the prior spread of the log-odds is then the same for one
-    # feature and for a thousand pixels.
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=1 / x.shape[1], max_iter=1000))
-    return model.fit(x[train], films.y_true[train]).predict_proba(x)[:, 1]
+    return regression(x.shape[1]).fit(x[train], films.y_true[train]).predict_proba(x)[:, 1]

@@ -1,15 +1,12 @@
 """Small synthetic sets in the exact layouts of ChestX-ray14, ISIC 2017 and a brain MRI set, to be read as those are."""
 
-import hashlib
-import os
-import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from cxr_helpers.data import synthetic
-from cxr_helpers.files import atomic_write
+from cxr_helpers.files import atomic_write, renew
 from cxr_helpers.other_sets import chestxray14
 
 SIDE = 96  # pixels of an image
@@ -34,21 +31,8 @@ _SIGNS = {
 
 def prepare(name: str, folder: Path) -> Path:
     """Return `folder`/`name` with the synthetic "chestxray14", "skin" or "brain" set, written unless it is up to date."""
-    root, stamp = folder / name, folder / f"{name}.txt"
-    version = hashlib.sha256(Path(__file__).read_bytes() + Path(synthetic.__file__).read_bytes()).hexdigest()
-
-    def up_to_date() -> bool:
-        return root.is_dir() and stamp.exists() and stamp.read_text() == version
-
-    if up_to_date():
-        return root
-    draft = folder / f".{os.getpid()}.{name}"
-    _WRITERS[name](draft)
-    if not up_to_date():  # another process may have been faster; images that it already reads stay where they are
-        shutil.rmtree(root, ignore_errors=True)
-        draft.replace(root)
-        atomic_write(stamp, version)
-    shutil.rmtree(draft, ignore_errors=True)
+    root = folder / name
+    renew([root], lambda draft: _WRITERS[name](draft / name), [__file__, synthetic.__file__])
     return root
 
 

@@ -124,20 +124,37 @@ def _scores(task: Task, outputs: np.ndarray) -> np.ndarray:
 
 
 def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple[pd.DataFrame, float]:
-    """Compile and fit `trainer`; return its history and the seconds that fitting took."""
+    """Compile and fit `trainer` as the task's configuration says; return its history and the seconds that fitting took."""
     config = task.config
-    callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=_say(config)), *task.callbacks]
-    if config.patience:
-        callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True))
     compile_model(trainer, config, config.epochs * len(train))
+    stopping = [keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True)]
+    return timed_fit(
+        trainer,
+        config,
+        train,
+        val,
+        class_weight=_class_weights(task) if config.class_weight == "balanced" else None,
+        callbacks=[*task.callbacks, *(stopping if config.patience else ())],
+    )
+
+
+def timed_fit(
+    model: keras.Model, config: Config, train: keras.utils.PyDataset, val, callbacks=(), class_weight=None
+) -> tuple[pd.DataFrame, float]:
+    """Fit a compiled model for `config.epochs`, saying each; return its history and the seconds that fitting took.
+
+    `train` has its own order and `val` is whatever Keras takes as validation data; the weights of `class_weight` count by
+    label. History: epoch (from 0) and Keras' figures.
+    """
+    hooks = [keras.callbacks.LambdaCallback(on_epoch_end=_say(config)), *callbacks]
     started = time.perf_counter()
-    history = trainer.fit(
+    history = model.fit(
         train,
         validation_data=val,
         epochs=config.epochs,
         shuffle=False,  # the batches have their own seeded order
-        class_weight=_class_weights(task) if config.class_weight == "balanced" else None,
-        callbacks=callbacks,
+        class_weight=class_weight,
+        callbacks=hooks,
         verbose=0,
     )
     return pd.DataFrame(history.history).rename_axis("epoch").reset_index(), time.perf_counter() - started

@@ -6,7 +6,6 @@ figures of `cardiothoracic.measure`) and `outlines` (`OUTLINE`: corners of the p
 shown, as shares of width and height).
 """
 
-import time
 from collections.abc import Iterable
 from itertools import chain
 
@@ -20,7 +19,7 @@ from cxr_helpers.data import external, packing, preprocessing
 from cxr_helpers.data.synthetic import Film
 from cxr_helpers.evaluation import agreement, cardiothoracic
 from cxr_helpers.networks import unet
-from cxr_helpers.systems import network
+from cxr_helpers.systems import fitting, network
 from cxr_helpers.systems import segmentation_films as films
 from cxr_helpers.systems.domain_randomisation import randomise
 from cxr_helpers.systems.product import Product
@@ -88,15 +87,7 @@ def fit(model: keras.Model, config: Config, train: list[Film], val: list[Film]) 
     held_out = Variants(val, config.size, config.batch_size, films.FIRST_SEED["val"], fixed=True)
     rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * len(batches))
     model.compile(keras.optimizers.Adam(rate), unet.overlap_loss)
-    started = time.perf_counter()
-    history = model.fit(
-        batches,
-        validation_data=held_out,
-        epochs=config.epochs,
-        shuffle=False,  # the variants have their own seeded order
-        verbose=2,  # a line an epoch
-    )
-    return pd.DataFrame(history.history).rename_axis("epoch").reset_index(), time.perf_counter() - started
+    return fitting.timed_fit(model, config, batches, held_out)
 
 
 def segment(model: keras.Model, pixels: list[np.ndarray]) -> list[dict[str, np.ndarray]]:

@@ -49,9 +49,9 @@ def system_table(systems: _Systems) -> pd.DataFrame:
     for name, runs in systems.items():
         val, test = ([metrics.points(scores).roc_auc for scores in part(runs, split)] for split in ("val", "test"))
         found = metrics.evaluate_seeds(part(runs), thresholds(runs))
-        row = {"system": name, "seeds": len(runs), "AUC on validation": np.mean(val), "ROC AUC": cell(found.loc["roc_auc"])}
-        row |= {"SD over seeds": np.std(test, ddof=1) if len(runs) > 1 else np.nan}
-        rows.append(row | {metrics.TITLES[key]: cell(found.loc[key]) for key in ("accuracy", "recall", "specificity")})
+        row = {"system": name, "seeds": len(runs), "AUC on validation": np.mean(val)}
+        row |= {"ROC AUC": results.cell(found.loc["roc_auc"]), "SD over seeds": np.std(test, ddof=1) if len(runs) > 1 else np.nan}
+        rows.append(row | {metrics.TITLES[key]: results.cell(found.loc[key]) for key in ("accuracy", "recall", "specificity")})
     return pd.DataFrame(rows)
 
 
@@ -88,7 +88,7 @@ def against(table: pd.DataFrame, system: str) -> pd.DataFrame:
         row = {"against": pair["against" if ours else "system"]}
         for name, title in (("auc", "AUC"), ("accuracy", "accuracy")):
             value, low, high = (pair[key] for key in (name, f"{name}_low", f"{name}_high"))
-            row[f"difference in {title} (95 % CI)"] = signed(*((value, low, high) if ours else (-value, -high, -low)))
+            row[f"difference in {title} (95 % CI)"] = results.signed(*((value, low, high) if ours else (-value, -high, -low)))
             row |= {f"p, {title}": _p(pair[f"{name}_p"]), f"p, {title}, Holm": _p(pair[f"{name}_holm"])}
         rows.append(row)
     return pd.DataFrame(rows)
@@ -124,8 +124,8 @@ def calibration_table(run: pd.DataFrame) -> pd.DataFrame:
     temperature, after = tempered(run)
     columns = {}
     for title, scores in (("as trained", *part([run])), (f"temperature {temperature:.2f}", after)):
-        columns[f"{title} (95 % CI)"] = calibration.measure(scores).apply(cell, axis=1)
-        columns[f"{title}, perfect (95 % range)"] = calibration.perfect(scores).apply(cell, axis=1)
+        columns[f"{title} (95 % CI)"] = calibration.measure(scores).apply(results.cell, axis=1)
+        columns[f"{title}, perfect (95 % range)"] = calibration.perfect(scores).apply(results.cell, axis=1)
     table = pd.DataFrame(columns).loc[list(calibration.TITLES)].rename(index=calibration.TITLES)
     return table.rename_axis("measure").reset_index()
 
@@ -138,7 +138,7 @@ def calibration_overview(systems: _Systems) -> pd.DataFrame:
         temperature, after = tempered(run)
         before, scaled = calibration.measure(*part([run])), calibration.measure(after)
         row = {"system": name, "temperature": temperature}
-        row |= {"ECE as trained": cell(before.loc["ece_width"]), "ECE after": cell(scaled.loc["ece_width"])}
+        row |= {"ECE as trained": results.cell(before.loc["ece_width"]), "ECE after": results.cell(scaled.loc["ece_width"])}
         row |= {"perfect": calibration.perfect(after).value.ece_width}
         rows.append(row | {"Brier as trained": before.value.brier, "Brier after": scaled.value.brier})
     return pd.DataFrame(rows)
@@ -159,8 +159,8 @@ def prevalence_table(run: pd.DataFrame, rule: str = "youden") -> pd.DataFrame:
         found = calibration.measure(shown, prevalence)
         values = decisions.rates(test, limit, prevalence)
         row = {"prevalence": f"{prevalence:.1%}" if prevalence else f"{test.y_true.mean():.1%}, scores not corrected"}
-        row |= {"ECE": cell(found.loc["ece_width"]), "Brier score": cell(found.loc["brier"])}
-        rows.append(row | {decisions.TITLES[name]: cell(values.loc[name]) for name in ("ppv", "npv")})
+        row |= {"ECE": results.cell(found.loc["ece_width"]), "Brier score": results.cell(found.loc["brier"])}
+        rows.append(row | {decisions.TITLES[name]: results.cell(values.loc[name]) for name in ("ppv", "npv")})
     return pd.DataFrame(rows)
 
 
@@ -173,7 +173,7 @@ def operating_points(run: pd.DataFrame) -> pd.DataFrame:
         there, counts, values = metrics.points(val, limit), metrics.confusion(test, limit), decisions.rates(test, limit)
         column = {"Threshold": f"{limit:.3f}", "Sensitivity on validation": f"{there.recall:.3f}"}
         column |= {"Specificity on validation": f"{there.specificity:.3f}"}
-        column |= {f"{name} on test": cell(values.loc[key]) for key, name in decisions.TITLES.items()}
+        column |= {f"{name} on test": results.cell(values.loc[key]) for key, name in decisions.TITLES.items()}
         column |= {"Pneumonias missed": f"{counts['fn']} of {counts['fn'] + counts['tp']}"}
         columns[title] = column | {"False alarms": f"{counts['fp']} of {counts['fp'] + counts['tn']}"}
     return pd.DataFrame(columns).rename_axis("figure").reset_index()
@@ -185,16 +185,6 @@ def decision_panels(run: pd.DataFrame, prevalences: Sequence[float] = (0.625, 0.
     source = part([run], "val")[0].y_true.mean()
     shown = {share: calibration.prior_corrected(scores, source, share) for share in prevalences}
     return {f"prevalence {share:.1%}": decisions.net_benefit(scores, share) for share, scores in shown.items()}
-
-
-def cell(row: pd.Series) -> str:
-    """Return "0.950 (0.931–0.967)" of value, ci_low, ci_high."""
-    return f"{row.value:.3f} ({results.interval(row)})"
-
-
-def signed(value: float, low: float, high: float) -> str:
-    """Return "+0.012 (+0.003 to +0.021)" of a difference and its interval."""
-    return f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
 def _p(value: float) -> str:

@@ -53,6 +53,6 @@ def brief(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     for system, found in tables.items():
         for films, part in found.groupby("films", sort=False):
             row = {"system": system, "films": films, "n": part.n.iloc[0]}
-            figures = {metrics.TITLES[one.metric]: f"{one.value:.3f} ({results.interval(one)})" for one in part.itertuples()}
+            figures = {metrics.TITLES[one.metric]: results.cell(one) for one in part.itertuples()}
             rows.append(row | figures)
     return pd.DataFrame(rows)

@@ -14,7 +14,7 @@ import pandas as pd
 from cxr_helpers.evaluation import agreement, bootstrap, metrics
 from cxr_helpers.records import Record
 from cxr_helpers.systems import rescoring
-from cxr_helpers.tables import evaluation_tables, results
+from cxr_helpers.tables import results
 
 LOSS = "loss, disturbed val"
 
@@ -60,8 +60,8 @@ def ranking(systems: Mapping[str, Sequence[Record]], reference: str, profile: st
     for name, runs in systems.items():
         by_run, test = losses(runs, profile)[[run.run_id for run in runs]].mean(), metrics.evaluate_seeds(results.scores(runs))
         row = {"recipe": name, "seeds": len(runs), LOSS: by_run.mean(), "SD": by_run.std(ddof=min(1, len(runs) - 1))}
-        row |= {"difference (95 % CI)": "–" if name == reference else evaluation_tables.signed(*gaps.loc[name])}
+        row |= {"difference (95 % CI)": "–" if name == reference else results.signed(*gaps.loc[name])}
         row |= {"AUC, val": np.mean([metrics.points(scores).roc_auc for scores in results.scores(runs, "val")])}
-        row |= {f"{metrics.TITLES[key]}, test": evaluation_tables.cell(test.loc[key]) for key in ("roc_auc", "specificity")}
+        row |= {f"{metrics.TITLES[key]}, test": results.cell(test.loc[key]) for key in ("roc_auc", "specificity")}
         rows.append(row | {"minutes": np.mean([run.info["training_time_s"] for run in runs]) / 60})
     return pd.DataFrame(rows).sort_values(LOSS, kind="stable", ignore_index=True)

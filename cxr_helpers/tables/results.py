@@ -55,6 +55,16 @@ def interval(row) -> str:
     return f"{row.ci_low:.3f}–{row.ci_high:.3f}"
 
 
+def cell(row) -> str:
+    """Return "0.950 (0.931–0.967)" of anything with `value`, `ci_low` and `ci_high`."""
+    return f"{row.value:.3f} ({interval(row)})"
+
+
+def signed(value: float, low: float, high: float) -> str:
+    """Return "+0.012 (+0.003 to +0.021)" of a difference and its interval."""
+    return f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
 def phrase(table: pd.DataFrame, metric: str) -> str:
     """Return "0.912 (95 % CI 0.890–0.934)" from a metric table as `metrics.evaluate` gives it."""
     row = table.loc[metric]
@@ -138,7 +148,7 @@ def system_table(
     rows = []
     for name, runs in systems.items():
         table = metrics.evaluate_seeds(runs, thresholds.get(name, THRESHOLD))
-        figures = {metrics.TITLES[key]: f"{table.value[key]:.3f} ({interval(table.loc[key])})" for key in shown}
+        figures = {metrics.TITLES[key]: cell(table.loc[key]) for key in shown}
         rows.append({"system": name, "seeds": len(runs)} | figures)
     return pd.DataFrame(rows)
 

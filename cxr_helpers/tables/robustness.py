@@ -36,7 +36,7 @@ def inside_and_outside(inside: _Systems, outside: _Systems, thresholds: Mapping[
     for name in outside:
         for title, runs in zip(SETS, (inside[name], outside[name]), strict=True):
             found = metrics.evaluate_seeds(runs, thresholds[name])
-            cells = {column: _text(found.loc[metric]) for metric, column in _COLUMNS.items()}
+            cells = {column: results.cell(found.loc[metric]) for metric, column in _COLUMNS.items()}
             rows.append({"system": name, "films": title, **cells})
     return pd.DataFrame(rows)
 
@@ -56,10 +56,10 @@ def groups(runs: Sequence[pd.DataFrame], thresholds: Sequence[float], by: str) -
         row = {by: name, "films": len(part), "patients": part.patient_id.nunique()}
         for column, title in (("mean", "mean P(PNEUMONIA)"), ("called", "called PNEUMONIA")):
             found = agreement.mean_interval(part[column].to_numpy(), part.patient_id.to_numpy())
-            row[title] = _text(found) if row["patients"] >= FEWEST else f"{found.value:.3f}"
+            row[title] = results.cell(found) if row["patients"] >= FEWEST else f"{found.value:.3f}"
         enough = part.groupby("y_true").patient_id.nunique().reindex([0, 1], fill_value=0).min() >= FEWEST
         chosen = [run[run[by] == name] for run in runs]
-        rows.append(row | {"AUC": _text(metrics.evaluate_seeds(chosen).loc["roc_auc"]) if enough else "–"})
+        rows.append(row | {"AUC": results.cell(metrics.evaluate_seeds(chosen).loc["roc_auc"]) if enough else "–"})
     table = pd.DataFrame(rows)
     return table.drop(columns="AUC") if (table.AUC == "–").all() else table
 
@@ -94,9 +94,9 @@ def severest(curve: pd.DataFrame) -> pd.DataFrame:
     for kind, perturbation in PERTURBATIONS.items():
         part = curve[(curve.perturbation == kind) & (curve.severity == len(perturbation.levels))].set_index("metric")
         auc = part.loc["roc_auc"]
-        row = {"disturbance": kind, "level": f"{perturbation.levels[-1]:g} ({perturbation.unit})", "AUC": _text(auc)}
-        row["change in AUC"] = f"{auc.change:+.3f} ({auc.change_low:+.3f} to {auc.change_high:+.3f})"
-        rows.append(row | {"sensitivity": _text(part.loc["recall"]), "specificity": _text(part.loc["specificity"])})
+        row = {"disturbance": kind, "level": f"{perturbation.levels[-1]:g} ({perturbation.unit})", "AUC": results.cell(auc)}
+        row["change in AUC"] = results.signed(auc.change, auc.change_low, auc.change_high)
+        rows.append(row | {"sensitivity": results.cell(part.loc["recall"]), "specificity": results.cell(part.loc["specificity"])})
     return pd.DataFrame(rows)
 
 
@@ -107,7 +107,3 @@ def _graded(runs: Sequence[Record], tables: Sequence[pd.DataFrame], kind: str, s
         part = table[(table.perturbation == kind) & (table.severity == severity)]
         frames.append(run.split("test").drop(columns="y_score").merge(part[["image_id", "y_score"]], on="image_id"))
     return frames
-
-
-def _text(row: pd.Series) -> str:
-    return f"{row.value:.3f} ({results.interval(row)})"

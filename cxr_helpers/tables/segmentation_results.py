@@ -166,5 +166,4 @@ def _by_set(films: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
 
 
 def _mean(values: pd.Series, patient_id: pd.Series) -> str:
-    row = agreement.mean_interval(values.to_numpy(), patient_id.to_numpy())
-    return f"{row.value:.3f} ({row.ci_low:.3f}–{row.ci_high:.3f})"
+    return results.cell(agreement.mean_interval(values.to_numpy(), patient_id.to_numpy()))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cxr_helpers.evaluation import metrics, paired, strata
 from cxr_helpers.tables import evaluation_tables as evaluated
+from cxr_helpers.tables import results
 
 PATHOGENS = ("bacteria", "virus")
 SIDES = {("NORMAL", "PNEUMONIA"): "false alarms", ("PNEUMONIA", "NORMAL"): "misses"}
@@ -30,7 +31,7 @@ def pathogens(systems: _Systems, films: pd.DataFrame) -> pd.DataFrame:
             kept = [scores[scores.image_id.map(pathogen).eq(kind) | (scores.y_true == 0)] for scores in evaluated.part(runs)]
             found = metrics.evaluate_seeds(kept, limits)
             for metric in ("roc_auc", "recall"):
-                row[f"{metrics.TITLES[metric]}, {kind}"] = evaluated.cell(found.loc[metric])
+                row[f"{metrics.TITLES[metric]}, {kind}"] = results.cell(found.loc[metric])
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -54,9 +55,9 @@ def surviving(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, found in table.groupby("system", sort=False):
         by_name = found.set_index("stratum")
-        rows.append({"system": name} | {title: evaluated.cell(by_name.loc[title]) for title in (strata.ALL, strata.WITHIN)})
+        rows.append({"system": name} | {title: results.cell(by_name.loc[title]) for title in (strata.ALL, strata.WITHIN)})
         gap = by_name.loc[strata.DIFFERENCE]
-        rows[-1]["difference (95 % CI)"] = evaluated.signed(gap.value, gap.ci_low, gap.ci_high)
+        rows[-1]["difference (95 % CI)"] = results.signed(gap.value, gap.ci_low, gap.ci_high)
     return pd.DataFrame(rows)
 
 
@@ -146,8 +147,8 @@ def _folder(title: str, wanted: pd.Index, folds: Sequence[pd.DataFrame], officia
     kept, theirs = ([scores[scores.image_id.isin(common)] for scores in runs] for runs in (kept, theirs))
     gap = paired.auc_difference(kept, theirs)
     row |= {"by folds": _area(kept), "by the official split": _area(theirs)}
-    return row | {"difference (95 % CI)": evaluated.signed(gap.value, gap.ci_low, gap.ci_high)}
+    return row | {"difference (95 % CI)": results.signed(gap.value, gap.ci_low, gap.ci_high)}
 
 
 def _area(runs: Sequence[pd.DataFrame]) -> str:
-    return evaluated.cell(metrics.evaluate_seeds(runs).loc["roc_auc"])
+    return results.cell(metrics.evaluate_seeds(runs).loc["roc_auc"])
