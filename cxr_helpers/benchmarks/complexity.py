@@ -59,8 +59,9 @@ class Plan:
     stand_in: str = ""
 
 
+_SMALL = (4, 8, 12, 16, 24, 32, 48, 64)
 PLANS = {
-    "full": Plan(224, (16, 32, 64, 128, 256, 512, 1024), (4, 8, 16, 32, 64), (4, 8, 16, 32, 64), repeats=3, passes=3),
+    "full": Plan(224, (16, 32, 64, 128, 256, 512, 1024), _SMALL, _SMALL, repeats=3, passes=3),
     "smoke": Plan(32, (4, 8, 16, 32, 64), (4, 8, 12, 16), (4, 8, 16, 32), repeats=2, passes=2, stand_in="custom_cnn"),
 }
 

@@ -64,7 +64,9 @@ def of_films(stage: str, files: Sequence[Path], side: int, repeat: int) -> list[
 def of_network(config: Config, count: int, repeats: int) -> list[dict]:
     """Build a program, evaluate it on `count` films and train it for an epoch, each `repeats` times.
 
-    The first batch is passed once before either is timed, because it compiles.
+    The first batch is passed once before either is timed, because it compiles. Batches are passed one by one: at the end of
+    `fit` and `evaluate` TensorFlow may wait for a thread of its input pipeline, which sleeps for 10 ms, then twice as long
+    each time, and would round every cost up to such a sum.
     """
     import keras
 
@@ -75,15 +77,20 @@ def of_network(config: Config, count: int, repeats: int) -> list[dict]:
     films, labels = programs.films(program, count)
     size = config.batch_size
     # In this order no stage hides behind the peak of the one before it: training holds more than evaluation.
-    for stage, work in (("evaluation", program.evaluate), ("training", program.fit)):
-        work(films[:size], labels[:size], batch_size=size, verbose=0)
+    for stage, step in (("evaluation", program.test_on_batch), ("training", program.train_on_batch)):
+        step(films[:size], labels[:size])
         for repeat in range(repeats):
-            _, seconds, megabytes = meter(lambda work=work: work(films, labels, batch_size=size, verbose=0))
+            _, seconds, megabytes = meter(lambda step=step: _in_batches(step, films, labels, size))
             samples.append(_sample(stage, repeat, seconds, math.nan if repeat else megabytes))
     for repeat in range(1, repeats):
         _, seconds, _ = meter(lambda: programs.build(config))
         samples.append(_sample("model building", repeat, seconds, math.nan))
     return samples
+
+
+def _in_batches(step: Callable, films: np.ndarray, labels: np.ndarray, size: int) -> None:
+    for start in range(0, len(films), size):
+        step(films[start : start + size], labels[start : start + size])
 
 
 def _sample(stage: str, repeat: int, seconds: float, megabytes: float) -> dict:
