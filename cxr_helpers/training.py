@@ -12,6 +12,7 @@ from cxr_helpers.config import Config
 MAKERS = {
     **dict.fromkeys(("decision_tree", "random_forest", "svm", "logistic", "rvfl", "elm", "schmidt"), "classical"),
     "ensemble": "ensemble",
+    "calibrated": "calibrated",
     "cascade": "cascade",
     "unet": "segmentation",
 }

@@ -32,7 +32,7 @@ def fit_temperature(val_scores: pd.DataFrame) -> float:
     if not (val_scores["split"] == "val").all():
         raise CxrError('A temperature is fitted on validation only; pass scores whose split is "val" throughout.')
     scores = metrics.checked(val_scores)
-    y_true, logits = scores.y_true.to_numpy(), _logits(scores)
+    y_true, logits = scores.y_true.to_numpy(), _logits(scores.y_score.to_numpy(float))
 
     def _cross_entropy(log_temperature: float) -> float:
         scaled = logits / np.exp(log_temperature)
@@ -43,7 +43,12 @@ def fit_temperature(val_scores: pd.DataFrame) -> float:
 
 def tempered(scores: pd.DataFrame, temperature: float) -> pd.DataFrame:
     """Return the scores with y_score = sigmoid(logit / temperature); their order, and so the AUC, stays."""
-    return scores.assign(y_score=expit(_logits(scores) / temperature))
+    return scores.assign(y_score=at_temperature(scores.y_score.to_numpy(float), temperature))
+
+
+def at_temperature(y_score: np.ndarray, temperature: float) -> np.ndarray:
+    """Return sigmoid(logit / temperature) of probabilities (N,)."""
+    return expit(_logits(y_score) / temperature)
 
 
 def prior_corrected(scores: pd.DataFrame, source: float, target: float) -> pd.DataFrame:
@@ -53,7 +58,7 @@ def prior_corrected(scores: pd.DataFrame, source: float, target: float) -> pd.Da
         scores: P(PNEUMONIA), calibrated for films of which a share `source` shows PNEUMONIA.
         source, target: in (0, 1).
     """
-    return scores.assign(y_score=expit(_logits(scores) + logit(target) - logit(source)))
+    return scores.assign(y_score=expit(_logits(scores.y_score.to_numpy(float)) + logit(target) - logit(source)))
 
 
 def reweighted(weights: np.ndarray, y_true: np.ndarray, prevalence: float) -> np.ndarray:
@@ -112,8 +117,8 @@ def perfect(scores: pd.DataFrame, n_draws: int = 2000, seed: int = 0) -> pd.Data
     return pd.DataFrame({"value": [draws.mean() for draws in found.values()], "ci_low": low, "ci_high": high}, index=list(found))
 
 
-def _logits(scores: pd.DataFrame) -> np.ndarray:
-    return logit(scores.y_score.to_numpy(float).clip(bootstrap.CLIP, 1 - bootstrap.CLIP))
+def _logits(y_score: np.ndarray) -> np.ndarray:
+    return logit(y_score.clip(bootstrap.CLIP, 1 - bootstrap.CLIP))
 
 
 def _bins(y_score: np.ndarray) -> dict[str, np.ndarray]:

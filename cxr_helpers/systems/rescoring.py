@@ -21,6 +21,7 @@ from cxr_helpers.data import external, packing, perturbations
 from cxr_helpers.data.preprocessing import VARIANTS, resize
 from cxr_helpers.default_model import Card
 from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import calibration
 from cxr_helpers.files import atomic_path
 from cxr_helpers.progress import say
 from cxr_helpers.records import Record
@@ -36,7 +37,6 @@ _SPLITS = {PERTURBED: "test", VALIDATION: "val"}
 _DIGITS = "%.7g"  # as in the records: sure scores lie so near 1 that four digits would tie them and change the AUC
 Scorer = Callable[[np.ndarray], np.ndarray]
 _BATCH = 64  # films that are held disturbed at a time
-_CHECKED = 8  # films on which a saved model is compared with its record
 
 
 def rescore(run: Record, profile: str, score: Scorer | None = None) -> None:
@@ -66,18 +66,28 @@ def _store(run: Record, profile: str, wanted: Sequence[str], score: Scorer | Non
             table.to_csv(temporary, index=False, float_format=_DIGITS, compression=compression)
 
 
+def disturbed_validation(run: Record, profile: str) -> pd.DataFrame:
+    """Return the scores of a run's disturbed validation films: image_id ("film/disturbance"), patient_id, split, y_true, y_score.
+
+    Raises:
+        CxrError: as `of`.
+    """
+    (table,) = of([run], profile, VALIDATION)
+    films = table[table.severity > 0].merge(run.split("val").drop(columns="y_score"), on="image_id", validate="many_to_one")
+    return films.assign(image_id=films.image_id + "/" + films.perturbation)
+
+
 def scorer(run: Record, profile: str) -> Scorer:
-    """Return what scores films as a run does: its saved model, or the mean of its members' where it is an ensemble.
+    """Return what scores films as a run does: its saved model, or what joins its members' answers as the run does.
 
     Raises:
         CxrError: the run is of a kind that keeps no network, or as `rescore`.
     """
-    if run.config.model == "ensemble":
+    if run.config.model in ("ensemble", "calibrated"):
         parts = [scorer(records.read(paths.runs(profile) / member), profile) for member in run.info["members"]]
-        return lambda films: np.mean([part(films) for part in parts], axis=0)
-    known = run.split("test").head(_CHECKED)
-    films = packing.films(profile, known.image_id, run.config.size, run.config.variant)
-    return of_model(saved.model(run, profile, films, known.y_score.to_numpy()), run.config)
+        temperature = run.info.get("temperature", 1.0)
+        return lambda films: calibration.at_temperature(np.mean([part(films) for part in parts], axis=0), temperature)
+    return of_model(saved.of_run(run, profile), run.config)
 
 
 def of_model(model, config: Config | Card) -> Scorer:

@@ -25,11 +25,11 @@ def losses(runs: Sequence[Record], profile: str) -> pd.DataFrame:
     Columns: image_id, patient_id, loss, and one for each run's own mean.
     """
     parts = []
-    for run, table in zip(runs, rescoring.of(runs, profile, rescoring.VALIDATION), strict=True):
-        known = run.split("val")[["image_id", "patient_id", "y_true"]]
-        films = table[table.severity > 0].merge(known, on="image_id", validate="many_to_one")
+    for run in runs:
+        films = rescoring.disturbed_validation(run, profile)
         likelihood = np.where(films.y_true == 1, films.y_score, 1 - films.y_score).clip(bootstrap.CLIP, 1)
-        parts.append(films.assign(loss=-np.log(likelihood)).groupby(["image_id", "patient_id"]).loss.mean())
+        films = films.assign(loss=-np.log(likelihood), image_id=films.image_id.str.rpartition("/")[0])
+        parts.append(films.groupby(["image_id", "patient_id"]).loss.mean())
     return pd.concat(parts, axis=1, keys=[run.run_id for run in runs]).assign(loss=lambda t: t.mean(axis=1)).reset_index()
 
 
