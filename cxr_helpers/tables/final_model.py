@@ -1,0 +1,136 @@
+"""The final model: candidates ranked on validation, what it reaches on the official test films, and which goals it meets.
+
+Candidates are systems of `calibrated`, whose temperature and threshold come from disturbed validation films. They are
+ranked by their cross-entropy on those films (`recipes`); the test films and the adult films are reported and choose nothing.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cxr_helpers import paths, records
+from cxr_helpers.evaluation import calibration, metrics
+from cxr_helpers.files import atomic_write
+from cxr_helpers.records import Record
+from cxr_helpers.systems import rescoring
+from cxr_helpers.tables import recipes, results
+
+FILE = "final_model.json"
+# Name in FILE -> the metric of `metrics`.
+FIGURES = {"auc": "roc_auc", "accuracy": "accuracy", "sensitivity": "recall", "specificity": "specificity", "ece": "ece"}
+_CHANGED = ("accuracy", "recall", "specificity", "ece", "brier")  # by a temperature or a threshold
+# Fixed before any candidate was trained: metric -> (its goal, whether less is better).
+GOALS = {"roc_auc": (0.994, False), "accuracy": (0.965, False), "specificity": (0.93, False), "ece": (0.02, True)}
+
+
+def candidates(systems: Mapping[str, Sequence[Record]], profile: str) -> pd.DataFrame:
+    """Return one row per candidate, the least loss on disturbed validation films first.
+
+    Returns:
+        system; seeds; networks (whose answers it joins); MB (of their files); `recipes.LOSS` (mean over seeds); and, to be
+        read only, the test films' AUC, accuracy, sensitivity, specificity and ECE at each run's own threshold.
+    """
+    rows = []
+    for name, runs in systems.items():
+        row = {"system": name, "seeds": len(runs), "networks": len(_networks(runs[0], profile))}
+        row |= {"MB": runs[0].info["model_bytes"] / 1e6, recipes.LOSS: recipes.losses(runs, profile).loss.mean()}
+        found = metrics.evaluate_seeds(results.scores(runs), [run.info["threshold"] for run in runs])
+        rows.append(row | {metrics.TITLES[key]: results.cell(found.loc[key]) for key in FIGURES.values()})
+    return pd.DataFrame(rows).sort_values(recipes.LOSS, kind="stable", ignore_index=True)
+
+
+def effect(systems: Mapping[str, Sequence[Record]], profile: str) -> pd.DataFrame:
+    """Return two rows per candidate, its member as trained and calibrated: what temperature and threshold change on test.
+
+    As trained, the threshold is Youden's on validation films as they are. Figures are means over seeds.
+    """
+    rows = []
+    for name, runs in systems.items():
+        trained = [records.read(paths.runs(profile) / run.info["members"][0]) for run in runs]
+        ways = {"as trained": (trained, results.thresholds(trained), [1.0] * len(runs))}
+        ways["calibrated"] = (runs, *([run.info[key] for run in runs] for key in ("threshold", "temperature")))
+        for way, (chosen, limits, temperatures) in ways.items():
+            found = metrics.evaluate_seeds(results.scores(chosen), limits)
+            row = {"system": name, "way": way, "temperature": np.mean(temperatures), "threshold": np.mean(limits)}
+            rows.append(row | {metrics.TITLES[key]: results.cell(found.loc[key]) for key in _CHANGED})
+    return pd.DataFrame(rows)
+
+
+def choose(systems: Mapping[str, Sequence[Record]], profile: str) -> Record:
+    """Return the final model: of the first of `candidates`, the run with the least loss on disturbed validation films."""
+    runs = systems[candidates(systems, profile).system.iloc[0]]
+    losses = recipes.losses(runs, profile)[[run.run_id for run in runs]].mean()
+    return runs[int(np.argmin(losses))]
+
+
+def goals(run: Record) -> pd.DataFrame:
+    """Return one row per goal: figure, its goal, the value on the official test films with its interval, and whether it is met.
+
+    The ECE has the value beside it that perfectly calibrated scores would show at this number of films.
+    """
+    found, rows = official(run), []
+    for name, (goal, less) in GOALS.items():
+        row = found.loc[name]
+        gap = row.value - goal if less else goal - row.value
+        verdict = "met" if gap <= 0 else f"missed by {gap:.3f}"
+        row = {"figure": metrics.TITLES[name], "goal": f"{'≤' if less else '≥'} {goal:g}", "value (95 % CI)": results.cell(row)}
+        rows.append(row | {"verdict": verdict})
+    perfect = calibration.perfect(run.split("test")).loc["ece_width"]
+    return pd.DataFrame(rows).assign(**{"perfectly calibrated": ["–"] * (len(rows) - 1) + [results.cell(perfect)]})
+
+
+def official(run: Record) -> pd.DataFrame:
+    """Return every metric of a run on the official test films at its own threshold: value, ci_low, ci_high."""
+    return metrics.evaluate(run.split("test"), run.info["threshold"])
+
+
+def write(run: Record, profile: str) -> Path:
+    """Store what the final model is and reaches as `FILE` among the profile's tables; return its path.
+
+    Holds run_id, threshold and temperature (unrounded), `official_test` with the names of `FIGURES`, each with NAME_ci =
+    [low, high], and external_auc with external_auc_ci, which are null where the adult films were never scored.
+    """
+    table = official(run).loc[list(FIGURES.values())].astype(float)
+    figures = {}
+    for name, metric in FIGURES.items():
+        figures |= {name: table.value[metric], f"{name}_ci": [table.ci_low[metric], table.ci_high[metric]]}
+    content = {"run_id": run.run_id, "threshold": run.info["threshold"], "temperature": run.info["temperature"]}
+    content |= {"official_test": figures} | _external(run, profile)
+    path = paths.tables(profile) / FILE
+    atomic_write(path, json.dumps(content, indent=2) + "\n")
+    return path
+
+
+def outside(run: Record, profile: str) -> str:
+    """Return in words what the final model reaches on the adult films, or that they were never scored."""
+    found = _external(run, profile)
+    if found["external_auc"] is None:
+        return "The adult films have not been scored with it: `CXR_EXTERNAL_DIR` names no folder."
+    low, high = found["external_auc_ci"]
+    return f"On the adult films (@ch:16_external) its AUC is {found['external_auc']:.3f} (95 % CI {low:.3f}–{high:.3f})."
+
+
+def hours(systems: Mapping[str, Sequence[Record]], profile: str) -> str:
+    """Return in words how long the networks behind these systems took to train, each counted once."""
+    names = {name for runs in systems.values() for run in runs for name in _networks(run, profile)}
+    spent = [records.read(paths.runs(profile) / name).info["wall_time_s"] for name in sorted(names)]
+    return f"The {len(spent)} networks of this chapter took {sum(spent) / 3600:.1f} hours to train."
+
+
+def _external(run: Record, profile: str) -> dict:
+    tables = rescoring.of([run], profile, rescoring.EXTERNAL)
+    if tables is None:
+        return {"external_auc": None, "external_auc_ci": None}
+    row = metrics.evaluate(tables[0]).loc["roc_auc"].astype(float)
+    return {"external_auc": row.value, "external_auc_ci": [row.ci_low, row.ci_high]}
+
+
+def _networks(run: Record, profile: str) -> list[str]:
+    """Return the run ids of the networks whose answers a run joins."""
+    if "members" not in run.info:
+        return [run.run_id]
+    parts = (records.read(paths.runs(profile) / member) for member in run.info["members"])
+    return [name for part in parts for name in _networks(part, profile)]
