@@ -60,10 +60,10 @@ def effect(systems: Mapping[str, Sequence[Record]], profile: str) -> pd.DataFram
 
 
 def choose(systems: Mapping[str, Sequence[Record]], profile: str) -> Record:
-    """Return the final model: of the first of `candidates`, the run with the least loss on disturbed validation films."""
-    runs = systems[candidates(systems, profile).system.iloc[0]]
-    losses = recipes.losses(runs, profile)[[run.run_id for run in runs]].mean()
-    return runs[int(np.argmin(losses))]
+    """Return the final model: of the candidate with the least loss on disturbed validation films, the run with the least."""
+    losses = {name: recipes.losses(runs, profile) for name, runs in systems.items()}
+    first = min(losses, key=lambda name: losses[name].loss.mean())
+    return min(systems[first], key=lambda run: losses[first][run.run_id].mean())
 
 
 def goals(run: Record) -> pd.DataFrame:
