@@ -4,11 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import tiny_external
+from scipy.special import expit, logit
 from tiny_models import GREY, SIDE, detector
 from tiny_runs import FILMS, stored
 
+from cxr_helpers import records
+from cxr_helpers.config import Config
 from cxr_helpers.data import packing, perturbations
 from cxr_helpers.errors import CxrError
+from cxr_helpers.records import Record
 from cxr_helpers.systems import rescoring, saved
 
 
@@ -123,13 +127,25 @@ def test_another_runs_films_are_refused(store):
         rescoring.of([other], "smoke", rescoring.PERTURBED)
 
 
-def test_an_ensemble_scores_as_the_mean_of_its_members(store, monkeypatch):
-    runs = [store(), store()]
-    ensemble = store("both", members=("one",))
-    info = ensemble.info | {"members": [run.run_id for run in runs]}
-    ensemble = type(ensemble)(ensemble.folder, type(ensemble.config)("ensemble", members=("one",)), info)
-    biases = iter((0.0, 2.0))
+def joining(kind, store, members, **info):
+    """Return a run that joins others, with nothing stored but its scores."""
+    run = store(kind, members=("one",))
+    info = run.info | info | {"members": [member.run_id for member in members]}
+    return Record(run.folder, Config(kind, members=("one",)), info)
+
+
+def test_what_joins_networks_makes_its_scores_of_theirs_and_stores_none(store, monkeypatch):
+    runs, biases = [store(), store()], iter((0.0, 2.0))
     monkeypatch.setattr(saved, "model", lambda *_: detector(bias=next(biases)))
-    score = rescoring.scorer(ensemble, "smoke")
-    film = np.full((1, perturbations.SIDE, perturbations.SIDE), GREY, np.uint8)
-    assert score(film) == pytest.approx([(0.5 + 1 / (1 + np.exp(-2))) / 2], abs=1e-6)
+    ensemble = joining("ensemble", store, runs)
+    rescoring.rescore(ensemble, "smoke")
+    assert not (ensemble.folder / rescoring.PERTURBED).exists() and (runs[1].folder / rescoring.PERTURBED).exists()
+    (table,) = rescoring.of([ensemble], "smoke", rescoring.PERTURBED)
+    mean = (0.5 + 1 / (1 + np.exp(-2))) / 2
+    plain = table[(table.severity == 0) & (table.image_id == "c")]
+    assert plain.y_score.tolist() == pytest.approx([mean] * len(perturbations.PERTURBATIONS), abs=1e-6)
+    calibrated = joining("calibrated", store, [ensemble], temperature=2.0)
+    monkeypatch.setattr(records, "read", lambda folder: {run.run_id: run for run in (*runs, ensemble)}[folder.name])
+    (tempered,) = rescoring.of([calibrated], "smoke", rescoring.PERTURBED)
+    assert tempered.y_score.iloc[0] == pytest.approx(expit(logit(table.y_score.iloc[0]) / 2))
+    assert rescoring.of([calibrated], "smoke", rescoring.EXTERNAL) is None

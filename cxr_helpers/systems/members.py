@@ -2,10 +2,12 @@
 
 import pandas as pd
 
-from cxr_helpers import records
+from cxr_helpers import paths, records
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.records import Record
+
+JOINING = ("ensemble", "calibrated")  # models whose score is a function of their members' scores
 
 
 def runs(system: str, config: Config, profile: str) -> list[Record]:
@@ -54,3 +56,15 @@ def info(joined: list[Record]) -> dict:
         "initialisation": "; ".join(dict.fromkeys(run.info["initialisation"] for run in joined)),
         **{name: first[name] for name in ("pixels", "data_hash", "images")},
     }
+
+
+def joined(run: Record, profile: str) -> list[Record]:
+    """Return the runs that an ensemble's or a calibrated system's run was made from."""
+    return [records.read(paths.runs(profile) / member) for member in run.info["members"]]
+
+
+def networks(run: Record, profile: str) -> list[Record]:
+    """Return the runs of single networks behind a run: itself, or those behind what it joins."""
+    if run.config.model not in JOINING:
+        return [run]
+    return [network for member in joined(run, profile) for network in networks(member, profile)]

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxr_helpers import paths, records
 from cxr_helpers.config import Config
 from cxr_helpers.data import external, packing, perturbations
 from cxr_helpers.data.preprocessing import VARIANTS, resize
@@ -25,7 +24,7 @@ from cxr_helpers.evaluation import calibration
 from cxr_helpers.files import atomic_path
 from cxr_helpers.progress import say
 from cxr_helpers.records import Record
-from cxr_helpers.systems import saved
+from cxr_helpers.systems import members, saved
 
 EXTERNAL, PERTURBED, VALIDATION = "external.csv", "perturbed.csv.gz", "perturbed_val.csv.gz"
 VALIDATION_SEVERITY = 2
@@ -42,14 +41,15 @@ _BATCH = 64  # films that are held disturbed at a time
 def rescore(run: Record, profile: str, score: Scorer | None = None) -> None:
     """Score the adult films (where CXR_EXTERNAL_DIR names them) and the disturbed films, unless they are stored.
 
-    `score` stands in for the run's own models. Each file is written whole or not at all, so that a stopped call goes on
-    with the next one.
+    `score` stands in for the run's own model. A run that joins others stores nothing: theirs are stored.
+    Each file is written whole or not at all, so that a stopped call goes on with the next one.
 
     Raises:
         CxrError: a model of the run is not on this machine, or scores otherwise than the record says.
     """
     wanted = [EXTERNAL] * (external.folder() is not None) + [PERTURBED, VALIDATION]
-    _store(run, profile, wanted, score)
+    for part in members.networks(run, profile):
+        _store(part, profile, wanted, score)
 
 
 def _store(run: Record, profile: str, wanted: Sequence[str], score: Scorer | None = None) -> None:
@@ -78,15 +78,11 @@ def disturbed_validation(run: Record, profile: str) -> pd.DataFrame:
 
 
 def scorer(run: Record, profile: str) -> Scorer:
-    """Return what scores films as a run does: its saved model, or what joins its members' answers as the run does.
+    """Return what scores films as a run's saved model does.
 
     Raises:
         CxrError: the run is of a kind that keeps no network, or as `rescore`.
     """
-    if run.config.model in ("ensemble", "calibrated"):
-        parts = [scorer(records.read(paths.runs(profile) / member), profile) for member in run.info["members"]]
-        temperature = run.info.get("temperature", 1.0)
-        return lambda films: calibration.at_temperature(np.mean([part(films) for part in parts], axis=0), temperature)
     return of_model(saved.of_run(run, profile), run.config)
 
 
@@ -112,12 +108,23 @@ def of(runs: Sequence[Record], profile: str, name: str) -> list[pd.DataFrame] | 
     Raises:
         CxrError: a stored file cannot be read or is another run's, or as `rescore`.
     """
-    for run in runs:
+    tables = [_table(run, profile, name) for run in runs]
+    return None if any(table is None for table in tables) else tables
+
+
+def _table(run: Record, profile: str, name: str) -> pd.DataFrame | None:
+    """Return the rescored films of a run; of one that joins others, what it makes of theirs."""
+    if run.config.model not in members.JOINING:
         if name != EXTERNAL or external.folder() is not None:
             _store(run, profile, [name])
-    if not all((run.folder / name).is_file() for run in runs):
+        return _read(run, name) if (run.folder / name).is_file() else None
+    tables = of(members.joined(run, profile), profile, name)
+    if tables is None:
         return None
-    return [_read(run, name) for run in runs]
+    keys = [column for column in tables[0] if column != "y_score"]
+    aligned = [table.sort_values(keys, ignore_index=True) for table in tables]
+    score = np.mean([table.y_score for table in aligned], axis=0)
+    return aligned[0].assign(y_score=calibration.at_temperature(score, run.info.get("temperature", 1.0)))
 
 
 def _external(score: Scorer, folder: Path) -> pd.DataFrame:

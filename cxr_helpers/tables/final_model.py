@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxr_helpers import paths, records
+from cxr_helpers import paths
 from cxr_helpers.evaluation import calibration, metrics
 from cxr_helpers.files import atomic_write
 from cxr_helpers.records import Record
-from cxr_helpers.systems import rescoring
+from cxr_helpers.systems import members, rescoring
 from cxr_helpers.tables import recipes, results
 
 FILE = "final_model.json"
@@ -35,7 +35,7 @@ def candidates(systems: Mapping[str, Sequence[Record]], profile: str) -> pd.Data
     """
     rows = []
     for name, runs in systems.items():
-        row = {"system": name, "seeds": len(runs), "networks": len(_networks(runs[0], profile))}
+        row = {"system": name, "seeds": len(runs), "networks": len(members.networks(runs[0], profile))}
         row |= {"MB": runs[0].info["model_bytes"] / 1e6, recipes.LOSS: recipes.losses(runs, profile).loss.mean()}
         found = metrics.evaluate_seeds(results.scores(runs), [run.info["threshold"] for run in runs])
         rows.append(row | {metrics.TITLES[key]: results.cell(found.loc[key]) for key in FIGURES.values()})
@@ -49,7 +49,7 @@ def effect(systems: Mapping[str, Sequence[Record]], profile: str) -> pd.DataFram
     """
     rows = []
     for name, runs in systems.items():
-        trained = [records.read(paths.runs(profile) / run.info["members"][0]) for run in runs]
+        trained = [member for run in runs for member in members.joined(run, profile)]
         ways = {"as trained": (trained, results.thresholds(trained), [1.0] * len(runs))}
         ways["calibrated"] = (runs, *([run.info[key] for run in runs] for key in ("threshold", "temperature")))
         for way, (chosen, limits, temperatures) in ways.items():
@@ -115,8 +115,8 @@ def outside(run: Record, profile: str) -> str:
 
 def hours(systems: Mapping[str, Sequence[Record]], profile: str) -> str:
     """Return in words how long the networks behind these systems took to train, each counted once."""
-    names = {name for runs in systems.values() for run in runs for name in _networks(run, profile)}
-    spent = [records.read(paths.runs(profile) / name).info["wall_time_s"] for name in sorted(names)]
+    networks = [network for runs in systems.values() for run in runs for network in members.networks(run, profile)]
+    spent = {network.run_id: network.info["wall_time_s"] for network in networks}.values()
     return f"The {len(spent)} networks of this chapter took {sum(spent) / 3600:.1f} hours to train."
 
 
@@ -126,11 +126,3 @@ def _external(run: Record, profile: str) -> dict:
         return {"external_auc": None, "external_auc_ci": None}
     row = metrics.evaluate(tables[0]).loc["roc_auc"].astype(float)
     return {"external_auc": row.value, "external_auc_ci": [row.ci_low, row.ci_high]}
-
-
-def _networks(run: Record, profile: str) -> list[str]:
-    """Return the run ids of the networks whose answers a run joins."""
-    if "members" not in run.info:
-        return [run.run_id]
-    parts = (records.read(paths.runs(profile) / member) for member in run.info["members"])
-    return [name for part in parts for name in _networks(part, profile)]
