@@ -41,7 +41,7 @@ def model(record: Record, profile: str, films: np.ndarray, y_score: np.ndarray):
         raise CxrError(f"The model of run {record.run_id} is not on this machine; {command}.")
     found = keras.saving.load_model(path, compile=False)
     inputs = batches.repeated(films[..., None].astype("float32"), found.input_shape[-1])
-    difference = np.abs(found.predict(inputs, verbose=0)[:, -1] - y_score).max()
+    difference = np.abs(found.predict_on_batch(inputs)[:, -1] - y_score).max()
     if not difference <= AGREEMENT:
         raise CxrError(f"{path} differs from run {record.run_id} by {difference:.3f} in a score; {command}.")
     return found
