@@ -30,6 +30,7 @@ class Card:
 
     Input: films of `size` × `size` pixels after preprocessing `variant`.
     PNEUMONIA iff P(PNEUMONIA) >= `threshold`, the operating point. `metrics`: name → [value, ci_low, ci_high].
+    `temperature`: by what the logits of the last layer were divided, None where they are as trained.
     """
 
     run_id: str
@@ -43,6 +44,7 @@ class Card:
     pixels: str
     test_images: int
     metrics: dict
+    temperature: float | None = None
 
 
 def folder(profile: str = "full") -> Path:
@@ -114,6 +116,7 @@ def _describe(record: Record, profile: str, threshold: float, sha256: str) -> Ca
         data=dataset.DATASET.name if profile == "full" else "synthetic films",
         pixels=record.info["pixels"],
         test_images=len(test),
+        temperature=record.info.get("temperature"),
         metrics={name: list(row) for name, row in zip(figures.index, figures.to_numpy().tolist(), strict=True)},
     )
 

@@ -72,7 +72,7 @@ def table(answers: list[Prediction]) -> pd.DataFrame:
 
 def _answers(names, films: list[np.ndarray], model_dir: Path | None, out: Path | None) -> list[Prediction]:
     """Return the predictions of readable films (H, W) uint8, each of its own size."""
-    from cxr_helpers.explain import gradcam, targets
+    from cxr_helpers.explain import gradcam, methods, targets
 
     model, card = default_model.load(model_dir)
     prepare = preprocessing.VARIANTS[card.variant]
@@ -87,7 +87,7 @@ def _answers(names, films: list[np.ndarray], model_dir: Path | None, out: Path |
     if out is None:
         return found
     maps = gradcam.gradcam(model, small, targets.predicted(scores, card.threshold))
-    notes = np.where(gradcam.is_blank(maps), gradcam.BLANK, "")
+    notes = np.where(methods.is_blank(maps), gradcam.BLANK, "")
     pictures = _write(Path(out), found, films, maps)
     return [
         dataclasses.replace(answer, heat_map=picture, note=str(note))

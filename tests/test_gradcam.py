@@ -7,7 +7,8 @@ from tiny_models import GREY, SIDE, WHITE, detector, linear, nested, two_blobs
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import targets
-from cxr_helpers.explain.gradcam import explained_layer, gradcam, is_blank
+from cxr_helpers.explain.gradcam import explained_layer, gradcam
+from cxr_helpers.explain.methods import is_blank
 
 FILM = two_blobs()[None]
 BRIGHT, DARK = (slice(4, 12), slice(4, 12)), (slice(20, 28), slice(16, 24))
@@ -128,7 +129,7 @@ def test_bad_input_is_one_clear_error():
     headless = keras.Model(broken.input, broken.get_layer("features").output)
     for message, call in {
         "NaN": lambda: gradcam(broken, FILM, +1),
-        "needs a convolution": lambda: gradcam(linear(np.ones((SIDE, SIDE))), FILM, +1),
+        "need a convolution": lambda: gradcam(linear(np.ones((SIDE, SIDE))), FILM, +1),
         "target=0": lambda: gradcam(detector(), FILM, 0),
         r"one per film \(1\)": lambda: gradcam(detector(), FILM, np.array([1, -1])),
         "layer='nothing'": lambda: gradcam(detector(), FILM, +1, layer="nothing"),

@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-from tiny_models import SIDE, detector, linear, two_blobs
+from tiny_models import GREY, SIDE, WHITE, detector, linear, two_blobs
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import shap_maps, targets
+from cxr_helpers.explain import hiding, shap_maps, targets
 
 RANDOM = np.random.default_rng(0)
 FILMS = RANDOM.integers(0, 256, (2, 4, 4)).astype("uint8")
 WEIGHTS = RANDOM.normal(0, 0.01, (4, 4))
-EXPECTED = np.stack([WEIGHTS * (film - shap_maps.blurred(film)) for film in FILMS.astype("float32")])
+EXPECTED = np.stack([WEIGHTS * (film - hiding.blurred(film)) for film in FILMS.astype("float32")])
 
 
 def test_partition_of_a_linear_model_is_weight_times_difference():
@@ -34,9 +34,38 @@ def test_target_turns_the_sign():
 
 
 def test_gradients_of_a_linear_model_are_weight_times_difference():
-    maps = shap_maps.gradients(linear(WEIGHTS), FILMS[:1], +1, samples=10)
-    np.testing.assert_allclose(maps, EXPECTED[:1], atol=1e-4)
-    np.testing.assert_array_equal(shap_maps.gradients(linear(WEIGHTS), FILMS[:1], -1, samples=10), -maps)
+    maps = shap_maps.gradients(linear(WEIGHTS), FILMS, +1)
+    assert maps.dtype == np.float32
+    np.testing.assert_allclose(maps, EXPECTED, atol=1e-4)
+    np.testing.assert_array_equal(shap_maps.gradients(linear(WEIGHTS), FILMS, -1), -maps)
+
+
+def halves() -> tuple:
+    """Return a detector that sees only what is nearly white, or black, and two films with a bright half."""
+    model, films = detector(), np.full((2, SIDE, SIDE), GREY, "uint8")
+    kernel, _ = model.get_layer("filters").get_weights()
+    model.get_layer("filters").set_weights([kernel, np.full(2, -0.8)])
+    films[0, :, 16:] = films[1, :10] = WHITE
+    return model, films
+
+
+def test_sampled_gradients_sum_to_about_the_difference():
+    model, films = halves()
+    network = targets.log_odds_model(model)
+    base = targets.log_odds(network, np.stack([hiding.blurred(film) for film in films.astype("float32")]))
+    owed = targets.log_odds(network, films) - base
+    assert owed.min() > 0.04
+    maps = shap_maps.gradients(model, films, +1)
+    np.testing.assert_allclose(maps.sum(axis=(1, 2)), owed, rtol=0.2)
+    np.testing.assert_array_equal(maps[1:], shap_maps.gradients(model, films[1:], +1))  # each film by itself
+
+
+def test_sampled_gradients_that_miss_by_more_than_their_error_are_refused(monkeypatch):
+    monkeypatch.setattr(shap_maps, "SIGMAS", 0)
+    monkeypatch.setattr(shap_maps, "TOLERANCE", 0)
+    model, films = halves()
+    with pytest.raises(CxrError, match="sum to"):
+        shap_maps.gradients(model, films, +1)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -18,6 +18,7 @@ _MODULES = {  # of this package, imported only to measure or to work out figures
     "adults": "adult_nulls",
     "complexity": "complexity",
     "copies": "copies",
+    "maps": "map_speed",
     "shift": "shift",
     "speed": "speed",
     "warnings": "false_warnings",

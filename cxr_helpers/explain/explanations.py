@@ -44,7 +44,6 @@ class Explanations:
         """Return the end of the SHAP colour scale, the same for all films: the 99th percentile of |value|."""
         return float(np.percentile(np.abs(self.shap), 99))
 
-
     @property
     def table(self) -> pd.DataFrame:
         """Return one row a film, as a reader wants it: outcome, true and predicted label, confidence, P(PNEUMONIA)."""
@@ -88,8 +87,8 @@ def _outcomes(answered: pd.DataFrame) -> np.ndarray:
     return np.array([OUTCOMES[pair] for pair in zip(answered.y_true, answered.y_predicted, strict=True)], str)
 
 
-def build(record: Record, profile: str, per_outcome: int = 2, method: str = "partition") -> Explanations:
-    """Explain a run's test films with Grad-CAM (predicted class) and SHAP (`method`, for PNEUMONIA), and store it all.
+def build(record: Record, profile: str, per_outcome: int = 2) -> Explanations:
+    """Explain a run's test films with Grad-CAM (predicted class) and SHAP (partition, for PNEUMONIA), and store it all.
 
     Needs the run's saved model and validation and test scores. The file lies in the record's folder.
     """
@@ -103,14 +102,14 @@ def build(record: Record, profile: str, per_outcome: int = 2, method: str = "par
     films = packing.films(profile, chosen.image_id, record.config.size, record.config.variant)
     model = saved.model(record, profile, films, chosen.y_score.to_numpy())
     heat = gradcam.gradcam(model, films, targets.predicted(chosen.y_score, threshold))
-    values = shap_maps.METHODS[method](model, films, targets.PNEUMONIA)
+    values = shap_maps.partition(model, films, targets.PNEUMONIA)
     about = {
         "run_id": record.run_id,
         "threshold": threshold,
         "rule": RULE.format(most=-(-per_outcome // 2), least=per_outcome // 2),
         "gradcam_layer": gradcam.explained_layer(model),
-        "shap_method": method,
-        "shap_passes": shap_maps.PASSES[method],
+        "shap_method": "partition",
+        "shap_passes": shap_maps.EVALUATIONS,
         "seconds": round(time.perf_counter() - started, 1),
     }
     shown = Explanations(chosen.assign(outcome=_outcomes(chosen)), films, heat, values, about)

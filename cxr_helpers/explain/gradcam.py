@@ -1,4 +1,13 @@
-"""Grad-CAM: where the last feature maps speak for a class (Selvaraju et al., 2017)."""
+"""Grad-CAM and its relatives: where the last feature maps speak for a class, from one pass through the model.
+
+All take `model`, `images` (raw pixels 0..255, (N, H, W, C) or (N, H, W)), `target` (+1 or -1, one or one per film) and
+`layer` (name of the layer to explain; default the last one with feature maps), and return a heat map per film,
+float32 (N, H, W) in [0, 1], largest value 1. A film in which nothing speaks for the target has a map of zeros
+(`methods.is_blank` tells, `BLANK` says why). NaN gradients or a model without a convolution are a CxrError.
+"""
+
+import weakref
+from collections.abc import Callable
 
 import cv2
 import keras
@@ -12,48 +21,85 @@ BLANK = "blank map: nothing in the explained layer speaks for this class"
 CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
 BATCH = 16  # films whose feature maps are held at once
 
+# (activations, gradients), float32 (n, h, w, channels) each -> map before its negative part is cut off, (n, h, w).
+Weighing = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-def gradcam(
-    model: keras.Model, images: np.ndarray, target: int | np.ndarray, layer: str | None = None
-) -> np.ndarray:
-    """Return a heat map per film, float32 (N, H, W) in [0, 1], largest value 1.
+# The two halves of a network by the layer between them; putting them together takes as long as passes through them.
+_HALVES: weakref.WeakKeyDictionary[keras.Model, dict] = weakref.WeakKeyDictionary()
 
-    `images`: raw pixels 0..255, (N, H, W, C) or (N, H, W). `target`: +1 or -1, one or one per film. `layer`: name
-    of the layer to explain; default the last one with feature maps. A film in which nothing speaks for the target
-    has a map of zeros (`is_blank` tells, `BLANK` says why). NaN gradients or a model without a convolution: CxrError.
+
+def gradcam(model: keras.Model, images: np.ndarray, target: int | np.ndarray, layer: str | None = None) -> np.ndarray:
+    """Return the sum of the feature maps, each times its mean gradient (Selvaraju et al. 2017)."""
+    return _maps(model, images, target, layer, _by_mean_gradient)
+
+
+def gradcam_plusplus(model: keras.Model, images: np.ndarray, target: int | np.ndarray, layer: str | None = None) -> np.ndarray:
+    """Return the sum of the feature maps, each times its weighted positive gradients (Chattopadhay et al. 2018).
+
+    The score is the exponential of the log-odds, as in the paper, whose higher derivatives are powers of the first.
     """
-    network = targets.log_odds_model(model)
-    explained = _feature_layer(network, layer)
-    features = keras.Model(network.input, explained.output)
-    # The film is a second input: a skip connection may lead around the explained layer.
-    head = keras.Model([network.input, explained.output], network.output)
-    films = targets.batch(model, images)
-    sign = targets.signs(target, len(films))
-    maps = [
-        _coarse_maps(features, head, films[start : start + BATCH], sign[start : start + BATCH])
-        for start in range(0, len(films), BATCH)
-    ]
-    return _upsampled(np.concatenate(maps), films.shape[1:3])
+    return _maps(model, images, target, layer, _by_positive_gradients)
+
+
+def hirescam(model: keras.Model, images: np.ndarray, target: int | np.ndarray, layer: str | None = None) -> np.ndarray:
+    """Return the sum of the feature maps, each times its gradient place by place (Draelos and Carin 2020)."""
+    return _maps(model, images, target, layer, lambda activations, slopes: (activations * slopes).sum(axis=-1))
+
+
+def layercam(model: keras.Model, images: np.ndarray, target: int | np.ndarray, layer: str | None = None) -> np.ndarray:
+    """Return the sum of the feature maps, each times its positive gradient place by place (Jiang et al. 2021)."""
+    return _maps(model, images, target, layer, lambda activations, slopes: (activations * np.maximum(slopes, 0)).sum(axis=-1))
 
 
 def explained_layer(model: keras.Model) -> str:
-    """Return the name of the layer that `gradcam` explains by default."""
+    """Return the name of the layer that is explained by default."""
     return _feature_layer(targets.log_odds_model(model), None).name
 
 
-def is_blank(maps: np.ndarray) -> np.ndarray:
-    """Tell for each map (N, H, W) whether it is zero everywhere."""
-    return ~np.asarray(maps).any(axis=(1, 2))
+def _by_mean_gradient(activations: np.ndarray, slopes: np.ndarray) -> np.ndarray:
+    return np.einsum("nhwc,nc->nhw", activations, slopes.mean(axis=(1, 2)))
 
 
-def _coarse_maps(features: keras.Model, head: keras.Model, films: np.ndarray, sign: np.ndarray) -> np.ndarray:
-    """Return ReLU(sum over channels of mean gradient × activation), float32 (n, h, w)."""
+def _by_positive_gradients(activations: np.ndarray, slopes: np.ndarray) -> np.ndarray:
+    """Weigh with sum(alpha × positive gradient), alpha = g² / (2 g² + sum(activations) g³) = 1 / (2 + sum(activations) g).
+
+    Where g is not positive, alpha does not count; where a layer's negative activations make its denominator vanish
+    or negative, which the paper does not foresee, it is 0.
+    """
+    below = 2 + activations.sum(axis=(1, 2), keepdims=True) * slopes
+    alpha = np.divide(1, below, out=np.zeros_like(slopes), where=below > 0)
+    return np.einsum("nhwc,nc->nhw", activations, (alpha * np.maximum(slopes, 0)).sum(axis=(1, 2)))
+
+
+def _maps(model: keras.Model, images: np.ndarray, target: int | np.ndarray, layer: str | None, weighing: Weighing) -> np.ndarray:
+    """Return a map of [0, 1] per film, of `BATCH` films at a time."""
+    halves = _halves(targets.log_odds_model(model), layer)
+    films = targets.batch(model, images)
+    sign = targets.signs(target, len(films))
+    parts = [slice(start, start + BATCH) for start in range(0, len(films), BATCH)]
+    coarse = [np.maximum(weighing(*_pass(*halves, films[part], sign[part])), 0) for part in parts]
+    return _upsampled(np.concatenate(coarse), films.shape[1:3])
+
+
+def _halves(network: keras.Model, layer: str | None) -> tuple[keras.Model, keras.Model]:
+    """Return (pixels -> activations of the layer, pixels and these activations -> log-odds)."""
+    known = _HALVES.setdefault(network, {})
+    if layer not in known:
+        explained = _feature_layer(network, layer)
+        # The film is a second input: a skip connection may lead around the explained layer.
+        head = keras.Model([network.input, explained.output], network.output)
+        known[layer] = keras.Model(network.input, explained.output), head
+    return known[layer]
+
+
+def _pass(features: keras.Model, head: keras.Model, films: np.ndarray, sign: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the explained layer's activations and the gradients of the signed log-odds, float32 (n, h, w, channels)."""
     pixels = keras.ops.convert_to_tensor(films)
     direction = keras.ops.convert_to_tensor(sign)
     activations = keras.ops.convert_to_numpy(features(pixels, training=False))
-    slopes = gradient(lambda maps: direction * head([pixels, maps], training=False)[:, 0], activations)
-    weights = slopes.mean(axis=(1, 2))
-    return np.maximum(np.einsum("nhwc,nc->nhw", activations, weights), 0)
+    if not np.isfinite(activations).all():
+        raise CxrError("The explained layer's activations hold NaN or infinity; check the model's weights.")
+    return activations, gradient(lambda maps: direction * head([pixels, maps], training=False)[:, 0], activations)
 
 
 def _upsampled(maps: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -67,7 +113,7 @@ def _feature_layer(network: keras.Model, name: str | None) -> keras.Layer:
     """Return the named layer, or the last one with more than one position, at or after the first convolution."""
     first = next((i for i, layer in enumerate(network.layers) if isinstance(layer, CONVOLUTIONS)), None)
     if first is None:
-        raise CxrError("Grad-CAM needs a convolution, and this model has none; use SHAP (cxr_helpers.explain.shap_maps).")
+        raise CxrError("Grad-CAM and its relatives need a convolution, and this model has none; use SHAP (shap_partition).")
     maps = {layer.name: layer for layer in network.layers[first:] if _has_positions(layer)}
     if name is not None and name not in maps:
         raise CxrError(f"layer={name!r} is no layer with feature maps; the last ones are {', '.join(list(maps)[-5:])}.")

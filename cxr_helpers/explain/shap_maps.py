@@ -1,82 +1,82 @@
 """SHAP values of pixels: how each region moves the log-odds away from those of a blurred film (Lundberg and Lee, 2017)."""
 
-import cv2
 import keras
 import numpy as np
 import shap
 from tqdm.auto import tqdm
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import targets
+from cxr_helpers.explain import hiding, targets
 
 EVALUATIONS = 300  # forward passes a film (partition)
-SAMPLES = 100  # gradients a film (gradient)
-BLUR = 4  # a region is hidden by the mean of a box with this fraction of the film's side
-BATCH = 32
+GROUPS, SAMPLES = 16, 8  # gradients a film, in groups with a seed each (gradient)
+SIGMAS = 8  # standard errors by which a sampled sum may miss; by chance it does so once in a million films
 TOLERANCE = 1e-3  # of the log-odds involved, as float32 sums allow
 
 
-def partition(
-    model: keras.Model, images: np.ndarray, target: int | np.ndarray, evaluations: int = EVALUATIONS
-) -> np.ndarray:
+def partition(model: keras.Model, images: np.ndarray, target: int | np.ndarray, evaluations: int = EVALUATIONS) -> np.ndarray:
     """Return signed Owen values per pixel in log-odds, float32 (N, H, W), from SHAP's partition explainer.
 
     `images`: grayscale raw pixels 0..255, (N, H, W). `target`: +1 or -1, one or one per film. A map sums to
     target × (log-odds of the film - log-odds of its blurred copy); a map that does not is a CxrError.
     """
     network = targets.log_odds_model(model)
-    films = _grayscale(images)
+    films = targets.grayscale(model, images)
     sign = targets.signs(target, len(films))
 
-    def score(pixels: np.ndarray) -> np.ndarray:
-        return network.predict_on_batch(targets.batch(network, pixels[..., 0]))[:, 0]
+    def _score(pixels: np.ndarray) -> np.ndarray:
+        return targets.log_odds(network, pixels[..., 0])
 
     progress = tqdm(films, desc=f"SHAP {model.name}", unit="film")
-    return sign[:, None, None] * np.stack([_owen(score, film, evaluations) for film in progress])
+    return sign[:, None, None] * np.stack([_owen(_score, film, evaluations) for film in progress])
 
 
-def gradients(model: keras.Model, images: np.ndarray, target: int | np.ndarray, samples: int = SAMPLES) -> np.ndarray:
+def gradients(model: keras.Model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
     """Return signed expected gradients × (film - blurred film), float32 (N, H, W), from SHAP's gradient explainer.
 
-    Takes what `partition` takes; the background is the blurred copies of all films. The values are a seeded sample
-    of an expectation, so their sum only approximates the difference of the log-odds. TensorFlow only.
+    Takes what `partition` takes; each film's background is its own blurred copy. The values are a seeded sample of an
+    expectation, so that their sum is that of `partition`'s only within its sampling error, found from groups of samples;
+    a map that misses it by more than `SIGMAS` standard errors is a CxrError. TensorFlow only.
     """
     if keras.backend.backend() != "tensorflow":
         raise CxrError("SHAP's gradient explainer needs KERAS_BACKEND=tensorflow; set it, or use the partition explainer.")
     network = targets.log_odds_model(model)
-    films = _grayscale(images)
+    films = targets.grayscale(model, images)
     sign = targets.signs(target, len(films))
-    background = targets.batch(network, np.stack([blurred(film) for film in films]))
-    explainer = shap.GradientExplainer(keras.Model([network.input], network.output), background)
-    values = explainer.shap_values(targets.batch(network, films), nsamples=samples, rseed=0)
-    return (values[..., 0].sum(axis=-1) * sign[:, None, None]).astype("float32")
-
-
-def blurred(film: np.ndarray) -> np.ndarray:
-    """Return the film (H, W) under a box filter of a quarter of its side: what a hidden region is replaced by."""
-    return cv2.blur(film, (max(2, film.shape[1] // BLUR), max(2, film.shape[0] // BLUR)))
+    background = np.zeros((1, *network.input_shape[1:]), "float32")
+    # The explainer asks for a list of inputs. It compiles once and reads the background anew with every film.
+    explainer = shap.GradientExplainer(keras.Model([network.input], network.output), background, batch_size=targets.BATCH)
+    values = []
+    for film in tqdm(films, desc=f"SHAP gradients {model.name}", unit="film"):
+        pair = np.stack([hiding.blurred(film), film])
+        background[:], pixels = np.split(targets.batch(network, pair), 2)
+        base, full = targets.log_odds(network, pair)
+        values.append(_expected_gradients(explainer, pixels, base, full))
+    return sign[:, None, None] * np.stack(values)
 
 
 def _owen(score, film: np.ndarray, evaluations: int) -> np.ndarray:
     """Return the Owen values (H, W) of one film; raise CxrError where they are not additive."""
     # The masker gets the blurred film itself: SHAP's own blur cache recognises films by id() alone.
-    masker = shap.maskers.Image(blurred(film)[..., None])
+    masker = shap.maskers.Image(hiding.blurred(film)[..., None])
     explainer = shap.PartitionExplainer(score, masker)
-    result = explainer(film[None, ..., None], max_evals=evaluations, batch_size=BATCH, silent=True)
+    result = explainer(film[None, ..., None], max_evals=evaluations, batch_size=targets.BATCH, silent=True)
     values = result.values[0, ..., 0]
-    base, full = score(np.stack([blurred(film), film])[..., None]).astype("float64")
-    if not abs(values.sum() - (full - base)) <= TOLERANCE * (1 + abs(full) + abs(base)):
-        sums = f"{values.sum():.4f} instead of {full - base:.4f}"
-        raise CxrError(f"SHAP values sum to {sums}; check that the model gives the same film the same output.")
+    base, full = score(np.stack([hiding.blurred(film), film])[..., None])
+    _check_additive(values.sum(), base, full)
     return values.astype("float32")
 
 
-def _grayscale(images: np.ndarray) -> np.ndarray:
-    films = np.array(images, "float32")
-    if films.ndim != 3:
-        raise CxrError(f"images of shape {films.shape} are not grayscale films; give (N, H, W) with values in 0..255.")
-    return films
+def _expected_gradients(explainer: shap.GradientExplainer, pixels: np.ndarray, base: float, full: float) -> np.ndarray:
+    """Return the expected gradients (H, W) of one film (1, H, W, C); raise CxrError where they are not additive."""
+    drawn = [explainer.shap_values(pixels, nsamples=SAMPLES, rseed=seed)[0, ..., 0].sum(axis=-1) for seed in range(GROUPS)]
+    sums = np.sum(drawn, axis=(1, 2))
+    _check_additive(sums.mean(), base, full, SIGMAS * sums.std(ddof=1) / np.sqrt(GROUPS))
+    return np.mean(drawn, axis=0).astype("float32")
 
 
-METHODS = {"partition": partition, "gradients": gradients}
-PASSES = {"partition": EVALUATIONS, "gradients": SAMPLES}  # through the model, a film
+def _check_additive(total: float, base: float, full: float, sampling: float = 0.0) -> None:
+    """Raise CxrError unless `total` is full - base, up to rounding and what `sampling` allows."""
+    if not abs(total - (full - base)) <= TOLERANCE * (1 + abs(full) + abs(base)) + sampling:
+        sums = f"{total:.4f} instead of {full - base:.4f}"
+        raise CxrError(f"SHAP values sum to {sums}; check that the model gives the same film the same output.")

@@ -1,11 +1,17 @@
 """What is explained: the signed log-odds of PNEUMONIA, on a private copy of the model."""
 
+import weakref
+
 import keras
 import numpy as np
 
 from cxr_helpers.errors import CxrError
 
 PNEUMONIA, NORMAL = 1, -1
+BATCH = 32  # films that are scored at once
+
+# Building a copy takes as long as many passes through it: it is kept as long as the model lives.
+_COPIES: weakref.WeakKeyDictionary[keras.Model, tuple[keras.Model, list[tuple]]] = weakref.WeakKeyDictionary()
 
 
 def log_odds_model(model: keras.Model) -> keras.Model:
@@ -13,20 +19,32 @@ def log_odds_model(model: keras.Model) -> keras.Model:
 
     The head is one sigmoid unit, whose pre-activation z is the log-odds, or two softmax units, with z1 - z0.
     Nested models are flattened, so that each of their layers is reachable. Any other head is a CxrError.
+    The copy of a model is built once and takes over the model's present weights with every call.
     """
+    if model not in _COPIES:
+        _COPIES[model] = _flat_copy(model)
+    network, pairs = _COPIES[model]
+    for original, copy in pairs:
+        for new, old in zip(copy.weights, original.weights, strict=True):
+            new.assign(old)
+    return network
+
+
+def _flat_copy(model: keras.Model) -> tuple[keras.Model, list[tuple]]:
+    """Return the copy, with weights of its own, and the pairs (layer with weights, its copy)."""
     inputs = keras.Input(model.input_shape[1:], name="pixels")
     copies: dict[int, tuple] = {}
     flat = keras.Model(inputs, _replay(model, inputs, copies))
-    for original, copy in copies.values():
-        if isinstance(original, keras.Layer):
-            copy.set_weights(original.get_weights())
+    pairs = [pair for pair in copies.values() if isinstance(pair[0], keras.Layer) and pair[0].weights]
     head = flat.layers[-1]
     units = flat.output_shape[-1]
     expected = {1: keras.activations.sigmoid, 2: keras.activations.softmax}
     if len(flat.output_shape) != 2 or getattr(head, "activation", None) != expected.get(units, False):
         raise CxrError(f"Model {model.name} ends in neither one sigmoid unit nor two softmax units; give one that does.")
     head.activation = keras.activations.linear  # of the copy: the caller's layer keeps its own
-    return flat if units == 1 else keras.Model(inputs, flat.output[:, 1:] - flat.output[:, :1])
+    if units == 2:
+        flat = keras.Model(inputs, keras.layers.Subtract(name="log_odds")([flat.output[:, 1:], flat.output[:, :1]]))
+    return flat, pairs
 
 
 def _replay(model: keras.Model, tensor, copies: dict[int, tuple]):
@@ -60,6 +78,24 @@ def signs(target: int | np.ndarray, n: int) -> np.ndarray:
 def predicted(y_score: np.ndarray, threshold: float) -> np.ndarray:
     """Return the predicted class of each film as a target: +1 iff `y_score` >= `threshold`, else -1."""
     return np.where(np.asarray(y_score) >= threshold, PNEUMONIA, NORMAL)
+
+
+def log_odds(network: keras.Model, films: np.ndarray) -> np.ndarray:
+    """Return the log-odds of films (N, H, W), float64 (N,), from a `log_odds_model`; NaN or infinity is a CxrError."""
+    parts = [films[start : start + BATCH] for start in range(0, len(films), BATCH)]
+    found = np.concatenate([network.predict_on_batch(batch(network, part))[:, 0] for part in parts]).astype("float64")
+    if not np.isfinite(found).all():
+        raise CxrError("The log-odds hold NaN or infinity; check the model's weights.")
+    return found
+
+
+def grayscale(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Return `images` as new float32 films (N, H, W); what is no raw grayscale film of the model's size is a CxrError."""
+    films = np.array(images, "float32")
+    if films.ndim != 3:
+        raise CxrError(f"images of shape {films.shape} are not grayscale films; give (N, H, W) with values in 0..255.")
+    batch(model, films)
+    return films
 
 
 def batch(model: keras.Model, images: np.ndarray) -> np.ndarray:

@@ -1,0 +1,120 @@
+"""What a heat map costs: Grad-CAM beside one forward and one backward pass, and every method's time per film."""
+
+import dataclasses
+import logging
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from cxr_helpers.benchmarks import programs
+from cxr_helpers.explain import methods
+from cxr_helpers.progress import say
+
+PASSES, MAP, FIRST = "forward and backward pass", "Grad-CAM map", "first Grad-CAM map"
+RATIO = "Grad-CAM map over forward and backward pass"
+GOAL = 2.0  # at most this ratio
+OF_METHODS = "MobileNetV2"  # the network on which every method is timed
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How it is measured: side of a film in pixels, rounds of Grad-CAM and of all methods; `stand_in` replaces every network."""
+
+    side: int
+    rounds: int
+    method_rounds: int
+    stand_in: str = ""
+
+
+PLANS = {"full": Plan(224, 15, 3), "smoke": Plan(32, 3, 3, "custom_cnn")}
+
+
+def measure(profile: str) -> pd.DataFrame:
+    """Return one row per round, network and task with its seconds, for one film.
+
+    Tasks: `PASSES` of the model itself, with the gradient by its pixels, and `MAP`, from film to map, both as called by
+    Python, side by side in each round in a random order; `FIRST`, the first map of a model, which includes its private
+    copy, once; and on `OF_METHODS` each method by its name. Weights are random, which no time depends on.
+    """
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of many graphs in one process, which are meant here
+    plan, rows, rng = PLANS[profile], [], np.random.default_rng(0)
+    for network in programs.PROGRAMS:
+        say(f"maps: {network} is built")
+        model, film = _model(network, plan), _film(plan.side)
+        works = {PASSES: _both_passes(model, film), MAP: lambda model=model, film=film: methods.maps("gradcam", model, film, 1)}
+        rows.append((0, network, FIRST, _seconds(works[MAP])))
+        rows += _rounds(works, network, plan.rounds, rng)
+        if network == OF_METHODS:
+            rows += _rounds(_each_method(model, film), network, plan.method_rounds, rng)
+    return pd.DataFrame(rows, columns=["round", "network", "task", "value"])
+
+
+def figures(repeats: pd.DataFrame) -> pd.DataFrame:
+    """Return every figure, the median over rounds, with its 95 % interval: figure, value, ci_low, ci_high.
+
+    The interval is a percentile bootstrap of the rounds (Efron and Tibshirani 1993); a ratio is that of one round's two
+    times. What was measured once has no interval.
+    """
+    found = {}
+    for (network, task), times in repeats.groupby(["network", "task"], sort=False):
+        found[f"{network}, {_TITLES.get(task, task)}, ms per film"] = 1000 * times.value.to_numpy()
+    for network, times in repeats[repeats.task.isin((MAP, PASSES))].groupby("network", sort=False):
+        paired = times.pivot(index="round", columns="task", values="value")
+        found[f"{network}, {RATIO}"] = (paired[MAP] / paired[PASSES]).to_numpy()
+    return pd.DataFrame([_figure(name, values) for name, values in found.items()])
+
+
+_TITLES = {name: method.title for name, method in methods.METHODS.items()}
+
+
+def _figure(name: str, values: np.ndarray) -> dict:
+    interval = (np.nan, np.nan)
+    if len(values) > 1:
+        interval = stats.bootstrap((values,), np.median, n_resamples=2000, method="percentile", rng=0).confidence_interval
+    return {"figure": name, "value": np.median(values), "ci_low": interval[0], "ci_high": interval[1]}
+
+
+def _rounds(works: dict[str, Callable], network: str, rounds: int, rng: np.random.Generator) -> list[tuple]:
+    """Return (round, network, task, seconds) of all works in each round; before it each runs once, untimed."""
+    for work in works.values():
+        work()
+    names, rows = list(works), []
+    for place in range(rounds):
+        say(f"maps: {network}, round {place + 1} of {rounds}")
+        rows += [(place, network, names[chosen], _seconds(works[names[chosen]])) for chosen in rng.permutation(len(names))]
+    return rows
+
+
+def _both_passes(model, film: np.ndarray) -> Callable:
+    """Return one forward and one backward pass of the model: the gradient of its score by the pixels of the film."""
+    from cxr_helpers.explain import targets
+    from cxr_helpers.explain.gradients import gradient
+
+    pixels = targets.batch(model, film)
+    return lambda: gradient(lambda batch: model(batch, training=False)[:, -1], pixels)
+
+
+def _each_method(model, film: np.ndarray) -> dict[str, Callable]:
+    return {name: lambda name=name: methods.maps(name, model, film, 1) for name in methods.METHODS}
+
+
+def _model(network: str, plan: Plan):
+    from cxr_helpers.networks import models
+
+    config = programs.PROGRAMS[network]
+    return models.build(dataclasses.replace(config, model=plan.stand_in or config.model, size=plan.side, start="random"))[0]
+
+
+def _film(side: int) -> np.ndarray:
+    """Return a smooth film, float32 (1, side, side) in 0..255: a ramp, so that a blurred copy differs from it."""
+    ramp = np.linspace(0, 255, side, dtype="float32")
+    return np.sqrt(ramp[:, None] * ramp[None])[None]
+
+
+def _seconds(work: Callable) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started

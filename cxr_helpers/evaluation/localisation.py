@@ -1,0 +1,79 @@
+"""How well heat maps find what they should find, where the truth is known to the pixel.
+
+Maps are float (N, H, W), not negative, on any scale; masks (N, H, W) bool, none of them empty. A measure is one value a
+film, (N,) in [0, 1]. A map that is zero everywhere finds nothing: its measures are 0.
+"""
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import bootstrap
+
+TOLERANCE = 1 / 32  # of the film's side: so far from the mask a peak still counts as a hit
+FIXED = 0.5  # of a map's largest value: the threshold that nobody chose
+THRESHOLDS = np.round(np.arange(0.05, 1, 0.05), 2)
+
+
+def pointing_game(maps: np.ndarray, masks: np.ndarray, tolerance: float = TOLERANCE) -> np.ndarray:
+    """Return 1 where a map's peak lies in the mask or within `tolerance` × the film's height of it, else 0 (Zhang et al. 2018).
+
+    A peak of several pixels gives the share of them that hit: what a random choice among them would give on average.
+    """
+    _check(maps, masks)
+    reach = round(tolerance * maps.shape[1])
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    near = np.stack([cv2.dilate(mask.astype("uint8"), disc) for mask in masks]).astype(bool)
+    peaks = (maps == _peak(maps)) & (maps > 0)
+    return bootstrap.ratio((peaks & near).sum(axis=(1, 2)), peaks.sum(axis=(1, 2)))
+
+
+def iou(maps: np.ndarray, masks: np.ndarray, threshold: float = FIXED) -> np.ndarray:
+    """Return the intersection over union of the mask and of where a map reaches `threshold` × its largest value."""
+    _check(maps, masks)
+    found = (maps >= threshold * _peak(maps)) & (maps > 0)
+    return (found & masks).sum(axis=(1, 2)) / (found | masks).sum(axis=(1, 2))
+
+
+def energy_inside(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """Return the share of a map's sum that lies inside the mask: the energy-based pointing game of Wang et al. (2020)."""
+    _check(maps, masks)
+    return bootstrap.ratio((maps * masks).sum(axis=(1, 2), dtype=float), maps.sum(axis=(1, 2), dtype=float))
+
+
+def mean_map(maps: np.ndarray) -> np.ndarray:
+    """Return the mean of the maps, each scaled to sum 1 first, for every film: float (N, H, W), N times the same."""
+    scaled = bootstrap.ratio(maps, np.broadcast_to(maps.sum(axis=(1, 2), keepdims=True), maps.shape))
+    return np.broadcast_to(scaled.mean(axis=0), maps.shape)
+
+
+def separation(with_clue: np.ndarray, without: np.ndarray, film: np.ndarray, n_boot: int = 2000, seed: int = 0) -> pd.Series:
+    """Return value, ci_low, ci_high: the AUC with which a measure of maps tells two kinds of model apart.
+
+    Args:
+        with_clue: (N,) the measure on maps of models that use the clue.
+        without: (N,) on maps of models that do not, of the same films.
+        film: (N,) names; a film's values of both kinds are drawn together.
+        n_boot: resamples of films.
+        seed: of the resampling.
+    """
+    y_true = np.repeat([1, 0], len(film))
+    values = np.round(np.concatenate([with_clue, without]), 6)  # equal maps must tie in spite of float32 sums
+    weights, _ = bootstrap.usable_weights(np.tile(film, 2), y_true, n_boot, seed)
+    areas = bootstrap.roc_auc(*bootstrap.cumulative_counts(y_true, values, np.vstack([np.ones(len(values)), weights])))
+    low, high = np.percentile(areas[1:], (2.5, 97.5))
+    return pd.Series({"value": areas[0], "ci_low": low, "ci_high": high})
+
+
+def _peak(maps: np.ndarray) -> np.ndarray:
+    return maps.max(axis=(1, 2), keepdims=True)
+
+
+def _check(maps: np.ndarray, masks: np.ndarray) -> None:
+    if maps.shape != masks.shape or maps.ndim != 3:
+        raise CxrError(f"maps {maps.shape} and masks {masks.shape} differ; give (N, H, W) of both, in the same order.")
+    if not np.isfinite(maps).all() or maps.min() < 0:
+        raise CxrError("maps hold negative values, NaN or infinity; pass them through explain.methods.strength first.")
+    if not masks.any(axis=(1, 2)).all():
+        raise CxrError("masks: one of them is empty; leave out the films that show nothing to be found.")
