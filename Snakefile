@@ -119,6 +119,8 @@ rule render:
         expand(EXECUTED, chapter=notebooks.names()),
         [local(path) for path in imports.reached(imports.PACKAGE / "report" / "rendering.py")],
         [local(path) for path in paths.TEMPLATE.rglob("*") if path.is_file()],
+        [local(path) for path in (paths.ROOT / "reports" / "checklists").glob("*")],
+        [local(path) for path in (paths.reports(PROFILE) / "models").glob("default.md")],
         "reports/front_matter.md",
         "reports/references.bib",
     output:

@@ -21,6 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 Profile = Annotated[str, typer.Option(help="full (real films), smoke (synthetic films) or auto")]
+_ALL_TESTS = ("-n", "2", "--dist", "loadgroup")  # see tests/conftest.py
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -53,11 +54,11 @@ def report(
 
 @app.command(context_settings=PASS_ON, add_help_option=False)
 def test(arguments: Annotated[list[str] | None, typer.Argument(help="arguments for pytest")] = None) -> None:
-    """Run the tests with pytest."""
+    """Run the tests with pytest; all of them, without arguments, on two cores."""
     from cxr_helpers import paths
 
     os.chdir(paths.ROOT)
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *(arguments or [])])
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *(arguments or _ALL_TESTS)])
 
 
 @app.command()
@@ -124,16 +125,30 @@ def _make(system: str, configs, profile: str, retrain: bool) -> None:
 
 @app.command()
 def measure(
-    name: Annotated[str, typer.Argument(help="adults, complexity, copies, shift, speed or warnings")],
+    name: Annotated[str, typer.Argument(help="adults, complexity, copies, maps, shift, speed or warnings")],
     profile: Profile = "auto",
 ) -> None:
-    """Measure what is no training run; while it takes time (complexity, speed) the machine should do nothing else."""
+    """Measure what is no training run; while it takes time (complexity, maps, speed) the machine should do nothing else."""
     from cxr_helpers.benchmarks import measurements
     from cxr_helpers.data import dataset
 
     started = time.monotonic()
     path = measurements.measure(name, dataset.resolve_profile(profile))
     say(f"measure {name}: {path} in {since(started)}")
+
+
+@app.command("measure-maps")
+def measure_maps(
+    profile: Profile = "auto",
+    afresh: Annotated[bool, typer.Option("--afresh", help="measure again what is stored")] = False,
+) -> None:
+    """Measure all explanation methods beside controls; a stopped call goes on where it was."""
+    from cxr_helpers.data import dataset
+    from cxr_helpers.explain import measuring
+
+    started = time.monotonic()
+    path = measuring.measure(dataset.resolve_profile(profile), afresh)
+    say(f"measure-maps: {path} in {since(started)}")
 
 
 @app.command()
@@ -204,6 +219,38 @@ def render(profile: Profile = "auto") -> None:
         say(f"render: {path}, {path.stat().st_size / 1e6:.1f} MB, after {since(started)}")
 
 
+@app.command(context_settings={"ignore_unknown_options": True})
+def trace(
+    number: Annotated[str, typer.Argument(help="as the report writes it, such as 0.982 or 5,856")],
+    profile: Profile = "auto",
+) -> None:
+    """Tell where the report shows a number, and which records, configurations, commands and data are behind it."""
+    from cxr_helpers.data import dataset
+    from cxr_helpers.report import trace as tracing
+
+    for line in tracing.trace(number, dataset.resolve_profile(profile)):
+        print(line)
+
+
+@app.command()
+def verify(
+    profile: Profile = "auto",
+    cores: Annotated[int, typer.Option(min=1, help="chapters to execute side by side")] = 2,
+) -> None:
+    """Compute every number of the report anew from the stored records, in a copy, and list those that differ.
+
+    All chapters are executed: some four minutes on two free cores. Films and variables must be those the report was made with.
+    """
+    from cxr_helpers.data import dataset
+    from cxr_helpers.report import verify as verification
+
+    differing = verification.verify(dataset.resolve_profile(profile), cores)
+    for sentence in differing:
+        print(sentence)
+    if differing:
+        raise CxrError(f"The report is not what its records give: {len(differing)} differences, listed above.")
+
+
 @app.command()
 def publish(
     system: Annotated[str, typer.Argument(help="a system of cxr_helpers/experiments.toml")] = "mobilenetv2_finetuned",
@@ -241,6 +288,22 @@ def predict(
     problems = [answer.problem for answer in answers if answer.problem]
     if problems:
         raise CxrError("\n     ".join(problems))
+
+
+@app.command()
+def explain(
+    file: Annotated[Path, typer.Argument(metavar="IMAGE", help="a chest X-ray: 8-bit JPEG or PNG")],
+    methods: Annotated[str, typer.Option(help="methods with commas between them, or all")] = "gradcam,shap_partition",
+    out: Annotated[Path, typer.Option(help="the page, in a folder that exists")] = Path("explanation.html"),
+    target: Annotated[str, typer.Option(help="what the maps explain: PNEUMONIA, NORMAL or predicted")] = "predicted",
+    model: Annotated[Path | None, typer.Option(help="folder of another published model")] = None,
+) -> None:
+    """Write one page with a film's prediction and its heat maps, each method with its scale. Not for clinical use."""
+    from cxr_helpers.explain import page
+    from cxr_helpers.explain.methods import METHODS
+
+    names = list(METHODS) if methods == "all" else methods.split(",")
+    say(f"explain: {page.write(file, names, out, target, model)}")
 
 
 if __name__ == "__main__":

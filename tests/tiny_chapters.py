@@ -7,7 +7,7 @@ from matplotlib import pyplot as plt
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from cxr_helpers import paths
-from cxr_helpers.report import document, front_matter, rendering
+from cxr_helpers.report import document, duties, front_matter, rendering
 
 CAPTION = "ROC curves of two models. The rest of the caption cites [@delong1988] and stays out of the list."
 
@@ -71,6 +71,7 @@ def workplace(patch, root):
     patch.setenv("CXR_BUILD_DIR", str(root / "build"))
     patch.setattr(paths, "reports", lambda profile: root / "reports" / profile)
     patch.setattr(rendering.records, "every", lambda profile: [])
+    patch.setattr(duties, "FOLDER", root / "checklists")
     patch.setattr(front_matter, "_data", lambda profile: "7 films")
 
     def write(profile="smoke", **chapters):

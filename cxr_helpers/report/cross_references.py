@@ -1,4 +1,4 @@
-"""Numbers for chapters, figures and tables, and links for every mention of them; citations are checked here too."""
+"""Numbers for chapters, sections, figures and tables, and links for every mention of them; citations are checked here too."""
 
 import dataclasses
 import re
@@ -10,13 +10,15 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.report.floats import label
 from cxr_helpers.report.syntax_tree import Node, Part, transform
 
-REFERENCE = re.compile(r"(fig|tbl|ch):.+")
+SECTION = 2  # the level of its heading
+REFERENCE = re.compile(r"(fig|tbl|ch|sec):.+")
 
 
 def numbered(parts: list[Part]) -> dict[str, str]:
     """Return what each label is called, such as {"fig:roc": "Figure 4", "ch:03_vgg16": "Chapter 3"}.
 
-    Figures and tables are numbered through the whole report, chapters by 1, 2, ... and appendices by A, B, ...
+    Figures and tables are numbered through the whole report, chapters by 1, 2, ... and appendices by A, B, ...; the
+    sections of a chapter are labelled by its name and their title's words ("sec:03_vgg16-the-network": "Section 3.1").
 
     Raises:
         CxrError: two cells use one label.
@@ -24,6 +26,7 @@ def numbered(parts: list[Part]) -> dict[str, str]:
     names, places, counts = {}, {}, {"Figure": 0, "Table": 0}
     for part in parts:
         names[f"ch:{part.name}"] = _part_name(part, parts)
+        names |= _section_names(part, names[f"ch:{part.name}"].split()[-1])
         for cell in part.cells:
             for block in cell.blocks:
                 key = label(block)
@@ -37,7 +40,7 @@ def numbered(parts: list[Part]) -> dict[str, str]:
 
 
 def resolved(parts: list[Part], names: dict[str, str], keys: Collection[str], complete: bool = True) -> list[Part]:
-    """Return `parts` with each `@fig:`, `@tbl:` and `@ch:` turned into a link, and each citation key looked up in `keys`.
+    """Return `parts` with `@fig:`, `@tbl:`, `@ch:` and `@sec:` turned into links, and each citation key looked up in `keys`.
 
     Where `complete` is False (some chapters are left out), a mention of an unknown label stays as it is typed.
 
@@ -84,7 +87,8 @@ class _Resolver:
     def _mention(self, citation: Node) -> list[Node]:
         key = citation["citationId"]
         name = self.names.get(key)
-        link = Link(["", [], []], [Str(name.replace(" ", "\u00a0"))], [f"#{key}", ""]) if name else Str(f"@{key}")
+        target = f"#{key.removeprefix('sec:')}"
+        link = Link(["", [], []], [Str(name.replace(" ", "\u00a0"))], [target, ""]) if name else Str(f"@{key}")
         before, after = citation["citationPrefix"], citation["citationSuffix"]
         return [*before, *([Space()] if before else []), link, *after]
 
@@ -99,6 +103,13 @@ def _gap(before: Node) -> list[Node]:
 
 def _citation(citation: Node) -> Node:
     return Cite([citation], [Str(f"@{citation['citationId']}")])
+
+
+def _section_names(part: Part, chapter: str) -> dict[str, str]:
+    """Return what the second-level headings of a part are called, by their identifiers."""
+    blocks = [block for cell in part.cells for block in cell.blocks]
+    found = [block["c"][1][0] for block in blocks if block["t"] == "Header" and block["c"][0] == SECTION]
+    return {f"sec:{identifier}": f"Section {chapter}.{number}" for number, identifier in enumerate(found, 1)}
 
 
 def _part_name(part: Part, parts: list[Part]) -> str:

@@ -19,11 +19,12 @@ ARGUMENTS = [
 ]
 
 
-def page(parts: list[Part], names: dict[str, str], meta: Node, figures: dict[str, bytes]) -> str:
+def page(parts: list[Part], names: dict[str, str], meta: Node, figures: dict[str, bytes], origins: dict[str, Node]) -> str:
     """Return the page.
 
     `parts` begin with the abstract; `names` are the numbers of `cross_references.numbered`; `meta` are the variables
-    of the template; `figures` maps each file that the tree names to its SVG.
+    of the template; `figures` maps each file that the tree names to its SVG; `origins` holds, by label, the line below
+    a figure or table that tells where it comes from.
     """
     styles = (paths.TEMPLATE / "page.css").read_text(encoding="utf-8")
     meta = {
@@ -32,8 +33,8 @@ def page(parts: list[Part], names: dict[str, str], meta: Node, figures: dict[str
         "figure-entries": _entries(parts, names, "Figure"),
         "table-entries": _entries(parts, names, "Table"),
     }
-    chapters = [block for part in parts if not part.appendix for block in _chapter(part, names)]
-    appendices = [block for part in parts if part.appendix for block in _chapter(part, names)]
+    chapters = [block for part in parts if not part.appendix for block in _chapter(part, names, origins)]
+    appendices = [block for part in parts if part.appendix for block in _chapter(part, names, origins)]
     content = [*chapters, *citations.references(), *appendices]
     return _embedded(write(content, meta, "html5", ARGUMENTS), figures)
 
@@ -43,13 +44,15 @@ def _embedded(html: str, figures: dict[str, bytes]) -> str:
     return SOURCE.sub(lambda match: f'src="data:image/svg+xml,{quote(figures[match[1]], safe=UNQUOTED)}"', html)
 
 
-def _chapter(part: Part, names: dict[str, str]) -> list[Node]:
+def _chapter(part: Part, names: dict[str, str], origins: dict[str, Node]) -> list[Node]:
     counts = [names[f"ch:{part.name}"].split()[-1], 0, 0] if f"ch:{part.name}" in names else None
     content = []
     for block in (block for cell in part.cells for block in cell.blocks):
         if block["t"] == "Header" and counts:
             block = _numbered(block, counts)
         content.append(_float(block, names))
+        if floats.label(block) in origins:
+            content.append(origins[floats.label(block)])
     return content
 
 

@@ -1,4 +1,4 @@
-"""The report: executed chapters in, one HTML page and one PDF out. Nothing is executed, nothing computed here."""
+"""The report: executed chapters in, one HTML page, one PDF and the ledger of their numbers out. Nothing is executed here."""
 
 import dataclasses
 import os
@@ -15,12 +15,16 @@ from cxr_helpers.report import (
     chapters,
     citations,
     cross_references,
+    duties,
     floats,
     front_matter,
     html_page,
+    ledger,
+    origins,
     syntax_tree,
     typst_pdf,
 )
+from cxr_helpers.report.chapters import Chapter
 from cxr_helpers.report.syntax_tree import Node, Part
 
 FORMATS = ("html", "pdf")
@@ -29,19 +33,24 @@ SIZE_LIMIT = 15_000_000  # bytes of either file
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """The whole report as a tree: abstract, chapters, appendices; the numbers of its labels; its figures."""
+    """The whole report as a tree: abstract, chapters, appendices; the numbers of its labels; its figures.
+
+    `origins` holds, by label, the line that leads from a figure or table to its cell and its run records.
+    """
 
     parts: list[Part]
     names: dict[str, str]
     figures: dict[str, bytes]
     meta: Node
+    origins: dict[str, Node]
 
 
 def render(profile: str, chapters: Sequence[str] | None = None, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Write `thesis.html` and `thesis.pdf` of a profile ("full" or "smoke") and return their paths.
 
-    `chapters` names the notebooks to take (default: all of `notebooks/`); a mention of a figure in a chapter that is
-    left out stays as it is typed.
+    Beside them goes the ledger, `numbers.csv`: every number that they show, with its place. `chapters` names the
+    notebooks to take (default: all of `notebooks/`); a mention of a figure in a chapter that is left out stays as it
+    is typed.
 
     Raises:
         CxrError: a chapter is missing, failed or unfinished; a figure or table lacks a caption, an alternative text or
@@ -55,27 +64,38 @@ def render(profile: str, chapters: Sequence[str] | None = None, formats: Sequenc
     written = []
     for kind in formats:
         path = paths.reports(profile) / f"thesis.{kind}"
-        atomic_write(path, _limited(_as_html(report) if kind == "html" else _as_pdf(report), path, report.figures))
+        atomic_write(path, _limited(_as_html(report, profile) if kind == "html" else _as_pdf(report), path, report.figures))
         written.append(path)
+    ledger.write(ledger.of_report(report.parts), profile)
     return written
 
 
-def assemble(profile: str, names: Iterable[str], complete: bool = True) -> Report:
-    """Return the report of the executed chapters `names`, numbered, its references resolved and checked."""
-    read = [chapters.read(paths.build(profile) / "executed" / f"{name}.ipynb") for name in names]
-    listing = appendix.run_records(records.every(profile))
+def assemble(profile: str, names: Iterable[str], complete: bool = True, build: Path | None = None) -> Report:
+    """Return the report of the executed chapters `names`, numbered, its references resolved and checked.
+
+    `build` is the build folder that holds them (default: that of the profile).
+    """
+    read = [chapters.read((build or paths.build(profile)) / "executed" / f"{name}.ipynb") for name in names]
     bodies = [_introduced(floats.gather(syntax_tree.parse(chapter)), profile) for chapter in read]
-    bodies.append(floats.gather(syntax_tree.parse(listing, appendix=True)))
+    bodies += [floats.gather(syntax_tree.parse(chapter, appendix=True)) for chapter in _appendices(profile)]
     meta, opening = front_matter.read(paths.ROOT / "reports" / "front_matter.md")
     labels = cross_references.numbered(bodies)
     parts = [front_matter.abstract(opening, bodies), *(_without_abstract(part) for part in bodies)]
     parts = cross_references.resolved(parts, labels, citations.keys(), complete)
     figures = {path: content for chapter in read for path, content in chapter.figures.items()}
-    return Report(parts, labels, figures, {**meta, **front_matter.variables(profile)})
+    return Report(parts, labels, figures, {**meta, **front_matter.variables(profile)}, origins.notes(parts, profile))
 
 
-def _as_html(report: Report) -> bytes:
-    return html_page.page(report.parts, report.names, report.meta, report.figures).encode()
+def _appendices(profile: str) -> list[Chapter]:
+    """Return how the results were made, and what the field wants said of model, films and study."""
+    runs, systems = records.every(profile), origins.recorded(profile)
+    made = [appendix.configurations(systems), appendix.environment(runs)] if systems else []
+    return [*made, appendix.run_records(runs, systems, profile), *duties.chapters(profile)]
+
+
+def _as_html(report: Report, profile: str) -> bytes:
+    parts = origins.linked(report.parts, profile)
+    return html_page.page(parts, report.names, report.meta, report.figures, report.origins).encode()
 
 
 def _as_pdf(report: Report) -> bytes:

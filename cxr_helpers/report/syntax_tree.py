@@ -27,11 +27,16 @@ UNWRAPPED = ["--columns=10000", "--wrap=none"]  # a long line must not turn a ta
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """What one notebook cell says: `place` names it in messages, `part` is "abstract" where it belongs there."""
+    """What one notebook cell says: `place` names it in messages, `part` is "abstract" where it belongs there.
+
+    `chapter` and `number` are the cell's notebook and its position there, empty for what comes from no notebook.
+    """
 
     place: str
     blocks: list[Node]
     part: str = ""
+    chapter: str = ""
+    number: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +93,7 @@ def _cell(block: Node, chapter: str) -> Cell:
     place = f"chapter {chapter}, cell {note['number']}"
     if any(_is_cell(inner) for inner in content):
         raise CxrError(f"{place} opens a division (`:::`) and does not close it; add the closing line.")
-    return Cell(place, [_identified(inner, chapter) for inner in content], note.get("part", ""))
+    return Cell(place, [_identified(inner, chapter) for inner in content], note.get("part", ""), chapter, note["number"])
 
 
 def _is_cell(block: Node) -> bool:

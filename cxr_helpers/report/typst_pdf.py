@@ -45,7 +45,11 @@ def compiled(text: str, figures: dict[str, bytes]) -> bytes:
 
 
 def _blocks(part: Part) -> list[Node]:
-    return [_float(block) for cell in part.cells for block in cell.blocks]
+    return [_float(block) for cell in part.cells for block in cell.blocks if not _page_only(block)]
+
+
+def _page_only(block: Node) -> bool:
+    return block["t"] == "Div" and "page-only" in block["c"][0][1]
 
 
 def _float(block: Node) -> Node:

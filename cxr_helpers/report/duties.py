@@ -1,0 +1,68 @@
+"""What the field wants said: model card, datasheet, and the checklists CLAIM and TRIPOD+AI, each as an appendix."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pandas as pd
+
+from cxr_helpers import default_model, paths
+from cxr_helpers.errors import CxrError
+from cxr_helpers.report import appendix
+from cxr_helpers.report.chapters import Chapter
+
+FOLDER = paths.ROOT / "reports" / "checklists"
+CHECKLISTS = ("claim_2024", "tripod_ai")
+PIPE_TABLE = re.compile(r"^\|.*(?:\n\|.*)+", re.MULTILINE)
+TITLE = re.compile(r"\A# (.*)")
+
+
+def chapters(profile: str) -> list[Chapter]:
+    """Return the appendices in the order in which the report has them; a report without the folder has none.
+
+    Raises:
+        CxrError: an item of a checklist has no answer, or two.
+    """
+    if not FOLDER.is_dir():
+        return []
+    datasheet = appendix.chapter("datasheet", (FOLDER / "datasheet.md").read_text(encoding="utf-8"))
+    return [_card(profile), datasheet, *(_checklist(source(name)) for name in CHECKLISTS)]
+
+
+def source(name: str) -> Path:
+    """Return the file of a checklist."""
+    return FOLDER / f"{name}.toml"
+
+
+def items(file: Path) -> pd.DataFrame:
+    """Return a checklist's items: number, section, topic, and either `where` (Markdown) or `not_done` (why), the other "".
+
+    Raises:
+        CxrError: an item lacks a field, or has no answer or two.
+    """
+    found = tomllib.loads(file.read_text(encoding="utf-8"))["item"]
+    fields = ("number", "section", "topic", "where", "not_done")
+    rows = pd.DataFrame([{field: item.get(field, "") for field in fields} for item in found])
+    for row in rows.itertuples():
+        if not (row.number and row.section and row.topic) or bool(row.where.strip()) == bool(row.not_done.strip()):
+            raise CxrError(f"{file}, item {row.number or '?'}: write section, topic, and one of `where` and `not_done`.")
+    return rows
+
+
+def _checklist(file: Path) -> Chapter:
+    document, rows = tomllib.loads(file.read_text(encoding="utf-8")), items(file)
+    answers = rows["where"].where(rows["where"] != "", "*Not done.* " + rows.not_done)
+    shown = pd.DataFrame({"Item": rows.number, "Part": rows.section, "Topic": rows.topic, "Answer": answers})
+    table = appendix.table(f"tbl:{file.stem.replace('_', '-')}", f"{document['name']}, item by item.", shown)
+    return appendix.chapter(file.stem, f"# {document['title']}\n\n{document['source']}\n\n{table}")
+
+
+def _card(profile: str) -> Chapter:
+    """Return the model card, its title the same for every model and its table one with caption and number."""
+    file = default_model.folder(profile) / "default.md"
+    if not file.is_file():
+        return appendix.chapter("model_card", "# Model card\n\nNo model of this profile is published; `cxr publish` does it.")
+    text = TITLE.sub(r"# Model card\n\n**\1**", file.read_text(encoding="utf-8"))
+    caption = "Figures of the default model, as its card has them."
+    boxed = PIPE_TABLE.sub(lambda match: f':::::: {{.table id="tbl:model-card"}}\n\n{caption}\n\n{match[0]}\n\n::::::', text)
+    return appendix.chapter("model_card", boxed)

@@ -1,0 +1,106 @@
+"""What stands behind a place of the report: the cell that computed it, and the systems whose run records it was computed from."""
+
+import dataclasses
+import os
+import re
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from pandocfilters import Code, Div, Link, Para, Space, Str, stringify
+
+from cxr_helpers import experiments, notebooks, paths, records
+from cxr_helpers.experiments import Experiment
+from cxr_helpers.report import floats
+from cxr_helpers.report.syntax_tree import Cell, Node, Part, transform
+
+MANY = 6  # systems; a note that would name more leads to the appendix as a whole
+APPENDIX = "ch:run_records"
+WORD = re.compile(r"[\w+]+")
+
+
+def recorded(profile: str) -> dict[str, Experiment]:
+    """Return the systems that have run records, by name; their `configs` are those of the runs that answer for them."""
+    ways = {name: (system, records.recorded_way(system, profile)) for name, system in experiments.load(profile).items()}
+    return {name: dataclasses.replace(system, configs=way, fallback=()) for name, (system, way) in ways.items() if way}
+
+
+def of_chapter(chapter: str, systems: dict[str, Experiment]) -> list[str]:
+    """Return those of `systems` that a chapter reports: its own and those it names; one that loads all systems, all."""
+    path = notebooks.source(chapter)
+    source = path.read_text(encoding="utf-8") if path.is_file() else ""
+    own = {name for name, system in systems.items() if system.chapter == chapter}
+    if not own and "experiments.load(" in source:
+        return list(systems)
+    return [name for name in systems if name in own or f'\\"{name}\\"' in source]
+
+
+def named(texts: Iterable[str], systems: Collection[str]) -> list[str]:
+    """Return those of `systems` whose names stand in `texts` as whole words, in the order of `systems`."""
+    words = {word for text in texts for word in WORD.findall(text)}
+    return [name for name in systems if name in words]
+
+
+def anchor(system: str) -> str:
+    """Return the identifier of a system's records in the appendix; Markdown takes no plus sign in one."""
+    return f"record-{system.replace('+', '-')}"
+
+
+def notes(parts: list[Part], profile: str) -> dict[str, Node]:
+    """Return, by label, the line below each figure and table of a chapter that leads to its cell and its run records."""
+    systems = recorded(profile)
+    reported = {part.name: of_chapter(part.name, systems) for part in parts}
+    return {
+        floats.label(block): _note(block, cell, reported[part.name], systems, profile)
+        for part in parts
+        for cell in part.cells
+        for block in cell.blocks
+        if floats.label(block) and cell.chapter and not part.appendix
+    }
+
+
+def linked(parts: list[Part], profile: str) -> list[Part]:
+    """Return `parts` with each name of a system that fills a table's cell turned into a link to its run records."""
+    systems = recorded(profile)
+
+    def link(block: Node) -> Node:
+        if block["t"] != "Table":
+            return block
+        identity, caption, columns, head, bodies, foot = block["c"]
+        linked_bodies = transform(bodies, lambda kind, content: _as_link(kind, content, systems))
+        return {"t": "Table", "c": [identity, caption, columns, head, linked_bodies, foot]}
+
+    def cell_linked(cell: Cell) -> Cell:
+        return dataclasses.replace(cell, blocks=[link(block) for block in cell.blocks])
+
+    return [dataclasses.replace(part, cells=[cell_linked(cell) for cell in part.cells]) for part in parts]
+
+
+def _as_link(kind: str, content: list, systems: Collection[str]) -> Node | None:
+    """Turn the text of a table's cell into a link where it is a system's name and nothing else."""
+    if kind != "Plain" or any(piece["t"] == "Link" for piece in content) or stringify(content) not in systems:
+        return None
+    return {"t": "Plain", "c": [Link(["", [], []], content, [f"#{anchor(stringify(content))}", ""])]}
+
+
+def _note(block: Node, cell: Cell, reported: list[str], systems: Collection[str], profile: str) -> Node:
+    behind = named(_texts(block), systems) or reported
+    source = notebooks.source(cell.chapter)
+    target = Path(os.path.relpath(source, paths.reports(profile))).as_posix()
+    code = Link(["", [], []], [Str(f"cell {cell.number} of "), Code(["", [], []], source.name)], [target, ""])
+    line = [Str("Computed by"), Space(), code]
+    if behind:
+        line += [Str(", from the run records of"), Space(), *_mentions(behind)]
+    return Div(["", ["origin"], []], [Para([*line, Str(".")])])
+
+
+def _texts(block: Node) -> list[str]:
+    """Return the caption of a figure or table and what the table's cells say."""
+    rows = [row for _, _, _, body in block["c"][4] for _, row in body] if block["t"] == "Table" else []
+    return [stringify(floats.caption(block)), *(stringify(cell[-1]) for row in rows for cell in row)]
+
+
+def _mentions(behind: list[str]) -> list[Node]:
+    if len(behind) > MANY:
+        return [Link(["", [], []], [Str(f"{len(behind)} systems")], [f"#{APPENDIX}", ""])]
+    links = [Link(["", [], []], [Code(["", [], []], name)], [f"#{anchor(name)}", ""]) for name in behind]
+    return [piece for link in links for piece in (link, Str(","), Space())][:-2]
