@@ -11,6 +11,7 @@ environment.settle()
 ORDER = ("realdata", "report", "notebooks")  # after the unit tests; the report's run trains what the notebooks load
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put slow tests last, in one process where there are several, and leave out those of the real set where there is none."""
     items.sort(key=lambda item: max((ORDER.index(mark) + 1 for mark in ORDER if item.get_closest_marker(mark)), default=0))

@@ -21,7 +21,7 @@ from cxr_helpers.tables import recipes, results
 FILE = "final_model.json"
 # Name in FILE -> the metric of `metrics`.
 FIGURES = {"auc": "roc_auc", "accuracy": "accuracy", "sensitivity": "recall", "specificity": "specificity", "ece": "ece"}
-_CHANGED = ("accuracy", "recall", "specificity", "ece", "brier")  # by a temperature or a threshold
+_CHANGED = ("accuracy", "recall", "specificity", "ece")  # by a temperature or a threshold
 # Fixed before any candidate was trained: metric -> (its goal, whether less is better).
 GOALS = {"roc_auc": (0.994, False), "accuracy": (0.965, False), "specificity": (0.93, False), "ece": (0.02, True)}
 
@@ -31,14 +31,14 @@ def candidates(systems: Mapping[str, Sequence[Record]], profile: str) -> pd.Data
 
     Returns:
         system; seeds; networks (whose answers it joins); MB (of their files); `recipes.LOSS` (mean over seeds); and, to be
-        read only, the test films' AUC, accuracy, sensitivity, specificity and ECE at each run's own threshold.
+        read only, the test films' figures that there are `GOALS` for, at each run's own threshold.
     """
     rows = []
     for name, runs in systems.items():
         row = {"system": name, "seeds": len(runs), "networks": len(members.networks(runs[0], profile))}
         row |= {"MB": runs[0].info["model_bytes"] / 1e6, recipes.LOSS: recipes.losses(runs, profile).loss.mean()}
         found = metrics.evaluate_seeds(results.scores(runs), [run.info["threshold"] for run in runs])
-        rows.append(row | {metrics.TITLES[key]: results.cell(found.loc[key]) for key in FIGURES.values()})
+        rows.append(row | {metrics.TITLES[key]: results.cell(found.loc[key]) for key in GOALS})
     return pd.DataFrame(rows).sort_values(recipes.LOSS, kind="stable", ignore_index=True)
 
 
@@ -50,11 +50,11 @@ def effect(systems: Mapping[str, Sequence[Record]], profile: str) -> pd.DataFram
     rows = []
     for name, runs in systems.items():
         trained = [member for run in runs for member in members.joined(run, profile)]
-        ways = {"as trained": (trained, results.thresholds(trained), [1.0] * len(runs))}
-        ways["calibrated"] = (runs, *([run.info[key] for run in runs] for key in ("threshold", "temperature")))
-        for way, (chosen, limits, temperatures) in ways.items():
+        ways = {"as trained": (trained, results.thresholds(trained))}
+        ways["calibrated"] = runs, [run.info["threshold"] for run in runs]
+        for way, (chosen, limits) in ways.items():
             found = metrics.evaluate_seeds(results.scores(chosen), limits)
-            row = {"system": name, "way": way, "temperature": np.mean(temperatures), "threshold": np.mean(limits)}
+            row = {"system": name, "way": way, "threshold": np.mean(limits)}
             rows.append(row | {metrics.TITLES[key]: results.cell(found.loc[key]) for key in _CHANGED})
     return pd.DataFrame(rows)
 
