@@ -21,7 +21,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 Profile = Annotated[str, typer.Option(help="full (real films), smoke (synthetic films) or auto")]
-_ALL_TESTS = ("-n", "2", "--dist", "loadgroup")  # see tests/conftest.py
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -54,11 +53,11 @@ def report(
 
 @app.command(context_settings=PASS_ON, add_help_option=False)
 def test(arguments: Annotated[list[str] | None, typer.Argument(help="arguments for pytest")] = None) -> None:
-    """Run the tests with pytest; all of them, without arguments, on two cores."""
+    """Run the tests with pytest."""
     from cxr_helpers import paths
 
     os.chdir(paths.ROOT)
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *(arguments or _ALL_TESTS)])
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *(arguments or [])])
 
 
 @app.command()

@@ -11,13 +11,9 @@ environment.settle()
 ORDER = ("realdata", "report", "notebooks")  # after the unit tests; the report's run trains what the notebooks load
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put slow tests last, in one process where there are several, and leave out those of the real set where there is none."""
+    """Put slow tests last, and leave out those of the real set where there is none."""
     items.sort(key=lambda item: max((ORDER.index(mark) + 1 for mark in ORDER if item.get_closest_marker(mark)), default=0))
-    for item in items:
-        if any(item.get_closest_marker(mark) for mark in ORDER):
-            item.add_marker(pytest.mark.xdist_group("slow"))  # they look at one run of the report, in this order
     if not paths.from_environment("CXR_DATA_DIR"):
         for item in items:
             if item.get_closest_marker("realdata"):
