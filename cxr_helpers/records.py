@@ -64,7 +64,7 @@ class Record:
             file = next((file for file in self.info["files"] if file.split(".")[0] == name), None)
             if file is None:
                 raise CxrError(f"{self.folder} holds no table {name!r}; train the run again with --retrain.")
-            content = self._checked(file)
+            content = self.content(file)
             self._tables[name] = pd.read_csv(io.BytesIO(gzip.decompress(content) if file.endswith(".gz") else content))
         return self._tables[name]
 
@@ -76,8 +76,14 @@ class Record:
         """Return the scores of one split ("val", "test", "external")."""
         return self.scores[self.scores.split == name].reset_index(drop=True)
 
-    def _checked(self, name: str) -> bytes:
-        content = (self.folder / name).read_bytes()
+    def content(self, name: str) -> bytes:
+        """Return the bytes of one of the run's files (`info["files"]`); one that is missing or changed is a CxrError."""
+        try:
+            content = (self.folder / name).read_bytes()
+        except FileNotFoundError:
+            raise CxrError(
+                f"{self.folder / name} is missing; restore it from git or train the run again with --retrain."
+            ) from None
         if hashlib.sha256(content).hexdigest() != self.info["files"][name]:
             raise CxrError(
                 f"{self.folder / name} is not what run {self.run_id} wrote (its SHA-256 differs); "

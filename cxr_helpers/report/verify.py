@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import contextlib
-import hashlib
 import os
 import shutil
 import subprocess
@@ -53,12 +52,11 @@ def verify(profile: str, cores: int) -> list[str]:
 def damages(record: Record) -> list[str]:
     """Return a sentence for each file of a record that is missing or not what the run wrote."""
     sentences = []
-    for name, digest in record.info["files"].items():
-        file = record.folder / name
-        if not file.is_file():
-            sentences.append(f"{file} is missing; restore it from git.")
-        elif hashlib.sha256(file.read_bytes()).hexdigest() != digest:
-            sentences.append(f"{file} is not what run {record.run_id} wrote (its SHA-256 differs); restore it from git.")
+    for name in record.info["files"]:
+        try:
+            record.content(name)
+        except CxrError as error:
+            sentences.append(str(error))
     return sentences
 
 
