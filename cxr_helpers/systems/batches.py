@@ -36,6 +36,26 @@ class Batches(keras.utils.PyDataset):
         self.order = self._permutation()
 
 
+class MixedBatches(Batches):
+    """Yield batches in which every film and its label is mixed with another of the batch (mixup: Zhang et al. 2018).
+
+    A film keeps the share max(b, 1 - b), b drawn from Beta(`alpha`, `alpha`); partners and shares are the same for the
+    same seed.
+    """
+
+    def __init__(self, pixels, rows, labels, batch_size: int, seed: int, alpha: float) -> None:
+        super().__init__(pixels, rows, labels, batch_size, seed)
+        self.alpha = alpha
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        images, labels = super().__getitem__(index)
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        partner, drawn = rng.permutation(len(images)), rng.beta(self.alpha, self.alpha, len(images)).astype("float32")
+        kept = np.maximum(drawn, 1 - drawn)
+        share, label_share = kept[:, None, None, None], kept[:, None]
+        return share * images + (1 - share) * images[partner], label_share * labels + (1 - label_share) * labels[partner]
+
+
 class StoredBatches(Batches):
     """Yield (features float32 (n, D), labels) from stored passes (views, N, D): every epoch takes the next view."""
 

@@ -1,6 +1,7 @@
 """Fit a model: on films read batch by batch, or on the stored outputs of its frozen layers."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable
 
@@ -83,7 +84,8 @@ def compile_model(model: keras.Model, config: Config, steps: int) -> None:
 def _fit_streamed(task: Task) -> Fitted:
     """Train on films read batch by batch, augmented anew in every epoch."""
     config = task.config
-    train = batches.Batches(task.pixels, *task.part("train"), config.batch_size, config.seed)
+    read = functools.partial(batches.MixedBatches, alpha=config.mixup) if config.mixup else batches.Batches
+    train = read(task.pixels, *task.part("train"), config.batch_size, config.seed)
     val = batches.Batches(task.pixels, *task.part("val"), config.batch_size)
     trainer = _trainer(task.model, augmentation.build(config.augmentation, config.seed))
     history, seconds = _run(task, trainer, train, val)
