@@ -12,6 +12,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.files import atomic_path, atomic_write
 from cxr_helpers.records import Record
+from cxr_helpers.systems import members
 
 SIZE_LIMIT = 15_000_000  # bytes; the model is committed
 RESTORE = "restore the folder from git, or name another one that a published model lies in"
@@ -103,7 +104,7 @@ def _sha256(path: Path) -> str:
 
 
 def _describe(record: Record, profile: str, threshold: float, sha256: str) -> Card:
-    test, config = record.split("test"), record.config
+    test, config = record.split("test"), members.film_config(record, profile)
     figures = metrics.evaluate(test, threshold)[["value", "ci_low", "ci_high"]].astype(float).round(4)
     return Card(
         run_id=record.run_id,
@@ -111,7 +112,7 @@ def _describe(record: Record, profile: str, threshold: float, sha256: str) -> Ca
         threshold=float(threshold),
         size=config.size,
         variant=config.variant,
-        protocol=config.protocol,
+        protocol=record.config.protocol,
         initialisation=record.info["initialisation"],
         data=dataset.DATASET.name if profile == "full" else "synthetic films",
         pixels=record.info["pixels"],

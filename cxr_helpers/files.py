@@ -4,8 +4,14 @@ import contextlib
 import hashlib
 import os
 import shutil
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+
+import numpy as np
+
+from cxr_helpers.errors import CxrError
 
 
 @contextlib.contextmanager
@@ -27,6 +33,15 @@ def atomic_write(path: Path, content: str | bytes) -> None:
     """Write `content` (text as UTF-8) to `path` in one step."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def read_arrays(path: Path, names: Iterable[str], remedy: str) -> list[np.ndarray]:
+    """Return the named arrays of a .npz file; one that is missing, broken or lacks a name is a CxrError that ends in `remedy`."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return [stored[name] for name in names]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise CxrError(f"{path} cannot be read ({error}); {remedy}.") from error
 
 
 def renew(folders: Iterable[Path], write: Callable[[Path], None], sources: Iterable[str]) -> None:

@@ -13,6 +13,7 @@ MAKERS = {
     **dict.fromkeys(("decision_tree", "random_forest", "svm", "logistic", "rvfl", "elm", "schmidt"), "classical"),
     "ensemble": "ensemble",
     "calibrated": "calibrated",
+    "soup": "soup",
     "cascade": "cascade",
     "unet": "segmentation",
 }

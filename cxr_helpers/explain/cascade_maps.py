@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import zipfile
 
 import cv2
 import numpy as np
@@ -12,7 +11,7 @@ from cxr_helpers import records
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import explanations
-from cxr_helpers.files import atomic_path
+from cxr_helpers.files import atomic_path, read_arrays
 from cxr_helpers.records import Record
 from cxr_helpers.systems import cascade, saved
 from cxr_helpers.tables import results
@@ -93,15 +92,12 @@ def build(run: Record, profile: str) -> Decided:
 
 def load(run: Record) -> Decided:
     """Return what is stored beside a cascade's record; a missing, broken or foreign file is a CxrError."""
-    path = run.folder / FILE
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            films, maps, about = stored["films"], stored["maps"], json.loads(str(stored["about"]))
-        if about["run_id"] != run.run_id:
-            raise ValueError(f"it belongs to run {about['run_id']}")
-        chosen = answers(run).set_index("image_id").loc[about["image_id"]].reset_index()
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise CxrError(f"{path} cannot be read ({error}); remove it and execute the chapter again.") from error
+    path, remedy = run.folder / FILE, "remove it and execute the chapter again"
+    films, maps, about = read_arrays(path, ("films", "maps", "about"), remedy)
+    about = json.loads(str(about))
+    if about["run_id"] != run.run_id:
+        raise CxrError(f"{path} belongs to run {about['run_id']}; {remedy}.")
+    chosen = answers(run).set_index("image_id").loc[about["image_id"]].reset_index()
     return Decided(chosen, films, maps.astype("float32") / 255)
 
 

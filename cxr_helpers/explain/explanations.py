@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from scipy import stats
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import operating_point
-from cxr_helpers.files import atomic_path
+from cxr_helpers.files import atomic_path, read_arrays
 from cxr_helpers.records import Record
 from cxr_helpers.systems import saved
 from cxr_helpers.tables import results
@@ -123,18 +122,14 @@ def load(record: Record) -> Explanations:
     command = f"`cxr train {saved.system(record)} --retrain` makes them anew"
     if not path.is_file():
         raise CxrError(f"Run {record.run_id} has no stored explanations; {command}.")
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in ("image_id", "films", "gradcam", "shap", "scale")}
-            about = json.loads(str(stored["about"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise CxrError(f"{path} cannot be read ({error}); {command}.") from error
+    names = ("image_id", "films", "gradcam", "shap", "scale", "about")
+    image_id, films, heat, values, scale, about = read_arrays(path, names, command)
+    about = json.loads(str(about))
     if about.get("run_id") != record.run_id:
         raise CxrError(f"{path} holds the explanations of run {about.get('run_id')}; {command}.")
-    chosen = results.answers(record, about["threshold"]).set_index("image_id").loc[arrays["image_id"]].reset_index()
+    chosen = results.answers(record, about["threshold"]).set_index("image_id").loc[image_id].reset_index()
     chosen = chosen.assign(outcome=_outcomes(chosen))
-    values = arrays["shap"].astype("float32") * arrays["scale"]
-    return Explanations(chosen, arrays["films"], arrays["gradcam"].astype("float32"), values, about)
+    return Explanations(chosen, films, heat.astype("float32"), values.astype("float32") * scale, about)
 
 
 def of(record: Record, profile: str) -> Explanations:

@@ -5,7 +5,6 @@ import hashlib
 import io
 import json
 import time
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import faithfulness, localisation, map_similarity
 from cxr_helpers.explain import controls, map_subjects, map_table, methods
 from cxr_helpers.explain.map_subjects import Subject
-from cxr_helpers.files import atomic_path, atomic_write
+from cxr_helpers.files import atomic_path, atomic_write, read_arrays
 from cxr_helpers.progress import say
 from cxr_helpers.tables import explanation_tables as names
 
@@ -167,11 +166,8 @@ def _store(made: tuple[np.ndarray, dict[str, np.ndarray], float], path: Path) ->
 
 
 def _read(path: Path, subject: Subject, method: str) -> map_table.Part:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            values = dict(zip(stored["measures"].tolist(), stored["values"], strict=True))
-            small, seconds = stored["small"], float(stored["seconds"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise CxrError(f"{path} cannot be read ({error}); delete it and run `cxr measure-maps` again.") from error
+    names = ("small", "seconds", "values", "measures")
+    small, seconds, values, titles = read_arrays(path, names, "delete it and run `cxr measure-maps` again")
+    values = dict(zip(titles.tolist(), values, strict=True))
     key = {name: getattr(subject, name) for name in ("data", "model", "seed", "state", "patients")}
-    return map_table.Part(method=method, small=small, values=values, seconds=seconds, **key)
+    return map_table.Part(method=method, small=small, values=values, seconds=float(seconds), **key)

@@ -57,6 +57,17 @@ def text(markdown: str) -> None:
     publish_display_data({"text/markdown": tables.with_minus(markdown)}, metadata={"cxr": {"kind": "text"}})
 
 
+def panel(markup: str) -> None:
+    """Show HTML in the notebook and in the web page, and nothing in the PDF: what it shows must stand in a figure or table as well.
+
+    Raises:
+        CxrError: it asks for something outside itself, or holds a code fence.
+    """
+    if "```" in markup or re.search(r"""(src|href)=["'](?!data:|#)""", markup):
+        raise CxrError("A panel holds its pictures itself, as data URIs, and no code fence; what it shows goes into the page as it is.")
+    publish_display_data({"text/html": markup}, metadata={"cxr": {"kind": "panel"}})
+
+
 def _check(label: str, kind: str, caption: str) -> None:
     if not LABEL.fullmatch(label) or not label.startswith(f"{kind}:"):
         raise CxrError(f"Label {label!r} is malformed; write {kind}: and lower-case words joined by hyphens.")

@@ -63,6 +63,11 @@ def joined(run: Record, profile: str) -> list[Record]:
     return [records.read(paths.runs(profile) / member) for member in run.info["members"]]
 
 
+def film_config(run: Record, profile: str) -> Config:
+    """Return the configuration that says at which size and in which variant a run's saved network takes films."""
+    return networks(run, profile)[0].config
+
+
 def networks(run: Record, profile: str) -> list[Record]:
     """Return the runs of single networks behind a run: itself, or those behind what it joins."""
     if run.config.model not in JOINING:

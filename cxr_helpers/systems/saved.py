@@ -6,7 +6,7 @@ from cxr_helpers import experiments
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.records import Record
-from cxr_helpers.systems import product
+from cxr_helpers.systems import members, product
 
 _CHECKED = 8  # films on which a saved model is compared with its record
 AGREEMENT = 0.02  # largest difference between a stored score and the model's score on this machine
@@ -15,7 +15,8 @@ AGREEMENT = 0.02  # largest difference between a stored score and the model's sc
 def of_run(record: Record, profile: str):
     """Return the run's saved Keras model, checked on a few of its test films; errors as `model`."""
     known = record.split("test").head(_CHECKED)
-    films = packing.films(profile, known.image_id, record.config.size, record.config.variant)
+    config = members.film_config(record, profile)
+    films = packing.films(profile, known.image_id, config.size, config.variant)
     return model(record, profile, films, known.y_score.to_numpy())
 
 

@@ -37,7 +37,7 @@ def candidates(systems: Mapping[str, Sequence[Record]], profile: str) -> pd.Data
     for name, runs in systems.items():
         row = {"system": name, "seeds": len(runs), "networks": len(members.networks(runs[0], profile))}
         row |= {"MB": runs[0].info["model_bytes"] / 1e6, recipes.LOSS: recipes.losses(runs, profile).loss.mean()}
-        found = metrics.evaluate_seeds(results.scores(runs), [run.info["threshold"] for run in runs])
+        found = metrics.evaluate_seeds(results.scores(runs), results.thresholds(runs))
         rows.append(row | {metrics.TITLES[key]: results.cell(found.loc[key]) for key in GOALS})
     return pd.DataFrame(rows).sort_values(recipes.LOSS, kind="stable", ignore_index=True)
 
@@ -51,7 +51,7 @@ def effect(systems: Mapping[str, Sequence[Record]], profile: str) -> pd.DataFram
     for name, runs in systems.items():
         trained = [member for run in runs for member in members.joined(run, profile)]
         ways = {"as trained": (trained, results.thresholds(trained))}
-        ways["calibrated"] = runs, [run.info["threshold"] for run in runs]
+        ways["calibrated"] = runs, results.thresholds(runs)
         for way, (chosen, limits) in ways.items():
             found = metrics.evaluate_seeds(results.scores(chosen), limits)
             row = {"system": name, "way": way, "threshold": np.mean(limits)}

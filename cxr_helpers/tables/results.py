@@ -14,8 +14,11 @@ THRESHOLD = 0.5  # what the source documents use
 
 
 def thresholds(runs: Sequence[Record], rule: str = "youden") -> list[float]:
-    """Return each run's operating point, chosen on its own validation films."""
-    return [operating_point.choose(run.split("val"), rule) for run in runs]
+    """Return each run's operating point, chosen on its own validation films; by default the one that it was made with, if any."""
+    return [
+        run.info["threshold"] if rule == "youden" and "threshold" in run.info else operating_point.choose(run.split("val"), rule)
+        for run in runs
+    ]
 
 
 def scores(runs: Sequence[Record], split: str = "test") -> list[pd.DataFrame]:
