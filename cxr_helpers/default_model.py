@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import shutil
 from pathlib import Path
 
 from cxr_helpers import paths
@@ -70,21 +69,25 @@ def load(model_dir: Path | None = None) -> tuple:
 
 
 def publish(record: Record, profile: str, threshold: float) -> Path:
-    """Copy a run's saved model to the published folder, with default.json and the model card; return the folder.
+    """Put a run's saved model into the published folder, in few bytes, with default.json and the model card; return the folder.
 
     `threshold` is the operating point chosen on validation. The model goes first and the card last: between the two
-    writes `load` refuses the pair. A missing model, or one above 15 MB, is a CxrError.
+    writes `load` refuses the pair.
+
+    Raises:
+        CxrError: the model is not on this machine, scores otherwise than its record, or is above 15 MB; what was published
+            before then stays.
     """
-    source = paths.build(profile) / "models" / f"{record.run_id}.keras"
-    if not source.is_file():
-        raise CxrError(f"The model of run {record.run_id} is not on this machine; train it with --retrain.")
-    if source.stat().st_size > SIZE_LIMIT:
-        sizes = f"{source.stat().st_size / 1e6:.1f} MB, above the {SIZE_LIMIT / 1e6:.0f} MB"
-        raise CxrError(f"{source} has {sizes} of a committed model; publish a smaller one.")
-    card = _describe(record, profile, threshold, _sha256(source))
-    target = folder(profile)
+    from cxr_helpers.networks import compact
+    from cxr_helpers.systems import saved
+
+    model, target = saved.of_run(record, profile), folder(profile)
     with atomic_path(target / "default.keras") as temporary:
-        shutil.copyfile(source, temporary)
+        compact.save(model, temporary)
+        if temporary.stat().st_size > SIZE_LIMIT:
+            sizes = f"{temporary.stat().st_size / 1e6:.1f} MB, above the {SIZE_LIMIT / 1e6:.0f} MB"
+            raise CxrError(f"The model of run {record.run_id} has {sizes} of a committed model; publish a smaller one.")
+        card = _describe(record, profile, threshold, _sha256(temporary))
     atomic_write(target / "default.md", _model_card(card, profile))
     atomic_write(target / "default.json", json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n")
     return target
@@ -104,7 +107,7 @@ def _sha256(path: Path) -> str:
 
 
 def _describe(record: Record, profile: str, threshold: float, sha256: str) -> Card:
-    test, config = record.split("test"), members.film_config(record, profile)
+    test, config = record.split("test"), members.network_config(record, profile)
     figures = metrics.evaluate(test, threshold)[["value", "ci_low", "ci_high"]].astype(float).round(4)
     return Card(
         run_id=record.run_id,

@@ -18,7 +18,7 @@ KEPT = ("gradcam", "gradient_input", "occlusion")
 @pytest.fixture
 def built(record, monkeypatch):  # noqa: F811
     monkeypatch.setattr(methods, "METHODS", {name: methods.METHODS[name] for name in KEPT})
-    monkeypatch.setattr(gallery.members, "film_config", lambda run, profile: run.config)
+    monkeypatch.setattr(gallery.members, "network_config", lambda run, profile: run.config)
     record.info["threshold"] = 0.505
     return gallery.build(record, "smoke")
 

@@ -16,6 +16,7 @@ from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.predict import predict, table
 from cxr_helpers.records import Record
+from cxr_helpers.systems import saved
 
 PATIENTS = [f"p{number}" for number in range(8)]
 SCORES = pd.DataFrame(
@@ -44,9 +45,7 @@ def published(tmp_path, monkeypatch, rules):
     info = {"run_id": config.run_id, "initialisation": "random start", "pixels": "synthetic film"}
     record = Record(tmp_path, config, info)
     record.__dict__["_tables"] = {"scores": SCORES}
-    path = paths.build("smoke") / "models" / f"{config.run_id}.keras"
-    path.parent.mkdir(parents=True)
-    detector().save(path)
+    monkeypatch.setattr(saved, "of_run", lambda run, profile: detector())
     folder = default_model.publish(record, "smoke", threshold=0.5)
     frontal.store(rules, folder)
     return folder
@@ -143,6 +142,8 @@ def test_altered_or_missing_model_is_refused(published, films):
 
 def test_a_model_above_the_limit_is_not_published(published, monkeypatch):
     monkeypatch.setattr(default_model, "SIZE_LIMIT", 100)
+    before = (published / "default.keras").read_bytes()
     config = Config("custom_cnn", size=SIDE)
     with pytest.raises(CxrError, match="above the"):
         default_model.publish(Record(published, config, {"run_id": config.run_id}), "smoke", 0.5)
+    assert (published / "default.keras").read_bytes() == before and len(list(published.glob("*default.keras"))) == 1

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from cxr_helpers.benchmarks import programs
+from cxr_helpers.benchmarks import measurements, programs
 from cxr_helpers.explain import methods
 from cxr_helpers.progress import say
 
@@ -65,6 +65,25 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
         paired = times.pivot(index="round", columns="task", values="value")
         found[f"{network}, {RATIO}"] = (paired[MAP] / paired[PASSES]).to_numpy()
     return pd.DataFrame([_figure(name, values) for name, values in found.items()])
+
+
+def table(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a method: milliseconds a film on `OF_METHODS` with the interval, the quickest first."""
+    found = figures.set_index("figure")
+    keys = {title: f"{OF_METHODS}, {title}, ms per film" for title in _TITLES.values()}
+    rows = [{"method": title, "ms a film (95 % CI)": measurements.spread(found.loc[key]), "_": found.value[key]} for title, key in keys.items()]
+    return pd.DataFrame(rows).sort_values("_", ignore_index=True).drop(columns="_")
+
+
+def ratios(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a network: milliseconds of its passes and of a Grad-CAM map, their ratio, and whether `GOAL` is met."""
+    found, rows = figures.set_index("figure"), []
+    for network in programs.PROGRAMS:
+        ratio = found.loc[f"{network}, {RATIO}"]
+        row = {"network": network} | {task: measurements.spread(found.loc[f"{network}, {task}, ms per film"]) for task in (PASSES, MAP)}
+        verdict = "met" if ratio.value <= GOAL else f"missed by {ratio.value - GOAL:.2f}"
+        rows.append(row | {"ratio": measurements.spread(ratio), f"at most {GOAL:g}": verdict})
+    return pd.DataFrame(rows)
 
 
 _TITLES = {name: method.title for name, method in methods.METHODS.items()}

@@ -74,6 +74,12 @@ def load_or_measure(name: str, profile: str) -> pd.DataFrame:
     return load(name, profile)
 
 
+def spread(row: pd.Series) -> str:
+    """Return "12.3 (11.9–13.0)" of a row of figures: value, ci_low, ci_high, three significant digits each."""
+    value, low, high = (f"{number:,.0f}" if number >= 100 else f"{number:#.3g}" for number in row[["value", "ci_low", "ci_high"]])
+    return f"{value} ({low}–{high})"
+
+
 def _module(name: str) -> ModuleType:
     """Return the module whose `measure(profile)` gives all repeats and whose `figures(repeats)` their figures."""
     _check(name)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.benchmarks import programs
+from cxr_helpers.benchmarks import measurements, programs
 from cxr_helpers.benchmarks.programs import PROGRAMS
 from cxr_helpers.config import Config
 from cxr_helpers.progress import say
@@ -127,7 +127,7 @@ def table(figures: pd.DataFrame) -> pd.DataFrame:
         row = {"network": network, "saved model (MB)": round(found.value[f"{network}, saved model (MB)"], 1)}
         for title, name in _SHOWN.items():
             given = f"{network}, {name}" in found.index
-            row[title] = _spread(found.loc[f"{network}, {name}"]) if given else "–"
+            row[title] = measurements.spread(found.loc[f"{network}, {name}"]) if given else "–"
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -149,13 +149,8 @@ def claims(figures: pd.DataFrame) -> pd.DataFrame:
     for name, claim in _CLAIMS.items():
         ratio = found.loc[f"VGG-16 over ResNet-50, {name}"]
         verdict = "holds" if ratio.ci_low > 1 else "does not hold" if ratio.ci_high < 1 else "open"
-        rows.append({"claim": claim, "VGG-16 over ResNet-50": _spread(ratio), "verdict here": verdict})
+        rows.append({"claim": claim, "VGG-16 over ResNet-50": measurements.spread(ratio), "verdict here": verdict})
     return pd.DataFrame(rows)
-
-
-def _spread(row: pd.Series) -> str:
-    value, low, high = (f"{number:,.0f}" if number >= 100 else f"{number:#.3g}" for number in row[["value", "ci_low", "ci_high"]])
-    return f"{value} ({low}–{high})"
 
 
 def _config(network: str, plan: Plan, layers: str = ALL) -> Config:

@@ -70,7 +70,7 @@ def build(run: Record, profile: str) -> Gallery:
     """
     started = time.perf_counter()
     answers = _answers(run)
-    config = members.film_config(run, profile)
+    config = members.network_config(run, profile)
     films = packing.films(profile, answers.image_id, config.size, config.variant)
     model = saved.model(run, profile, films, answers.y_score.to_numpy())
     target = np.where(answers.y_predicted, 1, -1)

@@ -52,6 +52,15 @@ def load_or_measure(profile: str) -> pd.DataFrame:
     return names.load(profile)
 
 
+def about(profile: str) -> dict:
+    """Return what stands beside the table: plan, what was `left_out` and why, seconds, machine; missing or broken: CxrError."""
+    path, command = names.path(profile).with_suffix(".json"), f"run `cxr measure-maps --profile {profile}`"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CxrError(f"{path} cannot be read ({error}); {command}.") from error
+
+
 def of_subject(subject: Subject, profile: str, left_out: list[str], afresh: bool = False) -> Iterator[map_table.Part]:
     """Yield the parts of a subject, one a method or control that its plan has films for; what is stored is read.
 

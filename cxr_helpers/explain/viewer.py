@@ -20,7 +20,8 @@ def panel(gallery: Gallery) -> str:
     names = list(gallery.maps)
     films = [f"{row.outcome}, {row.certainty}" for row in gallery.answers.itertuples()]
     rules = [
-        f".{NAME}:has(#{NAME}-film-{film}:checked):has(#{NAME}-method-{method}:checked) .film-{film}.method-{method}{{display:block}}"
+        f".{NAME}:has(#{NAME}-film-{film}:checked):has(#{NAME}-method-{method}:checked) "
+        f".film-{film}.method-{method}{{display:block}}"
         for film in range(len(films))
         for method in range(len(names))
     ]
@@ -52,9 +53,9 @@ def _figure(gallery: Gallery, film: int, names: list[str], method: int) -> str:
     name, row = names[method], gallery.answers.iloc[film]
     title, limit = methods.METHODS[name].title, gallery.limits[name]
     values, pixels = gallery.maps[name][film], gallery.films[film]
-    scale = f"red speaks for {row.predicted}, blue against it, ±{limit:.2g} log-odds a pixel" if methods.METHODS[name].signed else (
-        f"purple to yellow: 0 to 1 of what speaks for {row.predicted}"
-    )
+    scale = f"purple to yellow: 0 to 1 of what speaks for {row.predicted}"
+    if methods.METHODS[name].signed:
+        scale = f"red speaks for {row.predicted}, blue against it, ±{limit:.2g} log-odds a pixel"
     facts = f"True label {row.label}, answer {row.predicted}; P(PNEUMONIA) {row.y_score:.4f}, operating point "
     facts += f"{gallery.threshold:.4f}, confidence {row.confidence:.1%}."
     blank = "" if values.any() else f" {methods.BLANK}."

@@ -4,9 +4,12 @@ Validation films come from the folder that was trained on, and a network nearly 
 little of how sure it may be on films of another folder. Disturbed they say more, and the test films are not asked.
 """
 
+import keras
+
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import calibration, operating_point
+from cxr_helpers.networks import joined
 from cxr_helpers.records import Record
 from cxr_helpers.systems import members, network, product, rescoring, saved
 from cxr_helpers.systems.product import Product
@@ -15,8 +18,8 @@ from cxr_helpers.systems.product import Product
 def make(config: Config, profile: str) -> Product:
     """Fit temperature and threshold (Youden) to a member's disturbed validation films; its scores at that temperature.
 
-    The info holds `temperature` and `threshold`. Where the member is one network and on this machine, it is saved with
-    the temperature in its last layer, so that it answers with these probabilities itself.
+    The info holds `temperature` and `threshold`. Where the networks behind the member are on this machine and can be joined,
+    they are saved as one, with the temperature in its last layer, so that it answers with these probabilities itself.
 
     Raises:
         CxrError: not one member is named, it is unknown or not trained, or its models are not on this machine.
@@ -28,14 +31,18 @@ def make(config: Config, profile: str) -> Product:
     temperature = calibration.fit_temperature(disturbed)
     threshold = operating_point.choose(calibration.tempered(disturbed, temperature))
     info = members.info([member]) | {"temperature": temperature, "threshold": threshold}
-    if product.model_path(profile, member.run_id).is_file():
-        info["model_bytes"] = _save(member, config, profile, temperature)
+    if model := _model(members.networks(member, profile), profile, temperature):
+        info["model_bytes"] = network.save(model, profile, config.run_id)
     return Product(info, {"scores": calibration.tempered(member.scores, temperature)})
 
 
-def _save(member: Record, config: Config, profile: str, temperature: float) -> int:
-    """Save the member's network with the logits of its last layer divided by the temperature; return the file's bytes."""
-    model = saved.of_run(member, profile)
-    head = model.layers[-1]
-    head.set_weights([weight / temperature for weight in head.get_weights()])
-    return network.save(model, profile, config.run_id)
+def _model(runs: list[Record], profile: str, temperature: float) -> keras.Model | None:
+    """Return the runs' networks as one, its log-odds divided by the temperature; None where they are not here or do not fit."""
+    if not all(product.model_path(profile, run.run_id).is_file() for run in runs):
+        return None
+    models = [saved.of_run(run, profile) for run in runs]
+    if len(models) == 1:
+        head = models[0].layers[-1]
+        head.set_weights([weight / temperature for weight in head.get_weights()])
+        return models[0]
+    return joined.joined(models, temperature) if all(map(joined.joinable, models)) else None

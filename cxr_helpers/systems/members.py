@@ -63,9 +63,9 @@ def joined(run: Record, profile: str) -> list[Record]:
     return [records.read(paths.runs(profile) / member) for member in run.info["members"]]
 
 
-def film_config(run: Record, profile: str) -> Config:
-    """Return the configuration that says at which size and in which variant a run's saved network takes films."""
-    return networks(run, profile)[0].config
+def network_config(run: Record, profile: str) -> Config:
+    """Return the configuration of the network behind a run, the first where it joins several: it says what films it takes."""
+    return network_config(joined(run, profile)[0], profile) if run.config.members else run.config
 
 
 def networks(run: Record, profile: str) -> list[Record]:

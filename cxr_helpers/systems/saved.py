@@ -15,7 +15,7 @@ AGREEMENT = 0.02  # largest difference between a stored score and the model's sc
 def of_run(record: Record, profile: str):
     """Return the run's saved Keras model, checked on a few of its test films; errors as `model`."""
     known = record.split("test").head(_CHECKED)
-    config = members.film_config(record, profile)
+    config = members.network_config(record, profile)
     films = packing.films(profile, known.image_id, config.size, config.variant)
     return model(record, profile, films, known.y_score.to_numpy())
 

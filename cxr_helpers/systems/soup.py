@@ -29,7 +29,7 @@ def make(config: Config, profile: str) -> Product:
     for field in ("size", "variant"):
         if getattr(runs[0].config, field) != getattr(config, field):
             raise CxrError(f"Config: a soup takes its member's films; set {field} = {getattr(runs[0].config, field)!r}.")
-    if any(run.config.start != "imagenet" for run in runs):
+    if len(runs) > 1 and any(run.config.start != "imagenet" for run in runs):
         raise CxrError("Config: a soup needs seeds that began at the same weights; these began at random ones.")
     models = [saved.of_run(run, profile) for run in runs]
     soup = averaged(models)

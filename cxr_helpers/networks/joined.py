@@ -1,0 +1,72 @@
+"""Several trained networks as one: a single graph whose answer is that of their ensemble.
+
+Their last feature maps lie side by side in one layer, "maps", which is pooled and weighed by one head of independent units,
+so that whatever explains a network by its last feature maps explains the ensemble too.
+"""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from cxr_helpers.errors import CxrError
+
+POOLING = "features"  # what `models` calls the layer between feature maps and head
+
+
+def joined(networks: Sequence[keras.Model], temperature: float = 1.0) -> keras.Model:
+    """Return one network with P(PNEUMONIA) = sigmoid(logit(mean of the networks' probabilities) / temperature).
+
+    Args:
+        networks: each with feature maps that are averaged over the film and one sigmoid unit (the MobileNets of `models`),
+            all of one input size.
+        temperature: by what the log-odds of the mean are divided.
+
+    Raises:
+        CxrError: a network has another head, another input or maps of another size.
+    """
+    inputs = keras.Input(networks[0].input_shape[1:], name="pixels")
+    maps = [_maps(network, inputs, place) for place, network in enumerate(networks)]
+    if len({tuple(each.shape[1:3]) for each in maps}) != 1:
+        raise CxrError("Networks with feature maps of different sizes cannot be joined; join those of one input size.")
+    x = layers.GlobalAveragePooling2D(name=POOLING)(layers.Concatenate(name="maps")(maps))
+    each = layers.Dense(len(networks), name="members")(x)
+    ill, well = (ops.mean(ops.sigmoid(sign * each), axis=-1, keepdims=True) for sign in (1.0, -1.0))
+    outputs = layers.Dense(1, activation="sigmoid", name="probability")(ops.log(ill) - ops.log(well))
+    whole = keras.Model(inputs, outputs, name="joined")
+    kernels, biases = zip(*(network.layers[-1].get_weights() for network in networks), strict=True)
+    kernel = np.zeros((sum(map(len, kernels)), len(networks)), "float32")
+    for place, start in enumerate(np.cumsum([0, *map(len, kernels[:-1])])):
+        kernel[start : start + len(kernels[place]), place] = kernels[place][:, 0]
+    whole.get_layer("members").set_weights([kernel, np.concatenate(biases)])
+    whole.get_layer("probability").set_weights([np.full((1, 1), 1 / temperature, "float32"), np.zeros(1, "float32")])
+    return whole
+
+
+def joinable(network: keras.Model) -> bool:
+    """Tell whether a network ends in feature maps that are averaged over the film and weighed by one sigmoid unit."""
+    names = [layer.name for layer in network.layers]
+    if POOLING not in names or network.output_shape[-1] != 1:
+        return False
+    pooling, *between, unit = network.layers[names.index(POOLING) :]
+    bare = all(isinstance(layer, layers.Dropout) for layer in between)
+    return bare and isinstance(pooling, layers.GlobalAveragePooling2D) and isinstance(unit, layers.Dense)
+
+
+def _maps(network: keras.Model, inputs, place: int):
+    """Return the last feature maps of a copy of a network on `inputs`; its layers' names get a number."""
+    if not joinable(network):
+        raise CxrError(f"{network.name} cannot be joined: only averaged feature maps with one sigmoid unit can.")
+    if network.input_shape[1:] != tuple(inputs.shape[1:]):
+        first = tuple(inputs.shape[1:])
+        raise CxrError(f"{network.name} takes films of {network.input_shape[1:]}, the first network of {first}.")
+    body = keras.Model(network.input, network.get_layer(POOLING).input)
+    copy = keras.models.clone_model(body, input_tensors=inputs, clone_function=lambda layer: _renamed(layer, place))
+    copy.set_weights(body.get_weights())
+    return copy.output
+
+
+def _renamed(layer: keras.Layer, place: int) -> keras.Layer:
+    config = layer.get_config()
+    return type(layer).from_config(config | {"name": f"{config['name']}_{place + 1}"})

@@ -1,0 +1,43 @@
+"""A compact file answers as the network it was made of, and is the same file each time."""
+
+import keras
+import numpy as np
+import pytest
+from tiny_models import SIDE, detector, two_blobs
+
+from cxr_helpers.networks import compact
+
+
+def wide() -> keras.Model:
+    """Return a network whose weights make most of its file."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((SIDE, SIDE, 1))
+    x = keras.layers.Conv2D(64, 3, name="conv")(inputs)
+    x = keras.layers.Conv2D(128, 3)(keras.layers.BatchNormalization(name="norm")(x))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(x))
+
+
+def test_it_is_much_smaller_and_answers_alike(tmp_path):
+    model, film = wide(), two_blobs()[None, ..., None].astype("float32")
+    model.get_layer("norm").set_weights([*model.get_layer("norm").get_weights()[:3], np.full(64, 1e6, "float32")])
+    model.save(tmp_path / "plain.keras")
+    compact.save(model, tmp_path / "small.keras")
+    assert (tmp_path / "small.keras").stat().st_size < 0.62 * (tmp_path / "plain.keras").stat().st_size
+    kept = keras.saving.load_model(tmp_path / "small.keras", compile=False, safe_mode=True)
+    assert kept.predict(film, verbose=0) == pytest.approx(model.predict(film, verbose=0), abs=1e-3)
+    assert kept.get_layer("norm").get_weights()[3].max() == 1e6  # out of float16's range, and kept
+
+
+def test_the_model_itself_keeps_its_weights(tmp_path):
+    model = wide()
+    before = model.get_layer("conv").get_weights()[0]
+    compact.save(model, tmp_path / "small.keras")
+    np.testing.assert_array_equal(model.get_layer("conv").get_weights()[0], before)
+
+
+def test_the_same_network_gives_the_same_file(tmp_path):
+    model = detector()
+    for name in ("one.keras", "two.keras"):
+        compact.save(model, tmp_path / name)
+    assert (tmp_path / "one.keras").read_bytes() == (tmp_path / "two.keras").read_bytes()
