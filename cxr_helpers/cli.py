@@ -53,11 +53,12 @@ def report(
 
 @app.command(context_settings=PASS_ON, add_help_option=False)
 def test(arguments: Annotated[list[str] | None, typer.Argument(help="arguments for pytest")] = None) -> None:
-    """Run the tests with pytest."""
+    """Run the tests with pytest: all of them in two processes, or what the arguments say."""
     from cxr_helpers import paths
 
     os.chdir(paths.ROOT)
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *(arguments or [])])
+    arguments = arguments or ["--numprocesses", "2", "--dist", "loadgroup"]
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])
 
 
 @app.command()
@@ -124,10 +125,10 @@ def _make(system: str, configs, profile: str, retrain: bool) -> None:
 
 @app.command()
 def measure(
-    name: Annotated[str, typer.Argument(help="adults, complexity, copies, maps, shift, speed or warnings")],
+    name: Annotated[str, typer.Argument(help="adults, candidates, complexity, copies, maps, shift, speed or warnings")],
     profile: Profile = "auto",
 ) -> None:
-    """Measure what is no training run; while it takes time (complexity, maps, speed) the machine should do nothing else."""
+    """Measure what is no training run; while it takes time (candidates, complexity, maps, speed) the machine should do nothing else."""
     from cxr_helpers.benchmarks import measurements
     from cxr_helpers.data import dataset
 
@@ -252,16 +253,19 @@ def verify(
 
 @app.command()
 def publish(
-    system: Annotated[str, typer.Argument(help="a system of cxr_helpers/experiments.toml")] = "mobilenetv2_finetuned",
+    system: Annotated[str | None, typer.Argument(help="a system of cxr_helpers/experiments.toml instead of the final model")] = None,
     profile: Profile = "auto",
 ) -> None:
-    """Make the run of a system that is best on validation the default model of `cxr predict`, and learn its warnings."""
+    """Make the final model (or the run of a system that is best on validation) the default one of `cxr predict`; learn its warnings."""
     from cxr_helpers import default_model, records
     from cxr_helpers.data import dataset, frontal, manifest, packing
-    from cxr_helpers.tables import results
+    from cxr_helpers.tables import final_model, results
 
     profile = dataset.resolve_profile(profile)
-    run = results.best_on_validation(records.of(system, profile))
+    if system:
+        run = results.best_on_validation(records.of(system, profile))
+    else:
+        run = final_model.choose(final_model.systems(profile), profile)
     folder = default_model.publish(run, profile, results.thresholds([run])[0])
     training = manifest.load(profile).folder == "train"
     frontal.store(frontal.learn(packing.load(profile, frontal.SIDE)[training]), folder)

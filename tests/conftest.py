@@ -11,9 +11,20 @@ environment.settle()
 ORDER = ("realdata", "report", "notebooks")  # after the unit tests; the report's run trains what the notebooks load
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put slow tests last, and leave out those of the real set where there is none."""
-    items.sort(key=lambda item: max((ORDER.index(mark) + 1 for mark in ORDER if item.get_closest_marker(mark)), default=0))
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put slow tests last, keep those of the one smoke run in one process, and leave out the real set's where there is none.
+
+    With several processes the slow ones come first: the others fill what is left of the time.
+    """
+    for item in items:
+        if "smoke_run" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("smoke_run"))
+
+    def slowness(item: pytest.Item) -> int:
+        return max((ORDER.index(mark) + 1 for mark in ORDER if item.get_closest_marker(mark)), default=0)
+
+    items.sort(key=slowness, reverse=hasattr(config, "workerinput"))
     if not paths.from_environment("CXR_DATA_DIR"):
         for item in items:
             if item.get_closest_marker("realdata"):

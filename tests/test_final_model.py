@@ -45,6 +45,20 @@ def test_the_least_loss_on_disturbed_validation_films_wins_whatever_the_test_fil
     assert final_model.choose(systems, "smoke").run_id == systems["good on validation"][1].run_id
 
 
+def test_of_candidates_that_hold_the_result_the_smallest_is_taken(make, monkeypatch):
+    """Two of four patients like one candidate better, two the other: they are not told apart. A third is worse on all films."""
+    systems = {"large": [make("x", [0.1, 0.9, 0.45, 0.55], HALF)], "small": [make("y", [0.4, 0.6, 0.2, 0.8], HALF)]}
+    systems["worse"] = [make("z", [0.6, 0.4, 0.6, 0.4], RIGHT)]
+    sizes = {systems["large"][0].run_id: 3, systems["small"][0].run_id: 2, systems["worse"][0].run_id: 1}
+    monkeypatch.setattr(final_model.members, "networks", lambda run, profile: [run] * sizes[run.run_id])
+    table = final_model.candidates(systems, "smoke", {"small": "12"})
+    assert table.system.tolist() == ["small", "large", "worse"] or table.system.tolist() == ["large", "small", "worse"]
+    assert table.set_index("system")["ms a film"].to_dict() == {"small": "12", "large": "–", "worse": "–"}
+    assert final_model.choose(systems, "smoke").run_id == systems["small"][0].run_id
+    sizes[systems["large"][0].run_id] = 1
+    assert final_model.choose(systems, "smoke").run_id == systems["large"][0].run_id
+
+
 def test_a_goal_is_met_or_missed_by_how_much(make):
     table = final_model.goals(make("x", RIGHT, [0.2, 0.8, 0.6, 0.8])).set_index("figure")
     assert table.verdict["ROC AUC"] == "met" and table.verdict["Accuracy"] == "missed by 0.215"

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from cxr_helpers.benchmarks import measurements, programs
 from cxr_helpers.explain import methods
@@ -64,7 +63,7 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     for network, times in repeats[repeats.task.isin((MAP, PASSES))].groupby("network", sort=False):
         paired = times.pivot(index="round", columns="task", values="value")
         found[f"{network}, {RATIO}"] = (paired[MAP] / paired[PASSES]).to_numpy()
-    return pd.DataFrame([_figure(name, values) for name, values in found.items()])
+    return pd.DataFrame([measurements.median(name, values) for name, values in found.items()])
 
 
 def table(figures: pd.DataFrame) -> pd.DataFrame:
@@ -87,13 +86,6 @@ def ratios(figures: pd.DataFrame) -> pd.DataFrame:
 
 
 _TITLES = {name: method.title for name, method in methods.METHODS.items()}
-
-
-def _figure(name: str, values: np.ndarray) -> dict:
-    interval = (np.nan, np.nan)
-    if len(values) > 1:
-        interval = stats.bootstrap((values,), np.median, n_resamples=2000, method="percentile", rng=0).confidence_interval
-    return {"figure": name, "value": np.median(values), "ci_low": interval[0], "ci_high": interval[1]}
 
 
 def _rounds(works: dict[str, Callable], network: str, rounds: int, rng: np.random.Generator) -> list[tuple]:

@@ -8,7 +8,9 @@ import time
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pandas as pd
+from scipy import stats
 
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
@@ -16,6 +18,7 @@ from cxr_helpers.files import atomic_write
 
 _MODULES = {  # of this package, imported only to measure or to work out figures
     "adults": "adult_nulls",
+    "candidates": "candidate_speed",
     "complexity": "complexity",
     "copies": "copies",
     "maps": "map_speed",
@@ -72,6 +75,17 @@ def load_or_measure(name: str, profile: str) -> pd.DataFrame:
     if profile == "smoke" and load(name, profile, missing_ok=True) is None:
         measure(name, profile)
     return load(name, profile)
+
+
+def median(name: str, values: np.ndarray) -> dict:
+    """Return a figure, the median of `values` (n,), with its 95 % interval: figure, value, ci_low, ci_high.
+
+    The interval is a percentile bootstrap (Efron and Tibshirani 1993); what was measured once has none.
+    """
+    interval = (np.nan, np.nan)
+    if len(values) > 1:
+        interval = stats.bootstrap((values,), np.median, n_resamples=2000, method="percentile", rng=0).confidence_interval
+    return {"figure": name, "value": np.median(values), "ci_low": interval[0], "ci_high": interval[1]}
 
 
 def spread(row: pd.Series) -> str:

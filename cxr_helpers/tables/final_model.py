@@ -1,7 +1,8 @@
 """The final model: candidates ranked on validation, what it reaches on the official test films, and which goals it meets.
 
 Candidates are systems of `calibrated`, whose temperature and threshold come from disturbed validation films. They are
-ranked by their cross-entropy on those films (`recipes`); the test films and the adult films are reported and choose nothing.
+ranked by their cross-entropy on those films (`recipes`), and the smallest that holds the result is taken; the test films and the
+adult films are reported and choose nothing.
 """
 
 import json
@@ -11,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxr_helpers import paths
+from cxr_helpers import experiments, paths, records
 from cxr_helpers.evaluation import calibration, metrics
 from cxr_helpers.files import atomic_write
 from cxr_helpers.records import Record
 from cxr_helpers.systems import members, rescoring
 from cxr_helpers.tables import recipes, results
 
+CHAPTER = "17_final_model"  # whose calibrated systems are the candidates
 FILE = "final_model.json"
 # Name in FILE -> the metric of `metrics`.
 FIGURES = {"auc": "roc_auc", "accuracy": "accuracy", "sensitivity": "recall", "specificity": "specificity", "ece": "ece"}
@@ -26,17 +28,31 @@ _CHANGED = ("accuracy", "recall", "specificity", "ece")  # by a temperature or a
 GOALS = {"roc_auc": (0.994, False), "accuracy": (0.965, False), "specificity": (0.93, False), "ece": (0.02, True)}
 
 
-def candidates(systems: Mapping[str, Sequence[Record]], profile: str) -> pd.DataFrame:
+def systems(profile: str) -> dict[str, Sequence[Record]]:
+    """Return the candidates that have been made: system → its runs."""
+    named = experiments.of_chapter(CHAPTER, profile)
+    made = [system for system in named if system.configs[0].model == "calibrated" and records.recorded_way(system, profile)]
+    return {system.name: records.of(system.name, profile) for system in made}
+
+
+def candidates(systems: Mapping[str, Sequence[Record]], profile: str, times: Mapping[str, str] | None = None) -> pd.DataFrame:
     """Return one row per candidate, the least loss on disturbed validation films first.
 
+    Args:
+        systems: candidate → its runs.
+        profile: "full" or "smoke".
+        times: candidate → what a film costs it in milliseconds, None where that was not measured.
+
     Returns:
-        system; seeds; networks (whose answers it joins); MB (of their files); `recipes.LOSS` (mean over seeds); and, to be
-        read only, the test films' figures that there are `GOALS` for, at each run's own threshold.
+        system; seeds; networks (whose answers it joins); MB (of their files); ms a film, one at a time; `recipes.LOSS` (mean
+        over seeds); and, to be read only, the test films' figures that there are `GOALS` for, at each run's own threshold.
     """
     rows = []
     for name, runs in systems.items():
         row = {"system": name, "seeds": len(runs), "networks": len(members.networks(runs[0], profile))}
-        row |= {"MB": runs[0].info["model_bytes"] / 1e6, recipes.LOSS: recipes.losses(runs, profile).loss.mean()}
+        row |= {"MB": runs[0].info["model_bytes"] / 1e6}
+        row |= {} if times is None else {"ms a film": times.get(name, "–")}
+        row |= {recipes.LOSS: recipes.losses(runs, profile).loss.mean()}
         found = metrics.evaluate_seeds(results.scores(runs), results.thresholds(runs))
         rows.append(row | {metrics.TITLES[key]: results.cell(found.loc[key]) for key in GOALS})
     return pd.DataFrame(rows).sort_values(recipes.LOSS, kind="stable", ignore_index=True)
@@ -60,10 +76,18 @@ def effect(systems: Mapping[str, Sequence[Record]], profile: str) -> pd.DataFram
 
 
 def choose(systems: Mapping[str, Sequence[Record]], profile: str) -> Record:
-    """Return the final model: of the candidate with the least loss on disturbed validation films, the run with the least."""
+    """Return the final model: of the smallest candidate that holds the result, the run with the least loss.
+
+    Losses are those on disturbed validation films. A candidate holds the result if the paired interval of its loss minus the
+    least candidate's holds zero; the smallest joins the fewest networks, and of those that join as many has the least loss.
+    """
     losses = {name: recipes.losses(runs, profile) for name, runs in systems.items()}
     first = min(losses, key=lambda name: losses[name].loss.mean())
-    return min(systems[first], key=lambda run: losses[first][run.run_id].mean())
+    gaps = recipes.differences(systems, first, profile)
+    holding = [first, *gaps.index[gaps.ci_low <= 0]]
+    size = {name: len(members.networks(systems[name][0], profile)) for name in holding}
+    chosen = min(holding, key=lambda name: (size[name], losses[name].loss.mean()))
+    return min(systems[chosen], key=lambda run: losses[chosen][run.run_id].mean())
 
 
 def goals(run: Record) -> pd.DataFrame:

@@ -40,7 +40,7 @@ def differences(systems: Mapping[str, Sequence[Record]], reference: str, profile
     for name in systems.keys() - {reference}:
         table = losses(systems[name], profile)
         rows[name] = agreement.mean_interval((table.loss - base.loss).to_numpy(), table.patient_id.to_numpy())
-    return pd.DataFrame(rows).T.rename_axis("recipe").sort_values("value")
+    return pd.DataFrame(rows, index=["value", "ci_low", "ci_high"]).T.rename_axis("recipe").sort_values("value")
 
 
 def ranking(systems: Mapping[str, Sequence[Record]], reference: str, profile: str) -> pd.DataFrame:

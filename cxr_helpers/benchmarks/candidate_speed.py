@@ -1,0 +1,72 @@
+"""What a film costs each candidate for the final model in time, measured side by side: all networks that it joins."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from cxr_helpers.benchmarks import measurements, programs
+from cxr_helpers.progress import say
+from cxr_helpers.systems import members
+from cxr_helpers.tables import final_model
+
+BATCHES = (1, 32)  # films
+ROUNDS = {"full": 15, "smoke": 3}
+
+
+def measure(profile: str) -> pd.DataFrame:
+    """Return one row per round, system and task (a forward pass of so many films) with its value in seconds.
+
+    A round runs every task once, in a new random order. Weights are random, which no time depends on.
+    """
+    from cxr_helpers.networks import models
+
+    works: dict[tuple[str, str], Callable] = {}
+    for system, runs in final_model.systems(profile).items():
+        configs = [members.network_config(run, profile) for run in members.networks(runs[0], profile)]
+        networks = [models.build(dataclasses.replace(config, start="random"))[0] for config in configs]
+        for count in BATCHES:
+            films = [programs.films(network, count)[0] for network in networks]
+            works[system, _task(count)] = lambda networks=networks, films=films: _passes(networks, films)
+        say(f"candidates: {system} is built")
+    for work in works.values():
+        work()  # the first call compiles
+    rows, rng, keys = [], np.random.default_rng(0), list(works)
+    for place in range(ROUNDS[profile]):
+        for chosen in rng.permutation(len(keys)):
+            started = time.perf_counter()
+            works[keys[chosen]]()
+            rows.append((place, *keys[chosen], time.perf_counter() - started))
+    return pd.DataFrame(rows, columns=["round", "system", "task", "value"])
+
+
+def figures(repeats: pd.DataFrame) -> pd.DataFrame:
+    """Return milliseconds a film by system and number of films, medians over rounds: figure, value, ci_low, ci_high."""
+    found = []
+    for count in BATCHES:
+        for system, times in repeats[repeats.task == _task(count)].groupby("system", sort=False):
+            found.append(measurements.median(name(system, count), 1000 * times.value.to_numpy() / count))
+    return pd.DataFrame(found)
+
+
+def by_system(figures: pd.DataFrame, count: int = 1) -> dict[str, str]:
+    """Return milliseconds a film with their interval by system, where so many films come at once."""
+    ending = name("", count)
+    rows = figures[figures.figure.str.endswith(ending)]
+    return {row.figure.removesuffix(ending): measurements.spread(row) for _, row in rows.iterrows()}
+
+
+def name(system: str, count: int) -> str:
+    """Return the name of a figure: milliseconds a film where so many come at once."""
+    return f"{system}, ms per film, batch {count}"
+
+
+def _task(count: int) -> str:
+    return f"forward pass of {count}"
+
+
+def _passes(networks: list, films: list[np.ndarray]) -> None:
+    for network, batch in zip(networks, films, strict=True):
+        network.predict_on_batch(batch)
