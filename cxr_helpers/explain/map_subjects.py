@@ -17,6 +17,7 @@ from cxr_helpers.data import external, packing, perturbations
 from cxr_helpers.data.preprocessing import VARIANTS, resize
 from cxr_helpers.records import Record
 from cxr_helpers.tables import explanation_tables as names
+from cxr_helpers.tables import results
 from cxr_helpers.tables.explanation_tables import ADULT, DRAWN, MARKED, NOISE, SHIFT, SMALL, TEST
 
 SLOW = {"integrated_gradients", "smoothgrad", "occlusion", "shap_gradient", "shap_partition", "lime"}  # many passes a film
@@ -56,14 +57,14 @@ PLANS = {
             **{"drawn": (64, 24), "marked": (64, 12), "small": (64, 12)},
             **{"test": (48, 8), "repeated": (32, 0), "adult": (64, 8), "others": (12, 0)},
         },
-        ("mobilenetv2_finetuned", "mobilenet_official", "resnet50_thesis", "vgg16_thesis"),
+        ("mobilenetv2_final", "recipe_mobilenet", "mobilenetv2_finetuned", "resnet50_thesis", "vgg16_thesis"),
         seeds=3,
         parts=5,
     ),
     "smoke": Plan(
         ("gradcam", "gradient_input"),
         {part: (4, 0) for part in PARTS} | {"repeated": (0, 0), "others": (0, 0)},
-        ("mobilenetv2_finetuned",),
+        ("mobilenetv2_final",),
         seeds=1,
         parts=2,
     ),
@@ -151,10 +152,12 @@ def _small(plan: Plan, profile: str) -> Iterator[Subject]:
 
 
 def _system(name: str, plan: Plan, profile: str) -> Iterator[Subject]:
-    """Yield a system of the report on test films and adult films: of the first system all seeds, of the others one."""
+    """Yield a system on test films and adult films: of the first system all seeds, of the others the best on validation."""
     studied = name == plan.systems[0]
     runs = records.of(name, profile)
-    for run in runs if studied else runs[:1]:
+    if not studied:
+        runs = [results.best_on_validation(runs)]
+    for run in runs:
         own, load = run is runs[0], functools.partial(_model, run, profile)
         part = ("test" if own else "repeated") if studied else "others"
         if not plan.films[part][0]:

@@ -137,6 +137,18 @@ def outside(run: Record, profile: str) -> str:
     return f"On the adult films (@ch:16_external) its AUC is {found['external_auc']:.3f} (95 % CI {low:.3f}–{high:.3f})."
 
 
+def gain(systems: Mapping[str, Sequence[Record]], small: str, large: str, profile: str) -> str:
+    """Return in words what a larger candidate gains over a smaller one: loss on disturbed validation films, AUC on test films."""
+    loss = recipes.differences({name: systems[name] for name in (small, large)}, small, profile).loc[large]
+    auc = metrics.difference(results.scores(systems[large]), results.scores(systems[small])).loc["roc_auc"]
+    networks = {name: len(members.networks(systems[name][0], profile)) for name in (small, large)}
+    return (
+        f"{large}, of {networks[large]} networks, against {small}, of {networks[small]}: "
+        f"loss {results.signed(loss.value, loss.ci_low, loss.ci_high)} on disturbed validation films, "
+        f"AUC {results.signed(auc.value, auc.ci_low, auc.ci_high)} on the official test films."
+    )
+
+
 def hours(systems: Mapping[str, Sequence[Record]], profile: str) -> str:
     """Return in words how long the networks behind these systems took to train, each counted once."""
     networks = [network for runs in systems.values() for run in runs for network in members.networks(run, profile)]
