@@ -128,7 +128,7 @@ def measure(
     name: Annotated[str, typer.Argument(help="adults, candidates, complexity, copies, maps, shift, speed or warnings")],
     profile: Profile = "auto",
 ) -> None:
-    """Measure what is no training run; while it takes time (candidates, complexity, maps, speed) the machine should do nothing else."""
+    """Measure what is no training run; for times (candidates, complexity, maps, speed) the machine should do nothing else."""
     from cxr_helpers.benchmarks import measurements
     from cxr_helpers.data import dataset
 
@@ -253,19 +253,19 @@ def verify(
 
 @app.command()
 def publish(
-    system: Annotated[str | None, typer.Argument(help="a system of cxr_helpers/experiments.toml instead of the final model")] = None,
+    system: Annotated[str | None, typer.Argument(help="a system of experiments.toml instead of the final model")] = None,
     profile: Profile = "auto",
 ) -> None:
-    """Make the final model (or the run of a system that is best on validation) the default one of `cxr predict`; learn its warnings."""
+    """Make the final model, or a system's run that is best on validation, the one of `cxr predict`, and learn its warnings."""
     from cxr_helpers import default_model, records
     from cxr_helpers.data import dataset, frontal, manifest, packing
-    from cxr_helpers.tables import final_model, results
+    from cxr_helpers.tables import candidates, results
 
     profile = dataset.resolve_profile(profile)
     if system:
         run = results.best_on_validation(records.of(system, profile))
     else:
-        run = final_model.choose(final_model.systems(profile), profile)
+        run = candidates.choose(candidates.systems(profile), profile)
     folder = default_model.publish(run, profile, results.thresholds([run])[0])
     training = manifest.load(profile).folder == "train"
     frontal.store(frontal.learn(packing.load(profile, frontal.SIDE)[training]), folder)

@@ -81,7 +81,7 @@ class Config:
         if not (0 <= self.label_smoothing < 1 and 0 <= self.average < 1):
             raise CxrError("Config: label_smoothing and average must lie in [0, 1).")
         if self.mixup < 0 or self.mixup and self.stored:
-            raise CxrError("Config: mixup must not be negative, and needs films that are read batch by batch, not stored features.")
+            raise CxrError("Config: mixup must not be negative, and needs films read batch by batch, not stored features.")
         if self.average and self.patience:
             raise CxrError("Config: average needs patience = 0; early stopping would put the last epoch's weights back.")
 

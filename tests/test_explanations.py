@@ -3,14 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tiny_models import GREY, SIDE, detector, two_blobs
+from tiny_explained import explained
+from tiny_models import detector
 
 from cxr_helpers import paths
-from cxr_helpers.config import Config
-from cxr_helpers.data import manifest, packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import explanations
-from cxr_helpers.records import Record
 
 
 def answered(rows: list[tuple]) -> pd.DataFrame:
@@ -29,25 +27,7 @@ def test_the_most_and_the_least_confident_of_each_outcome_are_chosen():
 
 @pytest.fixture
 def record(tmp_path, monkeypatch):
-    """Return a record of the detector, whose saved model and films lie where `build` looks for them."""
-    monkeypatch.setattr(paths, "ROOT", tmp_path)
-    monkeypatch.delenv("CXR_BUILD_DIR", raising=False)
-    model, films = detector(), np.stack([two_blobs(), two_blobs()[::-1], np.full((SIDE, SIDE), GREY, "uint8"), two_blobs()])
-    films[0, 22:26] = films[1, 22:26] = films[3, 6:10] = GREY  # bright, dark, grey, dark
-    config, names = Config("custom_cnn", size=SIDE), ["a", "b", "c", "d"]
-    path = paths.build("smoke") / "models" / f"{config.run_id}.keras"
-    path.parent.mkdir(parents=True)
-    model.save(path)
-    monkeypatch.setattr(manifest, "load", lambda profile: pd.DataFrame({"image_id": names}))
-    monkeypatch.setattr(packing, "load", lambda profile, size, variant: films)
-    scores = model.predict(films[..., None].astype("float32"), verbose=0)[:, 0]
-    test = pd.DataFrame({"image_id": names, "patient_id": names, "split": "test", "y_true": [1, 1, 0, 0], "y_score": scores})
-    val = test.assign(split="val", y_true=(scores > 0.505).astype(int))
-    folder = tmp_path / "run"
-    folder.mkdir()
-    made = Record(folder, config, {"run_id": config.run_id})
-    made.__dict__["_tables"] = {"scores": pd.concat([val, test], ignore_index=True)}
-    return made
+    return explained(tmp_path, monkeypatch)
 
 
 def test_what_is_built_is_what_is_loaded(record):

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from test_explanations import record  # noqa: F401 - a fixture
+from tiny_explained import explained
 from tiny_models import SIDE
 
 from cxr_helpers.errors import CxrError
@@ -16,14 +16,19 @@ KEPT = ("gradcam", "gradient_input", "occlusion")
 
 
 @pytest.fixture
-def built(record, monkeypatch):  # noqa: F811
+def record(tmp_path, monkeypatch):
+    return explained(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def built(record, monkeypatch):
     monkeypatch.setattr(methods, "METHODS", {name: methods.METHODS[name] for name in KEPT})
     monkeypatch.setattr(gallery.members, "network_config", lambda run, profile: run.config)
     record.info["threshold"] = 0.505
     return gallery.build(record, "smoke")
 
 
-def test_what_is_built_is_what_is_loaded(built, record):  # noqa: F811
+def test_what_is_built_is_what_is_loaded(built, record):
     loaded = gallery.load(record)
     pd.testing.assert_frame_equal(built.answers, loaded.answers)
     assert list(loaded.maps) == list(KEPT) and loaded.threshold == 0.505
@@ -42,7 +47,7 @@ def test_maps_speak_for_the_answer_that_was_given(built):
     assert set(built.answers.certainty) == {"most confident", "least confident"}
 
 
-def test_a_gallery_of_another_run_or_without_arrays_is_refused(built, record):  # noqa: F811
+def test_a_gallery_of_another_run_or_without_arrays_is_refused(built, record):
     record.info["run_id"] = "other"
     with pytest.raises(CxrError, match="belongs to run"):
         gallery.load(record)

@@ -1,5 +1,7 @@
 """The report, rendered from tiny notebooks: what a reader of the page and of the PDF finds."""
 
+import base64
+import hashlib
 import html
 import re
 from urllib.parse import unquote
@@ -42,9 +44,13 @@ def words(pdf_page):
 
 def test_page_tells_its_profile_and_asks_for_nothing(page):
     assert '<meta name="cxr-profile" content="smoke">' in page
-    assert re.search(r'Content-Security-Policy" content="default-src \'none\'; img-src data:', page)
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-") and "img-src data:" in policy
     assert re.findall(r'\b(?:src|srcset|poster|data)="(?!data:)', page) == []
-    assert re.findall(r"<(?:script|link|iframe|object|embed)\b", page) == []
+    assert re.findall(r"<(?:link|iframe|object|embed|script .*src)\b", page) == []
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy
     assert "<strong>Synthetic data.</strong>" in page
 
 

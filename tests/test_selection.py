@@ -6,7 +6,7 @@ from tiny_runs import stored
 
 from cxr_helpers.records import Record
 from cxr_helpers.systems import rescoring
-from cxr_helpers.tables import final_model, recipes, results
+from cxr_helpers.tables import candidates, recipes, results
 
 FILMS = pd.DataFrame({"image_id": list("abcdefgh"), "patient_id": list("pqrstuvw"), "y_true": [0, 1] * 4})
 FILMS = FILMS.assign(split=["val"] * 4 + ["test"] * 4)
@@ -41,7 +41,7 @@ def test_a_run_a_threshold_a_recipe_and_the_final_model_are_chosen_without_a_tes
     assert results.thresholds(runs) == [0.8, 0.7]
     losses = recipes.losses(runs, "smoke")[[run.run_id for run in runs]].mean()
     assert losses.iloc[1] < losses.iloc[0]
-    assert final_model.choose({"one": runs[:1], "two": runs[1:]}, "smoke") is runs[1]
+    assert candidates.choose({"one": runs[:1], "two": runs[1:]}, "smoke") is runs[1]
 
 
 def test_a_report_of_test_films_does_ask_for_them(runs):

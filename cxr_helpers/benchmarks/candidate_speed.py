@@ -10,7 +10,7 @@ import pandas as pd
 from cxr_helpers.benchmarks import measurements, programs
 from cxr_helpers.progress import say
 from cxr_helpers.systems import members
-from cxr_helpers.tables import final_model
+from cxr_helpers.tables import candidates
 
 BATCHES = (1, 32)  # films
 ROUNDS = {"full": 15, "smoke": 3}
@@ -24,7 +24,7 @@ def measure(profile: str) -> pd.DataFrame:
     from cxr_helpers.networks import models
 
     works: dict[tuple[str, str], Callable] = {}
-    for system, runs in final_model.systems(profile).items():
+    for system, runs in candidates.systems(profile).items():
         configs = [members.network_config(run, profile) for run in members.networks(runs[0], profile)]
         networks = [models.build(dataclasses.replace(config, start="random"))[0] for config in configs]
         for count in BATCHES:

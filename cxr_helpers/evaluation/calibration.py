@@ -91,11 +91,16 @@ def measure(scores: pd.DataFrame, prevalence: float | None = None, n_boot: int =
     drawn, _ = bootstrap.usable_weights(scores.patient_id.to_numpy(), y_true, n_boot, seed)
     weights = np.vstack([np.ones(len(y_true)), drawn])
     weights = weights / weights.sum(axis=1, keepdims=True) if prevalence is None else reweighted(weights, y_true, prevalence)
-    likelihood = np.clip(np.where(y_true == 1, y_score, 1 - y_score), bootstrap.CLIP, 1 - bootstrap.CLIP)
     found = {name: _error(weights * (y_score - y_true), bins) for name, bins in _bins(y_score).items()}
-    found |= {"brier": weights @ (y_score - y_true) ** 2, "bce": weights @ -np.log(likelihood)}
+    found |= {"brier": weights @ (y_score - y_true) ** 2, "bce": weights @ cross_entropy(scores)}
     low, high = np.percentile([found[name][1:] for name in TITLES], metrics.PERCENTILES, axis=1)
     return pd.DataFrame({"value": [found[name][0] for name in TITLES], "ci_low": low, "ci_high": high}, index=list(TITLES))
+
+
+def cross_entropy(scores: pd.DataFrame) -> np.ndarray:
+    """Return the cross-entropy of each film, (N,): minus the logarithm of the probability that its true class was given."""
+    likelihood = np.where(scores.y_true == 1, scores.y_score, 1 - scores.y_score)
+    return -np.log(likelihood.clip(bootstrap.CLIP, 1 - bootstrap.CLIP))
 
 
 def perfect(scores: pd.DataFrame, n_draws: int = 2000, seed: int = 0) -> pd.DataFrame:

@@ -58,13 +58,13 @@ def text(markdown: str) -> None:
 
 
 def panel(markup: str) -> None:
-    """Show HTML in the notebook and in the web page, and nothing in the PDF: what it shows must stand in a figure or table as well.
+    """Show HTML in the notebook and in the web page but not in the PDF: what it shows must stand in a figure or table too.
 
     Raises:
         CxrError: it asks for something outside itself, or holds a code fence.
     """
     if "```" in markup or re.search(r"""(src|href)=["'](?!data:|#)""", markup):
-        raise CxrError("A panel holds its pictures itself, as data URIs, and no code fence; what it shows goes into the page as it is.")
+        raise CxrError("A panel holds its pictures itself, as data URIs, and no code fence: it goes into the page as it is.")
     publish_display_data({"text/html": markup}, metadata={"cxr": {"kind": "panel"}})
 
 

@@ -1,5 +1,7 @@
-"""The report as one HTML file that asks for nothing outside itself and runs no script."""
+"""The report as one HTML file that asks for nothing outside itself; its one script is its own and named by its hash."""
 
+import base64
+import hashlib
 import re
 from urllib.parse import quote
 
@@ -11,6 +13,8 @@ from cxr_helpers.report.syntax_tree import Node, Part, transform, write
 
 SOURCE = re.compile(r'src="(figures/[^"]+\.svg)"')
 UNQUOTED = " /:;,=+()!*?@$'[]{}|"  # what a quoted data URI may hold as it is: less than base64 would need
+RAW = {"styles": "page.css", "script": "page.js"}  # variable of the template → its file
+SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 WIDE = 6  # columns; tables with more are set smaller
 ARGUMENTS = [
     *("--standalone", f"--template={paths.TEMPLATE / 'page.html'}", "--mathml"),
@@ -26,17 +30,23 @@ def page(parts: list[Part], names: dict[str, str], meta: Node, figures: dict[str
     of the template; `figures` maps each file that the tree names to its SVG; `origins` holds, by label, the line below
     a figure or table that tells where it comes from.
     """
-    styles = (paths.TEMPLATE / "page.css").read_text(encoding="utf-8")
+    raw = {name: (paths.TEMPLATE / file).read_text(encoding="utf-8") for name, file in RAW.items()}
     meta = {
         **meta,
-        "styles": {"t": "MetaBlocks", "c": [RawBlock("html", styles)]},
+        **{name: {"t": "MetaBlocks", "c": [RawBlock("html", text)]} for name, text in raw.items()},
         "figure-entries": _entries(parts, names, "Figure"),
         "table-entries": _entries(parts, names, "Table"),
     }
     chapters = [block for part in parts if not part.appendix for block in _chapter(part, names, origins)]
     appendices = [block for part in parts if part.appendix for block in _chapter(part, names, origins)]
     content = [*chapters, *citations.references(), *appendices]
-    return _embedded(write(content, meta, "html5", ARGUMENTS), figures)
+    return _embedded(_permitted(write(content, meta, "html5", ARGUMENTS)), figures)
+
+
+def _permitted(html: str) -> str:
+    """Return `html` with the hash of its script in its Content-Security-Policy, so that no other script runs."""
+    digest = hashlib.sha256(SCRIPT.search(html)[1].encode()).digest()
+    return html.replace("SCRIPT-HASH", f"sha256-{base64.b64encode(digest).decode()}", 1)
 
 
 def _embedded(html: str, figures: dict[str, bytes]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.evaluation import agreement, bootstrap, metrics
+from cxr_helpers.evaluation import agreement, calibration, metrics
 from cxr_helpers.records import Record
 from cxr_helpers.systems import rescoring
 from cxr_helpers.tables import results
@@ -27,8 +27,7 @@ def losses(runs: Sequence[Record], profile: str) -> pd.DataFrame:
     parts = []
     for run in runs:
         films = rescoring.disturbed_validation(run, profile)
-        likelihood = np.where(films.y_true == 1, films.y_score, 1 - films.y_score).clip(bootstrap.CLIP, 1)
-        films = films.assign(loss=-np.log(likelihood), image_id=films.image_id.str.rpartition("/")[0])
+        films = films.assign(loss=calibration.cross_entropy(films), image_id=films.image_id.str.rpartition("/")[0])
         parts.append(films.groupby(["image_id", "patient_id"]).loss.mean())
     return pd.concat(parts, axis=1, keys=[run.run_id for run in runs]).assign(loss=lambda t: t.mean(axis=1)).reset_index()
 

@@ -1,0 +1,78 @@
+"""A panel of the web page in which a reader moves the operating point and the prevalence and reads what follows."""
+
+import json
+from collections.abc import Mapping
+from html import escape
+
+import pandas as pd
+
+from cxr_helpers.errors import CxrError
+
+_DIGITS = 4  # of a score
+_SIDE = 200  # units of the curve's drawing
+COUNTS, SHARES = ("tp", "fn", "fp", "tn"), ("sensitivity", "specificity", "ppv", "npv")
+_TITLES = {"sensitivity": "Sensitivity", "specificity": "Specificity", "ppv": "PPV", "npv": "NPV"}
+
+
+def panel(systems: Mapping[str, tuple[pd.DataFrame, float]]) -> str:
+    """Return the panel as HTML, with what holds for the first system at its operating point as long as no script runs.
+
+    Args:
+        systems: name → (scores of one split: y_true and y_score, operating point).
+
+    Raises:
+        CxrError: there is no system, or one has films of one class only.
+    """
+    if not systems:
+        raise CxrError("The operating-point panel needs a system; pass at least one.")
+    models = {name: _model(name, scores, threshold) for name, (scores, threshold) in systems.items()}
+    first, *_ = models
+    scores, threshold = systems[first]
+    prevalence = round(float(scores.y_true.mean()), 2)
+    found = figures(scores, round(threshold, 3), prevalence)
+    options = "".join(f"<option>{escape(name)}</option>" for name in models)
+    cell = {name: f'<td data-figure="{name}" data-count>{found[name]}</td>' for name in COUNTS}
+    values = "".join(f'<div><dt>{_TITLES[name]}</dt><dd data-figure="{name}">{found[name]:.3f}</dd></div>' for name in SHARES)
+    return f"""<section class="explorer" aria-label="Operating point" data-models="{escape(json.dumps(models))}">
+<p>Move the operating point or the prevalence: counts are those of the test films, predictive values hold at the prevalence.</p>
+<div class="controls">
+<label>Model <select data-control="model" disabled>{options}</select></label>
+<label>Operating point <input type="range" data-control="threshold" min="0" max="1" step="0.001" value="{threshold:.3f}" disabled>
+<output data-shows="threshold">{threshold:.3f}</output></label>
+<label>Prevalence of pneumonia <input type="range" data-control="prevalence" min="0.01" max="0.99" step="0.01" value="{prevalence}" disabled>
+<output data-shows="prevalence">{prevalence:.2f}</output></label>
+</div>
+<div class="answers">
+<table><caption>Test films at this operating point</caption>
+<thead><tr><th scope="col">true</th><th scope="col">called PNEUMONIA</th><th scope="col">called NORMAL</th></tr></thead>
+<tbody><tr><th scope="row">PNEUMONIA</th>{cell["tp"]}{cell["fn"]}</tr><tr><th scope="row">NORMAL</th>{cell["fp"]}{cell["tn"]}</tr></tbody></table>
+<dl>{values}</dl>
+<figure><svg viewBox="0 0 {_SIDE} {_SIDE}" role="img" aria-label="ROC curve of the chosen model with the operating point">
+<rect width="{_SIDE}" height="{_SIDE}" fill="none" stroke="currentColor"/>
+<polyline fill="none" stroke="currentColor" stroke-width="2" points=""/><circle r="4" fill="currentColor"/></svg>
+<figcaption data-shows="hover">Point at the curve to read it.</figcaption></figure>
+</div>
+</section>"""
+
+
+def figures(scores: pd.DataFrame, threshold: float, prevalence: float) -> dict[str, float]:
+    """Return counts and shares at a threshold: `COUNTS`, `SHARES`; PPV and NPV at `prevalence`, NaN where nothing is called so.
+
+    Scores are rounded as in the panel, so that both count alike.
+    """
+    called = scores.y_score.round(_DIGITS) >= threshold
+    tp, fp = int((called & (scores.y_true == 1)).sum()), int((called & (scores.y_true == 0)).sum())
+    fn, tn = int((scores.y_true == 1).sum()) - tp, int((scores.y_true == 0).sum()) - fp
+    sensitivity, specificity = tp / (tp + fn), tn / (tn + fp)
+    found, alarms = sensitivity * prevalence, (1 - specificity) * (1 - prevalence)
+    cleared, missed = specificity * (1 - prevalence), (1 - sensitivity) * prevalence
+    ppv = found / (found + alarms) if found + alarms else float("nan")
+    npv = cleared / (cleared + missed) if cleared + missed else float("nan")
+    return dict(zip((*COUNTS, *SHARES), (tp, fn, fp, tn, sensitivity, specificity, ppv, npv), strict=True))
+
+
+def _model(name: str, scores: pd.DataFrame, threshold: float) -> dict:
+    parts = {kind: scores.y_score[scores.y_true == label].round(_DIGITS) for kind, label in (("ill", 1), ("well", 0))}
+    if any(part.empty for part in parts.values()):
+        raise CxrError(f"The operating-point panel needs films of both classes; {name} has one only.")
+    return {kind: part.tolist() for kind, part in parts.items()} | {"threshold": round(threshold, 3)}
