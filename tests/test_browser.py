@@ -1,5 +1,6 @@
 """The page in a real browser: sliders that say what Python computes, tables that sort, nothing fetched, readable for all."""
 
+import contextlib
 import shutil
 
 import numpy as np
@@ -7,7 +8,9 @@ import pandas as pd
 import pytest
 from tiny_chapters import chapter, figure, shown, table, workplace
 
+from cxr_helpers import paths, records
 from cxr_helpers.report import document, explorer, rendering
+from cxr_helpers.tables import results
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -21,30 +24,38 @@ SYSTEMS = {"good <one>": (SCORES, 0.512), "bad": (OTHER, 0.25)}
 
 
 def rows(count):
-    frame = pd.DataFrame({"system": [f"model {number}" for number in range(count)], "AUC": [f"0.9{number} (0.8–0.99)" for number in range(count)]})
+    named = {"system": [f"model {number}" for number in range(count)]}
+    frame = pd.DataFrame(named | {"AUC": [f"0.9{number} (0.8–0.99)" for number in range(count)]})
     frame.loc[0, "AUC"] = "–"
     return shown(document.table, frame.iloc[::-1], "tbl:many", caption="Many rows. And more.")
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    """Open the rendered page of one chapter; a request that leaves it, or an error of its script, fails the test."""
-    with pytest.MonkeyPatch.context() as patch:
-        write = workplace(patch, tmp_path_factory.mktemp("report"))
-        panel = shown(document.panel, explorer.panel(SYSTEMS))
-        write("full", **{"01_eda": chapter("One", figure("fig:one"), panel, rows(9), table("tbl:wide", columns=9))})
-        (path,) = rendering.render("full", formats=("html",))
+@contextlib.contextmanager
+def opened_in_browser(path):
+    """Yield a page in Chromium; a request that leaves it, or an error of its script, fails the test when it is closed."""
     problems = []
     with playwright.sync_playwright() as tool:
         browser = tool.chromium.launch(executable_path=CHROMIUM, args=OFFLINE)
         opened = browser.new_page()
         opened.on("pageerror", lambda error: problems.append(str(error)))
         opened.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        opened.on("request", lambda request: problems.append(request.url) if not request.url.startswith(("file:", "data:")) else None)
+        opened.on("request", lambda request: None if request.url.startswith(("file:", "data:")) else problems.append(request.url))
         opened.goto(path.as_uri())
         yield opened
         browser.close()
     assert not problems
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """Open the rendered page of one chapter."""
+    with pytest.MonkeyPatch.context() as patch:
+        write = workplace(patch, tmp_path_factory.mktemp("report"))
+        panel = shown(document.panel, explorer.panel(SYSTEMS))
+        write("full", **{"01_eda": chapter("One", figure("fig:one"), panel, rows(9), table("tbl:wide", columns=9))})
+        (path,) = rendering.render("full", formats=("html",))
+    with opened_in_browser(path) as opened:
+        yield opened
 
 
 def said(page) -> dict[str, str]:
@@ -92,6 +103,27 @@ def test_a_table_sorts_by_the_number_in_its_cells(page):
 
 
 def test_the_page_has_no_serious_fault_for_those_who_do_not_see_it(page):
+    assert not serious_faults(page)
+
+
+def serious_faults(page) -> list[tuple]:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     found = axe.Axe().run(page).response["violations"]
-    assert not [(rule["id"], rule["help"]) for rule in found if rule["impact"] in ("serious", "critical")]
+    serious = [rule for rule in found if rule["impact"] in ("serious", "critical")]
+    return [(rule["id"], node["html"][:200]) for rule in serious for node in rule["nodes"]]
+
+
+@pytest.mark.realdata
+def test_the_committed_report_moves_as_its_records_say():
+    """The panel of the report itself, against the stored scores; the viewer shows the map that was chosen, and one only."""
+    with opened_in_browser(paths.ROOT / "reports" / "thesis.html") as page:
+        name = page.locator('[data-control="model"] option').first.inner_text()
+        run = results.best_on_validation(records.of(name, "full"))
+        for threshold, prevalence in ((0.5, 0.2), (0.9, 0.05)):
+            page.locator('[data-control="threshold"]').fill(str(threshold))
+            page.locator('[data-control="prevalence"]').fill(str(prevalence))
+            assert said(page) == expected(run.split("test"), threshold, prevalence)
+        page.get_by_label("LIME", exact=True).check()
+        shown_maps = page.locator(".map-viewer figure:visible")
+        assert shown_maps.count() == 1 and "LIME" in shown_maps.locator("figcaption").inner_text()
+        assert not serious_faults(page)

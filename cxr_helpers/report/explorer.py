@@ -37,9 +37,11 @@ def panel(systems: Mapping[str, tuple[pd.DataFrame, float]]) -> str:
 <p>Move the operating point or the prevalence: counts are those of the test films, predictive values hold at the prevalence.</p>
 <div class="controls">
 <label>Model <select data-control="model" disabled>{options}</select></label>
-<label>Operating point <input type="range" data-control="threshold" min="0" max="1" step="0.001" value="{threshold:.3f}" disabled>
+<label>Operating point
+<input type="range" data-control="threshold" min="0" max="1" step="0.001" value="{threshold:.3f}" disabled>
 <output data-shows="threshold">{threshold:.3f}</output></label>
-<label>Prevalence of pneumonia <input type="range" data-control="prevalence" min="0.01" max="0.99" step="0.01" value="{prevalence}" disabled>
+<label>Prevalence of pneumonia
+<input type="range" data-control="prevalence" min="0.01" max="0.99" step="0.01" value="{prevalence}" disabled>
 <output data-shows="prevalence">{prevalence:.2f}</output></label>
 </div>
 <div class="answers">
