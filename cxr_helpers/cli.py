@@ -274,7 +274,7 @@ def publish(
 
 @app.command()
 def predict(
-    files: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="chest X-rays: 8-bit JPEG or PNG")],
+    files: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="chest X-rays: 8-bit JPEG or PNG, or DICOM")],
     out: Annotated[Path, typer.Option(help="folder for the heat maps")] = Path("heatmaps"),
     model: Annotated[Path | None, typer.Option(help="folder of another published model")] = None,
 ) -> None:
@@ -295,7 +295,7 @@ def predict(
 
 @app.command()
 def explain(
-    file: Annotated[Path, typer.Argument(metavar="IMAGE", help="a chest X-ray: 8-bit JPEG or PNG")],
+    file: Annotated[Path, typer.Argument(metavar="IMAGE", help="a chest X-ray: 8-bit JPEG or PNG, or DICOM")],
     methods: Annotated[str, typer.Option(help="methods with commas between them, or all")] = "gradcam,shap_partition",
     out: Annotated[Path, typer.Option(help="the page, in a folder that exists")] = Path("explanation.html"),
     target: Annotated[str, typer.Option(help="what the maps explain: PNEUMONIA, NORMAL or predicted")] = "predicted",

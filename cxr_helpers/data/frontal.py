@@ -99,8 +99,10 @@ def frame(film: np.ndarray) -> float:
 
 def coloured(path: Path) -> bool:
     """Tell whether a picture file has colours: more than a few pixels whose channels differ by more than JPEG's rounding."""
-    pixels = cv2.imdecode(np.frombuffer(Path(path).read_bytes(), np.uint8), cv2.IMREAD_COLOR).astype(np.int16)
-    return bool((np.ptp(pixels, axis=-1) >= _COLOUR).mean() > _COLOURED_SHARE)
+    pixels = cv2.imdecode(np.frombuffer(Path(path).read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    if pixels is None:  # a DICOM film, which is grey
+        return False
+    return bool((np.ptp(pixels.astype(np.int16), axis=-1) >= _COLOUR).mean() > _COLOURED_SHARE)
 
 
 def store(rules: Rules, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Read one film from one file, strictly: anything that is not a plain 8-bit film is refused with a reason."""
+"""Read one film from one file, strictly: anything that is no plain 8-bit or DICOM film is refused with a reason."""
 
 import hashlib
 import io
@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from cxr_helpers.data import dicom
 from cxr_helpers.errors import CxrError
 
 SMALLEST_SIDE = 32  # pixels; a thumbnail for the duplicate search needs as many
@@ -32,7 +33,7 @@ class Refused(CxrError):
     """A file that is no usable film; `reason` says why without naming the file."""
 
     def __init__(self, path: Path, reason: str):
-        super().__init__(f"{path} is refused: {reason}; give an 8-bit grey or RGB JPEG or PNG film.")
+        super().__init__(f"{path} is refused: {reason}; give an 8-bit grey or RGB JPEG or PNG film, or DICOM.")
         self.reason = reason
 
 
@@ -46,18 +47,20 @@ class Film:
 
 
 def read(path: str | Path) -> Film:
-    """Read and decode a film of 8-bit grey or RGB from a JPEG or PNG file.
+    """Read and decode a film of 8-bit grey or RGB from a JPEG or PNG file, or the grey film of a DICOM file.
 
     The bytes are read by Python and decoded by OpenCV, so that any path the system allows will do.
 
     Raises:
-        Refused: the file is unreadable, empty, truncated, no JPEG or PNG, 16-bit, CMYK, RGBA, palette or too small.
+        Refused: the file is unreadable, empty, truncated, no JPEG, PNG or DICOM, 16-bit, CMYK, RGBA, palette or too small.
     """
     path = Path(path)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise Refused(path, f"unreadable ({error.strerror})") from error
+    if dicom.is_dicom(data):
+        return Film(_of_dicom(path, data), "L", hashlib.sha256(data).hexdigest())
     mode, kind = _header(path, data)
     if kind == "JPEG" and not data.rstrip(b"\0\r\n").endswith(_JPEG_END):
         raise Refused(path, "truncated (its end marker is missing)")
@@ -89,10 +92,22 @@ def _header(path: Path, data: bytes) -> tuple[str, str]:
         raise Refused(path, f"{image.format} file, neither JPEG nor PNG")
     if image.mode not in ("L", "RGB"):
         raise Refused(path, f"{_MODES.get(image.mode, image.mode)} image")
-    if min(image.size) < SMALLEST_SIDE:
-        width, height = image.size
-        raise Refused(path, f"{width}×{height} pixels, smaller than {SMALLEST_SIDE}×{SMALLEST_SIDE}")
+    _check_size(path, *image.size)
     return image.mode, image.format
+
+
+def _of_dicom(path: Path, data: bytes) -> np.ndarray:
+    try:
+        pixels = dicom.grey(data)
+    except dicom.NoFilm as error:
+        raise Refused(path, str(error)) from None
+    _check_size(path, *pixels.shape[::-1])
+    return pixels
+
+
+def _check_size(path: Path, width: int, height: int) -> None:
+    if min(width, height) < SMALLEST_SIDE:
+        raise Refused(path, f"{width}×{height} pixels, smaller than {SMALLEST_SIDE}×{SMALLEST_SIDE}")
 
 
 def _decode(path: Path, data: bytes, kind: str) -> np.ndarray:

@@ -83,7 +83,7 @@ def write(film: Path, names: Sequence[str], out: Path, target: str = PREDICTED, 
     """Explain one film with the published model and write the page; return its path.
 
     Args:
-        film: an 8-bit grey or RGB JPEG or PNG file.
+        film: an 8-bit grey or RGB JPEG or PNG file, or a DICOM film.
         names: keys of `methods.METHODS`.
         out: the page, in a folder that exists.
         target: "PNEUMONIA", "NORMAL" or "predicted".

@@ -47,7 +47,8 @@ def panel(systems: Mapping[str, tuple[pd.DataFrame, float]]) -> str:
 <div class="answers">
 <table><caption>Test films at this operating point</caption>
 <thead><tr><th scope="col">true</th><th scope="col">called PNEUMONIA</th><th scope="col">called NORMAL</th></tr></thead>
-<tbody><tr><th scope="row">PNEUMONIA</th>{cell["tp"]}{cell["fn"]}</tr><tr><th scope="row">NORMAL</th>{cell["fp"]}{cell["tn"]}</tr></tbody></table>
+<tbody><tr><th scope="row">PNEUMONIA</th>{cell["tp"]}{cell["fn"]}</tr>
+<tr><th scope="row">NORMAL</th>{cell["fp"]}{cell["tn"]}</tr></tbody></table>
 <dl>{values}</dl>
 <figure><svg viewBox="0 0 {_SIDE} {_SIDE}" role="img" aria-label="ROC curve of the chosen model with the operating point">
 <rect width="{_SIDE}" height="{_SIDE}" fill="none" stroke="currentColor"/>

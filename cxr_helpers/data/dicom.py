@@ -1,0 +1,75 @@
+"""The film in a DICOM file as grey values that a reader would see: rescaled, windowed, bright for dense tissue.
+
+Of the file's other contents, names and numbers of patients among them, nothing is read out, kept or written anywhere.
+"""
+
+import io
+import warnings
+
+import numpy as np
+import pydicom
+from pydicom import pixels
+
+MAGIC = slice(128, 132)  # bytes that say b"DICM"
+INVERTED, PLAIN = "MONOCHROME1", "MONOCHROME2"  # the smallest value is shown white, or black
+
+
+def is_dicom(data: bytes) -> bool:
+    """Tell whether bytes begin as a DICOM file does."""
+    return data[MAGIC] == b"DICM"
+
+
+class NoFilm(ValueError):
+    """A DICOM file that holds no film that can be shown; the message says why and names nothing of the patient."""
+
+
+def grey(data: bytes) -> np.ndarray:
+    """Return the film in a DICOM file as uint8 (H, W), black 0 to white 255.
+
+    Stored values pass the modality's rescale slope and intercept or table, then the first window (or VOI table) that the
+    file names; without one, the whole range of values is shown.
+
+    Raises:
+        NoFilm: the file is damaged, has no single grey frame, or is compressed in a way that cannot be read here.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of values that break the standard in tags that are not used
+            film = pydicom.dcmread(io.BytesIO(data))
+            _check(film)
+            values = pixels.apply_modality_lut(film.pixel_array, film)
+            shown = np.asarray(pixels.apply_voi_lut(values, film, index=0), "float64")
+            low, high = _range(film, shown)
+    except NoFilm:
+        raise
+    except (NotImplementedError, RuntimeError) as error:
+        raise NoFilm("a DICOM file whose compression cannot be read here; export it uncompressed") from error
+    except Exception as error:  # a damaged file makes pydicom raise anything, in words that may quote its tags
+        raise NoFilm("a damaged DICOM file") from error
+    if shown.ndim != 2 or not np.isfinite(shown).all():
+        raise NoFilm("a damaged DICOM file")
+    scaled = np.clip((shown - low) / max(high - low, np.finfo("float32").tiny), 0, 1)
+    inverted = film.PhotometricInterpretation == INVERTED
+    return np.rint(255 * (1 - scaled if inverted else scaled)).astype(np.uint8)
+
+
+def _check(film: pydicom.Dataset) -> None:
+    kind = str(film.get("PhotometricInterpretation", ""))
+    if "PixelData" not in film:
+        raise NoFilm("a DICOM file without pixels")
+    if int(film.get("NumberOfFrames") or 1) != 1 or kind not in (INVERTED, PLAIN):
+        raise NoFilm("a DICOM file that is no single grey frame")
+
+
+def _range(film: pydicom.Dataset, shown: np.ndarray) -> tuple[float, float]:
+    """Return what is shown black and white: the ends of the table's or window's output, or of the values where there is none."""
+    if "VOILUTSequence" in film:
+        return 0.0, float(2 ** int(film.VOILUTSequence[0].LUTDescriptor[2]) - 1)
+    if "WindowWidth" in film:
+        # A window stretches to the range of what the stored bits can hold after the rescale.
+        slope, intercept = float(film.get("RescaleSlope", 1)), float(film.get("RescaleIntercept", 0))
+        bits, signed = int(film.BitsStored), int(film.PixelRepresentation)
+        ends = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+        low, high = sorted(slope * end + intercept for end in ends)
+        return low, high
+    return float(shown.min()), float(shown.max())

@@ -1,0 +1,101 @@
+"""Films in DICOM files: grey values worked out by hand, what is no single grey frame refused, nothing of the patient let out."""
+
+import io
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless
+
+from cxr_helpers.data import images
+
+RAMP = np.tile(np.linspace(0, 4095, 40).round().astype("uint16"), (36, 1))  # 12 bits
+
+
+def film(values: np.ndarray = RAMP, photometric: str = "MONOCHROME2", syntax=ExplicitVRLittleEndian, **tags) -> bytes:
+    """Return a DICOM file of 12-bit values."""
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = syntax
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.1", "1.2.3"
+    made = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    made.PatientName, made.PatientID, made.Modality = "Doe^Jane", "4711", "CR"
+    made.Rows, made.Columns = values.shape[-2:]
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, photometric
+    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 16, 12, 11, 0
+    content = values.astype("<u2").tobytes()
+    made.PixelData = encapsulate([content]) if syntax.is_compressed else content
+    for name, value in tags.items():
+        setattr(made, name, value)
+    target = io.BytesIO()
+    pydicom.dcmwrite(target, made, enforce_file_format=True)
+    return target.getvalue()
+
+
+@pytest.fixture
+def read(tmp_path):
+    def _read(data: bytes) -> np.ndarray:
+        (tmp_path / "film.dcm").write_bytes(data)
+        return images.read(tmp_path / "film.dcm").pixels
+
+    return _read
+
+
+def test_without_a_window_the_whole_range_is_shown(read):
+    found = read(film(RAMP // 2))  # the highest value is half of what the bits hold, and still white
+    assert found.dtype == np.uint8 and found.shape == RAMP.shape
+    np.testing.assert_allclose(found[0], np.linspace(0, 255, 40), atol=1)
+
+
+def test_monochrome1_is_turned_to_bright_for_dense(read):
+    np.testing.assert_array_equal(read(film(photometric="MONOCHROME1")), 255 - read(film()))
+
+
+def test_a_window_clips_to_black_and_white(read):
+    found = read(film(WindowCenter=2048, WindowWidth=1024))[0]
+    low, high = 2048 - 512, 2048 + 512
+    expected = np.clip((RAMP[0].astype(float) - low) / (high - low), 0, 1) * 255
+    np.testing.assert_allclose(found, expected, atol=1)
+    assert found[0] == 0 and found[-1] == 255
+
+
+def test_of_several_windows_the_first_counts(read):
+    several = read(film(WindowCenter=[2048, 100], WindowWidth=[1024, 10]))
+    np.testing.assert_array_equal(several, read(film(WindowCenter=2048, WindowWidth=1024)))
+
+
+def test_a_window_is_in_rescaled_units(read):
+    rescaled = film(RescaleSlope=2, RescaleIntercept=-1000, WindowCenter=2 * 2048 - 1000, WindowWidth=2 * 1024)
+    np.testing.assert_allclose(read(rescaled), read(film(WindowCenter=2048, WindowWidth=1024)), atol=1)
+
+
+def test_a_table_of_values_of_interest_is_followed(read):
+    table = Dataset()
+    table.LUTDescriptor, table.LUTData = [4096, 0, 12], np.arange(4095, -1, -1).astype("<u2").tobytes()
+    table["LUTDescriptor"].VR = "US"
+    found = read(film(VOILUTSequence=[table]))
+    np.testing.assert_allclose(found[0], 255 * (1 - RAMP[0] / 4095), atol=1)
+
+
+REFUSED = {
+    "colour": (film(photometric="RGB"), "no single grey frame"),
+    "frames": (film(np.stack([RAMP] * 2), NumberOfFrames=2), "no single grey frame"),
+    "compression": (film(syntax=JPEG2000Lossless), "DICOM file"),
+    "half a file": (film()[: len(film()) // 2], "damaged DICOM file"),
+    "header only": (film()[:132], "DICOM file"),
+    "a strip": (film(np.zeros((4, 40), "uint16")), "smaller than"),
+}
+
+
+@pytest.mark.parametrize(("data", "reason"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_no_film_is_refused_and_says_nothing_of_the_patient(data, reason, tmp_path):
+    (tmp_path / "film.dcm").write_bytes(data)
+    with pytest.raises(images.Refused, match=reason) as refusal:
+        images.read(tmp_path / "film.dcm")
+    assert "Doe" not in str(refusal.value) and "4711" not in str(refusal.value)
+
+
+def test_a_film_bears_no_tag(tmp_path):
+    (tmp_path / "film.dcm").write_bytes(film())
+    assert vars(images.read(tmp_path / "film.dcm")).keys() == {"pixels", "mode", "sha256"}
