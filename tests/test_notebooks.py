@@ -61,6 +61,14 @@ def test_cells_are_short(code):
     assert statistics.median(lengths) <= 6 and max(lengths) <= 20
 
 
+def test_the_last_cell_is_one_to_try_things_in_and_no_part_of_the_report(notebook):
+    heading, cell = notebook.cells[-2:]
+    assert heading.source.startswith("## Try this") and "remove-cell" in heading.metadata.tags
+    assert {"remove-cell", "try-this"} <= set(cell.metadata.tags)
+    for word in ("document.", "write(", "train(", "retrain"):
+        assert word not in cell.source
+
+
 def test_its_kernel_is_the_usual_one(notebook):
     assert notebook.metadata.kernelspec.name == "python3"
 
