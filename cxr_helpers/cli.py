@@ -123,6 +123,19 @@ def _make(system: str, configs, profile: str, retrain: bool) -> None:
         say(f"{label}: {config.run_id} in {since(started)}")
 
 
+@app.command("new-experiment")
+def begin(
+    name: Annotated[str, typer.Argument(help="of the system, as my_idea")],
+    like: Annotated[str, typer.Option(help="the system of experiments.toml that it starts from")] = "mobilenetv2_finetuned",
+) -> None:
+    """Begin an experiment: a row of experiments.toml, copied from another, and a chapter that sets the two side by side."""
+    from cxr_helpers import experiments, new_experiment
+
+    chapter, path = new_experiment.create(name, like)
+    say(f"new-experiment: row [{name}] in {experiments.FILE}, chapter {path}")
+    say(f"change its `config`, then `cxr train {name}` and `cxr execute {chapter}`")
+
+
 @app.command()
 def measure(
     name: Annotated[str, typer.Argument(help="adults, candidates, complexity, copies, maps, shift, speed or warnings")],
