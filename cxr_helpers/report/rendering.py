@@ -21,6 +21,7 @@ from cxr_helpers.report import (
     html_page,
     ledger,
     origins,
+    readme,
     syntax_tree,
     typst_pdf,
 )
@@ -48,7 +49,8 @@ class Report:
 def render(profile: str, chapters: Sequence[str] | None = None, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Write `thesis.html` and `thesis.pdf` of a profile ("full" or "smoke") and return their paths.
 
-    Beside them goes the ledger, `numbers.csv`: every number that they show, with its place. `chapters` names the
+    Beside them goes the ledger, `numbers.csv`: every number that they show, with its place; the README gets its picture and
+    table from the real report. `chapters` names the
     notebooks to take (default: all of `notebooks/`); a mention of a figure in a chapter that is left out stays as it
     is typed.
 
@@ -67,6 +69,8 @@ def render(profile: str, chapters: Sequence[str] | None = None, formats: Sequenc
         atomic_write(path, _limited(_as_html(report, profile) if kind == "html" else _as_pdf(report), path, report.figures))
         written.append(path)
     ledger.write(ledger.of_report(report.parts), profile)
+    if profile == "full":
+        readme.update(report.parts, report.figures)
     return written
 
 

@@ -1,0 +1,50 @@
+"""What the README shows of the results: one picture and one table, written when the real report is rendered."""
+
+import json
+import re
+
+from cxr_helpers import paths
+from cxr_helpers.errors import CxrError
+from cxr_helpers.files import atomic_write
+from cxr_helpers.report import floats
+from cxr_helpers.report.syntax_tree import Part
+from cxr_helpers.tables import final_model
+
+PICTURE = "fig:final-roc"
+BLOCK = re.compile(r"<!-- result -->\n.*?<!-- /result -->", re.DOTALL)
+_TITLES = {"auc": "ROC AUC", "accuracy": "accuracy", "sensitivity": "sensitivity", "specificity": "specificity", "ece": "ECE"}
+
+
+def update(parts: list[Part], figures: dict[str, bytes]) -> None:
+    """Write the picture beside the report and the block into the README, where there is one.
+
+    Raises:
+        CxrError: the README has lost the block's marks.
+    """
+    readme = paths.ROOT / "README.md"
+    shown = [block for part in parts for cell in part.cells for block in cell.blocks if floats.label(block) == PICTURE]
+    if not readme.is_file() or not shown:
+        return
+    text = readme.read_text(encoding="utf-8")
+    if not BLOCK.search(text):
+        raise CxrError(f"{readme} has no block between <!-- result --> and <!-- /result -->; put the two lines back.")
+    _, alt, (path, _) = floats.image(shown[0])["c"]
+    atomic_write(paths.ROOT / "reports" / "overview.svg", figures[path])
+    atomic_write(readme, BLOCK.sub(lambda _: block(alt[0]["c"]), text))
+
+
+def block(alt: str) -> str:
+    """Return the block of the README: the picture with its alternative text, and the final model's figures."""
+    found = json.loads((paths.tables("full") / final_model.FILE).read_text(encoding="utf-8"))
+    test = found["official_test"]
+    rows = [(f"{title}, official test films", test[name], test[f"{name}_ci"]) for name, title in _TITLES.items()]
+    if found["external_auc"] is not None:
+        rows.append(("ROC AUC, adult films of other hospitals", found["external_auc"], found["external_auc_ci"]))
+    table = "\n".join(f"| {title} | {value:.3f} | {low:.3f} to {high:.3f} |" for title, value, (low, high) in rows)
+    return f"""<!-- result -->
+![{alt}](reports/overview.svg)
+
+| final model, `{found["run_id"]}` | value | 95 % interval |
+|---|---|---|
+{table}
+<!-- /result -->"""
