@@ -45,4 +45,5 @@ def _model(runs: list[Record], profile: str, temperature: float) -> keras.Model 
         head = models[0].layers[-1]
         head.set_weights([weight / temperature for weight in head.get_weights()])
         return models[0]
-    return joined.joined(models, temperature) if all(map(joined.joinable, models)) else None
+    one_size = len({model.input_shape for model in models}) == 1
+    return joined.joined(models, temperature) if one_size and all(map(joined.joinable, models)) else None
