@@ -94,6 +94,13 @@ def test_a_row_is_the_mean_over_seeds_and_films_with_its_interval():
     assert row.value == 1 and row.ci_low == 0.5 and row.ci_high == 1.5 and row.n == 4
 
 
+def test_seeds_with_fewer_films_are_averaged_over_those_that_all_have():
+    short = part("gradcam", "m", 1, ROAD=[1, 1, 1, 1])
+    short = dataclasses.replace(short, patients=short.patients[:2], small=short.small[:2], values={"ROAD": np.ones(2)})
+    row = rows(part("gradcam", "m", 0, ROAD=[0, 0, 5, 5]), short).loc["gradcam", "m", "ROAD"]
+    assert row.value == 0.5 and row.n == 2
+
+
 def test_the_best_threshold_is_one_for_all_films():
     values = {names.iou(limit): np.full(4, 0.1) for limit in measuring.localisation.THRESHOLDS}
     values |= {names.iou(0.5): np.full(4, 0.2), names.iou(0.3): np.array([0.1, 0.9, 0.5, 0.5])}

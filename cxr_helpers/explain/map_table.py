@@ -143,7 +143,9 @@ def _between_methods(by_key: dict[tuple, list[Part]], models: Sequence[str]) -> 
 
 
 def _over_seeds(group: list[Part], measure: str) -> np.ndarray:
-    return np.mean([part.values[measure] for part in group if measure in part.values], axis=0)
+    """Return the mean over the seeds that have a measure, of the films that all of them have: the first ones."""
+    values = [part.values[measure] for part in group if measure in part.values]
+    return np.mean([each[: min(map(len, values))] for each in values], axis=0)
 
 
 def _alike(base: Part, pairs: list[tuple[Part, Part]], what: str, measures=tuple(map_similarity.MEASURES)) -> list[dict]:
