@@ -56,6 +56,24 @@ def test_a_gallery_of_another_run_or_without_arrays_is_refused(built, record):
         gallery.load(record)
 
 
+def test_a_film_that_a_method_refuses_costs_its_own_map_only(record, monkeypatch):
+    monkeypatch.setattr(gallery.members, "network_config", lambda run, profile: run.config)
+    record.info["threshold"] = 0.505
+
+    def fussy(model, images, target):
+        if (np.asarray(images).max(axis=(1, 2)) < 200).any():
+            raise CxrError("This film is too dark; take another.")
+        return np.ones(images.shape, "float32")
+
+    method = methods.Method("Fussy", False, fussy, "Nothing.")
+    monkeypatch.setattr(methods, "METHODS", {"fussy": method})
+    built = gallery.build(record, "smoke")
+    bright = built.answers.image_id.tolist().index("a")
+    assert built.maps["fussy"][bright].all() and bright not in built.refused["fussy"]
+    assert len(built.refusals) == len(built.answers) - 1 and "Fussy has no map of" in built.refusals[0]
+    assert viewer.panel(built).count("No map: This film is too dark; take another.") == len(built.answers) - 1
+
+
 def test_the_panel_has_every_pair_once_and_asks_for_nothing(built):
     page = viewer.panel(built)
     films, names = len(built.answers), len(KEPT)

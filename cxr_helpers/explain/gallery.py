@@ -28,7 +28,8 @@ class Gallery:
 
     `answers`: one row a film (image_id, y_true, y_score, label, predicted, confidence, outcome, certainty). `films`: uint8
     (n, SIDE, SIDE). `maps`: method → float32 (n, SIDE, SIDE), what speaks for the predicted class; `limits`: method → the
-    end of its scale, one for all films. `threshold`: the operating point.
+    end of its scale, one for all films. `threshold`: the operating point. `refused`: method → place of a film → why the
+    method has no map of it; there the map is zero everywhere.
     """
 
     answers: pd.DataFrame
@@ -36,6 +37,7 @@ class Gallery:
     maps: dict[str, np.ndarray]
     limits: dict[str, float]
     threshold: float
+    refused: dict[str, dict[int, str]]
 
     @property
     def titles(self) -> list[str]:
@@ -51,6 +53,15 @@ class Gallery:
         names = {"image_id": "film", "outcome": "outcome", "certainty": "of its outcome", "label": "true label"}
         names |= {"predicted": "answer", "y_score": "P(PNEUMONIA)", "confidence": "confidence"}
         return self.answers[list(names)].rename(columns=names)
+
+    @property
+    def refusals(self) -> list[str]:
+        """Return a sentence for each film that a method refused to explain."""
+        return [
+            f"{methods.METHODS[name].title} has no map of {self.answers.image_id[place]}: {why}"
+            for name, places in self.refused.items()
+            for place, why in places.items()
+        ]
 
     def chosen(self, certainty: str) -> np.ndarray:
         """Return the places of the "most confident" or "least confident" films."""
@@ -74,10 +85,11 @@ def build(run: Record, profile: str) -> Gallery:
     films = packing.films(profile, answers.image_id, config.size, config.variant)
     model = saved.model(run, profile, films, answers.y_score.to_numpy())
     target = np.where(answers.y_predicted, 1, -1)
-    maps = {name: _small(methods.maps(name, model, films.astype("float32"), target)) for name in methods.METHODS}
+    refused: dict[str, dict[int, str]] = {}
+    maps = {name: _small(_maps(name, model, films.astype("float32"), target, refused)) for name in methods.METHODS}
     limits = {name: _limit(name, values) for name, values in maps.items()}
     steps = {name: np.clip(values / limits[name], -1, 1) * _STEPS for name, values in maps.items()}
-    about = {"run_id": run.run_id, "limits": limits, "seconds": round(time.perf_counter() - started, 1)}
+    about = {"run_id": run.run_id, "limits": limits, "refused": refused, "seconds": round(time.perf_counter() - started, 1)}
     arrays = {name: values.round().astype("int8") for name, values in steps.items()}
     with atomic_path(run.folder / FILE) as temporary, open(temporary, "wb") as handle:
         ids = answers.image_id.to_numpy(str)
@@ -96,7 +108,8 @@ def load(run: Record) -> Gallery:
     if set(image_id) - set(answers.index):
         raise CxrError(f"{path} holds other films than run {run.run_id} would choose; {remedy}.")
     maps = {name: values.astype("float32") * limits[name] / _STEPS for name, values in zip(methods.METHODS, arrays, strict=True)}
-    return Gallery(answers.loc[image_id].reset_index(drop=True), films, maps, limits, results.thresholds([run])[0])
+    refused = {name: {int(place): why for place, why in found.items()} for name, found in about["refused"].items()}
+    return Gallery(answers.loc[image_id].reset_index(drop=True), films, maps, limits, results.thresholds([run])[0], refused)
 
 
 def _answers(run: Record) -> pd.DataFrame:
@@ -106,6 +119,20 @@ def _answers(run: Record) -> pd.DataFrame:
     chosen = chosen.assign(outcome=[explanations.OUTCOMES[pair] for pair in pairs])
     least = chosen.duplicated("outcome")
     return chosen.assign(certainty=np.where(least, "least confident", "most confident"))
+
+
+def _maps(name: str, model, films: np.ndarray, target: np.ndarray, refused: dict[str, dict[int, str]]) -> np.ndarray:
+    """Return a method's maps (n, H, W); a film that it refuses has a map of zeros and its reason in `refused`."""
+    try:
+        return methods.maps(name, model, films, target)
+    except CxrError:
+        found = np.zeros(films.shape, "float32")
+        for place in range(len(films)):
+            try:
+                found[place] = methods.maps(name, model, films[place : place + 1], target[place : place + 1])[0]
+            except CxrError as error:
+                refused.setdefault(name, {})[place] = str(error)
+        return found
 
 
 def _small(pictures: np.ndarray) -> np.ndarray:

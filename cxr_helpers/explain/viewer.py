@@ -58,7 +58,8 @@ def _figure(gallery: Gallery, film: int, names: list[str], method: int) -> str:
         scale = f"red speaks for {row.predicted}, blue against it, ±{limit:.2g} log-odds a pixel"
     facts = f"True label {row.label}, answer {row.predicted}; P(PNEUMONIA) {row.y_score:.4f}, operating point "
     facts += f"{gallery.threshold:.4f}, confidence {row.confidence:.1%}."
-    blank = "" if values.any() else f" {methods.BLANK}."
+    why = gallery.refused.get(name, {}).get(film, methods.BLANK)
+    blank = "" if values.any() else f" No map: {why.rstrip('.')}."
     shown = _embedded(picture(name, pixels, values, limit))
     return (
         f'<figure class="film-{film} method-{method}">'
