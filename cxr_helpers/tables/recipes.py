@@ -51,16 +51,17 @@ def ranking(systems: Mapping[str, Sequence[Record]], reference: str, profile: st
         profile: "full" or "smoke".
 
     Returns:
-        recipe, seeds, `LOSS`, SD (over seeds), difference (95 % CI), AUC on validation, and, to be read only, AUC and
+        recipe, seeds, `LOSS`, SD (over seeds, where there are several), difference (95 % CI), AUC on validation, and, to be read only, AUC and
         specificity at 0.5 on the test films; minutes of training a seed.
     """
     gaps = differences(systems, reference, profile)
     rows = []
     for name, runs in systems.items():
         by_run, test = losses(runs, profile)[[run.run_id for run in runs]].mean(), metrics.evaluate_seeds(results.scores(runs))
-        row = {"recipe": name, "seeds": len(runs), LOSS: by_run.mean(), "SD": by_run.std(ddof=min(1, len(runs) - 1))}
+        row = {"recipe": name, "seeds": len(runs), LOSS: by_run.mean()}
+        row |= {"SD": f"{by_run.std():.3f}" if len(runs) > 1 else "–"}
         row |= {"difference (95 % CI)": "–" if name == reference else results.signed(*gaps.loc[name])}
         row |= {"AUC, val": np.mean([metrics.points(scores).roc_auc for scores in results.scores(runs, "val")])}
         row |= {f"{metrics.TITLES[key]}, test": results.cell(test.loc[key]) for key in ("roc_auc", "specificity")}
-        rows.append(row | {"minutes": np.mean([run.info["training_time_s"] for run in runs]) / 60})
+        rows.append(row | {"minutes": round(np.mean([run.info["training_time_s"] for run in runs]) / 60, 1)})
     return pd.DataFrame(rows).sort_values(LOSS, kind="stable", ignore_index=True)
