@@ -19,7 +19,7 @@ RESTORE = "restore the folder from git, or name another one that a published mod
 
 LIMITS = {
     "full": """trained on one hospital's films of children only. On adult films of other hospitals it does far worse, and its
-probabilities are too high for normal films that it has not met (report, chapters "External films and robustness" and
+probabilities are too high for normal films that it has not met (report, chapters "External validation and robustness" and
 "The best result"). Not tested on other children or for other findings. The size of a published film alone tells much of
 its label, so part of the figures may owe to how the films were made.""",
     "smoke": "drawn films only, so that the figures say nothing about real ones.",

@@ -41,11 +41,8 @@ class Gallery:
 
     @property
     def titles(self) -> list[str]:
-        """Return two lines a film: outcome and certainty, then its probability and the confidence in the answer."""
-        return [
-            f"{row.outcome}, {row.certainty}\nP(PNEUMONIA) {row.y_score:.3f}\nconfidence {row.confidence:.1%}"
-            for row in self.answers.itertuples()
-        ]
+        """Return three short lines a film: its outcome, P(PNEUMONIA), and the confidence in the answer."""
+        return [f"{row.outcome}\nP = {row.y_score:.3f}\nsure {row.confidence:.1%}" for row in self.answers.itertuples()]
 
     @property
     def table(self) -> pd.DataFrame:
