@@ -57,7 +57,7 @@ def test(arguments: Annotated[list[str] | None, typer.Argument(help="arguments f
     from cxr_helpers import paths
 
     os.chdir(paths.ROOT)
-    arguments = arguments or ["--numprocesses", "2", "--dist", "loadgroup"]
+    arguments = arguments or ["--numprocesses", "2", "--dist", "worksteal"]
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])
 
 

@@ -1,9 +1,12 @@
 """Copies of the checkout to run in: the package and the workflow as they are, with chapters of a few lines."""
 
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -12,6 +15,16 @@ from cxr_helpers import paths
 
 PARTS = ("run_all.sh", "Snakefile", "pyproject.toml", "requirements.lock.txt", "cxr_helpers")
 REPORT_PARTS = ("reports/template", "reports/front_matter.md", "reports/references.bib")
+
+
+@contextlib.contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Let one process of a test run at a time do what is within; the others wait."""
+    path = paths.ROOT / "build" / f"tests-{name}.lock"
+    path.parent.mkdir(exist_ok=True)
+    with open(path, "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def run_all(*arguments: str, root: Path = paths.ROOT, **variables: str) -> subprocess.CompletedProcess:

@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from checkouts import run_all
+from checkouts import alone, run_all
 
 from cxr_helpers import environment, paths
 
@@ -11,15 +11,11 @@ environment.settle()
 ORDER = ("realdata", "report", "notebooks")  # after the unit tests; the report's run trains what the notebooks load
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put slow tests last, keep those of the one smoke run in one process, and leave out the real set's where there is none.
+    """Put slow tests last, and leave out those of the real set where there is none.
 
     With several processes the slow ones come first: the others fill what is left of the time.
     """
-    for item in items:
-        if "smoke_run" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("smoke_run"))
 
     def slowness(item: pytest.Item) -> int:
         return max((ORDER.index(mark) + 1 for mark in ORDER if item.get_closest_marker(mark)), default=0)
@@ -33,7 +29,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def smoke_run() -> subprocess.CompletedProcess:
-    """The smoke report of this checkout, made (as far as it is out of date) by `run_all.sh --profile smoke`."""
-    done = run_all("--profile", "smoke")
+    """The smoke report of this checkout, made (as far as it is out of date) by `run_all.sh --profile smoke`.
+
+    Each process of a test run asks for it; the first makes it, the others wait and find nothing left to do.
+    """
+    with alone("smoke"):
+        done = run_all("--profile", "smoke")
     assert done.returncode == 0, done.stdout + done.stderr
     return done

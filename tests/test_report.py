@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pypdf
 import pytest
-from checkouts import PARTS, copy, run_all
+from checkouts import PARTS, alone, copy, run_all
 
 from cxr_helpers import experiments, notebooks, paths, records
 
@@ -78,7 +78,8 @@ def test_every_system_has_its_smoke_records(smoke_run):
 
 def test_a_second_run_trains_and_executes_nothing(smoke_run):
     stored = {path: path.stat().st_mtime_ns for path in paths.runs("smoke").rglob("*")}
-    again = run_all("--profile", "smoke")
+    with alone("smoke"):
+        again = run_all("--profile", "smoke")
     assert again.returncode == 0 and not BEGUN.search(again.stdout), again.stdout
     assert {path: path.stat().st_mtime_ns for path in paths.runs("smoke").rglob("*")} == stored
 
