@@ -51,8 +51,8 @@ def ranking(systems: Mapping[str, Sequence[Record]], reference: str, profile: st
         profile: "full" or "smoke".
 
     Returns:
-        recipe, seeds, `LOSS`, SD (over seeds, where there are several), difference (95 % CI), AUC on validation, and, to be read only, AUC and
-        specificity at 0.5 on the test films; minutes of training a seed.
+        recipe, seeds, `LOSS`, SD (over seeds, where there are several), difference (95 % CI), AUC on validation, and, to be
+        read only, AUC and specificity at 0.5 on the test films; minutes of training a seed.
     """
     gaps = differences(systems, reference, profile)
     rows = []
