@@ -9,14 +9,14 @@ import pytest
 from cxr_helpers.tables import results
 
 
-def run(val_scores, test_scores=(0.1, 0.6, 0.4, 0.9)):
+def run(val_scores, test_scores=(0.1, 0.6, 0.4, 0.9), **info):
     """Return a stand-in for a record: two NORMAL, then two PNEUMONIA films in either split."""
     frames = {}
     for split, y_score in (("val", val_scores), ("test", test_scores)):
         ids = [f"{split}{i}" for i in range(4)]
         films = {"image_id": ids, "patient_id": ids, "split": split, "y_true": [0, 0, 1, 1], "y_score": y_score}
         frames[split] = pd.DataFrame(films)
-    return types.SimpleNamespace(split=lambda name: frames[name])
+    return types.SimpleNamespace(split=lambda name: frames[name], info=info)
 
 
 SURE, UNSURE = run([0.1, 0.2, 0.7, 0.8]), run([0.1, 0.8, 0.2, 0.9])
@@ -24,6 +24,12 @@ SURE, UNSURE = run([0.1, 0.2, 0.7, 0.8]), run([0.1, 0.8, 0.2, 0.9])
 
 def test_thresholds_come_from_validation():
     assert results.thresholds([SURE]) == [0.7]
+
+
+def test_a_run_that_was_made_with_an_operating_point_keeps_it_where_no_other_rule_is_asked_for():
+    calibrated = run([0.1, 0.2, 0.7, 0.8], threshold=0.77)
+    assert results.thresholds([calibrated, SURE]) == [0.77, 0.7]
+    assert results.thresholds([calibrated], "sensitivity>=0.5") == [0.8]
 
 
 def test_best_on_validation_ignores_the_test_films():
