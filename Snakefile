@@ -11,7 +11,7 @@ PROFILE = config.get("profile", "smoke")
 RETRAIN = bool(config.get("retrain"))
 CHAPTERS = [config["only"]] if "only" in config else notebooks.names()
 SYSTEMS = experiments.load(PROFILE)
-SMALL = ("*.csv", "*.toml", "measurements/*.csv", "search/*.csv", "tables/explanation_measures.csv")
+SMALL = ("published*.csv", "future_work.csv", "*.toml", "measurements/*.csv", "search/*.csv", "tables/explanation_measures.csv")
 SMALL += ("runs/*/external.csv", "runs/*/perturbed*")
 CXR = f"{shlex.quote(sys.executable)} -m cxr_helpers.cli"
 
