@@ -3,6 +3,7 @@
 import json
 import types
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -44,6 +45,15 @@ def test_a_measurement_is_stored_with_its_repeats_and_its_machine(made, tmp_path
 def test_what_was_not_measured_names_the_command(read, made):
     with pytest.raises(CxrError, match="run `cxr measure speed --profile full`"):
         read("speed", "full")
+
+
+def test_every_work_is_done_once_a_round_and_once_before():
+    done = []
+    works = {("one", "a"): lambda: done.append("a"), ("one", "b"): lambda: done.append("b")}
+    rows = measurements.rounds(works, 3, np.random.default_rng(0), "test")
+    assert len(done) == 8 and sorted(done[:2]) == ["a", "b"]
+    assert sorted(row[:3] for row in rows) == [(place, "one", task) for place in range(3) for task in "ab"]
+    assert all(row[3] >= 0 for row in rows)
 
 
 def test_a_table_may_ask_without_being_refused(made):

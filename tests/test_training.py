@@ -108,3 +108,14 @@ def test_batches_keep_films_and_labels_together():
     assert sorted(np.concatenate([labels[:, 0] for _, labels in first])) == list(range(10))
     batch.on_epoch_end()
     assert not np.array_equal(first[0][1], batch[0][1])
+
+
+def test_mixed_batches_mix_a_film_and_its_label_alike():
+    from cxr_helpers.systems.batches import MixedBatches
+
+    pixels = np.arange(40, dtype="uint8")[:, None, None] * np.ones((1, 2, 2), "uint8")
+    films, labels = MixedBatches(pixels, np.arange(40), np.arange(40)[:, None], 40, seed=1, alpha=1.0)[0]
+    np.testing.assert_allclose(films[:, 0, 0, 0], labels[:, 0], rtol=1e-5)  # grey value and label are one number here
+    assert np.any(labels % 1) and labels.min() >= 0 and labels.max() <= 39
+    again = MixedBatches(pixels, np.arange(40), np.arange(40)[:, None], 40, seed=1, alpha=1.0)[0]
+    np.testing.assert_array_equal(films, again[0])

@@ -1,7 +1,6 @@
 """What a film costs each candidate for the final model in time, measured side by side: all networks that it joins."""
 
 import dataclasses
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -31,14 +30,7 @@ def measure(profile: str) -> pd.DataFrame:
             films = [programs.films(network, count)[0] for network in networks]
             works[system, _task(count)] = lambda networks=networks, films=films: _passes(networks, films)
         say(f"candidates: {system} is built")
-    for work in works.values():
-        work()  # the first call compiles
-    rows, rng, keys = [], np.random.default_rng(0), list(works)
-    for place in range(ROUNDS[profile]):
-        for chosen in rng.permutation(len(keys)):
-            started = time.perf_counter()
-            works[keys[chosen]]()
-            rows.append((place, *keys[chosen], time.perf_counter() - started))
+    rows = measurements.rounds(works, ROUNDS[profile], np.random.default_rng(0), "candidates")
     return pd.DataFrame(rows, columns=["round", "system", "task", "value"])
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -44,10 +43,10 @@ def measure(profile: str) -> pd.DataFrame:
         say(f"maps: {network} is built")
         model, film = _model(network, plan), _film(plan.side)
         works = {PASSES: _both_passes(model, film), MAP: lambda model=model, film=film: methods.maps("gradcam", model, film, 1)}
-        rows.append((0, network, FIRST, _seconds(works[MAP])))
-        rows += _rounds(works, network, plan.rounds, rng)
+        rows.append((0, network, FIRST, measurements.seconds(works[MAP])))
+        rows += _rounds(network, works, plan.rounds, rng)
         if network == OF_METHODS:
-            rows += _rounds(_each_method(model, film), network, plan.method_rounds, rng)
+            rows += _rounds(network, _each_method(model, film), plan.method_rounds, rng)
     return pd.DataFrame(rows, columns=["round", "network", "task", "value"])
 
 
@@ -89,15 +88,9 @@ def ratios(figures: pd.DataFrame) -> pd.DataFrame:
 _TITLES = {name: method.title for name, method in methods.METHODS.items()}
 
 
-def _rounds(works: dict[str, Callable], network: str, rounds: int, rng: np.random.Generator) -> list[tuple]:
-    """Return (round, network, task, seconds) of all works in each round; before it each runs once, untimed."""
-    for work in works.values():
-        work()
-    names, rows = list(works), []
-    for place in range(rounds):
-        say(f"maps: {network}, round {place + 1} of {rounds}")
-        rows += [(place, network, names[chosen], _seconds(works[names[chosen]])) for chosen in rng.permutation(len(names))]
-    return rows
+def _rounds(network: str, works: dict[str, Callable], count: int, rng: np.random.Generator) -> list[tuple]:
+    keyed = {(network, task): work for task, work in works.items()}
+    return measurements.rounds(keyed, count, rng, f"maps: {network}")
 
 
 def _both_passes(model, film: np.ndarray) -> Callable:
@@ -124,9 +117,3 @@ def _film(side: int) -> np.ndarray:
     """Return a smooth film, float32 (1, side, side) in 0..255: a ramp, so that a blurred copy differs from it."""
     ramp = np.linspace(0, 255, side, dtype="float32")
     return np.sqrt(ramp[:, None] * ramp[None])[None]
-
-
-def _seconds(work: Callable) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +16,7 @@ from scipy import stats
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_write
+from cxr_helpers.progress import say
 
 _MODULES = {  # of this package, imported only to measure or to work out figures
     "adults": "adult_nulls",
@@ -75,6 +77,28 @@ def load_or_measure(name: str, profile: str) -> pd.DataFrame:
     if profile == "smoke" and load(name, profile, missing_ok=True) is None:
         measure(name, profile)
     return load(name, profile)
+
+
+def rounds(works: Mapping[tuple, Callable], count: int, rng: np.random.Generator, label: str) -> list[tuple]:
+    """Return (round, *key, seconds) of all works by key, every one once a round.
+
+    A round has a new random order, so that a slow spell of the machine meets all alike. Every work is done once before,
+    untimed, because the first call compiles. `label` says on the terminal whose rounds these are.
+    """
+    for work in works.values():
+        work()
+    keys, rows = list(works), []
+    for place in range(count):
+        say(f"{label}: round {place + 1} of {count}")
+        rows += [(place, *keys[chosen], seconds(works[keys[chosen]])) for chosen in rng.permutation(len(keys))]
+    return rows
+
+
+def seconds(work: Callable) -> float:
+    """Return the seconds that one call takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
 
 
 def median(name: str, values: np.ndarray) -> dict:

@@ -3,7 +3,6 @@
 import dataclasses
 import logging
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,13 +63,8 @@ def measure(profile: str) -> pd.DataFrame:
         works |= {(network, task): work for task, work in passes.items()}
         for layers in TRAINED[network]:
             works[network, f"training step, {layers}"] = _training(_config(network, plan, layers))
-    for work in works.values():
-        work()
-    rows, rng, keys = [], np.random.default_rng(0), list(works)
-    for place in range(plan.rounds):
-        say(f"speed: round {place + 1} of {plan.rounds}")
-        values = {keys[chosen]: _seconds(works[keys[chosen]]) for chosen in rng.permutation(len(keys))}
-        rows += [(place, *key, value) for key, value in (values | sizes).items()]
+    rows = measurements.rounds(works, plan.rounds, np.random.default_rng(0), "speed")
+    rows += [(place, *key, value) for place in range(plan.rounds) for key, value in sizes.items()]
     return pd.DataFrame(rows, columns=["round", "network", "task", "value"])
 
 
@@ -179,9 +173,3 @@ def _training(config: Config) -> Callable:
     program = programs.build(config)
     films, labels = programs.films(program, STEP)
     return lambda: program.train_on_batch(films, labels)
-
-
-def _seconds(work: Callable) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
