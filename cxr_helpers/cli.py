@@ -150,6 +150,23 @@ def measure(
     say(f"measure {name}: {path} in {since(started)}")
 
 
+@app.command()
+def bench(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="comparisons of cxr_helpers/benchmarks/comparisons.py, or all")],
+    profile: Profile = "auto",
+    afresh: Annotated[bool, typer.Option("--afresh", help="time again what is there")] = False,
+) -> None:
+    """Time two ways of doing the same side by side, as reports/benchmarks/NAME.json; the machine should do nothing else."""
+    from cxr_helpers.benchmarks import comparisons
+    from cxr_helpers.data import dataset
+
+    profile = dataset.resolve_profile(profile)
+    for name in comparisons.NAMES if names == ["all"] else names:
+        started = time.monotonic()
+        path = comparisons.run(name, profile, afresh)
+        say(f"bench {name}: {comparisons.load(name, profile)['ratio_median']:.3g} times, {path} in {since(started)}")
+
+
 @app.command("measure-maps")
 def measure_maps(
     profile: Profile = "auto",
