@@ -123,6 +123,23 @@ def _make(system: str, configs, profile: str, retrain: bool) -> None:
         say(f"{label}: {config.run_id} in {since(started)}")
 
 
+@app.command()
+def matrix(
+    systems: Annotated[list[str] | None, typer.Argument(metavar="SYSTEM...", help="instead of all that wait for one")] = None,
+    profile: Profile = "auto",
+    side_by_side: Annotated[int, typer.Option(min=1, help="runs at once on the accelerator")] = 1,
+    minutes: Annotated[float, typer.Option(help="after which no further run begins")] = 1440,
+) -> None:
+    """Train on an accelerator what waits for one; KERAS_BACKEND says whether by TensorFlow, JAX or PyTorch."""
+    from cxr_helpers import experiments
+    from cxr_helpers import matrix as training_matrix
+    from cxr_helpers.data import dataset
+
+    profile = dataset.resolve_profile(profile)
+    chosen = [experiments.get(name, profile) for name in systems] if systems else training_matrix.systems(profile)
+    training_matrix.run(chosen, profile, side_by_side, minutes)
+
+
 @app.command("new-experiment")
 def begin(
     name: Annotated[str, typer.Argument(help="of the system, as my_idea")],
@@ -138,7 +155,7 @@ def begin(
 
 @app.command()
 def measure(
-    name: Annotated[str, typer.Argument(help="adults, candidates, complexity, copies, maps, shift, speed or warnings")],
+    name: Annotated[str, typer.Argument(help="one of benchmarks/measurements.py, as speed")],
     profile: Profile = "auto",
 ) -> None:
     """Measure what is no training run; for times (candidates, complexity, maps, speed) the machine should do nothing else."""
@@ -152,7 +169,7 @@ def measure(
 
 @app.command()
 def bench(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="comparisons of cxr_helpers/benchmarks/comparisons.py, or all")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="of benchmarks/comparisons.py, or all")],
     profile: Profile = "auto",
     afresh: Annotated[bool, typer.Option("--afresh", help="time again what is there")] = False,
 ) -> None:
@@ -185,14 +202,19 @@ def measure_maps(
 def rescore(
     systems: Annotated[list[str], typer.Argument(metavar="SYSTEM...", help="systems of cxr_helpers/experiments.toml")],
     profile: Profile = "auto",
+    seed: Annotated[int | None, typer.Option(help="one seed instead of all")] = None,
 ) -> None:
     """Score the adult films of CXR_EXTERNAL_DIR and disturbed test films with a system's saved models; what is stored stays."""
-    from cxr_helpers import records
+    from cxr_helpers import experiments, records
     from cxr_helpers.data import dataset
     from cxr_helpers.systems import rescoring
 
     profile, started = dataset.resolve_profile(profile), time.monotonic()
-    for run in (run for system in systems for run in records.of(system, profile)):
+    if seed is None:
+        chosen = [run for system in systems for run in records.of(system, profile)]
+    else:
+        chosen = [run for system in systems for run in records.of_seed(experiments.get(system, profile), seed, profile)]
+    for run in chosen:
         rescoring.rescore(run, profile)
         say(f"rescore: {run.run_id}, after {since(started)}")
 

@@ -9,17 +9,23 @@ from pathlib import Path
 import keras
 
 from cxr_helpers import revision
+from cxr_helpers.networks import accelerators
 
 PACKAGES = (
     *("keras", "tensorflow", "jax", "torch", "numpy", "scikit-learn", "scikit-image", "optuna"),
     *("opencv-python-headless", "opencv-python"),
 )
+SIDE_BY_SIDE = "CXR_SIDE_BY_SIDE"  # how many runs share the device, set by the training matrix for its processes
 _PROCESSORS = Path("/proc/cpuinfo")
 
 
 def current() -> dict:
-    """Return backend, device, package versions, git revision and the time of now (UTC)."""
-    return {
+    """Return backend, device, package versions, git revision and the time of now (UTC).
+
+    `side_by_side` is there where other runs of a matrix share the device: seconds then say little of its speed.
+    """
+    shared = os.environ.get(SIDE_BY_SIDE)
+    return ({"side_by_side": int(shared)} if shared else {}) | {
         "backend": keras.backend.backend(),
         "device": _device(),
         "packages": {"python": platform.python_version()} | _versions(),
@@ -41,5 +47,4 @@ def _versions() -> dict[str, str]:
 
 
 def _device() -> str:
-    accelerators = [name for name in keras.distribution.list_devices() if "cpu" not in name.lower()]
-    return ", ".join(accelerators) if accelerators else f"CPU ({platform.machine()})"
+    return accelerators.name() or f"CPU ({platform.machine()})"

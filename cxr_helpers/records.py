@@ -146,6 +146,12 @@ def of(system: str, profile: str) -> list[Record]:
     return [load(config, profile) for config in way]
 
 
+def of_seed(experiment: experiments.Experiment, seed: int, profile: str) -> list[Record]:
+    """Return a system's records of one seed, as written, whether or not those of other seeds exist."""
+    found = [load(config, profile) for config in experiment.configs if config.seed == seed]
+    return [record for record in found if record]
+
+
 def recorded_way(experiment: experiments.Experiment, profile: str) -> tuple[Config, ...] | None:
     """Return the runs that answer for a system, as written or its fallback's, or None where some of either are missing."""
     runs = paths.runs(profile)

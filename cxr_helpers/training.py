@@ -7,6 +7,7 @@ import keras
 
 from cxr_helpers import processes, provenance, records
 from cxr_helpers.config import Config
+from cxr_helpers.networks import accelerators
 
 # The module of `systems` whose `make(config, profile) -> Product` makes a model that is no network of `models`.
 MAKERS = {
@@ -33,6 +34,8 @@ def train(config: Config, profile: str, retrain: bool = False) -> records.Record
     finally:
         keras.config.set_dtype_policy("float32")
     info = {"profile": profile} | product.info | provenance.current()
+    if accelerator_memory := accelerators.peak_memory():
+        info["accelerator_peak_memory_mb"] = round(accelerator_memory)
     info |= {
         "wall_time_s": round(time.perf_counter() - started, 1),
         "peak_memory_mb": round(processes.peak_memory()),

@@ -91,15 +91,15 @@ def load(name: str, profile: str, missing_ok: bool = False) -> dict | None:
     Raises:
         CxrError: it cannot be read, or was not made and `missing_ok` is not set (else None).
     """
-    path = file(name, profile)
+    path, command = file(name, profile), f"`cxr bench {name} --profile {profile}`"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if missing_ok:
             return None
-        raise CxrError(f"{path} is missing, because {name} was not timed yet; run `cxr bench {name} --profile {profile}`.") from None
+        raise CxrError(f"{path} is missing, because {name} was not timed yet; run {command}.") from None
     except (OSError, ValueError) as error:
-        raise CxrError(f"{path} cannot be read ({error}); run `cxr bench {name} --afresh --profile {profile}`.") from error
+        raise CxrError(f"{path} cannot be read ({error}); delete it and run {command}.") from error
 
 
 def file(name: str, profile: str) -> Path:

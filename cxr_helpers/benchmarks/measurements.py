@@ -19,6 +19,7 @@ from cxr_helpers.files import atomic_write
 from cxr_helpers.progress import say
 
 _MODULES = {  # of this package, imported only to measure or to work out figures
+    "accelerator": "accelerator",
     "adults": "adult_nulls",
     "candidates": "candidate_speed",
     "complexity": "complexity",

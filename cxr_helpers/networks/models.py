@@ -52,7 +52,8 @@ def vgg16(config: Config) -> tuple[keras.Model, str]:
     x = layers.Flatten(name="features")(maps)
     x = layers.Dense(1024, activation="relu", name="dense")(x)
     x = layers.Dropout(config.dropout, name="dropout")(x)
-    return keras.Model(inputs, layers.Dense(2, activation="softmax", name="probability")(x), name="vgg16"), note
+    outputs = layers.Dense(2, activation="softmax", dtype="float32", name="probability")(x)
+    return keras.Model(inputs, outputs, name="vgg16"), note
 
 
 def _resnet(depth: int) -> Callable[[Config], tuple[keras.Model, str]]:

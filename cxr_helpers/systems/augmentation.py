@@ -122,10 +122,16 @@ POLICIES = {
 def build(name: str, seed: int) -> keras.Sequential | None:
     """Return the named augmentation of float images (N, H, W, C) in 0..255, or None for "none".
 
-    Call it with `training=True`; elsewhere it is the identity.
+    Call it with `training=True`; elsewhere it is the identity. It works at full precision whatever the policy of the model
+    that it feeds: at half precision a place on the film would be off by a pixel.
     """
     if name == "none":
         return None
     if name not in POLICIES:
         raise CxrError(f"Config: augmentation={name!r} is unknown; choose none, {', '.join(POLICIES)}.")
-    return keras.Sequential(POLICIES[name](seed), name="augmentation")
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        return keras.Sequential(POLICIES[name](seed), name="augmentation")
+    finally:
+        keras.config.set_dtype_policy(policy)

@@ -83,14 +83,19 @@ def compile_model(model: keras.Model, config: Config, steps: int) -> None:
 
 def _fit_streamed(task: Task) -> Fitted:
     """Train on films read batch by batch, augmented anew in every epoch."""
-    config = task.config
-    read = functools.partial(batches.MixedBatches, alpha=config.mixup) if config.mixup else batches.Batches
-    train = read(task.pixels, *task.part("train"), config.batch_size, config.seed)
-    val = batches.Batches(task.pixels, *task.part("val"), config.batch_size)
-    trainer = _trainer(task.model, augmentation.build(config.augmentation, config.seed))
+    trainer, train = streaming(task)
+    val = batches.Batches(task.pixels, *task.part("val"), task.config.batch_size)
     history, seconds = _run(task, trainer, train, val)
     outputs = features.extract(task.model, task.pixels, task.table.row.to_numpy(), label="scores")
     return Fitted(history, _scores(task, outputs), seconds)
+
+
+def streaming(task: Task) -> tuple[keras.Model, batches.Batches]:
+    """Return (augmentation → the task's model, not compiled; the batches of training films that it takes)."""
+    config = task.config
+    read = functools.partial(batches.MixedBatches, alpha=config.mixup) if config.mixup else batches.Batches
+    train = read(task.pixels, *task.part("train"), config.batch_size, config.seed)
+    return _trainer(task.model, augmentation.build(config.augmentation, config.seed)), train
 
 
 def _trainer(model: keras.Model, policy: keras.Sequential | None) -> keras.Model:
