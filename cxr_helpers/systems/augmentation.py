@@ -132,6 +132,10 @@ def build(name: str, seed: int) -> keras.Sequential | None:
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:
-        return keras.Sequential(POLICIES[name](seed), name="augmentation")
+        steps = POLICIES[name](seed)
+        for step in steps:
+            # Keras' geometric layers call themselves unfit for XLA, which is so under TensorFlow; JAX would go step by step.
+            step.supports_jit = step.supports_jit or keras.backend.backend() == "jax"
+        return keras.Sequential(steps, name="augmentation")
     finally:
         keras.config.set_dtype_policy(policy)
