@@ -101,3 +101,20 @@ def test_the_size_of_no_image_is_refused(tmp_path):
     path.write_text("no image")
     with pytest.raises(images.Refused, match="no image"):
         images.size(path)
+
+
+@pytest.mark.parametrize(("at_least", "shape"), [(None, (400, 480)), (201, (400, 480)), (200, (200, 240)), (64, (100, 120))])
+def test_a_jpeg_is_decoded_no_larger_than_asked(tmp_path, at_least, shape):
+    film = cv2.GaussianBlur(tiny_films.film(0, 480, 400), (0, 0), 3)
+    path = tmp_path / "film.jpeg"
+    path.write_bytes(cv2.imencode(".jpg", film)[1].tobytes())
+    found = images.read(path, at_least)
+    assert found.pixels.shape == shape and found.sha256 == images.read(path).sha256
+    whole = cv2.resize(film, shape[::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(found.pixels.astype(int) - whole).mean() < 1.5
+
+
+def test_a_png_and_a_film_with_too_few_pixels_stay_whole(tmp_path):
+    path = tmp_path / "film.png"
+    path.write_bytes(PNG)
+    assert images.read(path, 16).pixels.shape == FILM.shape

@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from cxr_helpers.data import manifest as manifests
 from cxr_helpers.data.preprocessing import VARIANTS, resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_path
+
+_AHEAD = 64  # films that are being made while one is written
 
 
 def load(profile: str, size: int, variant: str = "none") -> np.memmap:
@@ -38,20 +41,48 @@ def load(profile: str, size: int, variant: str = "none") -> np.memmap:
     if not path.exists():
         if variant == "none":
             root = manifests.source(profile).root
-            films = (root / film for film in manifest["path"])
-            _pack(films, len(manifest), lambda film: resize(images.read(film).pixels, size), size, path)
+            pack_files([root / film for film in manifest["path"]], size, path)
         else:
             _pack(load(profile, size), len(manifest), VARIANTS[variant], size, path)
     return np.load(path, mmap_mode="r")
 
 
+def pack_files(files: Sequence[Path], size: int, path: Path) -> None:
+    """Write the films in `files` as one array file, (N, size, size) uint8 grey; a large JPEG is decoded no larger than needed.
+
+    Raises:
+        Refused: a file is no film.
+    """
+    _pack(files, len(files), lambda file: resize(images.read(file, enough_for(size)).pixels, size), size, path)
+
+
+def enough_for(size: int) -> int:
+    """Return how long both sides of a film must stay that is decoded at reduced scale and then resized to `size`.
+
+    At twice the size no film of the published sample differs by more than 0.9 grey levels on average from one that was
+    decoded whole; copies of 224×224 are never reduced.
+    """
+    return max(2 * size, 224)
+
+
 def _pack(items: Iterable, count: int, make: Callable[..., np.ndarray], size: int, path: Path) -> None:
     """Write `make(item)` of each of `count` items, a (size, size) uint8 film, to one array file."""
-    with atomic_path(path) as temporary, ThreadPoolExecutor(os.cpu_count()) as pool:
-        packed = np.lib.format.open_memmap(temporary, "w+", dtype=np.uint8, shape=(count, size, size))
-        for row, film in enumerate(tqdm(pool.map(make, items), total=count, desc=path.stem, unit="film")):
-            packed[row] = film
-        packed.flush()
+    header = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size)}
+    with atomic_path(path) as temporary, ThreadPoolExecutor(os.cpu_count()) as pool, open(temporary, "wb") as packed:
+        np.lib.format.write_array_header_1_0(packed, header)
+        for film in tqdm(_ahead(pool, make, items), total=count, desc=path.stem, unit="film"):
+            packed.write(np.ascontiguousarray(film).data)  # a memory map would hold what it has written
+
+
+def _ahead(pool: ThreadPoolExecutor, make: Callable, items: Iterable) -> Iterator[np.ndarray]:
+    """Yield `make(item)` in the items' order, made by the pool, of which no more than a few are held at a time."""
+    waiting: deque = deque()
+    for item in items:
+        waiting.append(pool.submit(make, item))
+        if len(waiting) == _AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def films(profile: str, image_ids: Iterable[str], size: int = 224, variant: str = "none") -> np.ndarray:

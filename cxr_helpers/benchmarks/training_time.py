@@ -1,0 +1,167 @@
+"""How long the papers' training takes as commonly written, and here: films packed and frozen layers run once.
+
+As commonly written: Keras' directory loader decodes and resizes every JPEG in every epoch, augmentation layers stand before the
+network, and the frozen layers run anew on every film. One whole epoch is timed and multiplied by the number of epochs.
+Here: a packed array is made from the same JPEGs, the frozen layers see each view of a film once, and the head is trained on what
+they gave. All of it is timed from an empty build folder on, but for the manifest, which is no part of training.
+"""
+
+import contextlib
+import dataclasses
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from cxr_helpers import experiments, paths, records
+from cxr_helpers.benchmarks import comparisons
+from cxr_helpers.benchmarks.comparisons import Comparison
+from cxr_helpers.config import Config
+from cxr_helpers.errors import CxrError
+
+ROUNDS = 3
+# Comparison -> (system, its changes, the system that trained as commonly written on an accelerator).
+SYSTEMS = {
+    "train_vgg16_thesis": ("vgg16_frozen_stored", {"precision": "float32"}, "vgg16_frozen_streamed"),
+    "train_mobilenet_rahman": ("mobilenet_rahman", {"views": 3}, "mobilenet_rahman_streamed_20"),
+    "second_experiment": ("mobilenet_rahman", {"views": 3}, "mobilenet_rahman_streamed_20"),
+}
+
+
+def prepare(name: str, profile: str) -> Comparison:
+    """Return the comparison of one of `SYSTEMS`; every round of ours has another seed, so that its AUCs show their spread."""
+    system, changes, streamed = SYSTEMS[name]
+    config = experiments.get(system, profile).configs[0]
+    config = dataclasses.replace(config, **(changes if profile == "full" else {"trainable": "head", "views": config.views and 1}))
+    common = CommonWay(config, profile)
+    found: list[float] = []
+    again = name == "second_experiment"
+    ours = _Second(config, profile, found) if again else _Ours(config, profile, found)
+    return Comparison(
+        {"baseline": lambda: common.epoch() * config.epochs, "ours": ours},
+        ROUNDS if profile == "full" else 1,
+        extrapolated=True,
+        what_baseline=f"directory loader, JPEG decoding, augmentation and frozen layers in every one of {config.epochs} epochs",
+        what_ours="another seed of the head on features that are stored"
+        if again
+        else "packing, frozen layers once for each view, head on stored features",
+        config=config.departures(),
+        ours_validation_auc=lambda: [round(auc, 4) for auc in found],
+        baseline_validation_auc=recorded_aucs(streamed, profile),
+        baseline_validation_auc_of=f"{streamed}, whole runs of all epochs",
+    )
+
+
+class CommonWay:
+    """The program as commonly written: the films of a protocol in folders by split and class, and a network that reads them."""
+
+    def __init__(self, config: Config, profile: str) -> None:
+        import keras
+
+        from cxr_helpers.benchmarks import programs
+
+        self._folder = tempfile.TemporaryDirectory()
+        _link(Path(self._folder.name), profile, config.protocol)
+        self._program = programs.build(config)
+        size, *channels = self._program.input_shape[2:]
+        self._splits = {}
+        for split in ("train", "val"):
+            self._splits[split] = keras.utils.image_dataset_from_directory(
+                Path(self._folder.name) / split,
+                label_mode="categorical" if self._program.output_shape[-1] == 2 else "binary",
+                color_mode="rgb" if channels == [3] else "grayscale",
+                image_size=(size, size),
+                batch_size=config.batch_size,
+                seed=0,
+                verbose=False,
+            )
+        self._program.fit(self._splits["train"].take(2), verbose=0)  # compiles
+
+    def epoch(self) -> float:
+        """Return the seconds of one epoch over the training films, with validation at its end."""
+        train, val = self._splits["train"], self._splits["val"]
+        return comparisons.seconds(lambda: self._program.fit(train, validation_data=val, epochs=1, verbose=0))
+
+
+class _Ours:
+    """Seconds of one whole training from an empty build folder; the validation AUC goes to `found`."""
+
+    def __init__(self, config: Config, profile: str, found: list[float]) -> None:
+        self._config, self._profile, self._found = config, profile, found
+
+    def __call__(self) -> float:
+        config = dataclasses.replace(self._config, seed=len(self._found))
+        with _empty_build(self._profile):
+            return comparisons.seconds(lambda: self._found.append(_train(config, self._profile)))
+
+
+class _Second:
+    """Seconds of training another seed on features that the first one left."""
+
+    def __init__(self, config: Config, profile: str, found: list[float]) -> None:
+        self._config, self._profile, self._found = config, profile, found
+        self._build = contextlib.ExitStack()
+
+    def __call__(self) -> float:
+        if not self._found:
+            self._build.enter_context(_empty_build(self._profile))
+            _train(self._config, self._profile)
+        config = dataclasses.replace(self._config, seed=1 + len(self._found))
+        return comparisons.seconds(lambda: self._found.append(_train(config, self._profile)))
+
+
+def _train(config: Config, profile: str) -> float:
+    """Train a configuration and return its AUC on validation films; no record is written."""
+    import keras
+    from sklearn.metrics import roc_auc_score
+
+    from cxr_helpers.systems import fitting, network
+
+    keras.utils.set_random_seed(config.seed)
+    task, _ = network.prepare(config, profile)
+    fitted = fitting.fit(task)
+    val = (task.table.split == "val").to_numpy()
+    return float(roc_auc_score(task.table.y_true[val], fitted.y_score[val]))
+
+
+@contextlib.contextmanager
+def _empty_build(profile: str) -> Iterator[None]:
+    """Let the build folder be an empty one that holds the manifest alone."""
+    manifest, before = list(paths.build(profile).glob("*.*")), os.environ.get("CXR_BUILD_DIR")
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / profile
+        target.mkdir()
+        for file in manifest:
+            shutil.copy(file, target)
+        os.environ["CXR_BUILD_DIR"] = folder
+        try:
+            yield
+        finally:
+            os.environ.pop("CXR_BUILD_DIR")
+            if before is not None:
+                os.environ["CXR_BUILD_DIR"] = before
+
+
+def _link(folder: Path, profile: str, protocol: str) -> None:
+    """Fill `folder` with links to the films of a protocol: split / class / film."""
+    from cxr_helpers.data import manifest, splits
+
+    films = manifest.load(profile).merge(splits.load(profile, protocol)[["image_id", "split"]], on="image_id")
+    root = manifest.source(profile).root
+    for film in films.itertuples():
+        place = folder / film.split / film.label / Path(film.path).name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(root / film.path)
+
+
+def recorded_aucs(system: str, profile: str) -> list[float] | None:
+    """Return the validation AUC of each recorded run of a system, None where it has none."""
+    from sklearn.metrics import roc_auc_score
+
+    try:
+        runs = records.of(system, profile)
+    except CxrError:
+        return None
+    parts = [run.split("val") for run in runs]
+    return [round(float(roc_auc_score(part.y_true, part.y_score)), 4) for part in parts]

@@ -1,0 +1,95 @@
+"""Two ways are timed round by round, kept after every round, and read back as ratios with their spread."""
+
+import json
+import os
+import types
+
+import pandas as pd
+import pytest
+
+from cxr_helpers import paths
+from cxr_helpers.benchmarks import comparisons, ingest, training_time
+from cxr_helpers.benchmarks.comparisons import Comparison
+from cxr_helpers.data import splits
+from cxr_helpers.errors import CxrError
+
+
+@pytest.fixture
+def timed(tmp_path, monkeypatch):
+    """A checkout without comparisons, and one whose costs are known; the list holds the ways in the order of their calls."""
+    calls, costs = [], {"baseline": iter([6.0, 8.0, 30.0]), "ours": iter([2.0, 2.0, 3.0])}
+
+    def way(name):
+        return lambda: calls.append(name) or next(costs[name])
+
+    def prepare(name, profile):
+        return Comparison({"baseline": way("baseline"), "ours": way("ours")}, 3, what_ours="less", seen=lambda: len(calls))
+
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(comparisons, "_module", lambda name: types.SimpleNamespace(prepare=prepare))
+    return calls
+
+
+def test_a_comparison_holds_ratios_costs_machine_and_rounds(timed, tmp_path):
+    path = comparisons.run("ingest", "full")
+    assert path == tmp_path / "reports" / "benchmarks" / "ingest.json"
+    found = comparisons.load("ingest", "full")
+    assert (found["ratio_median"], found["ratio_min"], found["ratio_max"]) == (4, 3, 10)
+    assert (found["name"], found["ours"], found["baseline"], found["unit"]) == ("ingest", 2, 8, "s")
+    assert "cores" in found["machine"] and found["what_ours"] == "less" and found["seen"] == 6
+    assert [row["baseline"] for row in found["rounds"]] == [6, 8, 30]
+
+
+def test_every_way_comes_first_in_some_round(timed):
+    comparisons.run("ingest", "full")
+    assert timed == ["baseline", "ours", "ours", "baseline", "baseline", "ours"]
+
+
+def test_a_stopped_comparison_goes_on_where_it_was(timed, monkeypatch):
+    comparisons.run("ingest", "full")
+    path = comparisons.file("ingest", "full")
+    whole = json.loads(path.read_text())
+    path.write_text(json.dumps(whole | {"rounds": whole["rounds"][:3]}))
+    timed.clear()
+    comparisons.run("ingest", "full")
+    assert timed == []
+    path.write_text(json.dumps(whole | {"machine": "another", "rounds": whole["rounds"][:3]}))
+    with pytest.raises(StopIteration):  # begins anew, and the costs are used up
+        comparisons.run("ingest", "full")
+
+
+def test_an_unknown_comparison_and_one_that_was_not_made_are_refused(timed):
+    with pytest.raises(CxrError, match="'speed' is unknown: choose one of train_vgg16_thesis"):
+        comparisons.run("speed", "full")
+    with pytest.raises(CxrError, match="run `cxr bench fine_tune --profile full`"):
+        comparisons.load("fine_tune", "full")
+    assert comparisons.load("fine_tune", "full", missing_ok=True) is None
+    comparisons.file("ingest", "full").parent.mkdir(parents=True)
+    comparisons.file("ingest", "full").write_text("{")
+    with pytest.raises(CxrError, match="cannot be read"):
+        comparisons.load("ingest", "full")
+
+
+def test_ratios_are_of_the_same_round():
+    found = comparisons.summary("x", pd.DataFrame({"baseline": [1.0, 10.0], "ours": [1.0, 1.0], "other": [3.0, 5.0]}))
+    assert (found["ratio_median"], found["ratio_min"], found["ratio_max"], found["other"]) == (5.5, 1, 10, 4)
+
+
+def test_the_common_way_reads_the_protocols_own_division(tmp_path):
+    training_time._link(tmp_path, "smoke", "official")
+    table = splits.load("smoke", "official")
+    for split, part in table.groupby("split"):
+        assert len(list((tmp_path / split).glob("*/*"))) == len(part)
+
+
+def test_ours_is_timed_in_a_build_folder_that_holds_the_manifest_alone(monkeypatch):
+    before, known = os.environ.get("CXR_BUILD_DIR"), {file.name for file in paths.build("smoke").glob("*.*")}
+    with training_time._empty_build("smoke"):
+        assert {file.name for file in paths.build("smoke").iterdir()} == known
+    assert os.environ.get("CXR_BUILD_DIR") == before
+
+
+def test_ingest_names_the_variable_that_it_needs(monkeypatch):
+    monkeypatch.delenv("CXR_SAMPLE_DIR", raising=False)
+    with pytest.raises(CxrError, match="CXR_SAMPLE_DIR"):
+        ingest.prepare("ingest", "full")
