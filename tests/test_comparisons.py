@@ -7,7 +7,7 @@ import types
 import pandas as pd
 import pytest
 
-from cxr_helpers import paths
+from cxr_helpers import experiments, paths
 from cxr_helpers.benchmarks import comparisons, ingest, training_time
 from cxr_helpers.benchmarks.comparisons import Comparison
 from cxr_helpers.data import splits
@@ -82,11 +82,30 @@ def test_the_common_way_reads_the_protocols_own_division(tmp_path):
         assert len(list((tmp_path / split).glob("*/*"))) == len(part)
 
 
-def test_ours_is_timed_in_a_build_folder_that_holds_the_manifest_alone(monkeypatch):
-    before, known = os.environ.get("CXR_BUILD_DIR"), {file.name for file in paths.build("smoke").glob("*.*")}
-    with training_time._empty_build("smoke"):
-        assert {file.name for file in paths.build("smoke").iterdir()} == known
+def test_ours_is_timed_in_a_build_folder_that_held_the_manifest_alone(monkeypatch):
+    before, seen = os.environ.get("CXR_BUILD_DIR"), []
+    paths.build("smoke").joinpath("packed").mkdir(parents=True, exist_ok=True)
+    files = {file.name for file in paths.build("smoke").iterdir() if file.is_file()}
+
+    def train(config, profile):
+        seen.append(set(os.listdir(paths.build(profile))))
+        return 0.5
+
+    monkeypatch.setattr(training_time, "_train", train)
+    ours = training_time.Ours(experiments.get("mobilenet_rahman", "smoke").configs[0], "smoke")
+    assert ours.train() >= 0 and ours.train_another() >= 0
+    assert seen == [files, files] and (ours.first, ours.later) == ([0.5], [0.5])
     assert os.environ.get("CXR_BUILD_DIR") == before
+
+
+def test_a_further_comparison_of_the_same_rounds_is_kept_by_its_name(timed, monkeypatch):
+    ways = {"baseline": lambda: 8.0, "ours": lambda: 4.0, "second": lambda: 2.0}
+    both = Comparison(ways, 1, also={"second_experiment": ("second", {"what_ours": "less still"})}, what_ours="less")
+    monkeypatch.setattr(comparisons, "_module", lambda name: types.SimpleNamespace(prepare=lambda name, profile: both))
+    comparisons.run("train_mobilenet_rahman", "full")
+    first, second = (comparisons.load(name, "full") for name in ("train_mobilenet_rahman", "second_experiment"))
+    assert (first["ratio_median"], second["ratio_median"]) == (2, 4)
+    assert (second["ours"], second["what_ours"], second["rounds_of"]) == (2, "less still", "train_mobilenet_rahman")
 
 
 def test_ingest_names_the_variable_that_it_needs(monkeypatch):

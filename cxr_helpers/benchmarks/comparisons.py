@@ -31,6 +31,7 @@ _MODULES = {
     "deploy_latency": "deployment_latency",
 }
 NAMES = tuple(_MODULES)
+_WITHIN = {"second_experiment": "train_mobilenet_rahman"}  # timed in the rounds of another
 
 
 class Comparison:
@@ -38,11 +39,20 @@ class Comparison:
 
     `works` gives for "baseline", "ours" and any other way a call that returns its cost: seconds, or whatever `unit` says,
     less being better. `about` describes the ways in words and holds whatever else the result should say; a callable there
-    is asked at the end. Ratios are baseline over ours, round by round: above 1 ours is the faster.
+    is asked at the end. Ratios are baseline over ours, round by round: above 1 ours is the faster. `also` names further
+    comparisons of the same rounds: name -> (the way that is ours there, about).
     """
 
-    def __init__(self, works: Mapping[str, Callable[[], float]], rounds: int, unit: str = "s", **about: Any) -> None:
+    def __init__(
+        self,
+        works: Mapping[str, Callable[[], float]],
+        rounds: int,
+        unit: str = "s",
+        also: Mapping[str, tuple[str, dict[str, Any]]] | None = None,
+        **about: Any,
+    ) -> None:
         self.works, self.rounds, self.unit, self.about = works, rounds, unit, about
+        self.also = also or {}
 
 
 def run(name: str, profile: str, afresh: bool = False) -> Path:
@@ -53,6 +63,8 @@ def run(name: str, profile: str, afresh: bool = False) -> Path:
     Raises:
         CxrError: the name is unknown.
     """
+    _check(name)
+    name, asked = _WITHIN.get(name, name), name
     module = _module(name)
     from cxr_helpers import provenance
 
@@ -67,11 +79,18 @@ def run(name: str, profile: str, afresh: bool = False) -> Path:
             row[way] = comparison.works[way]()
             say(f"bench {name}: round {len(rows) + 1} of {comparison.rounds}, {way} {row[way]:.4g} {comparison.unit}")
         rows.append(row | {"load_before": round(load, 2), "seconds": round(time.perf_counter() - started, 1)})
-        about = {key: value() if callable(value) else value for key, value in comparison.about.items()}
-        result = summary(name, pd.DataFrame(rows)[ways]) | {"unit": comparison.unit, **about, "profile": profile}
-        result |= circumstances | provenance.current() | {"rounds": rows}
-        atomic_write(path, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
-    return path
+        costs, closing = pd.DataFrame(rows)[ways], circumstances | provenance.current() | {"rounds": rows}
+        _write(name, profile, costs, comparison.about, {"unit": comparison.unit, "profile": profile} | closing)
+        for other, (way, about) in comparison.also.items():
+            two = costs[["baseline", way]].set_axis(["baseline", "ours"], axis=1)
+            _write(other, profile, two, about, {"unit": comparison.unit, "profile": profile, "rounds_of": name} | closing)
+    return file(asked, profile)
+
+
+def _write(name: str, profile: str, costs: pd.DataFrame, about: Mapping[str, Any], closing: Mapping[str, Any]) -> None:
+    said = {key: value() if callable(value) else value for key, value in about.items()}
+    result = summary(name, costs) | said | dict(closing)
+    atomic_write(file(name, profile), json.dumps(result, indent=2, ensure_ascii=False) + "\n")
 
 
 def summary(name: str, costs: pd.DataFrame) -> dict:

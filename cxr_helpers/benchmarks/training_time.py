@@ -25,31 +25,39 @@ ROUNDS = 3
 SYSTEMS = {
     "train_vgg16_thesis": ("vgg16_frozen_stored", {"precision": "float32"}, "vgg16_frozen_streamed"),
     "train_mobilenet_rahman": ("mobilenet_rahman", {"views": 3}, "mobilenet_rahman_streamed_20"),
-    "second_experiment": ("mobilenet_rahman", {"views": 3}, "mobilenet_rahman_streamed_20"),
 }
+SECOND = {"train_mobilenet_rahman": "second_experiment"}  # comparison that is timed in the same rounds
 
 
 def prepare(name: str, profile: str) -> Comparison:
-    """Return the comparison of one of `SYSTEMS`; every round of ours has another seed, so that its AUCs show their spread."""
+    """Return the comparison of one of `SYSTEMS`, with what is timed beside it.
+
+    Every training of ours has another seed, so that the AUCs show their spread.
+    """
     system, changes, streamed = SYSTEMS[name]
     config = experiments.get(system, profile).configs[0]
     config = dataclasses.replace(config, **(changes if profile == "full" else {"trainable": "head", "views": config.views and 1}))
-    common = CommonWay(config, profile)
-    found: list[float] = []
-    again = name == "second_experiment"
-    ours = _Second(config, profile, found) if again else _Ours(config, profile, found)
+    common, ours = CommonWay(config, profile), Ours(config, profile)
+    about = {
+        "extrapolated": True,
+        "what_baseline": f"directory loader, JPEG decoding, augmentation, frozen layers in each of {config.epochs} epochs",
+        "config": config.departures(),
+        "baseline_validation_auc": recorded_aucs(streamed, profile),
+        "baseline_validation_auc_of": f"{streamed}, whole runs of all epochs",
+    }
+    first = about | {
+        "what_ours": "packing, frozen layers once for each view, head on what they gave",
+        "ours_validation_auc": lambda: [round(auc, 4) for auc in ours.first],
+    }
+    second = about | {
+        "what_ours": "another seed of the head on features that are stored",
+        "ours_validation_auc": lambda: [round(auc, 4) for auc in ours.later],
+    }
     return Comparison(
-        {"baseline": lambda: common.epoch() * config.epochs, "ours": ours},
+        {"baseline": lambda: common.epoch() * config.epochs, "ours": ours.train, "second": ours.train_another},
         ROUNDS if profile == "full" else 1,
-        extrapolated=True,
-        what_baseline=f"directory loader, JPEG decoding, augmentation and frozen layers in every one of {config.epochs} epochs",
-        what_ours="another seed of the head on features that are stored"
-        if again
-        else "packing, frozen layers once for each view, head on stored features",
-        config=config.departures(),
-        ours_validation_auc=lambda: [round(auc, 4) for auc in found],
-        baseline_validation_auc=recorded_aucs(streamed, profile),
-        baseline_validation_auc_of=f"{streamed}, whole runs of all epochs",
+        also={SECOND[name]: ("second", second)} if name in SECOND else None,
+        **first,
     )
 
 
@@ -84,31 +92,30 @@ class CommonWay:
         return comparisons.seconds(lambda: self._program.fit(train, validation_data=val, epochs=1, verbose=0))
 
 
-class _Ours:
-    """Seconds of one whole training from an empty build folder; the validation AUC goes to `found`."""
+class Ours:
+    """Trainings from an empty build folder, and further ones on the features that the last of them left."""
 
-    def __init__(self, config: Config, profile: str, found: list[float]) -> None:
-        self._config, self._profile, self._found = config, profile, found
-
-    def __call__(self) -> float:
-        config = dataclasses.replace(self._config, seed=len(self._found))
-        with _empty_build(self._profile):
-            return comparisons.seconds(lambda: self._found.append(_train(config, self._profile)))
-
-
-class _Second:
-    """Seconds of training another seed on features that the first one left."""
-
-    def __init__(self, config: Config, profile: str, found: list[float]) -> None:
-        self._config, self._profile, self._found = config, profile, found
+    def __init__(self, config: Config, profile: str) -> None:
+        self._config, self._profile = config, profile
         self._build = contextlib.ExitStack()
+        self.first: list[float] = []  # validation AUCs
+        self.later: list[float] = []
 
-    def __call__(self) -> float:
-        if not self._found:
-            self._build.enter_context(_empty_build(self._profile))
-            _train(self._config, self._profile)
-        config = dataclasses.replace(self._config, seed=1 + len(self._found))
-        return comparisons.seconds(lambda: self._found.append(_train(config, self._profile)))
+    def train(self) -> float:
+        """Return the seconds of one whole training, features and all."""
+        self._build.close()
+        self._folder = self._build.enter_context(tempfile.TemporaryDirectory())
+        shutil.copytree(paths.build(self._profile), Path(self._folder) / self._profile, ignore=_all_but_the_manifest)
+        return self._timed(self.first)
+
+    def train_another(self) -> float:
+        """Return the seconds of training another seed of the head."""
+        return self._timed(self.later)
+
+    def _timed(self, found: list[float]) -> float:
+        config = dataclasses.replace(self._config, seed=len(self.first) + len(self.later))
+        with _build_folder(self._folder):
+            return comparisons.seconds(lambda: found.append(_train(config, self._profile)))
 
 
 def _train(config: Config, profile: str) -> float:
@@ -126,21 +133,21 @@ def _train(config: Config, profile: str) -> float:
 
 
 @contextlib.contextmanager
-def _empty_build(profile: str) -> Iterator[None]:
-    """Let the build folder be an empty one that holds the manifest alone."""
-    manifest, before = list(paths.build(profile).glob("*.*")), os.environ.get("CXR_BUILD_DIR")
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / profile
-        target.mkdir()
-        for file in manifest:
-            shutil.copy(file, target)
-        os.environ["CXR_BUILD_DIR"] = folder
-        try:
-            yield
-        finally:
-            os.environ.pop("CXR_BUILD_DIR")
-            if before is not None:
-                os.environ["CXR_BUILD_DIR"] = before
+def _build_folder(folder: str) -> Iterator[None]:
+    """Let the build folder be another one."""
+    before = os.environ.get("CXR_BUILD_DIR")
+    os.environ["CXR_BUILD_DIR"] = folder
+    try:
+        yield
+    finally:
+        del os.environ["CXR_BUILD_DIR"]
+        if before is not None:
+            os.environ["CXR_BUILD_DIR"] = before
+
+
+def _all_but_the_manifest(folder: str, names: list[str]) -> list[str]:
+    """Return what `shutil.copytree` leaves out: every folder within the build folder."""
+    return [name for name in names if (Path(folder) / name).is_dir()]
 
 
 def _link(folder: Path, profile: str, protocol: str) -> None:
