@@ -153,7 +153,7 @@ def aligned(runs: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
     frames = [checked(scores) for scores in runs]
     if not frames:
         raise CxrError("No run was given to evaluate; train the system first (`cxr train NAME`).")
-    if any(list(frame.image_id) != list(frames[0].image_id) for frame in frames):
+    if not all(np.array_equal(frame.image_id.to_numpy(), frames[0].image_id.to_numpy()) for frame in frames):
         raise CxrError("The runs were scored on different films; compare runs of one protocol and one split.")
     return frames
 
