@@ -1,6 +1,7 @@
 """The environment variables that libraries read when they are first imported, settled before that."""
 
 import os
+import sys
 
 from cxr_helpers import paths
 
@@ -22,6 +23,9 @@ def settle() -> None:
 
     Snakemake gives each job its share of the cores as OMP_NUM_THREADS, which not every library reads: pass it on.
     """
+    # A check of web addresses that jsonschema takes along where it can: a grammar that takes 1.4 s to build whenever
+    # notebooks are read, and that none of their fields needs.
+    sys.modules.setdefault("rfc3987_syntax", None)
     for name in FOLDERS:
         path = paths.from_environment(name)
         if path:

@@ -11,6 +11,10 @@ environment.settle()
 ORDER = ("realdata", "report", "notebooks")  # after the unit tests; the report's run trains what the notebooks load
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: the long form of a slow suite, made when asked for (-m long)")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put slow tests last, and leave out those of the real set where there is none.
 
@@ -25,6 +29,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("realdata"):
                 item.add_marker(pytest.mark.skip(reason="CXR_DATA_DIR is not set"))
+    if "long" not in config.option.markexpr:
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="the short form stands for it; `cxr test -m long` makes it"))
 
 
 @pytest.fixture(scope="session")

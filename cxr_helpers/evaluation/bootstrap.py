@@ -4,6 +4,8 @@ Drawing patients with replacement and repeating their images is the same as weig
 patient was drawn; so all resamples are computed in one go, and tied scores are handled exactly.
 """
 
+import functools
+
 import numpy as np
 
 from cxr_helpers.errors import CxrError
@@ -30,19 +32,40 @@ def patient_weights(patient_id: np.ndarray, n_boot: int, seed: int) -> np.ndarra
 
 
 def usable_weights(patient_id: np.ndarray, y_true: np.ndarray, n_boot: int, seed: int) -> tuple[np.ndarray, int]:
-    """Return the weights (kept, N) of the resamples that hold both classes, and how many held one class only.
+    """Return the weights (kept, N), read-only, of the resamples that hold both classes, and how many held one class only.
 
     Raises:
         CxrError: no resample holds both classes.
     """
-    weights = patient_weights(patient_id, n_boot, seed)
-    positive = weights @ y_true
+    patient_id, y_true = np.asarray(patient_id, dtype=str), np.asarray(y_true)
+    return _usable_weights(_Column(patient_id), _Column(y_true), n_boot, seed)
+
+
+class _Column:
+    """An array that is equal to another of the same content, so that its resamples are drawn once."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values, self._content = values, (values.dtype.str, values.tobytes())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Column) and self._content == other._content
+
+    def __hash__(self) -> int:
+        return hash(self._content)
+
+
+@functools.lru_cache(maxsize=2)  # systems are compared on the same films; of all films the weights take 94 MB
+def _usable_weights(patient_id: _Column, y_true: _Column, n_boot: int, seed: int) -> tuple[np.ndarray, int]:
+    weights = patient_weights(patient_id.values, n_boot, seed)
+    positive = weights @ y_true.values
     usable = (positive > 0) & (positive < weights.sum(axis=1))
     if not usable.any():
         raise CxrError(
             f"None of {n_boot} resamples of patients holds both classes; raise n_boot or give more patients."
         )
-    return weights[usable], int(n_boot - usable.sum())
+    kept = weights[usable]
+    kept.setflags(write=False)
+    return kept, int(n_boot - usable.sum())
 
 
 def cumulative_counts(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -58,11 +81,12 @@ def cumulative_counts(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarr
         equal score enter together.
     """
     order = np.argsort(-y_score, kind="stable")
-    starts = np.flatnonzero(np.diff(y_score[order], prepend=np.inf))
-    counts = []
+    last = np.append(np.flatnonzero(np.diff(y_score[order])), len(order) - 1)  # of the images of each distinct score
+    entering, counts = weights[:, order], []
     for members in (y_true, 1 - y_true):
-        entering = np.add.reduceat(weights[:, order] * members[order], starts, axis=1)
-        counts.append(np.pad(entering.cumsum(axis=1), ((0, 0), (1, 0))))
+        found = np.zeros((len(weights), 1 + len(last)))
+        found[:, 1:] = (entering * members[order]).cumsum(axis=1)[:, last]
+        counts.append(found)
     return counts[0], counts[1]
 
 

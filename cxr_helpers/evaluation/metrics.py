@@ -121,15 +121,13 @@ def compare(systems: Mapping[str, Sequence[pd.DataFrame]], metric: str = "roc_au
 
 def points(scores: pd.DataFrame, threshold: float = 0.5) -> pd.Series:
     """Return every metric of one run without intervals; errors as `evaluate`."""
-    return pd.Series(_points(checked(scores), threshold))
+    return pd.Series(_kept_points(_Scores(checked(scores)), float(threshold)))
 
 
 def confusion(scores: pd.DataFrame, threshold: float = 0.5) -> dict[str, int]:
     """Return the counts tp, fp, tn, fn of PNEUMONIA iff y_score >= threshold."""
     scores = checked(scores)
-    called = scores.y_score >= threshold
-    tn, fp, fn, tp = sklearn_metrics.confusion_matrix(scores.y_true, called, labels=[0, 1]).ravel()
-    return {"tp": int(tp), "fp": int(fp), "tn": int(tn), "fn": int(fn)}
+    return _counts(scores.y_true, scores.y_score >= threshold)
 
 
 def checked(scores: pd.DataFrame) -> pd.DataFrame:
@@ -155,7 +153,7 @@ def aligned(runs: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
     frames = [checked(scores) for scores in runs]
     if not frames:
         raise CxrError("No run was given to evaluate; train the system first (`cxr train NAME`).")
-    if any(list(frame.image_id) != list(frames[0].image_id) for frame in frames):
+    if not all(np.array_equal(frame.image_id.to_numpy(), frames[0].image_id.to_numpy()) for frame in frames):
         raise CxrError("The runs were scored on different films; compare runs of one protocol and one split.")
     return frames
 
@@ -166,16 +164,20 @@ def _sampled(
     """Return the metrics, their resamples (one row each), both averaged over runs, and the degenerate ones' number."""
     frames = aligned(runs)
     thresholds = np.broadcast_to(threshold, len(frames))
-    points = [_points(frame, limit) for frame, limit in zip(frames, thresholds, strict=True)]
-    resampled = [
-        _resampled(_Scores(frame), float(limit), n_boot, seed) for frame, limit in zip(frames, thresholds, strict=True)
-    ]
+    asked = [(_Scores(frame), float(limit)) for frame, limit in zip(frames, thresholds, strict=True)]
+    points = [_kept_points(*each) for each in asked]
+    resampled = [_resampled(*each, n_boot, seed) for each in asked]
     samples = sum(table for table, _ in resampled) / len(resampled)
     return pd.DataFrame(points).mean(), samples, resampled[0][1]
 
 
+def _counts(y_true: np.ndarray, called: np.ndarray) -> dict[str, int]:
+    tn, fp, fn, tp = sklearn_metrics.confusion_matrix(y_true, called, labels=[0, 1]).ravel()
+    return {"tp": int(tp), "fp": int(fp), "tn": int(tn), "fn": int(fn)}
+
+
 class _Scores:
-    """The columns of a run that its resamples depend on; equal content is equal, so that they are drawn once."""
+    """The columns of a run that its metrics depend on; equal content is equal, so that they are computed once."""
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self.patient_id, self.y_true, self.y_score = (frame[name].to_numpy() for name in ("patient_id", "y_true", "y_score"))
@@ -195,11 +197,15 @@ def _resampled(scores: _Scores, threshold: float, n_boot: int, seed: int) -> tup
     return pd.DataFrame(bootstrap.weighted_metrics(scores.y_true, scores.y_score, weights, threshold)), degenerate
 
 
-def _points(scores: pd.DataFrame, threshold: float) -> dict[str, float]:
+@functools.lru_cache(maxsize=4096)
+def _kept_points(scores: _Scores, threshold: float) -> dict[str, float]:
+    return _points(scores.y_true, scores.y_score, threshold)
+
+
+def _points(y_true: np.ndarray, y_score: np.ndarray, threshold: float) -> dict[str, float]:
     """Return the metrics of the scores as they are, from scikit-learn (ECE: see `bootstrap.calibration_error`)."""
-    y_true, y_score = scores.y_true.to_numpy(), scores.y_score.to_numpy()
     called = (y_score >= threshold).astype(int)
-    return confusion(scores, threshold) | {
+    return _counts(y_true, called) | {
         "accuracy": sklearn_metrics.accuracy_score(y_true, called),
         "bce": sklearn_metrics.log_loss(y_true, y_score.clip(bootstrap.CLIP, 1 - bootstrap.CLIP)),
         "precision": sklearn_metrics.precision_score(y_true, called, zero_division=0),
