@@ -15,7 +15,7 @@ from cxr_helpers.data import images
 from cxr_helpers.data import manifest as manifests
 from cxr_helpers.data.preprocessing import VARIANTS, resize
 from cxr_helpers.errors import CxrError
-from cxr_helpers.files import atomic_path
+from cxr_helpers.files import atomic_path, mapped, new_array
 
 
 def load(profile: str, size: int, variant: str = "none") -> np.memmap:
@@ -38,17 +38,26 @@ def load(profile: str, size: int, variant: str = "none") -> np.memmap:
     if not path.exists():
         if variant == "none":
             root = manifests.source(profile).root
-            films = (root / film for film in manifest["path"])
-            _pack(films, len(manifest), lambda film: resize(images.read(film).pixels, size), size, path)
+            films = zip((root / film for film in manifest["path"]), manifest["sha256"], strict=True)
+            _pack(films, len(manifest), lambda film: resize(_unchanged(*film, profile), size), size, path)
         else:
             _pack(load(profile, size), len(manifest), VARIANTS[variant], size, path)
-    return np.load(path, mmap_mode="r")
+    return mapped(path)
+
+
+def _unchanged(path: Path, sha256: str, profile: str) -> np.ndarray:
+    """Return the pixels of a film that is what the manifest says; one that was changed meanwhile is a CxrError."""
+    film = images.read(path)
+    if film.sha256 != sha256:
+        manifests.forget(profile)
+        raise CxrError(f"{path} was changed after the manifest was made; the same command, run again, makes a new manifest.")
+    return film.pixels
 
 
 def _pack(items: Iterable, count: int, make: Callable[..., np.ndarray], size: int, path: Path) -> None:
     """Write `make(item)` of each of `count` items, a (size, size) uint8 film, to one array file."""
     with atomic_path(path) as temporary, ThreadPoolExecutor(os.cpu_count()) as pool:
-        packed = np.lib.format.open_memmap(temporary, "w+", dtype=np.uint8, shape=(count, size, size))
+        packed = new_array(temporary, np.uint8, (count, size, size))
         for row, film in enumerate(tqdm(pool.map(make, items), total=count, desc=path.stem, unit="film")):
             packed[row] = film
         packed.flush()
