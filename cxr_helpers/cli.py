@@ -42,7 +42,7 @@ def main() -> None:
         if error.errno not in REMEDIES:
             raise
         place = f"{error.filename}: " if error.filename else ""
-        _fail(f"{place}{error.strerror}; {REMEDIES[error.errno]}. What was finished stays, and the same command goes on from there.")
+        _fail(f"{place}{error.strerror}; {REMEDIES[error.errno]}. The same command goes on from what was finished.")
 
 
 def _fail(sentence: str) -> NoReturn:

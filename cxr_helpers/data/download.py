@@ -207,4 +207,5 @@ def _check_sum(archive: Path, record: dataset.Dataset) -> None:
     with open(archive, "rb") as handle:
         found = hashlib.file_digest(handle, "sha256").hexdigest()
     if found != listed.lower():
-        raise CxrError(f"The archive's SHA-256 is {found[:12]}… and not {listed[:12]}…, as {record.listing_url} says: fetch it anew.")
+        expected = f"not {listed[:12]}…, as {record.listing_url} says"
+        raise CxrError(f"The archive's SHA-256 is {found[:12]}… and {expected}: fetch it anew.")
