@@ -35,11 +35,11 @@ CACHES = {  # variable → folder that its library otherwise makes in the home f
 
 def speak_utf8() -> None:
     """Start this process again in Python's UTF-8 mode where the locale has another encoding; print any file name."""
-    encoding = codecs.lookup(locale.getpreferredencoding(False)).name
-    if encoding != "utf-8" and not sys.flags.utf8_mode and sys.orig_argv:
-        os.environ["PYTHONUTF8"] = "1"
-        sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    if codecs.lookup(locale.getencoding()).name != "utf-8":
+        os.environ["LC_ALL"] = "C.UTF-8"  # for pandoc, which asks the locale too
+        if not sys.flags.utf8_mode and sys.orig_argv:
+            os.environ["PYTHONUTF8"] = "1"
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     for stream in (sys.stdout, sys.stderr):  # a file name may hold bytes that are no text
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -133,7 +133,7 @@ def read(folder: Path) -> Record:
         info = json.loads(path.read_text(encoding="utf-8"))
         number = info.get("format", 1)
         if number not in range(1, FORMAT + 1):
-            raise CxrError(f"{path} has format {number}, and this version reads up to {FORMAT}; update the checkout.")
+            raise CxrError(f"Its format is {number}, and this version reads those up to {FORMAT}; update the checkout.")
         config = Config.from_dict(info["config"])
         old = number == 1 and "info_sha256" not in info
         whole = old or info["info_sha256"] == _digest(info)

@@ -18,7 +18,7 @@ def came_to(fault: str, command: str, outcome: str, *hidden: Path) -> None:
     for path in sorted(map(str, hidden), key=len, reverse=True):
         outcome = outcome.replace(path, "…")
     outcome = re.sub(r"\b\d\d:\d\d:\d\d ", "", outcome).strip()
-    test = os.environ["PYTEST_CURRENT_TEST"].partition(" ")[0]
+    test = os.environ["PYTEST_CURRENT_TEST"].rpartition(" (")[0]
     row = pd.Series([fault, command, outcome, test], COLUMNS)
     if os.environ.get("CXR_FAULTS") == "write":
         _write(row)
