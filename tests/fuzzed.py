@@ -16,7 +16,7 @@ from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
-INTERESTING = (b"\0", b"\xff", b"\xff\xd8", b"\xff\xd9", b"\xff\xda", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\0\0\0\0", b"IEND")
+INTERESTING = (b"\0", b"\xff", b"\xff\xd8", b"\xff\xd9", b"\xff\xda", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"IEND")
 IDENTITY = "Doe^Jane"  # the patient of every film that has tags
 
 

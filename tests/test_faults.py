@@ -1,4 +1,4 @@
-"""What happens to a run, made to happen: each fault on the real commands, in a copy of the checkout with a training of no time."""
+"""What happens to a run, made to happen: each fault on the real commands, in a copy with a training of no time."""
 
 import hashlib
 import json
@@ -231,7 +231,8 @@ def test_a_read_only_data_folder(checkout, tmp_path):
     made = {}
     for kind, prefix in (("open", ()), ("read-only", mounted(read_only(films)))):
         build = tmp_path / kind
-        done = here(checkout, "prepare", "--profile", "full", prefix=prefix, CXR_DATA_DIR=films, CXR_BUILD_DIR=build, CXR_GEOMETRY=None)
+        places = {"CXR_DATA_DIR": films, "CXR_BUILD_DIR": build, "CXR_GEOMETRY": None}
+        done = here(checkout, "prepare", "--profile", "full", prefix=prefix, **places)
         assert done.code == 0, done.err
         made[kind] = (build / "full/manifest.csv").read_bytes()
     assert made["open"] == made["read-only"]
@@ -410,8 +411,8 @@ def test_another_user_than_root(checkout):
         prefix = ["setpriv", f"--reuid={stranger}", f"--regid={stranger}", "--clear-groups"]
         if CAN_MOUNT and sys.base_prefix.startswith("/root/"):  # where no one else may look
             base = shlex.quote(sys.base_prefix)
-            shown = f"mount --bind {base} /mnt && mount -t tmpfs -o mode=755 none /root && mkdir -p {base} && mount --bind /mnt {base}"
-            prefix = mounted(shown, *prefix)
+            empty = "mount -t tmpfs -o mode=755 none /root"
+            prefix = mounted(f"mount --bind {base} /mnt && {empty} && mkdir -p {base} && mount --bind /mnt {base}", *prefix)
         probe = "import subprocess, sys; subprocess.check_call([sys.executable, '-c', 'import numpy'])"
         if subprocess.run([*prefix, sys.executable, "-c", probe], capture_output=True, check=False).returncode:
             pytest.skip("another user cannot reach this Python")

@@ -92,9 +92,9 @@ def nothing_left(checkout):
         shutil.rmtree(checkout / name, ignore_errors=True)
 
 
-def prepare(checkout, **variables):
-    variables = {"CXR_DATA_DIR": None, "CXR_GEOMETRY": None, "KAGGLEHUB_CACHE": checkout / "none", "CXR_BUILD_DIR": checkout / "build"} | variables
-    return cxr("prepare", "--profile", "full", root=checkout, **variables)
+def prepare(checkout):
+    places = {"CXR_DATA_DIR": None, "CXR_GEOMETRY": None, "KAGGLEHUB_CACHE": checkout / "none", "CXR_BUILD_DIR": checkout / "build"}
+    return cxr("prepare", "--profile", "full", root=checkout, **places)
 
 
 def test_a_slow_network(checkout, host):

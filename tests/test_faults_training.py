@@ -48,7 +48,8 @@ def train(root, *arguments, **variables):
 
 def kill_at(words: str, root) -> None:
     """Start the training and kill it by SIGKILL as soon as it says some words."""
-    variables = os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{os.environ.get('PYTHONPATH', '')}", "CXR_BUILD_DIR": str(root / "build")}
+    search = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+    variables = os.environ | {"PYTHONPATH": search, "CXR_BUILD_DIR": str(root / "build")}
     variables.pop("CXR_DATA_DIR", None)
     command = [*CXR, "train", "alpha", "--profile", "smoke"]
     with subprocess.Popen(command, env=variables | {"PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, text=True) as process:
@@ -99,7 +100,8 @@ from cxr_helpers.data import synthetic
 from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.explain.targets import batch
 model, card = default_model.load()
-films = np.stack([resize(synthetic.film(seed, label).image, card.size) for seed in range(16) for label in ("NORMAL", "PNEUMONIA")])
+drawn = [synthetic.film(seed, label).image for seed in range(16) for label in ("NORMAL", "PNEUMONIA")]
+films = np.stack([resize(film, card.size) for film in drawn])
 np.save(sys.argv[1], model.predict(batch(model, films), batch_size=32, verbose=0)[:, -1])
 """
 MEASURED = paths.ROOT / "reports" / "reproducibility.csv"

@@ -1,4 +1,4 @@
-"""Thousands of spoiled films, and bombs, through the readers and the real commands: no crash, no hang, bounded memory, a reason."""
+"""Thousands of spoiled films, and bombs, through readers and real commands: no crash, no hang, little memory, a reason."""
 
 import collections
 import functools
@@ -60,7 +60,7 @@ def files() -> dict[bytes, str]:
 
 
 def test_every_spoiled_file_is_a_film_or_refused_with_a_reason(files, tmp_path):
-    reasons = collections.Counter(outcome(tmp_path / f"{number} {name}", data) for number, (data, name) in enumerate(files.items()))
+    reasons = collections.Counter(outcome(tmp_path / "film", data) for data in files)
     assert 0.05 * len(files) < reasons["film"] < 0.6 * len(files)  # neither blind nor paranoid
     assert len(reasons) >= 8
     assert not any(IDENTITY in reason or "4711" in reason for reason in reasons)
@@ -149,15 +149,17 @@ def test_bombs_cost_a_reason_and_no_memory(tmp_path):
 
 def test_names_that_are_no_text_or_look_like_code_are_listed(tmp_path):
     root = tiny_films.write(tmp_path / "films")
-    hostile = ["a\nb", 'a,"b', "=cmd|' /C calc'!A0", "$(touch pwned)", "`touch pwned`", "<script>alert(1)<", "#read(\"x\")", "-rf", "ü 胸"]
+    hostile = ["a\nb", 'a,"b', "=cmd|' /C calc'!A0", "$(touch pwned)", "`touch pwned`", "<script>alert(1)<", '#read("x")', "ü 胸"]
     for name in hostile:
         (root / "train/NORMAL" / f"{name.replace('/', '')}.jpeg").write_text("no film")
     with open(os.path.join(os.fsencode(root / "train/NORMAL"), b"\xff\xfe.jpeg"), "wb") as handle:
         handle.write(seeds()["grey.jpeg"])
-    done = cxr("prepare", "--profile", "full", CXR_DATA_DIR=root, CXR_BUILD_DIR=tmp_path / "build", CXR_GEOMETRY=None, cwd=tmp_path)
+    places = {"CXR_DATA_DIR": root, "CXR_BUILD_DIR": tmp_path / "build", "CXR_GEOMETRY": None}
+    done = cxr("prepare", "--profile", "full", cwd=tmp_path, **places)
     assert done.code == 0, done.err
     refused = pd.read_csv(tmp_path / "build/full/refused.csv").set_index("path").reason
-    assert set(refused.index) == {f"train/NORMAL/{name.replace('/', '')}.jpeg" for name in hostile} | {r"train/NORMAL/\xff\xfe.jpeg"}
+    named = {f"train/NORMAL/{name.replace('/', '')}.jpeg" for name in hostile}
+    assert set(refused.index) == named | {r"train/NORMAL/\xff\xfe.jpeg"}
     assert refused[r"train/NORMAL/\xff\xfe.jpeg"] == "its name is no UTF-8"
     assert not list(tmp_path.rglob("pwned*"))
 

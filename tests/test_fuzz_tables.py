@@ -1,4 +1,4 @@
-"""Tables of labels, lists, metadata, records and archives with anything in them: one sentence that names the file, or the answer."""
+"""Tables, lists, metadata, records and archives with anything in them: read, or one sentence that names the file."""
 
 import io
 import json
@@ -22,7 +22,7 @@ from cxr_helpers.other_sets import chestxray14, class_folders, label_tables, ski
 ANY = settings(max_examples=60, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 CELL = st.one_of(
     st.text(max_size=12),
-    st.sampled_from(("", "0", "1", "1.0", "2", "nan", "a.png", "../a.png", "/etc/passwd", "\0", '"', "x" * 300, "NORMAL", "=1+1", "\ufeff")),
+    st.sampled_from(("", "0", "1", "1.0", "2", "nan", "a.png", "../a.png", "/etc/passwd", "\0", '"', "x" * 300, "NORMAL", "\ufeff")),
 )
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "latin-1", "cp1252", "utf-32", "shift_jis")
 
@@ -103,7 +103,8 @@ def test_any_geometry_is_used_or_refused_by_name(tmp_path, monkeypatch):
     monkeypatch.setenv("CXR_GEOMETRY", str(tmp_path / "geometry.csv"))
     head = "split,label,name,width,height\n"
     twice = head + "test,NORMAL,IM-0020-0001.jpeg,1,2\n" * 2
-    wrong = [b"", b"\xff\xfe\0", head.encode("utf-16"), twice.encode(), (head + "test,NORMAL,IM-0020-0001.jpeg,wide,2\n").encode()]
+    words = head + "test,NORMAL,IM-0020-0001.jpeg,wide,2\n"
+    wrong = [b"", b"\xff\xfe\0", head.encode("utf-16"), twice.encode(), words.encode()]
     for data in wrong:
         (tmp_path / "geometry.csv").write_bytes(data)
         with pytest.raises(CxrError, match="CXR_GEOMETRY=.*geometry.csv cannot be used"):

@@ -1,4 +1,4 @@
-"""Nothing comes in, nothing leaks: what the report, the notebooks, stored models and arrays could be handed, and what they must not do."""
+"""Nothing comes in: what report, notebooks, stored models and arrays could be handed, and what that must not do."""
 
 import ast
 import hashlib
@@ -40,8 +40,9 @@ HOSTILE = (
     "]{.cell} ::::::",
 )
 RUNS_CODE = {
-    *("pickle.load", "pickle.loads", "pickle.Unpickler", "joblib.load", "torch.load", "dill.load", "shelve.open", "marshal.loads"),
-    *("pd.read_pickle", "pandas.read_pickle", "os.system", "os.popen", "yaml.load", "keras.config.enable_unsafe_deserialization"),
+    *("pickle.load", "pickle.loads", "pickle.Unpickler", "joblib.load", "torch.load", "dill.load", "shelve.open"),
+    *("marshal.loads", "pd.read_pickle", "pandas.read_pickle", "os.system", "os.popen", "yaml.load"),
+    "keras.config.enable_unsafe_deserialization",
 }
 
 
@@ -120,7 +121,8 @@ def test_no_name_becomes_typst(hostile):
     for position in (match.start() for match in re.finditer(r'#read\(', source)):
         before = source[:position]
         assert before.endswith("\\") or before.count("`") % 2 == 1, source[position - 20 : position + 20]
-    words = typst_pdf.source([opening, syntax_tree.Part("x", [syntax_tree.Cell("x", [{"t": "Para", "c": [Str("#read(1)")]}])])], {})
+    plain = syntax_tree.Cell("x", [{"t": "Para", "c": [Str("#read(1)")]}])
+    words = typst_pdf.source([opening, syntax_tree.Part("x", [plain])], {})
     assert "\\#read(1)" in words
 
 

@@ -59,7 +59,8 @@ def read(path: str | Path) -> Film:
     The bytes are read by Python and decoded by OpenCV, so that any path the system allows will do.
 
     Raises:
-        Refused: the file is unreadable, empty, truncated, no JPEG, PNG or DICOM, 16-bit, CMYK, RGBA, palette, too small or too large.
+        Refused: the file is unreadable, empty, truncated, no JPEG, PNG or DICOM, 16-bit, CMYK, RGBA, palette, or too small or
+            too large.
     """
     path = Path(path)
     data = _bytes(path)

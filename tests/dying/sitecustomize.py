@@ -1,4 +1,4 @@
-"""Kill the process that imports this, by SIGKILL, at the n-th event (PEP 578) whose arguments match: CXR_DIE="os.rename|\\.npy|2"."""
+"""Kill the process that imports this, by SIGKILL, at the n-th event (PEP 578) that matches: CXR_DIE="os.rename|\\.npy|2"."""
 
 import os
 import re
