@@ -93,7 +93,8 @@ def nothing_left(checkout):
 
 
 def prepare(checkout):
-    places = {"CXR_DATA_DIR": None, "CXR_GEOMETRY": None, "KAGGLEHUB_CACHE": checkout / "none", "CXR_BUILD_DIR": checkout / "build"}
+    places = {"CXR_DATA_DIR": None, "CXR_GEOMETRY": None}
+    places |= {"KAGGLEHUB_CACHE": checkout / "none", "CXR_BUILD_DIR": checkout / "build"}
     return cxr("prepare", "--profile", "full", root=checkout, **places)
 
 
