@@ -1,11 +1,12 @@
 """The console script `cxr`. Heavy modules are imported by the command that needs them, so that --help answers at once."""
 
 import dataclasses
+import errno
 import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -21,16 +22,32 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 Profile = Annotated[str, typer.Option(help="full (real films), smoke (synthetic films) or auto")]
+_ROOM = "make room on that disk, or set CXR_BUILD_DIR to a folder on another one"
+_RIGHT = "make the folder writable, or set CXR_BUILD_DIR (and --out, where the command has it) to one that is"
+REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _ROOM),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _RIGHT),
+}
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 def main() -> None:
     """Run the command line; an expected error is one sentence and exit status 1."""
+    environment.speak_utf8()
     try:
         app(prog_name="cxr")
     except CxrError as error:
-        print(f"cxr: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
+        _fail(str(error))
+    except OSError as error:
+        if error.errno not in REMEDIES:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(f"{place}{error.strerror}; {REMEDIES[error.errno]}. The same command goes on from what was finished.")
+
+
+def _fail(sentence: str) -> NoReturn:
+    print(f"cxr: {sentence}", file=sys.stderr)
+    raise SystemExit(1) from None
 
 
 @app.callback()

@@ -67,7 +67,10 @@ def load(model_dir: Path | None = None) -> tuple:
         raise CxrError(f"{path} is not the model that default.json describes (its SHA-256 differs); {RESTORE}.")
     import keras
 
-    return keras.saving.load_model(path, compile=False, safe_mode=True), card
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True), card
+    except (OSError, ValueError, TypeError) as error:  # a layer that brings code, say, which safe mode does not run
+        raise CxrError(f"{path} cannot be loaded ({str(error).splitlines()[0][:120]}); {RESTORE}.") from error
 
 
 def publish(record: Record, profile: str, threshold: float) -> Path:

@@ -20,6 +20,7 @@ from cxr_helpers.files import atomic_write
 from cxr_helpers.imports import PACKAGE
 
 PROGRESS_SECONDS = 10
+PROFILES = ("full", "smoke")
 
 
 class ThisPython(AsyncKernelManager):
@@ -29,6 +30,7 @@ class ThisPython(AsyncKernelManager):
     def kernel_spec(self) -> KernelSpec:
         """Return the kernel's command line, this package for it to import, and figures shown in the notebook."""
         search = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
+        search = search.replace("$", "$$")  # Jupyter puts variables into what it is told to set
         variables = {"PYTHONPATH": search, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
         return KernelSpec(**get_kernel_dict(extra_arguments=["--log-level=CRITICAL"]), env=variables)
 
@@ -37,8 +39,11 @@ def execute(chapter: str, profile: str) -> Path:
     """Execute a chapter ("05_mobilenet") for `profile` ("full" or "smoke") and return the executed notebook.
 
     Raises:
-        CxrError: the chapter is no notebook, has no parameter `profile`, or a cell fails; the sentence names the cell.
+        CxrError: the profile is unknown, the chapter no notebook or without a parameter `profile`, or a cell fails; the
+            sentence names the cell.
     """
+    if profile not in PROFILES:
+        raise CxrError(f"Profile {profile!r} is unknown: choose {' or '.join(PROFILES)}.")
     notebook = _read(notebooks.source(chapter))
     parameters = _parameters_cell(notebook, chapter)
     _check_name("profile", notebook.cells[parameters].source, chapter)

@@ -1,9 +1,12 @@
 """Write files so that a reader sees the old one or the whole new one, never a part."""
 
 import contextlib
+import errno
+import glob
 import hashlib
 import os
 import shutil
+import socket
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -16,17 +19,64 @@ from cxr_helpers.errors import CxrError
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` (same suffixes); on success it replaces `path`, on error it is removed."""
+    """Yield a temporary path beside `path` (same suffixes); on success it replaces `path`, on error it is removed.
+
+    What a killed process of this machine left behind goes first. Content and name are on the disk when this returns.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    sweep(path)
+    temporary = draft_of(path)
     try:
         yield temporary
         with open(temporary, "rb+") as handle:
             os.fsync(handle.fileno())
         os.replace(temporary, path)
+        _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def draft_of(path: Path) -> Path:
+    """Return the hidden name beside `path` under which this process makes it."""
+    return path.with_name(f".{_host()}-{os.getpid()}.{path.name}")
+
+
+def sweep(path: Path) -> None:
+    """Remove the drafts of `path`, files or folders, whose processes on this machine have ended."""
+    prefix = f".{_host()}-"
+    for draft in path.parent.glob(f"{glob.escape(prefix)}*.{glob.escape(path.name)}"):
+        number = draft.name.removeprefix(prefix).partition(".")[0]
+        if not number.isdigit() or _alive(int(number)):
+            continue
+        if draft.is_dir() and not draft.is_symlink():
+            shutil.rmtree(draft, ignore_errors=True)
+        else:
+            draft.unlink(missing_ok=True)
+
+
+def _host() -> str:
+    return socket.gethostname().replace("/", "-").replace(".", "-") or "localhost"
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have a rename reach the disk; some file systems know nothing of it."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def atomic_write(path: Path, content: str | bytes) -> None:
@@ -44,6 +94,33 @@ def read_arrays(path: Path, names: Iterable[str], remedy: str) -> list[np.ndarra
         raise CxrError(f"{path} cannot be read ({error}); {remedy}.") from error
 
 
+def new_array(path: Path, dtype: type, shape: tuple[int, ...]) -> np.memmap:
+    """Return a new .npy file, memory-mapped for writing, whose place on the disk is taken.
+
+    Without that, a disk that fills up later kills the process by SIGBUS at some write, and no sentence says why.
+
+    Raises:
+        OSError: the disk has no room for it.
+    """
+    array = np.lib.format.open_memmap(path, "w+", dtype=dtype, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "rb+") as handle:
+            try:
+                os.posix_fallocate(handle.fileno(), 0, os.fstat(handle.fileno()).st_size)
+            except OSError as error:
+                if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # a file system that cannot
+                    raise
+    return array
+
+
+def mapped(path: Path) -> np.memmap:
+    """Return a stored .npy file, memory-mapped for reading; one that is cut, foreign or holds objects is a CxrError."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise CxrError(f"{path} cannot be read ({error}); delete it, and the same command makes it anew.") from error
+
+
 def renew(folders: Iterable[Path], write: Callable[[Path], None], sources: Iterable[str]) -> None:
     """Have folders that lie side by side written unless they are there, written by the code files `sources` as they are now.
 
@@ -59,11 +136,15 @@ def renew(folders: Iterable[Path], write: Callable[[Path], None], sources: Itera
 
     if up_to_date():
         return
-    draft = stamp.with_name(f".{os.getpid()}.{stamp.stem}")
-    write(draft)
-    if not up_to_date():  # another process may have been faster; what it already reads stays where it is
-        for folder in reversed(folders):
-            shutil.rmtree(folder, ignore_errors=True)
-            (draft / folder.name).replace(folder)
-        atomic_write(stamp, version)
-    shutil.rmtree(draft, ignore_errors=True)
+    sweep(folders[0])
+    draft = draft_of(folders[0])
+    try:
+        write(draft)
+        if not up_to_date():  # another process may have been faster; what it already reads stays where it is
+            stamp.unlink(missing_ok=True)
+            for folder in reversed(folders):
+                shutil.rmtree(folder, ignore_errors=True)
+                (draft / folder.name).replace(folder)
+            atomic_write(stamp, version)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxr_helpers import experiments, paths
+from cxr_helpers import experiments, files, paths
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_write
 
 SCORE_COLUMNS = ["image_id", "patient_id", "split", "y_true", "y_score"]
 PLAIN_LIMIT = 100_000  # bytes; larger score files are compressed
+FORMAT = 2  # of run.json; 1, which does not say so, has no hash of its own content
+RESTORE = "restore it from git or train the run again with --retrain"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,32 +97,60 @@ class Record:
 def write(config: Config, profile: str, info: dict, tables: dict[str, pd.DataFrame]) -> Record:
     """Store a run's record whole: it is written beside the old one, which it then replaces."""
     folder = paths.runs(profile) / config.run_id
-    draft = folder.with_name(f".{folder.name}")
+    aside = folder.with_name(f"{folder.name}.old")
+    files.sweep(folder)
+    files.sweep(aside)
+    draft, old = files.draft_of(folder), files.draft_of(aside)
     shutil.rmtree(draft, ignore_errors=True)
     content = dict(_file(name, table) for name, table in tables.items())
     for name, data in content.items():
         atomic_write(draft / name, data)
     info = {
+        "format": FORMAT,
         "run_id": config.run_id,
         "config": dataclasses.asdict(config),
         "config_hash": config.key,
         **info,
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in content.items()},
     }
+    info["info_sha256"] = _digest(info)
     atomic_write(draft / "run.json", json.dumps(info, indent=2, ensure_ascii=False) + "\n")
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():  # aside in one step: a folder that is being removed would look like a record
+        folder.rename(old)
     draft.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
     return read(folder)
 
 
 def read(folder: Path) -> Record:
-    """Read the record in `folder`; a broken or foreign run.json is a CxrError."""
+    """Read the record in `folder`: one of this format, or of format 1, which says less of itself.
+
+    Raises:
+        CxrError: run.json is broken or foreign, of a later format, or changed by hand; the sentence names it.
+    """
     path = folder / "run.json"
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
-        return Record(folder, Config.from_dict(info["config"]), info)
-    except (ValueError, KeyError, TypeError) as error:
+        number = info.get("format", 1)
+        if number not in range(1, FORMAT + 1):
+            raise CxrError(f"Its format is {number}, and this version reads those up to {FORMAT}; update the checkout.")
+        config = Config.from_dict(info["config"])
+        old = number == 1 and "info_sha256" not in info
+        whole = old or info["info_sha256"] == _digest(info)
+        whole = whole and config.key == info["config_hash"] and config.run_id == folder.name
+    except CxrError as error:
+        raise CxrError(f"{path} cannot be used. {error}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CxrError(f"{path} is not a run record ({error}); restore it from git or remove its folder.") from error
+    if not whole:
+        raise CxrError(f"{path} is not what the run wrote (its hash differs); {RESTORE}.")
+    return Record(folder, config, info)
+
+
+def _digest(info: dict) -> str:
+    """Return the SHA-256 of what run.json says, in whatever layout."""
+    said = {name: value for name, value in info.items() if name != "info_sha256"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def load(config: Config, profile: str) -> Record | None:

@@ -32,10 +32,12 @@ def run(profile: str, retrain: bool = False, cores: int | None = None, only: str
     started = time.monotonic()
     chapter = notebooks.find(only) if only else None
     profile = choose(profile)
+    _check_writable(profile)
     with _alone(profile) as lock:
         films = manifest.load(profile)
         say(f"prepare: {len(films):,} films, profile {profile} ({dataset.discover(profile).pixels})")
         shutil.rmtree(markers(profile), ignore_errors=True)
+        _distrust_the_future(profile)
         command = _command(profile, retrain, cores or _all_cores(), chapter)
         if _wait(subprocess.Popen([*command, "--quiet", "all"], cwd=paths.ROOT, pass_fds=[lock])):
             _show_fault(command)
@@ -73,6 +75,23 @@ def report_files(profile: str) -> list[Path]:
 def markers(profile: str) -> Path:
     """Return the folder in which the workflow marks the systems that it has trained in this run."""
     return paths.build(profile) / "trained"
+
+
+def _check_writable(profile: str) -> None:
+    for folder in (paths.ROOT, paths.reports(profile)):
+        if folder.is_dir() and not os.access(folder, os.W_OK):
+            raise CxrError(f"{folder} cannot be written, and the report goes there; make it writable, or work in a copy.")
+
+
+def _distrust_the_future(profile: str) -> None:
+    """Make old what is dated later than now: beside it, what was changed since the clock was set back would look older."""
+    executed = paths.build(profile) / "executed"
+    made = [*executed.glob("*.ipynb"), paths.build(profile) / "manifest.csv", *report_files(profile)]
+    later = [path for path in made if path.is_file() and path.stat().st_mtime > time.time() + 2]
+    for path in later:
+        os.utime(path, (1, 1))
+    if later:
+        say(f"{len(later)} files are dated later than now, as if the clock had been set back; they are made anew")
 
 
 @contextlib.contextmanager

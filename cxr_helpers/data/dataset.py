@@ -23,6 +23,7 @@ class Dataset:
     url: str
     kaggle_handle: str
     archive_url: str
+    listing_url: str  # the publisher's list of files with their SHA-256
     labels: dict[str, int] = field(hash=False)
     counts: dict[tuple[str, str], int] = field(hash=False)
 
@@ -38,6 +39,7 @@ DATASET = Dataset(
         "https://data.mendeley.com/public-files/datasets/rscbjbr9sj/files/"
         "f12eaf6d-6023-432f-acc9-80c9d7393433/file_downloaded"
     ),
+    listing_url="https://data.mendeley.com/public-api/datasets/rscbjbr9sj/files?folder_id=root&version=2",
     labels=LABELS,
     counts={
         ("train", "NORMAL"): 1341,
@@ -103,7 +105,7 @@ def discover(profile: str, download: bool = False) -> Source:
 
 def well_known() -> list[Path]:
     """Return where the set usually lies: beside the project, in kagglehub's cache, on Kaggle, on Colab."""
-    cache = Path(os.environ.get("KAGGLEHUB_CACHE") or Path.home() / ".cache" / "kagglehub")
+    cache = Path(os.environ.get("KAGGLEHUB_CACHE") or os.path.expanduser("~/.cache/kagglehub"))
     versions = sorted((cache / "datasets" / DATASET.kaggle_handle / "versions").glob("[0-9]*"), reverse=True)
     return [
         paths.ROOT / "data" / "chest_xray",

@@ -11,6 +11,8 @@ import pydicom
 from pydicom import pixels
 
 MAGIC = slice(128, 132)  # bytes that say b"DICM"
+LARGEST = 50_000_000  # pixels
+_DEFLATED = b"1.2.840.10008.1.2.1.99"  # a transfer syntax whose few bytes may unpack to any number
 INVERTED, PLAIN = "MONOCHROME1", "MONOCHROME2"  # the smallest value is shown white, or black
 
 
@@ -35,6 +37,8 @@ def grey(data: bytes) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of values that break the standard in tags that are not used
+            if _DEFLATED in data:
+                raise NoFilm("a DICOM file that is deflated as a whole; export it uncompressed")
             film = pydicom.dcmread(io.BytesIO(data))
             _check(film)
             values = pixels.apply_modality_lut(film.pixel_array, film)
@@ -59,6 +63,10 @@ def _check(film: pydicom.Dataset) -> None:
         raise NoFilm("a DICOM file without pixels")
     if int(film.get("NumberOfFrames") or 1) != 1 or kind not in (INVERTED, PLAIN):
         raise NoFilm("a DICOM file that is no single grey frame")
+    if int(film.get("SamplesPerPixel", 1)) != 1 or int(film.BitsAllocated) > 32:
+        raise NoFilm("a DICOM file that is no single grey frame")
+    if int(film.Rows) * int(film.Columns) > LARGEST:  # before anything of that size is made
+        raise NoFilm(f"more than {LARGEST / 1e6:.0f} million pixels")
 
 
 def _range(film: pydicom.Dataset, shown: np.ndarray) -> tuple[float, float]:

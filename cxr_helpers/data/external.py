@@ -50,7 +50,7 @@ def films(root: Path) -> pd.DataFrame:
     if twice.any():
         raise CxrError(f"{file}: line {_line(twice)} names the film {table.image_id[twice].iloc[0]} again; delete one row.")
     for name in pd.concat([table.image, table.lung_mask[table.lung_mask != ""]]):
-        if not (root / name).is_file():
+        if not _lies_in(root, name):
             raise CxrError(f"{file} names {name}, which is not in {root}; put the file there or delete its row.")
     table = table.assign(y_true=table.label.map(dataset.LABELS), split="external")
     return table.sort_values("image_id", ignore_index=True)
@@ -71,6 +71,14 @@ def lung_mask(root: Path, image: str, mask: str) -> np.ndarray:
     if not lungs.any():
         raise CxrError(f"{root / mask} is empty; empty its row's lung_mask in metadata.csv, or give the right mask.")
     return lungs
+
+
+def _lies_in(root: Path, name: str) -> bool:
+    """Tell whether `name` is a file of the folder; a path that leads out of it is not."""
+    try:
+        return ".." not in Path(name).parts and not Path(name).is_absolute() and (root / name).is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _read(file: Path) -> pd.DataFrame:

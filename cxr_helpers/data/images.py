@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import stat
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,10 @@ from cxr_helpers.data import dicom
 from cxr_helpers.errors import CxrError
 
 SMALLEST_SIDE = 32  # pixels; a thumbnail for the duplicate search needs as many
+LARGEST = dicom.LARGEST  # pixels; a mammogram has 30 million, a radiograph half as many
+LARGEST_FILE = 500_000_000  # bytes
+_SCANS = 100  # of a progressive JPEG, which has about ten; each costs a pass over all pixels
+_SCAN = b"\xff\xda"
 _FORMATS = ("JPEG", "PNG")
 _MODES = {
     "1": "1-bit",
@@ -31,6 +37,7 @@ _REDUCED = {  # part of a JPEG's size at which it is decoded → how OpenCV is a
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
+_TOO_LARGE = f"more than {LARGEST / 1e6:.0f} million pixels"
 _JPEG_END = b"\xff\xd9"
 _DECODER_FILL = 128  # libjpeg paints the part of a film whose data are missing in this grey
 
@@ -39,7 +46,7 @@ class Refused(CxrError):
     """A file that is no usable film; `reason` says why without naming the file."""
 
     def __init__(self, path: Path, reason: str):
-        super().__init__(f"{path} is refused: {reason}; give an 8-bit grey or RGB JPEG or PNG film, or DICOM.")
+        super().__init__(f"{printable(path)} is refused: {reason}; give an 8-bit grey or RGB JPEG or PNG film, or DICOM.")
         self.reason = reason
 
 
@@ -60,16 +67,16 @@ def read(path: str | Path, at_least: int | None = None) -> Film:
     averages areas while it transforms blocks, in a fraction of the time.
 
     Raises:
-        Refused: the file is unreadable, empty, truncated, no JPEG, PNG or DICOM, 16-bit, CMYK, RGBA, palette or too small.
+        Refused: the file is unreadable, empty, truncated, no JPEG, PNG or DICOM, 16-bit, CMYK, RGBA, palette, or too small or
+            too large.
     """
     path = Path(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise Refused(path, f"unreadable ({error.strerror})") from error
+    data = _bytes(path)
     if dicom.is_dicom(data):
         return Film(_of_dicom(path, data), "L", hashlib.sha256(data).hexdigest())
     mode, kind, side = _header(path, data)
+    if kind == "JPEG" and data.count(_SCAN) > _SCANS:
+        raise Refused(path, f"a JPEG of more than {_SCANS} scans")
     if kind == "JPEG" and not data.rstrip(b"\0\r\n").endswith(_JPEG_END):
         raise Refused(path, "truncated (its end marker is missing)")
     scale = max((scale for scale in _REDUCED if side >= scale * at_least), default=1) if at_least and kind == "JPEG" else 1
@@ -83,10 +90,35 @@ def size(path: str | Path) -> tuple[int, int]:
         Refused: the file has no readable image header.
     """
     try:
-        with Image.open(path) as image:
+        if not Path(path).is_file():  # a pipe would keep the reader waiting
+            raise Refused(Path(path), "unreadable (it is no file)")
+        with _quietly(), Image.open(path) as image:
             return image.size
-    except (OSError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise Refused(Path(path), "no image") from error
+
+
+def printable(name: object) -> str:
+    """Return a path as text in which bytes that are no UTF-8 are escaped, as `\\xff`."""
+    return str(name).encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def _bytes(path: Path) -> bytes:
+    """Return the content of a file, of which only a regular one of bearable size is read."""
+    try:
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):
+            raise Refused(path, "unreadable (it is no file)")
+        if state.st_size > LARGEST_FILE:
+            raise Refused(path, f"{state.st_size / 1e6:,.0f} MB, more than {LARGEST_FILE / 1e6:,.0f}")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise Refused(path, f"unreadable ({getattr(error, 'strerror', None) or error})") from error
+
+
+def _quietly() -> warnings.catch_warnings:
+    """Keep Pillow from warning of large images, which are refused here by a limit of their own, and of broken tags."""
+    return warnings.catch_warnings(action="ignore")
 
 
 def _header(path: Path, data: bytes) -> tuple[str, str, int]:
@@ -97,8 +129,11 @@ def _header(path: Path, data: bytes) -> tuple[str, str, int]:
     if not data:
         raise Refused(path, "zero bytes")
     try:
-        image = Image.open(io.BytesIO(data))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        with _quietly():
+            image = Image.open(io.BytesIO(data))
+    except Image.DecompressionBombError as error:
+        raise Refused(path, _TOO_LARGE) from error
+    except (OSError, SyntaxError, ValueError) as error:
         raise Refused(path, "no image") from error
     if image.format not in _FORMATS:
         raise Refused(path, f"{image.format} file, neither JPEG nor PNG")
@@ -120,6 +155,8 @@ def _of_dicom(path: Path, data: bytes) -> np.ndarray:
 def _check_size(path: Path, width: int, height: int) -> None:
     if min(width, height) < SMALLEST_SIDE:
         raise Refused(path, f"{width}×{height} pixels, smaller than {SMALLEST_SIDE}×{SMALLEST_SIDE}")
+    if width * height > LARGEST:
+        raise Refused(path, _TOO_LARGE)
 
 
 def _decode(path: Path, data: bytes, kind: str, way: int) -> np.ndarray:

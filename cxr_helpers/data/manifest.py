@@ -17,6 +17,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_path, atomic_write
 
 _VERSION = 2  # raise when the columns or their meaning change
+STAMP = "manifest.txt"  # in the build folder: what the manifest was made from
 _TEXT = {"sha256": str, "pathogen": str, "patient_id": str}
 _PNEUMONIA = re.compile(r"(person\d+)_(bacteria|virus)_")
 _NORMAL = re.compile(r"((?:NORMAL\d*-)?IM-\d+)-\d+")
@@ -36,7 +37,7 @@ def load(profile: str) -> pd.DataFrame:
     """
     found = source(profile)
     folder = paths.build(profile)
-    stamp = folder / "manifest.txt"
+    stamp = folder / STAMP
     fingerprint = _fingerprint(found)
     if not (stamp.exists() and stamp.read_text() == fingerprint):
         table, left_out = _build(found)
@@ -58,6 +59,11 @@ def refused(profile: str) -> pd.DataFrame:
     """Return the files that were left out: path (below the source's root) and reason."""
     load(profile)
     return pd.read_csv(paths.build(profile) / "refused.csv", keep_default_na=False)
+
+
+def forget(profile: str) -> None:
+    """Have the manifest made anew when it is next asked for: a film is not what it says, whatever its size and time."""
+    (paths.build(profile) / STAMP).unlink(missing_ok=True)
 
 
 def data_hash(manifest: pd.DataFrame) -> str:
@@ -92,7 +98,7 @@ def _fingerprint(found: dataset.Source) -> str:
             states.append(f"{path} {error.strerror}")
         else:
             states.append(f"{path} {state.st_size} {state.st_mtime_ns}")
-    return hashlib.sha256("\n".join(states).encode()).hexdigest()
+    return hashlib.sha256("\n".join(states).encode(errors="surrogateescape")).hexdigest()
 
 
 def _build(found: dataset.Source) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -109,7 +115,7 @@ def _build(found: dataset.Source) -> tuple[pd.DataFrame, pd.DataFrame]:
             seen.add(identity["image_id"])
             kept.append(identity | description)
         else:
-            left_out.append({"path": identity["path"], "reason": description})
+            left_out.append({"path": images.printable(identity["path"]), "reason": description})
     table = pd.DataFrame(kept)
     _check_classes(table, found)
     thumbnails = np.stack(table.pop("thumbnail").to_list())
@@ -120,7 +126,10 @@ def _build(found: dataset.Source) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _describe(path: Path) -> dict | str:
     """Return what the pixels of one film tell, or the reason for leaving it out."""
     try:
+        path.name.encode()
         film = images.read(path)
+    except UnicodeEncodeError:
+        return "its name is no UTF-8"
     except images.Refused as error:
         return error.reason
     height, width = film.pixels.shape
@@ -171,14 +180,14 @@ def _published_size(table: pd.DataFrame, found: dataset.Source) -> pd.DataFrame:
     if geometry is None:
         return table
     try:
-        sizes = pd.read_csv(geometry)[["split", "label", "name", "width", "height"]]
+        sizes = pd.read_csv(geometry, dtype={"width": float, "height": float})[["split", "label", "name", "width", "height"]]
+        sizes.index = (sizes["split"].astype(str) + "/" + sizes["label"].astype(str) + "/" + sizes["name"].astype(str)).to_numpy()
+        table[["width", "height"]] = sizes.reindex(table["path"])[["width", "height"]].to_numpy()
     except (OSError, ValueError, KeyError) as error:
         raise CxrError(
             f"CXR_GEOMETRY={geometry} cannot be used ({error}): "
             "give a CSV of split, label, name, width, height, or take it away."
         ) from error
-    sizes.index = sizes["split"] + "/" + sizes["label"] + "/" + sizes["name"]
-    table[["width", "height"]] = sizes.reindex(table["path"])[["width", "height"]].to_numpy()
     return table
 
 

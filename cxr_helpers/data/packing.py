@@ -16,7 +16,7 @@ from cxr_helpers.data import images
 from cxr_helpers.data import manifest as manifests
 from cxr_helpers.data.preprocessing import VARIANTS, resize
 from cxr_helpers.errors import CxrError
-from cxr_helpers.files import atomic_path
+from cxr_helpers.files import atomic_path, mapped
 
 _AHEAD = 64  # films that are being made while one is written
 
@@ -41,10 +41,24 @@ def load(profile: str, size: int, variant: str = "none") -> np.memmap:
     if not path.exists():
         if variant == "none":
             root = manifests.source(profile).root
-            pack_files([root / film for film in manifest["path"]], size, path)
+            films = zip((root / film for film in manifest["path"]), manifest["sha256"], strict=True)
+            _pack(films, len(manifest), lambda film: resize(_unchanged(*film, profile, size), size), size, path)
         else:
             _pack(load(profile, size), len(manifest), VARIANTS[variant], size, path)
-    return np.load(path, mmap_mode="r")
+    return mapped(path)
+
+
+def _unchanged(path: Path, sha256: str, profile: str, size: int) -> np.ndarray:
+    """Return the pixels, enough for `size`, of a film that is what the manifest says.
+
+    Raises:
+        CxrError: it was changed after the manifest was made.
+    """
+    film = images.read(path, enough_for(size))
+    if film.sha256 != sha256:
+        manifests.forget(profile)
+        raise CxrError(f"{path} was changed after the manifest was made; the same command, run again, makes a new manifest.")
+    return film.pixels
 
 
 def pack_files(files: Sequence[Path], size: int, path: Path) -> None:

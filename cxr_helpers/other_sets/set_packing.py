@@ -15,7 +15,7 @@ from cxr_helpers import paths
 from cxr_helpers.data import images
 from cxr_helpers.data.preprocessing import VARIANTS, resize
 from cxr_helpers.errors import CxrError
-from cxr_helpers.files import atomic_path
+from cxr_helpers.files import atomic_path, mapped, new_array
 from cxr_helpers.other_sets.image_sets import ImageSet
 
 _BLOCK = 4096  # images in the threads' queue at a time
@@ -42,7 +42,7 @@ def load(found: ImageSet, profile: str, size: int, variant: str = "none") -> tup
     _report(table[table.reason != ""], _folder(found, profile))
     if lost := sorted(set(table.split) - set(usable.split)):
         raise CxrError(f"No image of the {lost[0]} part of {found.root} can be read: replace its files.")
-    return np.load(array, mmap_mode="r"), usable
+    return mapped(array), usable
 
 
 def refused(found: ImageSet, profile: str) -> pd.DataFrame:
@@ -72,7 +72,7 @@ def _pack(files: list[Path], size: int, variant: str, array: Path, index: Path) 
     progress = tqdm(total=len(files), desc=f"pack {array.parent.name}", unit="image", mininterval=5)
     described = []
     with atomic_path(array) as temporary, ThreadPoolExecutor(os.cpu_count()) as pool, progress:
-        packed = np.lib.format.open_memmap(temporary, "w+", dtype=np.uint8, shape=(len(files), size, size))
+        packed = new_array(temporary, np.uint8, (len(files), size, size))
 
         def place(row: int) -> tuple[str, str]:
             try:

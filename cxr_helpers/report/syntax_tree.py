@@ -2,11 +2,12 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pypandoc
-from pandocfilters import Header, walk
+from pandocfilters import Code, Header, walk
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.report.chapters import Chapter
@@ -22,6 +23,8 @@ READER = "markdown+lists_without_preceding_blankline" + "".join(
         *("table_captions", "yaml_metadata_block"),
     )
 )
+SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
+LINKED = ("http", "https", "mailto")
 UNWRAPPED = ["--columns=10000", "--wrap=none"]  # a long line must not turn a table's columns into relative widths
 
 
@@ -65,8 +68,9 @@ def parse(chapter: Chapter, appendix: bool = False) -> Part:
 
 
 def blocks(markdown: str) -> list[Node]:
-    """Return the blocks of a Markdown text."""
-    return json.loads(pypandoc.convert_text(markdown, "json", format=READER, extra_args=UNWRAPPED))["blocks"]
+    """Return the blocks of a Markdown text; what could run in the page or the PDF has become words (see `_harmless`)."""
+    tree = json.loads(pypandoc.convert_text(markdown, "json", format=READER, extra_args=UNWRAPPED))["blocks"]
+    return transform(tree, _harmless)
 
 
 def write(content: list[Node], meta: Node, to: str, arguments: list[str]) -> str:
@@ -83,6 +87,20 @@ def transform(node: Any, action: Callable[[str, Any], Any]) -> Any:
 def attributes(pairs: list[list[str]]) -> dict[str, str]:
     """Return an element's key-value attributes as a mapping."""
     return dict(pairs)
+
+
+def _harmless(kind: str, content: list) -> Node | list[Node] | None:
+    """Show as words what a file's name in a table could bring: raw HTML or Typst, links that are scripts, foreign pictures.
+
+    A panel is a block, which a cell of a table cannot hold.
+    """
+    if kind == "RawInline":
+        return Code(["", [], []], content[1])
+    if kind == "Link" and (scheme := SCHEME.match(content[2][0])) and scheme[1].lower() not in LINKED:
+        return content[1]
+    if kind == "Image" and (SCHEME.match(content[2][0]) or content[2][0].startswith("//")):
+        return content[1]
+    return None
 
 
 def _cell(block: Node, chapter: str) -> Cell:

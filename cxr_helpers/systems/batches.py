@@ -35,6 +35,11 @@ class Batches(keras.utils.PyDataset):
         self.epoch += 1
         self.order = self._permutation()
 
+    def restart(self) -> None:
+        """Go back to the first epoch's order."""
+        self.epoch = 0
+        self.order = self._permutation()
+
 
 class MixedBatches(Batches):
     """Yield batches in which every film and its label is mixed with another of the batch (mixup: Zhang et al. 2018).
@@ -65,6 +70,29 @@ class StoredBatches(Batches):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         return np.asarray(self.pixels[self.epoch % len(self.pixels)][chosen]), self.labels[chosen]
+
+
+class Parted(keras.utils.PyDataset):
+    """Yield the batches of `whole` in `parts` each, of equal size or one film less, for gradients that are summed up."""
+
+    def __init__(self, whole: Batches, parts: int) -> None:
+        super().__init__()
+        self.whole, self.parts = whole, parts
+
+    def __len__(self) -> int:
+        return len(self.whole) * self.parts
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        batch, part = divmod(index, self.parts)
+        images, labels = self.whole[batch]
+        rows = np.arange(len(images))[part :: self.parts]
+        if not len(rows):  # the last batch may hold fewer films than there are parts
+            rows = np.array([part % len(images)])
+        return images[rows], labels[rows]
+
+    def on_epoch_end(self) -> None:
+        """Draw the next epoch's order."""
+        self.whole.on_epoch_end()
 
 
 def films(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:

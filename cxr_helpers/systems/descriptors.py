@@ -13,7 +13,7 @@ from cxr_helpers import paths
 from cxr_helpers.config import Config
 from cxr_helpers.data import manifest, packing
 from cxr_helpers.errors import CxrError
-from cxr_helpers.files import atomic_path
+from cxr_helpers.files import atomic_path, mapped
 from cxr_helpers.networks import models
 from cxr_helpers.systems import features
 
@@ -83,4 +83,4 @@ def _stored_hog(config: Config, profile: str, films: np.ndarray, data_hash: str)
         described = hog(films)
         with atomic_path(path) as temporary:
             np.save(temporary, described)
-    return np.load(path, mmap_mode="r")
+    return mapped(path)

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from cxr_helpers import paths
 from cxr_helpers.config import Config
-from cxr_helpers.files import atomic_path
+from cxr_helpers.files import atomic_path, mapped, new_array
 from cxr_helpers.systems import augmentation, batches
 
 VIEW_SEED = 0  # all seeds of a system see the same augmented views, so that they are computed once
@@ -28,12 +28,12 @@ def stored(
         policy = augmentation.build(config.augmentation, VIEW_SEED) if views else None
         shape = (max(views, 1), len(rows), *backbone.output_shape[1:])
         with atomic_path(path) as temporary:
-            array = np.lib.format.open_memmap(temporary, "w+", dtype=np.float32, shape=shape)
+            array = new_array(temporary, np.float32, shape)
             for view, passed in enumerate(array):
                 label = f"features {config.model} {config.variant} view {view + 1}"
                 extract(backbone, pixels, rows, policy, label, passed)
             array.flush()
-    return np.load(path, mmap_mode="r")
+    return mapped(path)
 
 
 def extract(

@@ -11,6 +11,7 @@ import pandas as pd
 
 from cxr_helpers import progress
 from cxr_helpers.config import Config
+from cxr_helpers.errors import CxrError
 from cxr_helpers.networks import models
 from cxr_helpers.systems import augmentation, batches, features
 
@@ -45,12 +46,14 @@ class Task:
 class Fitted:
     """The learning curves, the scores of every row of the task's table (without augmentation), and the seconds of fitting.
 
-    `y_score` is P(PNEUMONIA), float32 (N,), or with labels P(label), (N, labels).
+    `y_score` is P(PNEUMONIA), float32 (N,), or with labels P(label), (N, labels). `parts` tells into how many a batch
+    had to be divided to find room in the memory.
     """
 
     history: pd.DataFrame
     y_score: np.ndarray
     seconds: float
+    parts: int = 1
 
 
 def fit(task: Task) -> Fitted:
@@ -63,13 +66,18 @@ def predict(model: keras.Model, pixels: np.ndarray, rows: np.ndarray) -> np.ndar
     return features.extract(model, pixels, np.asarray(rows), label="scores")[:, -1]
 
 
-def compile_model(model: keras.Model, config: Config, steps: int) -> None:
-    """Compile with the configured optimiser, learning-rate schedule (`steps` in all) and loss."""
+def compile_model(model: keras.Model, config: Config, steps: int, parts: int = 1) -> None:
+    """Compile with the configured optimiser, learning-rate schedule (`steps` in all) and loss.
+
+    With `parts` the gradients of so many steps make one update; schedule and average count the steps.
+    """
     rate = config.learning_rate
     if config.schedule == "cosine":
         warmup = max(1, steps // 20)
         rate = keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup)
-    options = {"use_ema": True, "ema_momentum": config.average} if config.average else {}
+    options = {"use_ema": True, "ema_momentum": config.average ** (1 / parts)} if config.average else {}
+    if parts > 1:
+        options["gradient_accumulation_steps"] = parts
     if config.optimizer == "adamw":
         optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, **options)
     else:
@@ -85,9 +93,9 @@ def _fit_streamed(task: Task) -> Fitted:
     """Train on films read batch by batch, augmented anew in every epoch."""
     trainer, train = streaming(task)
     val = batches.Batches(task.pixels, *task.part("val"), task.config.batch_size)
-    history, seconds = _run(task, trainer, train, val)
+    history, seconds, parts = _run(task, trainer, train, val)
     outputs = features.extract(task.model, task.pixels, task.table.row.to_numpy(), label="scores")
-    return Fitted(history, _scores(task, outputs), seconds)
+    return Fitted(history, _scores(task, outputs), seconds, parts)
 
 
 def streaming(task: Task) -> tuple[keras.Model, batches.Batches]:
@@ -121,8 +129,8 @@ def _fit_stored(task: Task) -> Fitted:
         views = features.stored(config, task.profile, backbone, task.pixels, rows, task.data_hash, config.views)
     val_rows, val_labels = task.part("val")
     train = batches.StoredBatches(views, labels, config.batch_size, config.seed)
-    history, seconds = _run(task, head, train, (plain[0, val_rows], val_labels))
-    return Fitted(history, _scores(task, head.predict(plain[0, task.table.row], batch_size=256, verbose=0)), seconds)
+    history, seconds, parts = _run(task, head, train, (plain[0, val_rows], val_labels))
+    return Fitted(history, _scores(task, head.predict(plain[0, task.table.row], batch_size=256, verbose=0)), seconds, parts)
 
 
 def _scores(task: Task, outputs: np.ndarray) -> np.ndarray:
@@ -130,10 +138,37 @@ def _scores(task: Task, outputs: np.ndarray) -> np.ndarray:
     return outputs if task.labels else outputs[:, -1]
 
 
-def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple[pd.DataFrame, float]:
-    """Compile and fit `trainer` as the task's configuration says; return its history and the seconds that fitting took."""
+def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple[pd.DataFrame, float, int]:
+    """Compile and fit `trainer` as the task's configuration says; return its history, the seconds of fitting, and the parts.
+
+    Where the memory does not hold a batch, fitting starts again with the batch in 2, 4, 8 ... parts, whose gradients make
+    one update. Batch normalisation sees smaller batches, and an average of the weights lags by less than one update.
+
+    Raises:
+        CxrError: the memory does not hold a single film.
+    """
+    config, start, parts = task.config, _state(trainer), 1
+    while True:
+        steps = batches.Parted(train, parts) if parts > 1 else train
+        compile_model(trainer, config, config.epochs * len(steps), parts)
+        try:
+            return *_fit_once(task, trainer, steps, val), parts
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+        if parts >= config.batch_size:
+            raise CxrError(f"{config.run_id}: the memory does not hold one film at a time; lower `size` or take a smaller model.")
+        parts *= 2
+        whole, part = config.batch_size, -(-config.batch_size // parts)
+        said = f"the memory does not hold a batch of {whole}; again with {part} films at a time, {whole} an update"
+        progress.say(f"{config.run_id}: {said}")
+        for variable, value in zip(trainer.variables, start, strict=True):
+            variable.assign(value)
+        train.restart()
+
+
+def _fit_once(task: Task, trainer: keras.Model, train: keras.utils.PyDataset, val) -> tuple[pd.DataFrame, float]:
     config = task.config
-    compile_model(trainer, config, config.epochs * len(train))
     stopping = [keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True)]
     return timed_fit(
         trainer,
@@ -143,6 +178,18 @@ def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple
         class_weight=_class_weights(task) if config.class_weight == "balanced" else None,
         callbacks=[*task.callbacks, *(stopping if config.patience else ())],
     )
+
+
+def _state(model: keras.Model) -> list[np.ndarray]:
+    """Return copies of a model's variables, the states of its random layers among them."""
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.variables]
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Tell whether a backend, or NumPy, says that memory ran out: TensorFlow, JAX and PyTorch each have their own words."""
+    kind, words = type(error).__name__, str(error)
+    known = kind in ("ResourceExhaustedError", "OutOfMemoryError", "MemoryError", "_ArrayMemoryError")
+    return known or any(said in words for said in ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory"))
 
 
 def timed_fit(

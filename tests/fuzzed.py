@@ -1,0 +1,130 @@
+"""Real films in every format that is read, and ways to spoil them: for the tests that feed readers what no one would save."""
+
+import functools
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pydicom
+import tiny_films
+from hypothesis import strategies as st
+from PIL import Image
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
+
+INTERESTING = (b"\0", b"\xff", b"\xff\xd8", b"\xff\xd9", b"\xff\xda", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"IEND")
+IDENTITY = "Doe^Jane"  # the patient of every film that has tags
+
+
+@functools.cache
+def seeds() -> dict[str, bytes]:
+    """Return whole files by name: drawn ones, and one of the real set where that is at hand."""
+    film = tiny_films.film(0, 56, 48)
+    colour = cv2.merge([film] * 3)
+    found = {
+        "grey.jpeg": cv2.imencode(".jpg", film)[1].tobytes(),
+        "colour.jpeg": cv2.imencode(".jpg", colour)[1].tobytes(),
+        "progressive.jpeg": cv2.imencode(".jpg", film, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes(),
+        "tagged.jpeg": _with_exif(film),
+        "grey.png": cv2.imencode(".png", film)[1].tobytes(),
+        "colour.png": cv2.imencode(".png", colour)[1].tobytes(),
+        "deep.png": cv2.imencode(".png", film.astype(np.uint16) * 257)[1].tobytes(),
+        "explicit.dcm": dicom(film, ExplicitVRLittleEndian),
+        "implicit.dcm": dicom(film, ImplicitVRLittleEndian, WindowCenter=2048, WindowWidth=1024),
+        "rle.dcm": dicom(film, RLELossless),
+    }
+    real = os.environ.get("CXR_DATA_DIR")
+    real = next(iter(sorted(Path(real).glob("test/NORMAL/*.jp*g"))), None) if real else None
+    return found | ({"real.jpeg": real.read_bytes()} if real else {})
+
+
+def _with_exif(film: np.ndarray) -> bytes:
+    exif, target = Image.Exif(), io.BytesIO()
+    exif[0x010E], exif[0x013B] = f"patient {IDENTITY}", IDENTITY  # description, artist
+    Image.fromarray(film).save(target, "JPEG", exif=exif, comment=IDENTITY.encode())
+    return target.getvalue()
+
+
+def dicom(film: np.ndarray, syntax: str = ExplicitVRLittleEndian, **tags: object) -> bytes:
+    """Return a DICOM file of 12-bit values with the tags of a patient."""
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian if syntax == RLELossless else syntax
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.1", "1.2.3"
+    made = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    made.SOPClassUID, made.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+    made.PatientName, made.PatientID, made.PatientBirthDate, made.Modality = IDENTITY, "4711", "19700101", "CR"
+    made.Rows, made.Columns = film.shape
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 16, 12, 11, 0
+    made.PixelData = (film.astype("<u2") * 16).tobytes()
+    if syntax == RLELossless:
+        made.compress(RLELossless)
+    for name, value in tags.items():
+        setattr(made, name, value)
+    target = io.BytesIO()
+    pydicom.dcmwrite(target, made, enforce_file_format=True)
+    return target.getvalue()
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """Return a chunk of a PNG file."""
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png(width: int, height: int, pixels: bytes, before: bytes = b"") -> bytes:
+    """Return a PNG file of 8-bit grey that claims a size and holds compressed bytes, whatever they are."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + before + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def resized_jpeg(width: int, height: int) -> bytes:
+    """Return a small JPEG file whose header claims another size."""
+    data = bytearray(seeds()["grey.jpeg"])
+    start = data.index(b"\xff\xc0") + 5
+    data[start : start + 4] = struct.pack(">HH", height, width)
+    return bytes(data)
+
+
+def many_scans(count: int) -> bytes:
+    """Return a progressive JPEG file whose last scan is there so many times."""
+    data = seeds()["progressive.jpeg"]
+    last = data.rindex(b"\xff\xda")
+    return data[:last] + data[last:-2] * count + data[-2:]
+
+
+@st.composite
+def spoiled(draw: st.DrawFn) -> tuple[str, bytes]:
+    """Draw a file of `seeds` with one to four changes: bits, bytes, cuts, pieces that are moved, doubled or taken out."""
+    name = draw(st.sampled_from(sorted(seeds())))
+    data = bytearray(seeds()[name])
+    head = min(700, len(data))  # where most of what matters stands
+    for _ in range(draw(st.integers(1, 4))):
+        if not data:
+            break
+        place = draw(st.one_of(st.integers(0, len(data) - 1), st.integers(0, min(head, len(data)) - 1)))
+        length = draw(st.integers(1, 64))
+        kind = draw(st.sampled_from(("bit", "bytes", "value", "cut", "out", "double", "move", "noise")))
+        if kind == "bit":
+            data[place] ^= 1 << draw(st.integers(0, 7))
+        elif kind == "bytes":
+            data[place : place + length] = draw(st.binary(min_size=1, max_size=length))
+        elif kind == "value":
+            value = draw(st.sampled_from(INTERESTING))
+            data[place : place + len(value)] = value
+        elif kind == "cut":
+            del data[place:]
+        elif kind == "out":
+            del data[place : place + length]
+        elif kind == "double":
+            data[place:place] = data[place : place + length] * draw(st.integers(1, 50))
+        elif kind == "move":
+            piece = bytes(data[place : place + length])
+            del data[place : place + length]
+            data[:0] = piece
+        else:
+            data += draw(st.binary(max_size=length))
+    return name, bytes(data)

@@ -1,0 +1,140 @@
+"""The set is fetched over a network that is absent, slow or broken: the real command, a small set, a server of its own."""
+
+import hashlib
+import http.server
+import io
+import json
+import shutil
+import threading
+import time
+import zipfile
+
+import pytest
+import tiny_films
+from checkouts import PARTS, copy
+from commands import cxr
+from fault_table import came_to
+
+PATCH = """
+DATASET = __import__("dataclasses").replace(
+    DATASET, counts={counts!r}, archive_url="http://127.0.0.1:{port}/set.zip", listing_url="http://127.0.0.1:{port}/list"
+)
+"""
+
+
+class Host(http.server.BaseHTTPRequestHandler):
+    """Serve an archive as `server.manner` says: whole, cut off half way, slowly, or with another checksum."""
+
+    def do_HEAD(self):
+        self.send_response(405)
+        self.end_headers()
+
+    def do_GET(self):
+        manner = self.server.manner
+        if self.path == "/list":
+            listed = {
+                "download_url": f"http://127.0.0.1:{self.server.server_port}/set.zip",
+                "sha256_hash": "0" * 64 if manner == "wrong" else hashlib.sha256(self.server.archive).hexdigest(),
+            }
+            return self._send(json.dumps([{"content_details": listed}]).encode())
+        start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        self.server.starts.append(start)
+        rest = self.server.archive[start:]
+        self.send_response(206 if "Range" in self.headers else 200)
+        self.send_header("Content-Length", str(len(rest)))
+        self.end_headers()
+        if manner == "cut":  # and nothing more until the manner changes
+            rest = rest[: len(rest) // 2] if start == 0 else b""
+        for place in range(0, len(rest), len(rest) // 8 or 1):
+            self.wfile.write(rest[place : place + (len(rest) // 8 or 1)])
+            if manner == "slow":
+                self.wfile.flush()
+                time.sleep(0.1)
+
+    def _send(self, content: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    films = tiny_films.write(tmp_path_factory.mktemp("films") / "chest_xray")
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as bundle:
+        for path in sorted(films.rglob("*.jpeg")):
+            bundle.write(path, path.relative_to(films.parent))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Host) as server:
+        server.archive, server.starts, server.manner = target.getvalue(), [], "whole"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def checkout(host, tmp_path_factory):
+    root = copy(tmp_path_factory.mktemp("download") / "checkout", PARTS)
+    with open(root / "cxr_helpers/data/dataset.py", "a") as module:
+        module.write(PATCH.format(counts=tiny_films.COUNTS, port=host.server_port))
+    path = root / "cxr_helpers/data/download.py"
+    path.write_text(path.read_text().replace('"https://www.kaggle.com"', '"http://127.0.0.1:1"'))
+    return root
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(checkout):
+    yield
+    for name in ("data", "build"):
+        shutil.rmtree(checkout / name, ignore_errors=True)
+
+
+def prepare(checkout):
+    places = {"CXR_DATA_DIR": None, "CXR_GEOMETRY": None}
+    places |= {"KAGGLEHUB_CACHE": checkout / "none", "CXR_BUILD_DIR": checkout / "build"}
+    return cxr("prepare", "--profile", "full", root=checkout, **places)
+
+
+def test_a_slow_network(checkout, host):
+    host.manner = "slow"
+    done = prepare(checkout)
+    assert done.code == 0, done.err
+    assert [path.name for path in (checkout / "data").iterdir()] == ["chest_xray"]
+    came_to("slow network", "cxr prepare", "the set is there, its SHA-256 checked")
+
+
+def test_a_download_cut_off_half_way(checkout, host):
+    host.manner = "cut"
+    cut = prepare(checkout)
+    assert cut.code == 1 and "Traceback" not in cut.err
+    (part,) = (checkout / "data").iterdir()
+    assert part.stat().st_size == len(host.archive) // 2
+    host.manner = "whole"
+    host.starts.clear()
+    done = prepare(checkout)
+    assert done.code == 0, done.err
+    assert host.starts == [len(host.archive) // 2]
+    assert [path.name for path in (checkout / "data").iterdir()] == ["chest_xray"]
+    came_to("a download cut off half way", "cxr prepare", cut.last.replace(str(host.server_port), "…"), checkout)
+    came_to("run again after a cut", "cxr prepare", "goes on where it was; the set is there, its SHA-256 checked")
+
+
+def test_a_wrong_checksum(checkout, host):
+    host.manner = "wrong"
+    done = prepare(checkout)
+    assert done.code == 1 and "SHA-256" in done.last and not list((checkout / "data").iterdir())
+    said = done.last.replace(str(host.server_port), "…").replace(hashlib.sha256(host.archive).hexdigest()[:12], "…")
+    came_to("a wrong checksum", "cxr prepare", said, checkout)
+
+
+def test_no_network(checkout):
+    path = checkout / "cxr_helpers/data/dataset.py"
+    before = path.read_text()
+    path.write_text(before + PATCH.format(counts=tiny_films.COUNTS, port=1))
+    done = prepare(checkout)
+    path.write_text(before)
+    assert done.code == 1 and not (checkout / "data").exists()
+    came_to("no network", "cxr prepare", done.err, checkout)
