@@ -287,17 +287,43 @@ def publish(
 
 @app.command()
 def predict(
-    files: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="chest X-rays: 8-bit JPEG or PNG, or DICOM")],
-    out: Annotated[Path, typer.Option(help="folder for the heat maps")] = Path("heatmaps"),
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="IMAGE...", help="chest X-rays: 8-bit JPEG or PNG, or DICOM; with --table also folders"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for the heat maps (default: heatmaps; with --table none)")] = None,
     model: Annotated[Path | None, typer.Option(help="folder of another published model")] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="write a table (.csv or .parquet) of any number of films; goes on if stopped")
+    ] = None,
+    listed: Annotated[Path | None, typer.Option("--list", help="with --table: a text file of one path a line")] = None,
 ) -> None:
-    """Predict class and probability of films and draw heat maps, with a warning for what is no film. Not for clinical use."""
+    """Predict class and probability of films and draw heat maps, with a warning for what is no film. Not for clinical use.
+
+    With --table the arguments may be files, folders or patterns in quotation marks; a file that is no film costs one row.
+    """
+    from cxr_helpers import bulk
+
+    named, started = bulk.Files(files or [], listed), time.monotonic()
+    if table:
+        rows, failed = bulk.write(named, table, model, out)
+        say(f"predict: {table}, {rows:,} files, {failed:,} of them without an answer (column problem), {since(started)}")
+    elif named.many:
+        raise CxrError("Folders, patterns and lists go into a table: add --table results.csv.")
+    elif not files:
+        raise CxrError("No film is named; give files, or with --table folders, patterns or --list FILE.")
+    else:
+        _predict_few(files, model, out or Path("heatmaps"))
+
+
+def _predict_few(files: list[Path], model: Path | None, out: Path) -> None:
+    """Print the answers; the first fault is the command's, after all other files were answered."""
     from cxr_helpers import predict as prediction
 
     answers = prediction.predict(files, model, out)
-    table = prediction.table(answers)
-    if len(table):
-        print(table.to_string(index=False, float_format="%.3f"))
+    found = prediction.table(answers)
+    if len(found):
+        print(found.to_string(index=False, float_format="%.3f"))
     for answer in answers:
         if answer.warning:
             print(f"cxr: warning: {answer.warning}", file=sys.stderr)
