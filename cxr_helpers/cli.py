@@ -123,6 +123,27 @@ def _make(system: str, configs, profile: str, retrain: bool) -> None:
         say(f"{label}: {config.run_id} in {since(started)}")
 
 
+@app.command()
+def search(
+    system: Annotated[str, typer.Argument(help="a system of experiments.toml that searches, as search_random")],
+    profile: Profile = "auto",
+) -> None:
+    """Take part in a system's hyper-parameter search until all its trials are made.
+
+    Any number of processes or jobs that see the same build folder share the trials; `cxr train` then takes the best.
+    """
+    from cxr_helpers import experiments
+    from cxr_helpers.data import dataset
+    from cxr_helpers.systems import search as searching
+
+    profile, started = dataset.resolve_profile(profile), time.monotonic()
+    config = experiments.get(system, profile).configs[0]
+    if not config.search:
+        raise CxrError(f"System {system!r} searches nothing; its `config` in experiments.toml has no `search`.")
+    found = searching.study(config, profile)
+    say(f"search {system}: {len(found)} trials in {since(started)}")
+
+
 @app.command("new-experiment")
 def begin(
     name: Annotated[str, typer.Argument(help="of the system, as my_idea")],

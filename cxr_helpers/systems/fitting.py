@@ -12,7 +12,7 @@ import pandas as pd
 from cxr_helpers import progress
 from cxr_helpers.config import Config
 from cxr_helpers.networks import models
-from cxr_helpers.systems import augmentation, batches, features
+from cxr_helpers.systems import augmentation, batches, devices, features
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,8 +87,9 @@ def _fit_streamed(task: Task) -> Fitted:
     read = functools.partial(batches.MixedBatches, alpha=config.mixup) if config.mixup else batches.Batches
     train = read(task.pixels, *task.part("train"), config.batch_size, config.seed)
     val = batches.Batches(task.pixels, *task.part("val"), config.batch_size)
-    trainer = _trainer(task.model, augmentation.build(config.augmentation, config.seed))
-    history, seconds = _run(task, trainer, train, val)
+    with devices.spread(task.model, config.batch_size) as model:
+        trainer = _trainer(model, augmentation.build(config.augmentation, config.seed))
+        history, seconds = _run(task, trainer, train, val)
     outputs = features.extract(task.model, task.pixels, task.table.row.to_numpy(), label="scores")
     return Fitted(history, _scores(task, outputs), seconds)
 
@@ -116,7 +117,8 @@ def _fit_stored(task: Task) -> Fitted:
         views = features.stored(config, task.profile, backbone, task.pixels, rows, task.data_hash, config.views)
     val_rows, val_labels = task.part("val")
     train = batches.StoredBatches(views, labels, config.batch_size, config.seed)
-    history, seconds = _run(task, head, train, (plain[0, val_rows], val_labels))
+    with devices.spread(head, config.batch_size) as trainer:
+        history, seconds = _run(task, trainer, train, (plain[0, val_rows], val_labels))
     return Fitted(history, _scores(task, head.predict(plain[0, task.table.row], batch_size=256, verbose=0)), seconds)
 
 
