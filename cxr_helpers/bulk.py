@@ -63,11 +63,14 @@ class Files:
         return self.listed is not None or any(_is_several(source) for source in self.sources)
 
 
-def write(files: Files, table: Path, model_dir: Path | None = None, maps: Path | None = None) -> tuple[int, int]:
+def write(
+    files: Files, table: Path, model_dir: Path | None = None, maps: Path | None = None, check: bool = True
+) -> tuple[int, int]:
     """Predict `files` into `table` (.csv or .parquet) and return the number of rows, and of those without an answer.
 
     `model_dir` as for `predict.predict`. With a folder `maps`, each film has its heat map there as `<stem>_<row>_heatmap.png`.
-    Columns: `COLUMNS`; `model` is the beginning of the model file's SHA-256.
+    Without `check` no film is looked at for what makes it no frontal chest film. Columns: `COLUMNS`; `model` is the beginning
+    of the model file's SHA-256.
 
     Raises:
         CxrError: the table is there already, is neither CSV nor Parquet or cannot be written; another run is at it; what an
@@ -78,7 +81,7 @@ def write(files: Files, table: Path, model_dir: Path | None = None, maps: Path |
     total = sum(1 for _ in files)
     if not total:
         raise CxrError("No film is among what was named; give files, folders, patterns in quotation marks, or --list FILE.")
-    reader = _Reader(model_dir, maps)
+    reader = _Reader(model_dir, maps, check)
     part = table.with_name(f"{table.name}.part")
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -106,10 +109,10 @@ def write(files: Files, table: Path, model_dir: Path | None = None, maps: Path |
 class _Reader:
     """A published model with what is needed to answer for a file."""
 
-    def __init__(self, model_dir: Path | None, maps: Path | None) -> None:
+    def __init__(self, model_dir: Path | None, maps: Path | None, check: bool) -> None:
         self.model, self.card = default_model.load(model_dir)
         self.rules = frontal.load(default_model.folder() if model_dir is None else Path(model_dir))
-        self.maps, self.model_id = maps, self.card.sha256[:12]
+        self.maps, self.check, self.model_id = maps, check, self.card.sha256[:12]
 
     def rows(self, files: Iterator[Path], first: int) -> Iterator[dict[str, object]]:
         """Yield one row per file, in order; the first is row `first` of the table."""
@@ -125,9 +128,10 @@ class _Reader:
     def _read(self, path: Path) -> tuple[predict.Prediction, np.ndarray | None, np.ndarray | None]:
         """Return (what is known of the film without the network, film as the network sees it, film where a map is wanted)."""
         try:
-            film = images.read(path).pixels
-            small = preprocessing.VARIANTS[self.card.variant](preprocessing.resize(film, self.card.size))
-            return predict.Prediction(path, warning=predict.warning(path, film, self.rules)), small, film if self.maps else None
+            read = images.read(path)
+            small = preprocessing.VARIANTS[self.card.variant](preprocessing.resize(read.pixels, self.card.size))
+            warning = predict.warning(path, read.pixels, self.rules, grey=read.mode == "L") if self.check else ""
+            return predict.Prediction(path, warning=warning), small, read.pixels if self.maps else None
         except CxrError as error:
             return predict.Prediction(path, problem=str(error)), None, None
         except Exception as error:  # whatever a decoder makes of one file, the others are answered

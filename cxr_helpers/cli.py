@@ -317,6 +317,7 @@ def predict(
     table: Annotated[
         Path | None, typer.Option(help="write a table (.csv or .parquet) of any number of films; goes on if stopped")
     ] = None,
+    check: Annotated[bool, typer.Option(help="with --table: warn of what is no frontal chest film")] = True,
     listed: Annotated[Path | None, typer.Option("--list", help="with --table: a text file of one path a line")] = None,
 ) -> None:
     """Predict class and probability of films and draw heat maps, with a warning for what is no film. Not for clinical use.
@@ -327,7 +328,7 @@ def predict(
 
     named, started = bulk.Files(files or [], listed), time.monotonic()
     if table:
-        rows, failed = bulk.write(named, table, model, out)
+        rows, failed = bulk.write(named, table, model, out, check)
         say(f"predict: {table}, {rows:,} files, {failed:,} of them without an answer (column problem), {since(started)}")
     elif named.many:
         raise CxrError("Folders, patterns and lists go into a table: add --table results.csv.")

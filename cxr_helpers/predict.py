@@ -95,9 +95,12 @@ def _answers(names, films: list[np.ndarray], model_dir: Path | None, out: Path |
     ]
 
 
-def warning(path: Path, film: np.ndarray, rules: frontal.Rules) -> str:
-    """Return why the answer for a film (H, W) uint8 may mean nothing, or "" where it is a frontal chest film."""
-    found = frontal.COLOURED if frontal.coloured(path) else frontal.warning(film, rules)
+def warning(path: Path, film: np.ndarray, rules: frontal.Rules, grey: bool = False) -> str:
+    """Return why the answer for a film (H, W) uint8 may mean nothing, or "" where it is a frontal chest film.
+
+    With `grey` the file is known to have one channel and is not read again for its colours.
+    """
+    found = frontal.COLOURED if not grey and frontal.coloured(path) else frontal.warning(film, rules)
     return found and f"{path} {found}: its answer may mean nothing"
 
 

@@ -40,7 +40,6 @@ def table_of(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False, na_values={"probability": [""], "operating_point": [""]})
 
 
-@pytest.mark.usefixtures("published")
 def test_a_folder_gives_one_row_a_film_with_the_answers_of_predict(published, folder, tmp_path):  # noqa: F811
     counts = bulk.write(bulk.Files([folder]), tmp_path / "out.csv", published)
     found = table_of(tmp_path / "out.csv")
@@ -61,6 +60,13 @@ def test_patterns_and_lists_name_files_and_a_missing_one_costs_its_row(published
     rows, failed = bulk.write(bulk.Files([folder / "b" / "06*.png"], listed), tmp_path / "out.csv", published)
     assert (rows, failed) == (10 + 3, 2)
     assert table_of(tmp_path / "out.csv").problem.tail(2).str.contains("unreadable|no image").all()
+
+
+def test_without_check_no_film_is_warned_of(published, folder, tmp_path):  # noqa: F811
+    for check in (True, False):
+        bulk.write(bulk.Files([folder / "a" / "00?.png"]), tmp_path / f"{check}.csv", published, check=check)
+    assert table_of(tmp_path / "True.csv").warning.ne("").all()  # blobs are no chests
+    assert table_of(tmp_path / "False.csv").warning.eq("").all()
 
 
 def test_heat_maps_are_written_where_asked_for(published, folder, tmp_path):  # noqa: F811
