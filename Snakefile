@@ -1,5 +1,5 @@
 # The workflow behind run_all.sh: prepare -> train (only what has no record) -> chapters -> report.
-# On a cluster, without run_all.sh: snakemake --executor slurm --jobs 20 --config profile=full
+# On a cluster, without run_all.sh: snakemake --profile profiles/slurm --config profile=full (profiles/README.md)
 
 import re
 import shlex
@@ -43,8 +43,9 @@ def job(name):
     return SYSTEMS[name].chapter if PROFILE == "smoke" else name
 
 
+# All of them: a job that starts on another machine, or starts again there, finds what has been recorded since.
 JOBS = {}
-for name in (name for name in SYSTEMS if name in PENDING):
+for name in (name for name, system in SYSTEMS.items() if not system.waits_for):
     JOBS.setdefault(job(name), []).append(name)
 
 
@@ -68,6 +69,8 @@ MANIFEST = local(paths.build(PROFILE) / "manifest.csv")
 MARKER = local(entry.markers(PROFILE) / "{job}")
 EXECUTED = local(notebooks.executed("{chapter}", PROFILE))
 REPORT = [local(path) for path in entry.report_files(PROFILE)]
+# Where an executor has other machines than this one, --set-threads of its profile says how many cores a run takes.
+HALF = max(1, (workflow.resource_settings.cores or 8) // 2)
 
 
 rule all:
@@ -76,11 +79,23 @@ rule all:
         expand(EXECUTED, chapter=CHAPTERS) if "only" in config else REPORT,
 
 
+rule runs:  # the training alone, for a machine that is lent for it
+    input:
+        MANIFEST,
+        markers(SYSTEMS),
+
+
+# Memory (MB) and time (minutes) bind no local run: they are what a job asks of a cluster, with room to spare.
 rule prepare:
     output:
         MANIFEST,
-    shell:
-        "{CXR} prepare --profile {PROFILE}"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        made=str(paths.build(PROFILE) / "manifest.csv"),
+    shell:  # a storage plugin looks for its copy elsewhere
+        "{CXR} prepare --profile {PROFILE} && ([ -e {output:q} ] || cp {params.made:q} {output:q})"
 
 
 rule train:
@@ -92,9 +107,12 @@ rule train:
     wildcard_constraints:
         job="|".join(map(re.escape, JOBS)) or "none",
     # Two runs side by side use the cores better than one after the other; an accelerator takes one at a time.
-    threads: max(1, workflow.cores // 2)
+    threads: HALF
     resources:
         accelerator=1,
+        gpu=int(config.get("gpus", 0)),  # of one job; more than one share each batch (CXR_DEVICES)
+        mem_mb=8000 if PROFILE == "full" else 4000,
+        runtime=720 if PROFILE == "full" else 60,
     params:
         systems=lambda wildcards: JOBS[wildcards.job],
         retrain="--retrain" if RETRAIN else "",
@@ -111,6 +129,9 @@ rule chapter:
         notebook="notebooks/{chapter}.ipynb",
     output:
         EXECUTED,
+    resources:
+        mem_mb=6000,
+        runtime=60,
     shell:
         "{CXR} execute {wildcards.chapter} --profile {PROFILE}"
 
@@ -126,5 +147,8 @@ rule render:
         "reports/references.bib",
     output:
         [update(path) for path in REPORT],  # the report of before stays until the new one is whole
+    resources:
+        mem_mb=4000,
+        runtime=30,
     shell:
         "{CXR} render --profile {PROFILE}"

@@ -157,6 +157,27 @@ def matrix(
     training_matrix.run(chosen, profile, side_by_side, minutes)
 
 
+@app.command()
+def search(
+    system: Annotated[str, typer.Argument(help="a system of experiments.toml that searches, as search_random")],
+    profile: Profile = "auto",
+) -> None:
+    """Take part in a system's hyper-parameter search until all its trials are made.
+
+    Any number of processes or jobs that see the same build folder share the trials; `cxr train` then takes the best.
+    """
+    from cxr_helpers import experiments
+    from cxr_helpers.data import dataset
+    from cxr_helpers.systems import search as searching
+
+    profile, started = dataset.resolve_profile(profile), time.monotonic()
+    config = experiments.get(system, profile).configs[0]
+    if not config.search:
+        raise CxrError(f"System {system!r} searches nothing; its `config` in experiments.toml has no `search`.")
+    found = searching.study(config, profile)
+    say(f"search {system}: {len(found)} trials in {since(started)}")
+
+
 @app.command("new-experiment")
 def begin(
     name: Annotated[str, typer.Argument(help="of the system, as my_idea")],
@@ -343,17 +364,44 @@ def publish(
 
 @app.command()
 def predict(
-    files: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="chest X-rays: 8-bit JPEG or PNG, or DICOM")],
-    out: Annotated[Path, typer.Option(help="folder for the heat maps")] = Path("heatmaps"),
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="IMAGE...", help="chest X-rays: 8-bit JPEG or PNG, or DICOM; with --table also folders"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for the heat maps (default: heatmaps; with --table none)")] = None,
     model: Annotated[Path | None, typer.Option(help="folder of another published model")] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="write a table (.csv or .parquet) of any number of films; goes on if stopped")
+    ] = None,
+    check: Annotated[bool, typer.Option(help="with --table: warn of what is no frontal chest film")] = True,
+    listed: Annotated[Path | None, typer.Option("--list", help="with --table: a text file of one path a line")] = None,
 ) -> None:
-    """Predict class and probability of films and draw heat maps, with a warning for what is no film. Not for clinical use."""
+    """Predict class and probability of films and draw heat maps, with a warning for what is no film. Not for clinical use.
+
+    With --table the arguments may be files, folders or patterns in quotation marks; a file that is no film costs one row.
+    """
+    from cxr_helpers import bulk
+
+    named, started = bulk.Files(files or [], listed), time.monotonic()
+    if table:
+        rows, failed = bulk.write(named, table, model, out, check)
+        say(f"predict: {table}, {rows:,} files, {failed:,} of them without an answer (column problem), {since(started)}")
+    elif named.many:
+        raise CxrError("Folders, patterns and lists go into a table: add --table results.csv.")
+    elif not files:
+        raise CxrError("No film is named; give files, or with --table folders, patterns or --list FILE.")
+    else:
+        _predict_few(files, model, out or Path("heatmaps"))
+
+
+def _predict_few(files: list[Path], model: Path | None, out: Path) -> None:
+    """Print the answers; the first fault is the command's, after all other files were answered."""
     from cxr_helpers import predict as prediction
 
     answers = prediction.predict(files, model, out)
-    table = prediction.table(answers)
-    if len(table):
-        print(table.to_string(index=False, float_format="%.3f"))
+    found = prediction.table(answers)
+    if len(found):
+        print(found.to_string(index=False, float_format="%.3f"))
     for answer in answers:
         if answer.warning:
             print(f"cxr: warning: {answer.warning}", file=sys.stderr)

@@ -83,7 +83,7 @@ def _answers(names, films: list[np.ndarray], model_dir: Path | None, out: Path |
         for name, p in zip(names, scores, strict=True)
     ]
     rules = frontal.load(default_model.folder() if model_dir is None else Path(model_dir))
-    found = [dataclasses.replace(each, warning=_warning(each.path, film, rules)) for each, film in zip(found, films, strict=True)]
+    found = [dataclasses.replace(each, warning=warning(each.path, film, rules)) for each, film in zip(found, films, strict=True)]
     if out is None:
         return found
     maps = gradcam.gradcam(model, small, targets.predicted(scores, card.threshold))
@@ -95,8 +95,12 @@ def _answers(names, films: list[np.ndarray], model_dir: Path | None, out: Path |
     ]
 
 
-def _warning(path: Path, film: np.ndarray, rules: frontal.Rules) -> str:
-    found = frontal.COLOURED if frontal.coloured(path) else frontal.warning(film, rules)
+def warning(path: Path, film: np.ndarray, rules: frontal.Rules, grey: bool = False) -> str:
+    """Return why the answer for a film (H, W) uint8 may mean nothing, or "" where it is a frontal chest film.
+
+    With `grey` the file is known to have one channel and is not read again for its colours.
+    """
+    found = frontal.COLOURED if not grey and frontal.coloured(path) else frontal.warning(film, rules)
     return found and f"{path} {found}: its answer may mean nothing"
 
 
@@ -106,7 +110,7 @@ def _write(out: Path, found: list[Prediction], films: list[np.ndarray], maps: np
     for answer, film, heat_map in zip(found, films, maps, strict=True):
         path = _free(out, answer.path.stem, written)
         try:
-            atomic_write(path, _picture(film, heat_map))
+            atomic_write(path, picture(film, heat_map))
         except OSError as error:
             raise CxrError(f"{path} cannot be written ({error.strerror}); give another folder.") from error
         written.append(path)
@@ -121,7 +125,7 @@ def _free(out: Path, stem: str, taken: list[Path]) -> Path:
     return path
 
 
-def _picture(film: np.ndarray, heat_map: np.ndarray) -> bytes:
+def picture(film: np.ndarray, heat_map: np.ndarray) -> bytes:
     """Return the film beside itself under the map (in [0, 1], of any size) as the bytes of a PNG file."""
     from cxr_helpers.explain import overlay
 
@@ -129,5 +133,5 @@ def _picture(film: np.ndarray, heat_map: np.ndarray) -> bytes:
     if scale < 1:
         film = cv2.resize(film, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     large = np.clip(cv2.resize(heat_map, film.shape[::-1], interpolation=cv2.INTER_LINEAR), 0, 1)
-    picture = overlay.beside(film, overlay.heat(film, large))
-    return cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+    beside = overlay.beside(film, overlay.heat(film, large))
+    return cv2.imencode(".png", beside[..., ::-1])[1].tobytes()

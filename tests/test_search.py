@@ -1,8 +1,10 @@
 """The searches cover their space, prune what falls behind, go on after a kill, and hand the best values to the run."""
 
 import dataclasses
+import io
 import itertools
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -38,12 +40,16 @@ def bowl(trial: optuna.Trial) -> float:
     return score
 
 
+def place(trial: optuna.Trial) -> int:
+    return trial.user_attrs["place"]
+
+
 def same(ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(ours.drop(columns="seconds"), theirs.drop(columns="seconds"))
 
 
 def test_the_grid_tries_every_point_once_and_the_defaults_are_one(tmp_path):
-    table = search.explore("grid", trials.BUDGET["full"], bowl, tmp_path / "grid.db")
+    table = search.explore("grid", trials.BUDGET["full"], bowl, tmp_path / "grid.jsonl")
     tried = set(table[list(trials.NAMES)].itertuples(index=False, name=None))
     assert tried == set(itertools.product(*trials.GRID.values())) and len(table) == len(tried)
     assert tuple(trials.DEFAULTS.values()) in tried
@@ -51,7 +57,7 @@ def test_the_grid_tries_every_point_once_and_the_defaults_are_one(tmp_path):
 
 
 def test_random_trials_fill_the_same_ranges_without_repeating_a_value(tmp_path):
-    table = search.explore("random", trials.BUDGET["full"], bowl, tmp_path / "random.db")
+    table = search.explore("random", trials.BUDGET["full"], bowl, tmp_path / "random.jsonl")
     for name, (low, high) in trials.RANGES.items():
         assert table[name].between(low, high).all() and {low, high} == {min(trials.GRID[name]), max(trials.GRID[name])}
     assert set(table.width) == set(trials.WIDTHS)
@@ -61,7 +67,7 @@ def test_random_trials_fill_the_same_ranges_without_repeating_a_value(tmp_path):
 
 
 def test_pruning_spares_the_first_trials_and_then_ends_those_below_the_median_of_the_completed(tmp_path):
-    table = search.explore("random", 20, bowl, tmp_path / "random.db")
+    table = search.explore("random", 20, bowl, tmp_path / "random.jsonl")
     assert set(table.state[: trials.UNPRUNED_TRIALS]) == {"complete"}
     later = table[trials.UNPRUNED_TRIALS :]
     medians = {place: table.val_auc[:place][table.state == "complete"].median() for place in later.index}
@@ -72,14 +78,14 @@ def test_pruning_spares_the_first_trials_and_then_ends_those_below_the_median_of
 @pytest.mark.parametrize("kind", ["grid", "random"])
 def test_an_interrupted_study_goes_on_as_if_nothing_had_happened(kind, tmp_path):
     def interrupted(trial):
-        return bowl(trial) if trial.number < 7 else _interrupt()
+        return bowl(trial) if place(trial) < 7 else _interrupt()
 
     with pytest.raises(KeyboardInterrupt):
-        search.explore(kind, 10, interrupted, tmp_path / "parts.db")
+        search.explore(kind, 10, interrupted, tmp_path / "parts.jsonl")
     seen = []
-    rest = search.explore(kind, 10, lambda trial: (seen.append(trial.number), bowl(trial))[1], tmp_path / "parts.db")
+    rest = search.explore(kind, 10, lambda trial: (seen.append(place(trial)), bowl(trial))[1], tmp_path / "parts.jsonl")
     assert seen == [7, 8, 9]
-    same(rest, search.explore(kind, 10, bowl, tmp_path / "whole.db"))
+    same(rest, search.explore(kind, 10, bowl, tmp_path / "whole.jsonl"))
 
 
 def _interrupt():
@@ -92,15 +98,47 @@ def test_a_killed_study_has_lost_the_trial_it_was_at(tmp_path):
         from cxr_helpers.systems import search
         def objective(trial):
             test_search.bowl(trial)
-            return 0.5 if trial.number < 2 else os.kill(os.getpid(), signal.SIGKILL)
-        search.explore("grid", 4, objective, pathlib.Path({str(tmp_path / "killed.db")!r}))
+            return 0.5 if trial.user_attrs["place"] < 2 else os.kill(os.getpid(), signal.SIGKILL)
+        search.explore("grid", 4, objective, pathlib.Path({str(tmp_path / "killed.jsonl")!r}))
     """
     command = [sys.executable, "-c", textwrap.dedent(script)]
     killed = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     seen = []
-    search.explore("grid", 4, lambda trial: (seen.append(trial.number), bowl(trial))[1], tmp_path / "killed.db")
+    search.explore("grid", 4, lambda trial: (seen.append(place(trial)), bowl(trial))[1], tmp_path / "killed.jsonl")
     assert seen == [2, 3]
+
+
+WORKER = """
+    import pathlib, sys, time, test_search
+    from cxr_helpers.systems import search
+    def objective(trial):
+        print("takes", test_search.place(trial), flush=True)
+        time.sleep(0.2)
+        return test_search.bowl(trial)
+    print(search.explore("random", 8, objective, pathlib.Path(sys.argv[1])).drop(columns="seconds").to_csv(index=False))
+"""
+
+
+def test_two_workers_share_a_study_and_try_no_setting_twice(tmp_path):
+    command = [sys.executable, "-c", textwrap.dedent(WORKER), str(tmp_path / "shared.jsonl")]
+    workers = [subprocess.Popen(command, cwd=Path(__file__).parent, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [worker.communicate(timeout=120)[0] for worker in workers]
+    taken = [sorted(re.findall(r"takes (\d)", each)) for each in said]
+    assert sorted(taken[0] + taken[1]) == list("01234567") and all(taken)
+    tables = [each[each.index("trial,") :] for each in said]
+    assert tables[0] == tables[1]  # each waits for what the other is at
+    alone = search.explore("random", 8, bowl, tmp_path / "alone.jsonl")
+    columns = ["trial", *trials.NAMES, "val_auc"]
+    pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(tables[0]))[columns], alone[columns])
+
+
+def test_a_journal_that_ends_within_a_line_is_read_up_to_there(tmp_path):
+    whole = search.explore("grid", 3, bowl, tmp_path / "torn.jsonl")
+    with open(tmp_path / "torn.jsonl", "a") as handle:
+        handle.write('{"op_code":4,"wor')
+    longer = search.explore("grid", 4, bowl, tmp_path / "torn.jsonl")
+    same(longer.head(3), whole)
 
 
 def test_the_best_is_the_first_completed_trial_of_the_largest_auc():

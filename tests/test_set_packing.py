@@ -73,6 +73,22 @@ def test_nothing_stays_when_packing_breaks_off(found, tmp_path, monkeypatch):
     assert [path for path in (tmp_path / "build").rglob("*") if path.is_file()] == []
 
 
+def test_files_are_spread_over_disks_and_a_stopped_packing_goes_on(found, tmp_path, monkeypatch):
+    monkeypatch.setattr(set_packing, "BLOCK", 2)
+    monkeypatch.setenv("CXR_PACKED_DIRS", f"{tmp_path / 'one disk'}:{tmp_path / 'another'}")
+    read = set_packing._read
+    monkeypatch.setattr(set_packing, "_read", lambda path: 1 / 0 if path.stem == "film4" else read(path))
+    with pytest.raises(ZeroDivisionError):
+        set_packing.load(found, "smoke", 32)
+    again = []
+    monkeypatch.setattr(set_packing, "_read", lambda path: (again.append(path.stem), read(path))[1])
+    pixels, table = set_packing.load(found, "smoke", 32)
+    assert sorted(again) == ["film4", "film5"]
+    assert [file.parent.parent.name for file in pixels.files] == ["one disk", "another", "one disk"]
+    for number, row in enumerate(table.row):
+        assert np.array_equal(pixels[row], resize(film(number, width=64 if number == 4 else 48), 32))
+
+
 def test_a_part_without_an_image_is_refused(found, tmp_path):
     for number in (1, 4):
         (tmp_path / f"film{number}.png").write_bytes(b"nothing")

@@ -9,6 +9,7 @@ is measured by `cxr measure warnings` and stands in the chapter on external film
 """
 
 import dataclasses
+import functools
 import itertools
 import json
 from pathlib import Path
@@ -102,7 +103,9 @@ def coloured(path: Path) -> bool:
     pixels = cv2.imdecode(np.frombuffer(Path(path).read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     if pixels is None:  # a DICOM film, which is grey
         return False
-    return bool((np.ptp(pixels.astype(np.int16), axis=-1) >= _COLOUR).mean() > _COLOURED_SHARE)
+    channels = cv2.split(pixels)
+    spread = cv2.subtract(functools.reduce(cv2.max, channels), functools.reduce(cv2.min, channels))
+    return bool((spread >= _COLOUR).mean() > _COLOURED_SHARE)
 
 
 def store(rules: Rules, folder: Path) -> None:

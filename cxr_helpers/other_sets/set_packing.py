@@ -1,4 +1,4 @@
-"""The images of a set as one memory-mapped array: decoded once, in threads, with bounded memory."""
+"""The images of a set as one array of many files: decoded once, in threads, with bounded memory, on one disk or several."""
 
 import hashlib
 import io
@@ -12,37 +12,39 @@ from PIL import Image
 from tqdm import tqdm
 
 from cxr_helpers import paths
-from cxr_helpers.data import images
+from cxr_helpers.data import images, shards
 from cxr_helpers.data.preprocessing import VARIANTS, resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_path, mapped, new_array
 from cxr_helpers.other_sets.image_sets import ImageSet
 
-_BLOCK = 4096  # images in the threads' queue at a time
+BLOCK = 4096  # images a file: what a stopped packing loses at most
 
 
-def load(found: ImageSet, profile: str, size: int, variant: str = "none") -> tuple[np.memmap, pd.DataFrame]:
+def load(found: ImageSet, profile: str, size: int, variant: str = "none") -> tuple[shards.Shards, pd.DataFrame]:
     """Return the packed images (N, size, size) uint8 grey, and the table of those that could be read.
 
     The table is the set's with row (in the array) and sha256 (of the file). Files that are no usable image are left out;
-    `refused` lists them. The array is kept in the build folder and made anew when a file changes.
+    `refused` lists them. The array lies in files of `BLOCK` images in the build folder, or spread over the folders that
+    CXR_PACKED_DIRS names (with ":" between them, on other disks say), and is made anew when a file of the set changes.
 
     Raises:
         CxrError: the variant is unknown, or a part of the set is left without an image.
     """
     if variant not in VARIANTS:
         raise CxrError(f"Preprocessing variant {variant!r} is unknown: choose one of {', '.join(VARIANTS)}.")
-    array = _folder(found, profile) / f"{_state(found, size, variant)}.npy"
-    index = array.with_suffix(".csv")
-    if not index.is_file():  # written last: where it lies, the array is whole
-        _pack([Path(path) for path in found.table.path], size, variant, array, index)
-    read = pd.read_csv(index, keep_default_na=False)  # one line per image, in the order of the table
+    index = _folder(found, profile) / f"{_state(found, size, variant)}.json"
+    if not index.is_file():  # written last: where it lies, all files are whole
+        _pack([Path(path) for path in found.table.path], size, variant, index)
+    packed = shards.load(index)
+    described = [pd.read_csv(file.with_suffix(".csv"), keep_default_na=False) for file in packed.files]
+    read = pd.concat(described, ignore_index=True)  # one line per image, in the order of the table
     table = found.table.assign(row=np.arange(len(read)), sha256=read.sha256.to_numpy(), reason=read.reason.to_numpy())
     usable = table[table.reason == ""].drop(columns="reason").reset_index(drop=True)
     _report(table[table.reason != ""], _folder(found, profile))
     if lost := sorted(set(table.split) - set(usable.split)):
         raise CxrError(f"No image of the {lost[0]} part of {found.root} can be read: replace its files.")
-    return mapped(array), usable
+    return packed, usable
 
 
 def refused(found: ImageSet, profile: str) -> pd.DataFrame:
@@ -67,11 +69,28 @@ def _state(found: ImageSet, size: int, variant: str) -> str:
     return f"{variant}-{size}-{digest.hexdigest()[:12]}"
 
 
-def _pack(files: list[Path], size: int, variant: str, array: Path, index: Path) -> None:
-    """Write every image's pixels (zeros where it is refused) to `array`, then its digest or the reason to `index`."""
-    progress = tqdm(total=len(files), desc=f"pack {array.parent.name}", unit="image", mininterval=5)
-    described = []
-    with atomic_path(array) as temporary, ThreadPoolExecutor(os.cpu_count()) as pool, progress:
+def _disks(index: Path) -> list[Path]:
+    """Return the folders over which the array files of an index are spread."""
+    named = [Path(name).expanduser().resolve() for name in os.environ.get("CXR_PACKED_DIRS", "").split(os.pathsep) if name]
+    return [folder / index.parent.name for folder in named] or [index.parent]
+
+
+def _pack(files: list[Path], size: int, variant: str, index: Path) -> None:
+    """Write the array files of a set, each with a table of its images, then the index; what is there already stays."""
+    disks, written = _disks(index), []
+    with tqdm(total=len(files), desc=f"pack {index.parent.name}", unit="image", mininterval=5) as progress:
+        for number, start in enumerate(range(0, len(files), BLOCK)):
+            block = files[start : start + BLOCK]
+            written.append(disks[number % len(disks)] / f"{index.stem}-{number:05d}.npy")
+            if not written[-1].with_suffix(".csv").is_file():
+                _pack_block(block, size, variant, written[-1])
+            progress.update(len(block))
+    shards.save(written, index)
+
+
+def _pack_block(files: list[Path], size: int, variant: str, array: Path) -> None:
+    """Write every image's pixels (zeros where it is refused) to `array`, then its digest or the reason beside it."""
+    with atomic_path(array) as temporary, ThreadPoolExecutor(os.cpu_count()) as pool:
         packed = new_array(temporary, np.uint8, (len(files), size, size))
 
         def place(row: int) -> tuple[str, str]:
@@ -80,13 +99,11 @@ def _pack(files: list[Path], size: int, variant: str, array: Path, index: Path) 
             except images.Refused as error:
                 return "", error.reason
             packed[row] = VARIANTS[variant](resize(film.pixels, size))
-            progress.update()
             return film.sha256, ""
 
-        for start in range(0, len(files), _BLOCK):
-            described += pool.map(place, range(start, min(start + _BLOCK, len(files))))
+        described = list(pool.map(place, range(len(files))))
         packed.flush()
-    with atomic_path(index) as temporary:
+    with atomic_path(array.with_suffix(".csv")) as temporary:
         pd.DataFrame(described, columns=["sha256", "reason"]).to_csv(temporary, index=False)
 
 

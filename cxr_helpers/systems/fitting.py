@@ -13,7 +13,7 @@ from cxr_helpers import progress
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.networks import models
-from cxr_helpers.systems import augmentation, batches, features
+from cxr_helpers.systems import augmentation, batches, devices, features
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,19 +91,20 @@ def compile_model(model: keras.Model, config: Config, steps: int, parts: int = 1
 
 def _fit_streamed(task: Task) -> Fitted:
     """Train on films read batch by batch, augmented anew in every epoch."""
-    trainer, train = streaming(task)
     val = batches.Batches(task.pixels, *task.part("val"), task.config.batch_size)
-    history, seconds, parts = _run(task, trainer, train, val)
+    with devices.spread(task.model, task.config.batch_size) as model:
+        trainer, train = streaming(task, model)
+        history, seconds, parts = _run(task, trainer, train, val)
     outputs = features.extract(task.model, task.pixels, task.table.row.to_numpy(), label="scores")
     return Fitted(history, _scores(task, outputs), seconds, parts)
 
 
-def streaming(task: Task) -> tuple[keras.Model, batches.Batches]:
-    """Return (augmentation → the task's model, not compiled; the batches of training films that it takes)."""
+def streaming(task: Task, model: keras.Model | None = None) -> tuple[keras.Model, batches.Batches]:
+    """Return (augmentation → the task's model or a copy of it, not compiled; the batches of training films that it takes)."""
     config = task.config
     read = functools.partial(batches.MixedBatches, alpha=config.mixup) if config.mixup else batches.Batches
     train = read(task.pixels, *task.part("train"), config.batch_size, config.seed)
-    return _trainer(task.model, augmentation.build(config.augmentation, config.seed)), train
+    return _trainer(model or task.model, augmentation.build(config.augmentation, config.seed)), train
 
 
 def _trainer(model: keras.Model, policy: keras.Sequential | None) -> keras.Model:
@@ -129,7 +130,8 @@ def _fit_stored(task: Task) -> Fitted:
         views = features.stored(config, task.profile, backbone, task.pixels, rows, task.data_hash, config.views)
     val_rows, val_labels = task.part("val")
     train = batches.StoredBatches(views, labels, config.batch_size, config.seed)
-    history, seconds, parts = _run(task, head, train, (plain[0, val_rows], val_labels))
+    with devices.spread(head, config.batch_size) as trainer:
+        history, seconds, parts = _run(task, trainer, train, (plain[0, val_rows], val_labels))
     return Fitted(history, _scores(task, head.predict(plain[0, task.table.row], batch_size=256, verbose=0)), seconds, parts)
 
 

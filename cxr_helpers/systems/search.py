@@ -4,14 +4,20 @@ The trial with the largest validation ROC AUC wins. A trial is pruned (median ru
 its validation loss falls behind that of the completed trials before it. All trials have the same seed, which no run of
 the report has. Space and number of trials: see `trials`.
 
-A study in progress lies in the build folder and holds finished trials only: after an interruption it goes on with the
-next trial as if nothing had happened.
+A study in progress lies in the build folder, in one journal that any number of processes or jobs share: each takes the
+first place of the plan that is neither finished nor another's, so that no setting is tried twice. What is proposed at a
+place depends on nothing else. A worker that dies loses its claim with its life, and the place is tried anew. One worker
+alone goes on after an interruption as if nothing had happened; with several, which trials are pruned depends on which
+were completed before.
 """
 
+import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -54,31 +60,36 @@ def study(config: Config, profile: str) -> pd.DataFrame:
         table = trials.load(config.search, profile)
         if set(table.study) == {key}:
             return table
-    path = paths.build(profile) / "search" / f"{config.search}-{key}.db"
+    path = paths.build(profile) / "search" / f"{config.search}-{key}.jsonl"
     table = explore(config.search, trials.BUDGET[profile], lambda trial: _train(trial, config, profile), path)
     atomic_write(file, table.assign(study=key).to_csv(index=False, float_format="%.7g"))
     return trials.load(config.search, profile)
 
 
 def explore(kind: str, budget: int, objective: Callable[[optuna.Trial], float], path: Path) -> pd.DataFrame:
-    """Run a study up to `budget` trials, going on from those that the database at `path` holds; return its trials.
+    """Have `budget` trials made, by this process and whoever else is at the journal at `path`; return all of them.
 
     `objective` trains what `suggest` proposes, returns the validation AUC and leaves the columns val_auc, val_loss and
-    epochs as attributes of the trial; it may raise `optuna.TrialPruned` after that.
+    epochs as attributes of the trial; it may raise `optuna.TrialPruned` after that. The attribute "place" (from 0) is the
+    trial's place in the plan. Returns when every place is finished.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     path.parent.mkdir(parents=True, exist_ok=True)
-    stored = optuna.create_study(storage=f"sqlite:///{path}", study_name=kind, direction="maximize", load_if_exists=True)
+    backend = optuna.storages.journal.JournalFileBackend(str(path), _JournalLock(path))
     pruner = optuna.pruners.MedianPruner(n_startup_trials=trials.UNPRUNED_TRIALS, n_warmup_steps=trials.UNPRUNED_EPOCHS)
-    running = optuna.create_study(pruner=pruner, direction="maximize")
-    running.add_trials(stored.get_trials())
-    for number in range(len(running.trials), budget):
-        running.sampler = _sampler(kind, number)
-        running.optimize(objective, n_trials=1)
-        trial = running.trials[-1]
-        stored.add_trial(trial)  # only now: a trial that is cut short leaves no trace
-        progress.say(f"{kind} search: trial {number + 1} of {budget}, AUC {trial.user_attrs['val_auc']:.4f}")
-    return pd.DataFrame([_row(trial) for trial in running.trials])
+    options = {"study_name": kind, "direction": "maximize", "load_if_exists": True, "pruner": pruner}
+    shared = optuna.create_study(storage=optuna.storages.JournalStorage(backend), **options)
+    plan = _plan(kind, budget)
+    for wait in (False, True):  # first what nobody is at, then what others may leave undone
+        for place, values in enumerate(plan):
+            with _claim(path.with_name(f"{path.stem}-{place}.lock"), wait) as mine:
+                if mine and place not in _finished(shared):
+                    shared.sampler = optuna.samplers.GridSampler({name: [value] for name, value in values.items()})
+                    shared.optimize(lambda trial, place=place: _attempt(objective, trial, place), n_trials=1)
+                    auc = _finished(shared)[place].user_attrs["val_auc"]
+                    progress.say(f"{kind} search: trial {place + 1} of {budget}, AUC {auc:.4f}")
+    finished = _finished(shared)
+    return pd.DataFrame([_row(place, finished[place]) for place in range(budget)])
 
 
 def suggest(trial: optuna.Trial) -> dict[str, float | int]:
@@ -124,15 +135,66 @@ class Pruning(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-def _sampler(kind: str, number: int) -> optuna.samplers.BaseSampler:
-    """Return the sampler of trial `number`: what it proposes does not depend on where a study was interrupted."""
-    return optuna.samplers.GridSampler(trials.GRID, seed=0) if kind == "grid" else optuna.samplers.RandomSampler(seed=number)
+def _plan(kind: str, budget: int) -> list[dict[str, float | int]]:
+    """Return the values to be tried at each place of a study, the same for every worker."""
+    draft = optuna.create_study()
+    for place in range(budget):
+        grid = kind == "grid"
+        draft.sampler = optuna.samplers.GridSampler(trials.GRID, seed=0) if grid else optuna.samplers.RandomSampler(seed=place)
+        draft.optimize(lambda trial: len(suggest(trial)), n_trials=1)
+    return [trial.params for trial in draft.trials]
 
 
-def _row(trial: optuna.trial.FrozenTrial) -> dict:
+def _attempt(objective: Callable[[optuna.Trial], float], trial: optuna.Trial, place: int) -> float:
+    trial.set_user_attr("place", place)
+    return objective(trial)
+
+
+def _finished(shared: optuna.Study) -> dict[int, optuna.trial.FrozenTrial]:
+    """Return the trials that came to an end, completed or pruned, by their place."""
+    ended = shared.get_trials(states=(optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED))
+    return {trial.user_attrs["place"]: trial for trial in ended}
+
+
+@contextlib.contextmanager
+def _claim(path: Path, wait: bool) -> Iterator[bool]:
+    """Yield whether the lock at `path` is this process's until the end of the block, having waited for it or not."""
+    with open(path, "w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+class _JournalLock:
+    """The lock of a journal, which falls with its holder; a line that a dead one left unfinished is cut off."""
+
+    def __init__(self, path: Path) -> None:
+        self.journal, self.handle = path, None
+
+    def acquire(self) -> bool:
+        self.handle = open(self.journal.with_suffix(".lock"), "w")
+        fcntl.flock(self.handle, fcntl.LOCK_EX)
+        whole = self.journal.read_bytes().rfind(b"\n") + 1
+        if whole < self.journal.stat().st_size:
+            os.truncate(self.journal, whole)
+        return True
+
+    def release(self) -> None:
+        self.handle.close()
+
+
+def _row(place: int, trial: optuna.trial.FrozenTrial) -> dict:
     figures = {name: trial.user_attrs[name] for name in ("val_auc", "val_loss", "epochs")}
     seconds = {"seconds": round(trial.duration.total_seconds(), 2)}
-    return {"trial": trial.number, "state": trial.state.name.lower()} | figures | seconds | trial.params
+    return (
+        {"trial": place, "state": trial.state.name.lower()}
+        | figures
+        | seconds
+        | {name: trial.params[name] for name in trials.NAMES}
+    )
 
 
 def _key(config: Config, profile: str) -> str:

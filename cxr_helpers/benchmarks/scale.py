@@ -1,0 +1,112 @@
+"""What limits many films: the network, the decoder or the disk. For `python -m cxr_helpers.benchmarks.scale`, no chapter's.
+
+    python -m cxr_helpers.benchmarks.scale predict FOLDER [FILES]     # `cxr predict --table` beside the bare network
+    python -m cxr_helpers.benchmarks.scale shards FOLDER... [--films N] [--size PIXELS]   # a simulated set, read in batches
+
+The machine should do nothing else meanwhile. `predict` repeats the folder's films until there are FILES of them.
+"""
+
+import argparse
+import itertools
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from cxr_helpers import environment, processes
+
+CHESTXRAY14 = 112_120  # films
+BATCH = 32
+
+
+def predict(folder: Path, number: int) -> dict[str, float]:
+    """Return films a second of the network on ready films and of the whole command, and the memory (MB) both came to hold.
+
+    The network is timed before and after the command, on the same number of films; the quicker counts.
+    """
+    from cxr_helpers import bulk, default_model
+
+    model, card = default_model.load()
+    films = np.random.default_rng(0).integers(0, 256, (BATCH, card.size, card.size), dtype=np.uint8)
+    files = list(itertools.islice(itertools.cycle(bulk.Files([folder])), number))
+    bulk.score(model, films)  # traced
+
+    def bare() -> float:
+        started = time.perf_counter()
+        for _ in range(number // BATCH):
+            bulk.score(model, films)
+        return number // BATCH * BATCH / (time.perf_counter() - started)
+
+    with tempfile.TemporaryDirectory() as scratch:
+        speeds, memory = [bare()], []
+        rates = []
+        for check, part in ((True, files[: number // 4]), (True, files), (False, files)):  # more films, the same memory
+            processes.forget_peak()
+            started = time.perf_counter()
+            bulk.write(bulk.Files(part), Path(scratch) / f"{len(part)}-{check}.csv", check=check)
+            rates.append(len(part) / (time.perf_counter() - started))
+            memory.append(processes.peak_memory())
+        speeds.append(bare())
+    network, (_, checked, unchecked) = max(speeds), rates
+    found = {"network": network, "command": checked, "share": checked / network}
+    found |= {"command_unchecked": unchecked, "share_unchecked": unchecked / network}
+    return found | {"films": number, "memory_quarter_mb": memory[0], "memory_all_mb": memory[1]}
+
+
+def simulated(folders: list[Path], films: int, size: int) -> dict[str, float]:
+    """Return images a second of writing and of reading a set of `films` drawn films, and the memory that reading took.
+
+    Files of 4,096 films, spread over `folders`, are read in batches: in a shuffled order, as training reads them.
+    """
+    from cxr_helpers.data import shards
+    from cxr_helpers.other_sets.set_packing import BLOCK
+
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (BLOCK, size, size), dtype=np.uint8)
+    files, started = [], time.perf_counter()
+    for number, start in enumerate(range(0, films, BLOCK)):
+        files.append(folders[number % len(folders)] / f"films-{number:05d}.npy")
+        files[-1].parent.mkdir(parents=True, exist_ok=True)
+        np.save(files[-1], noise[: min(BLOCK, films - start)])
+    written = films / (time.perf_counter() - started)
+    del noise
+    shards.save(files, folders[0] / "films.json")
+    rate, rise = processes.alone(_read, folders[0] / "films.json")
+    return {"films": films, "size": size, "files": len(files), "written": written, "read": rate, "memory_mb": rise}
+
+
+def _read(index: Path) -> tuple[float, float]:
+    """Return images a second of one epoch of training's batches, and the rise of the peak memory (MB)."""
+    from cxr_helpers.data import shards
+    from cxr_helpers.systems import batches
+
+    packed, meter = shards.load(index), processes.Meter()
+    rows = np.arange(len(packed))
+    epoch = batches.Batches(packed, rows, rows[:, None], BATCH, seed=0)
+    _, seconds, rise = meter(lambda: [epoch[step] and None for step in range(len(epoch))])
+    return len(packed) / seconds, rise
+
+
+def main() -> None:
+    """Print what was measured, one figure a line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("predict")
+    one.add_argument("folder", type=Path)
+    one.add_argument("films", type=int, nargs="?", default=10_000)
+    other = commands.add_parser("shards")
+    other.add_argument("folders", type=Path, nargs="+")
+    other.add_argument("--films", type=int, default=CHESTXRAY14)
+    other.add_argument("--size", type=int, default=224)
+    given = parser.parse_args()
+    environment.settle()
+    found = (
+        predict(given.folder, given.films) if given.command == "predict" else simulated(given.folders, given.films, given.size)
+    )
+    for name, value in found.items():
+        print(f"{name}: {value:,.3g}" if isinstance(value, float) else f"{name}: {value:,}")
+
+
+if __name__ == "__main__":
+    main()

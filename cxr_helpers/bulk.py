@@ -1,0 +1,295 @@
+"""Predict any number of files into a table: memory does not grow with their number, and a stopped run goes on.
+
+Threads read and decode films ahead of the network. Rows stand in the order of the files; they are appended, batch by
+batch, to `<table>.part`, which becomes the table when it is whole. A file that is no film costs its own row.
+"""
+
+import collections
+import contextlib
+import csv
+import fcntl
+import glob
+import importlib.util
+import io
+import itertools
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from tqdm import tqdm
+
+from cxr_helpers import default_model, predict
+from cxr_helpers.data import frontal, images, preprocessing
+from cxr_helpers.errors import CxrError
+from cxr_helpers.files import atomic_path, atomic_write
+
+BATCH = 32  # films; every batch is filled up to it, so that a score does not depend on where a run was interrupted
+AHEAD = 4 * BATCH  # films that may wait, read, for the network
+SUFFIXES = (".jpg", ".jpeg", ".png", ".dcm", ".dicom", "")  # of what is taken from a folder; DICOM files often have none
+COLUMNS = ("file", "class", "probability", "operating_point", "heat_map", "warning", "problem", "model")
+
+
+class Files:
+    """The files of `sources`, then those of a list, as often as asked for and in the same order.
+
+    A source is a file, a folder (all its films, at any depth, by name) or a pattern such as "films/*/*.jpeg" where no
+    file has that name. `listed` is a text file (UTF-8) with one path a line, as seen from the working folder. A file that
+    is named and does not exist is one of the files: its row says so.
+
+    Raises:
+        CxrError: when iterated, where the list cannot be read.
+    """
+
+    def __init__(self, sources: Iterable[Path], listed: Path | None = None) -> None:
+        self.sources, self.listed = list(map(Path, sources)), listed
+
+    def __iter__(self) -> Iterator[Path]:
+        for source in self.sources:
+            yield from _expanded(source)
+        if self.listed:
+            try:
+                with open(self.listed, encoding="utf-8", errors="surrogateescape") as lines:
+                    yield from (Path(line.rstrip("\r\n")) for line in lines if line.strip())
+            except OSError as error:
+                raise CxrError(f"{self.listed} cannot be read ({error.strerror}); give a file of one path a line.") from error
+
+    @property
+    def many(self) -> bool:
+        """Whether more is named than single files."""
+        return self.listed is not None or any(_is_several(source) for source in self.sources)
+
+
+def write(
+    files: Files, table: Path, model_dir: Path | None = None, maps: Path | None = None, check: bool = True
+) -> tuple[int, int]:
+    """Predict `files` into `table` (.csv or .parquet) and return the number of rows, and of those without an answer.
+
+    `model_dir` as for `predict.predict`. With a folder `maps`, each film has its heat map there as `<stem>_<row>_heatmap.png`.
+    Without `check` no film is looked at for what makes it no frontal chest film. Columns: `COLUMNS`; `model` is the beginning
+    of the model file's SHA-256.
+
+    Raises:
+        CxrError: the table is there already, is neither CSV nor Parquet or cannot be written; another run is at it; what an
+            earlier run left is of other files or another model; or there are no files.
+    """
+    table = Path(table)
+    _check(table)
+    total = sum(1 for _ in files)
+    if not total:
+        raise CxrError("No film is among what was named; give files, folders, patterns in quotation marks, or --list FILE.")
+    reader = _Reader(model_dir, maps, check)
+    part = table.with_name(f"{table.name}.part")
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(part) as handle:
+            left = iter(files)
+            done, failed = _resume(handle, left, reader.model_id, part)
+            for row in _progress(reader.rows(left, done), done, total):
+                handle.write(_line(row))
+                if row["problem"]:
+                    failed += 1
+                done += 1
+                if done % BATCH == 0:
+                    handle.flush()
+            handle.flush()
+            os.fsync(handle.fileno())
+            _finish(part, table)
+    except OSError as error:
+        place, cause = error.filename or table, error.strerror
+        raise CxrError(f"{place} cannot be written ({cause}); what is done is kept: free the way and run again.") from error
+    except KeyboardInterrupt:
+        raise CxrError(f"Stopped; the same command goes on from {part}.") from None
+    return done, failed
+
+
+class _Reader:
+    """A published model with what is needed to answer for a file."""
+
+    def __init__(self, model_dir: Path | None, maps: Path | None, check: bool) -> None:
+        self.model, self.card = default_model.load(model_dir)
+        self.rules = frontal.load(default_model.folder() if model_dir is None else Path(model_dir))
+        self.maps, self.check, self.model_id = maps, check, self.card.sha256[:12]
+
+    def rows(self, files: Iterator[Path], first: int) -> Iterator[dict[str, object]]:
+        """Yield one row per file, in order; the first is row `first` of the table."""
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()) as pool:
+            read = _ahead(pool, self._read, files)
+            try:
+                while batch := list(itertools.islice(read, BATCH)):
+                    yield from self._answers(batch, first)
+                    first += len(batch)
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _read(self, path: Path) -> tuple[predict.Prediction, np.ndarray | None, np.ndarray | None]:
+        """Return (what is known of the film without the network, film as the network sees it, film where a map is wanted)."""
+        try:
+            read = images.read(path)
+            small = preprocessing.VARIANTS[self.card.variant](preprocessing.resize(read.pixels, self.card.size))
+            warning = predict.warning(path, read.pixels, self.rules, grey=read.mode == "L") if self.check else ""
+            return predict.Prediction(path, warning=warning), small, read.pixels if self.maps else None
+        except CxrError as error:
+            return predict.Prediction(path, problem=str(error)), None, None
+        except Exception as error:  # whatever a decoder makes of one file, the others are answered
+            problem = f"{path} is refused: it cannot be decoded ({type(error).__name__}: {error})."
+            return predict.Prediction(path, problem=problem), None, None
+
+    def _answers(self, batch: list[tuple], first: int) -> Iterator[dict[str, object]]:
+        usable = [small for _, small, _ in batch if small is not None]
+        scores = iter(score(self.model, np.stack(usable)) if usable else ())
+        for place, (found, small, film) in enumerate(batch, start=first):
+            row = dict.fromkeys(COLUMNS, "") | {"file": _name(found.path), "warning": found.warning, "problem": found.problem}
+            if small is not None:
+                p = float(next(scores))
+                label = "PNEUMONIA" if p >= self.card.threshold else "NORMAL"
+                row |= {"class": label, "probability": f"{p:.6f}", "operating_point": f"{self.card.threshold:.6f}"}
+            if film is not None:
+                row["heat_map"] = self._map(found.path, place, film, small, p)
+            yield row | {"model": self.model_id}
+
+    def _map(self, path: Path, place: int, film: np.ndarray, small: np.ndarray, p: float) -> Path:
+        from cxr_helpers.explain import gradcam, targets
+
+        (heat_map,) = gradcam.gradcam(self.model, small[None], targets.predicted(np.array([p]), self.card.threshold))
+        target = self.maps / f"{path.stem}_{place}_heatmap.png"
+        atomic_write(target, predict.picture(film, heat_map))
+        return target
+
+
+def score(model, films: np.ndarray) -> np.ndarray:
+    """Return P(PNEUMONIA) float (n,) of at most `BATCH` films (n, H, W) uint8 as the model sees them."""
+    from cxr_helpers.explain import targets
+
+    full = np.zeros((BATCH, *films.shape[1:]), np.uint8)
+    full[: len(films)] = films
+    return model.predict_on_batch(targets.batch(model, full))[: len(films), -1]
+
+
+def _ahead(pool: ThreadPoolExecutor, read: Callable, files: Iterable[Path]) -> Iterator:
+    """Yield `read(file)` of each file in order, with up to `AHEAD` of them under way."""
+    waiting: collections.deque[Future] = collections.deque()
+    for file in files:
+        waiting.append(pool.submit(read, file))
+        if len(waiting) >= AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _is_several(source: Path) -> bool:
+    return source.is_dir() or (glob.has_magic(str(source)) and not source.exists())
+
+
+def _expanded(source: Path) -> Iterator[Path]:
+    if source.is_dir():
+        for folder, below, names in os.walk(source):
+            below.sort()
+            yield from (Path(folder, name) for name in sorted(names) if not name.startswith(".") and _is_film_name(name))
+    elif _is_several(source):
+        yield from (Path(path) for path in sorted(glob.iglob(str(source), recursive=True)) if os.path.isfile(path))
+    else:
+        yield source
+
+
+def _is_film_name(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in SUFFIXES
+
+
+def _check(table: Path) -> None:
+    if table.suffix not in (".csv", ".parquet"):
+        raise CxrError(f"{table} is neither .csv nor .parquet: give the table one of these endings.")
+    if table.exists():
+        raise CxrError(f"{table} is there already; give another name, or remove it to predict anew.")
+    if table.suffix == ".parquet" and not importlib.util.find_spec("pyarrow"):
+        raise CxrError("A Parquet table needs pyarrow: `pip install pyarrow`, or give a .csv table.")
+
+
+@contextlib.contextmanager
+def _alone(part: Path) -> Iterator[IO[str]]:
+    """Yield `part` open for reading and appending; while it is, no other run can have it."""
+    with open(part, "a+", encoding="utf-8", newline="") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CxrError(f"Another run is writing {part}; wait until it ends, or stop it.") from None
+        yield handle
+
+
+def _resume(handle: IO[str], files: Iterator[Path], model_id: str, part: Path) -> tuple[int, int]:
+    """Advance `files` past those that `part` answers for; return the number of its rows, and of those with a problem.
+
+    A row that was cut off is dropped. An empty file gets its header.
+    """
+    _drop_torn_line(part)
+    handle.seek(0)
+    done = failed = 0
+    for number, row in enumerate(csv.reader(handle)):
+        file = None if number == 0 else next(files, None)
+        if row != list(COLUMNS) if number == 0 else file is None or (row[0], row[-1]) != (_name(file), model_id):
+            raise CxrError(f"{part} was begun for other files or by another model; remove it to begin anew.")
+        if number:
+            done, failed = done + 1, failed + bool(row[COLUMNS.index("problem")])
+    handle.seek(0, io.SEEK_END)
+    if not handle.tell():
+        handle.write(_line(dict(zip(COLUMNS, COLUMNS, strict=True))))
+    return done, failed
+
+
+def _drop_torn_line(part: Path) -> None:
+    """Cut off what stands behind the last line end, with memory that does not grow with the file."""
+    with open(part, "rb+") as handle:
+        end = handle.seek(0, io.SEEK_END)
+        position = end
+        while position:
+            start = max(0, position - 65536)
+            handle.seek(start)
+            found = handle.read(position - start).rfind(b"\n")
+            if found >= 0:
+                position = start + found + 1
+                break
+            position = start
+        if position < end:
+            handle.truncate(position)
+
+
+def _name(path: Path) -> str:
+    """Return a path on one line, in characters that UTF-8 has."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return text.replace("\r", "\\r").replace("\n", "\\n")
+
+
+def _line(row: dict[str, object]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(row["file"] if name == "file" else _flat(row[name]) for name in COLUMNS)
+    return buffer.getvalue()
+
+
+def _flat(value: object) -> str:
+    """Return a value as text on one line."""
+    return " ".join(str(value).encode("utf-8", "backslashreplace").decode().split())
+
+
+def _progress(rows: Iterator, done: int, total: int) -> Iterator:
+    interval = 0.5 if sys.stderr.isatty() else 30
+    return tqdm(rows, desc="predict", unit="film", total=total, initial=done, mininterval=interval, maxinterval=2 * interval)
+
+
+def _finish(part: Path, table: Path) -> None:
+    if table.suffix == ".csv":
+        part.replace(table)
+        return
+    import pyarrow as pa
+    import pyarrow.csv as arrow_csv
+    import pyarrow.parquet as parquet
+
+    types = {name: pa.float64() if name in ("probability", "operating_point") else pa.string() for name in COLUMNS}
+    convert = arrow_csv.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=False)
+    with atomic_path(table) as temporary, arrow_csv.open_csv(part, convert_options=convert) as blocks:
+        with parquet.ParquetWriter(temporary, blocks.schema) as writer:
+            for block in blocks:
+                writer.write_batch(block)
+    part.unlink()
