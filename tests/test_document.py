@@ -33,7 +33,7 @@ def test_figure_is_shown_as_svg_and_png_with_its_words_and_closed(shown):
     assert data["image/svg+xml"].count("<svg") == 1
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
     words = {"label": "fig:line", "caption": "A line. It rises.", "alt": "A rising line."}
-    assert metadata["cxr"] == {"kind": "figure", **words}
+    assert metadata["cxr"] == {"kind": "figure", "points": "", **words}
     assert not plt.fignum_exists(fig.number)
 
 

@@ -20,6 +20,7 @@ from cxr_helpers.report import (
     front_matter,
     html_page,
     ledger,
+    marks,
     origins,
     readme,
     syntax_tree,
@@ -98,7 +99,7 @@ def _appendices(profile: str) -> list[Chapter]:
 
 
 def _as_html(report: Report, profile: str) -> bytes:
-    parts = origins.linked(report.parts, profile)
+    parts = marks.marked(origins.linked(report.parts, profile), profile)
     return html_page.page(parts, report.names, report.meta, report.figures, report.origins).encode()
 
 
