@@ -86,7 +86,7 @@ def rendered(tmp_path_factory):
         patch.setattr(rendering.records, "every", lambda profile: runs)
         patch.setattr(origins, "recorded", lambda profile: {"net": Experiment("net", "Net", "01_eda", "", RUNS)})
         panel = shown(document.panel, explorer.panel(SYSTEMS))
-        said = shown(document.text, "Of **624** films [@kermany2018] −0.5 % are lost; see VGG-16.")
+        said = shown(document.text, "Of **624** films [@kermany2018] −0.5 % are lost; see VGG-16 and @tbl:named.")
         pieces = [figure("fig:one"), curves(), film(), panel, rows(9), named(), said, table("tbl:wide", columns=9)]
         write("full", **{"01_eda": chapter("One", *pieces)})
         (path,) = rendering.render("full", formats=("html",))
@@ -178,6 +178,11 @@ def test_a_row_that_names_a_run_leads_to_this_run_alone(page):
 def test_a_number_in_a_sentence_leads_to_what_its_chapter_reads(page):
     said = behind(page, page.locator("span.traced", has_text="624"))
     assert "Computed by cell 8 of" in said and "cxr train net" in said
+
+
+def test_a_link_says_what_it_leads_to(page):
+    assert "D. S. Kermany" in page.locator('main p a[href="#ref-kermany2018"]').first.get_attribute("title")
+    assert "Two rows." in page.locator('main a[href="#tbl:named"]').first.get_attribute("title")
 
 
 def test_a_table_sorts_by_the_number_in_its_cells(page):

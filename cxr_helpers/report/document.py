@@ -55,7 +55,7 @@ def table(frame: pd.DataFrame, label: str, caption: str, digits: int | dict[str,
 
 def text(markdown: str) -> None:
     """Show a sentence or more of Markdown, its numbers read from records."""
-    publish_display_data({"text/markdown": tables.with_minus(markdown)}, metadata={"cxr": {"kind": "text"}})
+    publish_display_data({"text/markdown": tables.written(markdown)}, metadata={"cxr": {"kind": "text"}})
 
 
 def panel(markup: str) -> None:
@@ -77,7 +77,7 @@ def _check(label: str, kind: str, caption: str) -> None:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())
+    return tables.written(" ".join(text.split()))
 
 
 def _show_caption(label: str, caption: str) -> None:

@@ -226,6 +226,16 @@
     });
   }
 
+  // A link within the page says on hover what it leads to: a reference, a caption, a title.
+  const LONGEST = 240; // letters
+
+  function previewed(link) {
+    const target = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+    const said = target?.matches(".csl-entry") ? target : target?.querySelector("figcaption, caption, h2, h3, h4");
+    if (said) link.title = said.textContent.trim().replace(/\s+/g, " ").slice(0, LONGEST);
+  }
+
+  for (const link of document.querySelectorAll("main a[href^='#']")) previewed(link);
   document.querySelectorAll(".explorer").forEach(explorer);
   document.querySelectorAll("figure[data-points]").forEach(readable);
   traceable(document.querySelector("main"));
