@@ -198,6 +198,12 @@ def test_the_page_has_no_serious_fault_for_those_who_do_not_see_it(page):
     assert not serious_faults(page)
 
 
+def test_nothing_is_wider_than_the_screen_of_a_phone(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.set_viewport_size({"width": 1280, "height": 720})
+
+
 @pytest.fixture
 def dark(page):
     """Show the page as on a dark screen."""
