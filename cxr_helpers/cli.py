@@ -411,6 +411,38 @@ def _predict_few(files: list[Path], model: Path | None, out: Path) -> None:
 
 
 @app.command()
+def score(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="folder with NORMAL/ and PNEUMONIA/, or CSV of path,label")],
+    out: Annotated[Path | None, typer.Option(help="CSV file for the score of every film")] = None,
+    model: Annotated[Path | None, typer.Option(help="folder of another published model")] = None,
+) -> None:
+    """Score your own labelled films with the published model: every metric with its 95 % interval over patients."""
+    from cxr_helpers.evaluation import metrics
+    from cxr_helpers.files import atomic_write
+    from cxr_helpers.other_sets import own_set
+
+    scores, threshold, problems = own_set.score(source, model)
+    if out:
+        atomic_write(out, scores.to_csv(index=False, lineterminator="\n"))
+    found = metrics.evaluate(scores, threshold).rename(index=metrics.TITLES)
+    print(f"{len(scores):,} films, {int(scores.y_true.sum()):,} of PNEUMONIA; PNEUMONIA is called from {threshold:.3f} on")
+    print(found.to_string(float_format="%.3f"))
+    if problems:
+        raise CxrError("\n     ".join(problems))
+
+
+@app.command("import")
+def import_films(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="folder with NORMAL/ and PNEUMONIA/, or CSV of path,label")],
+    to: Annotated[Path, typer.Argument(metavar="FOLDER", help="a new folder, for CXR_DATA_DIR")],
+) -> None:
+    """Make a set to train on of your own labelled films (JPEG, PNG or DICOM): grey PNG files named by numbers, nothing else."""
+    from cxr_helpers.other_sets import own_set
+
+    print(own_set.store(source, to).to_string())
+
+
+@app.command()
 def explain(
     file: Annotated[Path, typer.Argument(metavar="IMAGE", help="a chest X-ray: 8-bit JPEG or PNG, or DICOM")],
     methods: Annotated[str, typer.Option(help="methods with commas between them, or all")] = "gradcam,shap_partition",

@@ -1,15 +1,22 @@
 """The page in a real browser: sliders that say what Python computes, tables that sort, nothing fetched, readable for all."""
 
 import contextlib
+import io
+import json
 import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
+from PIL import Image, ImageColor
 from tiny_chapters import chapter, figure, shown, table, workplace
 
 from cxr_helpers import paths, records
-from cxr_helpers.report import document, explorer, rendering
+from cxr_helpers.config import Config
+from cxr_helpers.experiments import Experiment
+from cxr_helpers.plots.style import COLOURS
+from cxr_helpers.report import document, explorer, ledger, origins, rendering
 from cxr_helpers.tables import results
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -20,6 +27,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="
 RNG = np.random.default_rng(0)
 SCORES = pd.DataFrame({"y_true": [0, 1] * 40}).assign(y_score=lambda t: np.clip(0.3 * t.y_true + 0.7 * RNG.random(len(t)), 0, 1))
 OTHER = SCORES.assign(y_score=1 - SCORES.y_score)
+RUNS = (Config("mobilenet"), Config("mobilenet", seed=1))
+SCORES_OF_RUN = pd.DataFrame([["a", "p", "test", 1, 0.9], ["b", "q", "test", 0, 0.2]], columns=records.SCORE_COLUMNS)
 SYSTEMS = {"good <one>": (SCORES, 0.512), "bad": (OTHER, 0.25)}
 
 
@@ -28,6 +37,25 @@ def rows(count):
     frame = pd.DataFrame(named | {"AUC": [f"0.9{number} (0.8–0.99)" for number in range(count)]})
     frame.loc[0, "AUC"] = "–"
     return shown(document.table, frame.iloc[::-1], "tbl:many", caption="Many rows. And more.")
+
+
+def curves():
+    fig, ax = plt.subplots(figsize=(4, 3))
+    for name in COLOURS:
+        ax.plot([0, 0.5, 1], [0, 0.25 + list(COLOURS).index(name) / 10, 1], color=COLOURS[name], label=name)
+    ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="false-positive rate", ylabel="sensitivity (recall)")
+    return shown(document.figure, fig, "fig:curves", caption="Curves.", alt="Rising curves")
+
+
+def film():
+    fig, ax = plt.subplots(figsize=(2, 2))
+    ax.imshow(RNG.random((200, 200)), cmap="gray")
+    return shown(document.figure, fig, "fig:film", caption="A film.", alt="Noise")
+
+
+def named():
+    frame = pd.DataFrame({"run": [f"`{RUNS[1].run_id}`", "net"], "AUC": [0.91, 0.92]})
+    return shown(document.table, frame, "tbl:named", caption="Two rows.")
 
 
 @contextlib.contextmanager
@@ -47,14 +75,27 @@ def opened_in_browser(path):
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    """Open the rendered page of one chapter."""
+def rendered(tmp_path_factory):
+    """Return page and ledger of a report of one chapter, in which one system with two runs is reported."""
     with pytest.MonkeyPatch.context() as patch:
-        write = workplace(patch, tmp_path_factory.mktemp("report"))
+        root = tmp_path_factory.mktemp("report")
+        write = workplace(patch, root)
+        patch.setattr(paths, "runs", lambda profile: root / "runs")
+        info = {"data_hash": "17df8904882474", "git_revision": "abc1234"}
+        runs = [records.write(config, "full", info, {"scores": SCORES_OF_RUN}) for config in RUNS]
+        patch.setattr(rendering.records, "every", lambda profile: runs)
+        patch.setattr(origins, "recorded", lambda profile: {"net": Experiment("net", "Net", "01_eda", "", RUNS)})
         panel = shown(document.panel, explorer.panel(SYSTEMS))
-        write("full", **{"01_eda": chapter("One", figure("fig:one"), panel, rows(9), table("tbl:wide", columns=9))})
+        said = shown(document.text, "Of **624** films [@kermany2018] −0.5 % are lost; see VGG-16 and @tbl:named.")
+        pieces = [figure("fig:one"), curves(), film(), panel, rows(9), named(), said, table("tbl:wide", columns=9)]
+        write("full", **{"01_eda": chapter("One", *pieces)})
         (path,) = rendering.render("full", formats=("html",))
-    with opened_in_browser(path) as opened:
+        return path, ledger.read("full")
+
+
+@pytest.fixture(scope="module")
+def page(rendered):
+    with opened_in_browser(rendered[0]) as opened:
         yield opened
 
 
@@ -93,6 +134,57 @@ def test_the_curve_can_be_read_by_pointing(page):
     assert page.locator('[data-shows="hover"]').inner_text().startswith("At ")
 
 
+def test_curves_of_a_figure_can_be_read_by_pointing(page):
+    picture = page.locator("#fig\\:curves .picture")
+    assert picture.bounding_box() == pytest.approx(picture.locator("img").bounding_box(), abs=0.1)
+    picture.scroll_into_view_if_needed()
+    (panel,) = json.loads(page.locator("#fig\\:curves").get_attribute("data-points"))
+    name, points = panel["curves"][1]
+    left, top, *_ = points[1]
+    box = picture.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * left / 1000, box["y"] + box["height"] * top / 1000)
+    assert picture.locator(".tip").inner_text() == f"{name}: false-positive rate 0.5, sensitivity 0.35"
+    page.mouse.move(box["x"] + 2, box["y"] + 2)
+    assert not picture.locator(".tip").is_visible()
+    assert page.locator("#fig\\:one .picture").count() == 0  # its line of two points is no curve
+
+
+def test_every_number_of_the_ledger_can_be_clicked_and_no_other(page, rendered):
+    page.reload()
+    numbers = rendered[1]
+    assert page.locator(".traced").all_inner_texts() == numbers.text[numbers.cell != ""].to_list()  # not the typed abstract's
+
+
+def behind(page, number) -> str:
+    number.click()
+    said = page.locator(".provenance:popover-open").inner_text()
+    page.keyboard.press("Escape")
+    assert page.locator(".provenance:popover-open").count() == 0
+    return said
+
+
+def test_a_click_on_a_number_leads_to_cell_command_configuration_and_data(page):
+    said = behind(page, page.locator("#tbl\\:named td", has_text="0.920"))
+    assert "Computed by cell 7 of notebooks/01_eda.ipynb" in said
+    assert "cxr train net --profile full" in said and "model = mobilenet" in said and "17df89048824" in said
+    assert all(run.run_id in said for run in RUNS)
+
+
+def test_a_row_that_names_a_run_leads_to_this_run_alone(page):
+    said = behind(page, page.locator("#tbl\\:named td", has_text="0.910"))
+    assert RUNS[1].run_id in said and RUNS[0].run_id not in said
+
+
+def test_a_number_in_a_sentence_leads_to_what_its_chapter_reads(page):
+    said = behind(page, page.locator("span.traced", has_text="624"))
+    assert "Computed by cell 8 of" in said and "cxr train net" in said
+
+
+def test_a_link_says_what_it_leads_to(page):
+    assert "D. S. Kermany" in page.locator('main p a[href="#ref-kermany2018"]').first.get_attribute("title")
+    assert "Two rows." in page.locator('main a[href="#tbl:named"]').first.get_attribute("title")
+
+
 def test_a_table_sorts_by_the_number_in_its_cells(page):
     many = page.locator("#tbl\\:many")
     order = lambda: many.locator("tbody tr td:first-child").all_inner_texts()  # noqa: E731
@@ -104,6 +196,48 @@ def test_a_table_sorts_by_the_number_in_its_cells(page):
 
 def test_the_page_has_no_serious_fault_for_those_who_do_not_see_it(page):
     assert not serious_faults(page)
+
+
+def test_nothing_is_wider_than_the_screen_of_a_phone(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.set_viewport_size({"width": 1280, "height": 720})
+
+
+@pytest.fixture
+def dark(page):
+    """Show the page as on a dark screen."""
+    page.emulate_media(color_scheme="dark")
+    yield page
+    page.emulate_media(color_scheme="light")
+
+
+def test_the_page_has_no_serious_fault_on_a_dark_screen(dark):
+    assert not serious_faults(dark)
+
+
+def luminance(colour) -> float:
+    """Return the relative luminance of WCAG 2.2 of (R, G, B), 0 to 255."""
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in np.array(colour[:3]) / 255]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+def picture(page, label) -> np.ndarray:
+    shot = Image.open(io.BytesIO(page.locator(f"#fig\\:{label} img").screenshot()))
+    return np.asarray(shot.convert("RGB"))[5:-5, 5:-5].reshape(-1, 3)  # without the rounded corners
+
+
+def test_figures_are_dark_on_a_dark_screen_with_every_colour_readable_and_films_as_they_are(page):
+    light, light_film = picture(page, "curves"), picture(page, "film")
+    page.emulate_media(color_scheme="dark")
+    inverted, film_now = picture(page, "curves"), picture(page, "film")
+    page.emulate_media(color_scheme="light")
+    assert (film_now == light_film).all()
+    ground = luminance(np.median(inverted, axis=0))
+    assert ground < 0.02
+    for name, colour in COLOURS.items():
+        own = inverted[(light == ImageColor.getrgb(colour)).all(axis=1)]
+        assert len(own) > 10 and (luminance(np.median(own, axis=0)) + 0.05) / (ground + 0.05) >= 3, name
 
 
 def serious_faults(page) -> list[tuple]:

@@ -24,7 +24,8 @@ def texts():
     """Return all that answers say, the datasheet with them."""
     rows = [row for name in duties.CHECKLISTS for row in answers(name).itertuples()]
     sheet = (duties.FOLDER / "datasheet.md").read_text(encoding="utf-8")
-    return [sheet, *(row.where for row in rows), *(row.not_done for row in rows)]
+    others = (duties.FOLDER / "beside_others.csv").read_text(encoding="utf-8")
+    return [sheet, others, *(row.where for row in rows), *(row.not_done for row in rows)]
 
 
 def sections():
@@ -82,9 +83,9 @@ def test_an_item_without_an_answer_is_named(tmp_path):
 
 def test_the_appendices_are_card_datasheet_and_one_table_a_checklist():
     chapters = {chapter.name: floats.gather(syntax_tree.parse(chapter, appendix=True)) for chapter in duties.chapters("full")}
-    assert list(chapters) == ["model_card", "datasheet", "claim_2024", "tripod_ai"]
+    assert list(chapters) == ["model_card", "datasheet", "claim_2024", "tripod_ai", "beside_others"]
     labels = [floats.label(block) for part in chapters.values() for block in part.cells[0].blocks if floats.label(block)]
-    assert labels == ["tbl:model-card", "tbl:claim-2024", "tbl:tripod-ai"]
+    assert labels == ["tbl:model-card", "tbl:claim-2024", "tbl:tripod-ai", "tbl:beside-others"]
 
 
 @pytest.mark.report

@@ -239,8 +239,8 @@ def test_the_brief_table_reads_as_a_page_does():
     columns = ["a", "Doe 2020", "tp", 635.0, 607.0, 596.31, 616.72, "lower", "real: 3 seeds", ""]
     waiting = ["b", "Doe 2020", "accuracy", 0.912, None, None, None, "not testable here", "waits: no run yet", ""]
     brief = comparison.brief(pd.DataFrame([columns, waiting], columns=comparison.COLUMNS))
-    assert brief.iloc[0].tolist() == ["a", "tp", "635", "607.0 (596.3–616.7)", "lower"]
-    assert brief.iloc[1].tolist() == ["b", "accuracy", "0.912", "–", "waits"]
+    assert brief.iloc[0].tolist() == ["a", "TP", "635", "607.0 (596.3–616.7)", "lower"]
+    assert brief.iloc[1].tolist() == ["b", "Accuracy", "0.912", "–", "waits"]
     nameless = ["c", "Doe 2020", "accuracy", None, 0.9, 0.8, 0.95, "not testable here", "real: 1 seed", ""]
     without_run = [*nameless[:4], None, None, None, *nameless[7:]]
     brief = comparison.brief(pd.DataFrame([nameless, without_run], columns=comparison.COLUMNS))

@@ -33,7 +33,7 @@ def test_figure_is_shown_as_svg_and_png_with_its_words_and_closed(shown):
     assert data["image/svg+xml"].count("<svg") == 1
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
     words = {"label": "fig:line", "caption": "A line. It rises.", "alt": "A rising line."}
-    assert metadata["cxr"] == {"kind": "figure", **words}
+    assert metadata["cxr"] == {"kind": "figure", "points": "", **words}
     assert not plt.fignum_exists(fig.number)
 
 
@@ -111,8 +111,13 @@ def test_text_is_markdown(shown):
 
 @pytest.mark.parametrize(
     ("written", "shown_as"),
-    [("-0.003 to +0.004", "−0.003 to +0.004"), ("0.1 (-.5 to 1)", "0.1 (−.5 to 1)"), ("run-s0-24a5, 3-5", "run-s0-24a5, 3-5")],
+    [
+        ("-0.003 to +0.004", "−0.003 to +0.004"),
+        ("0.1 (-.5 to 1)", "0.1 (−.5 to 1)"),
+        ("run-s0-24a5, 3-5", "run-s0-24a5, 3-5"),
+        ("71.9% of 95 %", "71.9\u00a0% of 95 %"),
+    ],
 )
-def test_negative_numbers_have_a_minus_sign_and_names_their_hyphens(written, shown_as):
-    assert tables.with_minus(written) == shown_as
+def test_numbers_are_written_in_one_style_and_names_keep_their_hyphens(written, shown_as):
+    assert tables.written(written) == shown_as
     assert tables.formatted(pd.DataFrame({"x": [written]})).x[0] == shown_as

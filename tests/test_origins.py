@@ -62,7 +62,7 @@ def test_a_record_tells_command_configuration_data_and_revision(page):
 
 
 def test_a_run_of_two_right_films_has_an_auc_and_an_accuracy_of_one(page):
-    row = page[page.index('<table id="tbl:run-results">') :].partition("</tbody>")[0]
+    row = page[page.index('<table id="tbl:run-results"') :].partition("</tbody>")[0]
     assert row.count(">1.000<") == 2
 
 

@@ -71,8 +71,8 @@ def test_code_and_prints_stay_in_the_notebook_and_the_chapter_leads_there(page):
 def test_figures_and_tables_are_numbered_through_the_report_and_mentions_lead_to_them(page):
     assert '<a href="#fig:roc">Figure\u00a02</a>' in page
     assert '<a href="#ch:02_models">Chapter\u00a02</a>' in page
-    assert re.search(r'<figure id="fig:roc">\s*<img src="data:image/svg[^"]*"[^>]*>\s*<figcaption>.*Figure\u00a02\.', page)
-    assert re.search(r'<table id="tbl:films">\s*<caption>.*Table\u00a01\.</span> Films by folder', page)
+    assert re.search(r'<figure id="fig:roc"[^>]*>\s*<img src="data:image/svg[^"]*"[^>]*>\s*<figcaption>.*Figure\u00a02\.', page)
+    assert re.search(r'<table id="tbl:films"[^>]*>\s*<caption>.*Table\u00a01\.</span> Films by folder', page)
     identifiers = re.findall(r'\bid="([^"]+)"', page)
     assert len(identifiers) == len(set(identifiers))
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(identifiers)

@@ -2,13 +2,14 @@
 
 import base64
 
+import pandas as pd
 import pytest
 from nbformat.v4 import new_markdown_cell, new_output
-from tiny_chapters import chapter, executed, figure, first_chapter, second_chapter, workplace
+from tiny_chapters import chapter, executed, figure, first_chapter, second_chapter, shown, workplace
 
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import rendering
+from cxr_helpers.report import document, rendering
 
 
 @pytest.fixture
@@ -34,6 +35,11 @@ def without(key):
     return cell
 
 
+def run_table():
+    frame = pd.DataFrame({"run": ["`mobilenet-patient_cv_1-s2-0123abcd`"], "AUC": [0.9]})
+    return shown(document.table, frame, "tbl:runs", caption="Runs.")
+
+
 PNG = base64.b64encode(b"\x89PNG").decode()
 PICTURE = new_output("display_data", data={"image/png": PNG})
 
@@ -49,6 +55,10 @@ PICTURE = new_output("display_data", data={"image/png": PNG})
         (new_markdown_cell("![A picture](picture.png)"), "cell 2 holds a bare image"),
         (new_markdown_cell("See @fig:nowhere."), "cell 2 refers to @fig:nowhere"),
         (new_markdown_cell("As shown [@nobody1999]."), "cell 2 cites 'nobody1999'"),
+        (new_markdown_cell("See @tbl:nowhere and @sec:01_eda-no-such."), "cell 2 refers to @tbl:nowhere"),
+        (new_markdown_cell("As in @sec:01_eda-no-such."), "cell 2 refers to @sec:01_eda-no-such"),
+        (shown(document.text, "Run `vgg16-official-s0-0123abcd`."), "cell 2 shows the run vgg16-official-s0-0123abcd, whose"),
+        (run_table(), "cell 2 shows the run mobilenet-patient_cv_1-s2-0123abcd, whose record is not in"),
         (figure("fig:one", caption="After [@nobody1999]."), "cell 2 cites 'nobody1999'"),
         (new_markdown_cell("# Another title"), "cell 2 begins a second chapter"),
         (new_markdown_cell("::: {.note}\nAn open division"), "cell 2 opens a division"),

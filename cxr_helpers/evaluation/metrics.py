@@ -34,6 +34,11 @@ COUNTS = ("tp", "fp", "tn", "fn")
 PERCENTILES = (2.5, 97.5)
 
 
+def title(metric: str) -> str:
+    """Return a metric's name as the report writes it: of a key of `TITLES` or `COUNTS`, or of any other figure."""
+    return TITLES.get(metric) or (metric.upper() if metric in COUNTS else metric[0].upper() + metric[1:])
+
+
 def evaluate(scores: pd.DataFrame, threshold: float = 0.5, n_boot: int = 2000, seed: int = 0) -> pd.DataFrame:
     """Return every metric of one run with its 95 % percentile interval (Efron and Tibshirani 1993).
 

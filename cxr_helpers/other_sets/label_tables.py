@@ -36,6 +36,11 @@ def read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     return table
 
 
+def header(path: Path) -> list[str]:
+    """Return the names of a table's columns; errors as in `read`."""
+    return _lines(path)[0]
+
+
 def read_names(path: Path) -> pd.Series:
     """Return the names of a list, one a line, the index being the line in the file; errors as in `read`."""
     lines = {number: line.strip() for number, line in enumerate(_text(path).splitlines(), start=1)}

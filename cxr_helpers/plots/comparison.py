@@ -49,7 +49,7 @@ def reported_against_ours(table: pd.DataFrame) -> Figure:
         ax.plot([row.ci_low, row.ci_high], [place, place], color=look["color"], linewidth=2, solid_capstyle="butt")
         ax.plot(row.reproduced, place, **look, markersize=_MARK)
         ax.plot(row.reported, place, "D", color=INK, markerfacecolor="none", markersize=_MARK, markeredgewidth=0.9)
-    ax.set_yticks(places, [_title(metric) for metric in rows.metric], fontsize=_SMALL)
+    ax.set_yticks(places, rows.metric.map(metrics.title), fontsize=_SMALL)
     _headings(ax, rows, places)
     ax.set(xlabel="share, or area under the curve", ylim=(places.max() + 0.7, -0.7))
     ax.tick_params(axis="y", length=0)
@@ -82,10 +82,6 @@ def _headings(ax: Axes, rows: pd.DataFrame, places: np.ndarray) -> None:
             ax.annotate(source, (0, place - 1), (-_REACH, 0), **words, weight="bold")
         if place == places[first[1]]:
             ax.annotate(system, (0, place), (-_REACH, 0), **words)
-
-
-def _title(metric: str) -> str:
-    return metrics.TITLES.get(metric, metric[0].upper() + metric[1:])
 
 
 def _legend(rows: pd.DataFrame) -> list[Line2D]:

@@ -13,7 +13,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import pictures, tables
+from cxr_helpers.report import curve_points, pictures, tables
 
 LABEL = re.compile(r"(fig|tbl):[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -29,8 +29,9 @@ def figure(fig: Figure, label: str, caption: str, alt: str) -> None:
     _check(label, "fig", caption)
     if not alt.strip():
         raise CxrError(f"{label}: the alternative text is empty; pass alt= with what the figure shows.")
-    note = {"kind": "figure", "label": label, "caption": _line(caption), "alt": _line(alt)}
-    bundle = {"image/svg+xml": pictures.svg(fig), "image/png": base64.b64encode(pictures.png(fig)).decode()}
+    svg, points = curve_points.drawn(fig)
+    note = {"kind": "figure", "label": label, "caption": _line(caption), "alt": _line(alt), "points": points}
+    bundle = {"image/svg+xml": svg, "image/png": base64.b64encode(pictures.png(fig)).decode()}
     plt.close(fig)
     publish_display_data(bundle, metadata={"cxr": note})
     _show_caption(label, caption)
@@ -54,7 +55,7 @@ def table(frame: pd.DataFrame, label: str, caption: str, digits: int | dict[str,
 
 def text(markdown: str) -> None:
     """Show a sentence or more of Markdown, its numbers read from records."""
-    publish_display_data({"text/markdown": tables.with_minus(markdown)}, metadata={"cxr": {"kind": "text"}})
+    publish_display_data({"text/markdown": tables.written(markdown)}, metadata={"cxr": {"kind": "text"}})
 
 
 def panel(markup: str) -> None:
@@ -76,7 +77,7 @@ def _check(label: str, kind: str, caption: str) -> None:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())
+    return tables.written(" ".join(text.split()))
 
 
 def _show_caption(label: str, caption: str) -> None:

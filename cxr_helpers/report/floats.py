@@ -73,7 +73,8 @@ def _figure(identifier: str, note: dict[str, str], content: list[Node], place: s
         raise CxrError(f"The report is not rendered: {place} shows {identifier} without alternative text; pass alt=.")
     words = _caption_of(identifier, content, place)
     picture = Image(["", [], []], [Str(note["alt"])], [note["source"], ""])
-    return {"t": "Figure", "c": [[identifier, [], []], [None, [Plain(words)]], [Plain([picture])]]}
+    points = [["points", note["points"]]] if note.get("points") else []
+    return {"t": "Figure", "c": [[identifier, [], points], [None, [Plain(words)]], [Plain([picture])]]}
 
 
 def _table(identifier: str, content: list[Node], place: str) -> Node:

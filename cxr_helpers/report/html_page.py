@@ -8,13 +8,14 @@ from urllib.parse import quote
 from pandocfilters import Div, Header, Link, RawBlock, Space, Span, Str
 
 from cxr_helpers import paths
-from cxr_helpers.report import citations, floats
+from cxr_helpers.report import citations, floats, shown_numbers
 from cxr_helpers.report.syntax_tree import Node, Part, transform, write
 
 SOURCE = re.compile(r'src="(figures/[^"]+\.svg)"')
 UNQUOTED = " /:;,=+()!*?@$'[]{}|"  # what a quoted data URI may hold as it is: less than base64 would need
 RAW = {"styles": "page.css", "script": "page.js"}  # variable of the template → its file
 SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+FILM = b"data:image/jpeg"  # as `pictures.svg` stores films
 WIDE = 6  # columns; tables with more are set smaller
 ARGUMENTS = [
     *("--standalone", f"--template={paths.TEMPLATE / 'page.html'}", "--mathml"),
@@ -36,6 +37,7 @@ def page(parts: list[Part], names: dict[str, str], meta: Node, figures: dict[str
         **{name: {"t": "MetaBlocks", "c": [RawBlock("html", text)]} for name, text in raw.items()},
         "figure-entries": _entries(parts, names, "Figure"),
         "table-entries": _entries(parts, names, "Table"),
+        "number": {"t": "MetaString", "c": shown_numbers.NUMBER.pattern},  # what the script takes for one
     }
     chapters = [block for part in parts if not part.appendix for block in _chapter(part, names, origins)]
     appendices = [block for part in parts if part.appendix for block in _chapter(part, names, origins)]
@@ -50,8 +52,16 @@ def _permitted(html: str) -> str:
 
 
 def _embedded(html: str, figures: dict[str, bytes]) -> str:
-    """Return `html` with each figure's file name replaced by the figure itself, as a data URI."""
-    return SOURCE.sub(lambda match: f'src="data:image/svg+xml,{quote(figures[match[1]], safe=UNQUOTED)}"', html)
+    """Return `html` with each figure's file name replaced by the figure itself, as a data URI.
+
+    One with films in it is marked, because the page inverts the others on a dark screen.
+    """
+
+    def source(match: re.Match) -> str:
+        films = ' class="films"' if FILM in figures[match[1]] else ""
+        return f'src="data:image/svg+xml,{quote(figures[match[1]], safe=UNQUOTED)}"{films}'
+
+    return SOURCE.sub(source, html)
 
 
 def _chapter(part: Part, names: dict[str, str], origins: dict[str, Node]) -> list[Node]:

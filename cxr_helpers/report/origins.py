@@ -9,6 +9,7 @@ from pathlib import Path
 from pandocfilters import Code, Div, Link, Para, Space, Str, stringify
 
 from cxr_helpers import experiments, notebooks, paths, records
+from cxr_helpers.errors import CxrError
 from cxr_helpers.experiments import Experiment
 from cxr_helpers.report import floats
 from cxr_helpers.report.syntax_tree import Cell, Node, Part, transform
@@ -16,6 +17,7 @@ from cxr_helpers.report.syntax_tree import Cell, Node, Part, transform
 MANY = 6  # systems; a note that would name more leads to the appendix as a whole
 APPENDIX = "ch:run_records"
 WORD = re.compile(r"[\w+]+")
+RUN = re.compile(r"\b[a-z]\w*-\w+-s\d+-[0-9a-f]{8}\b")
 
 
 def recorded(profile: str) -> dict[str, Experiment]:
@@ -38,6 +40,26 @@ def named(texts: Iterable[str], systems: Collection[str]) -> list[str]:
     """Return those of `systems` whose names stand in `texts` as whole words, in the order of `systems`."""
     words = {word for text in texts for word in WORD.findall(text)}
     return [name for name in systems if name in words]
+
+
+def check_runs(parts: list[Part], profile: str) -> None:
+    """Refuse a report that shows a run whose record is not there (any more): nothing would be behind its numbers.
+
+    Raises:
+        CxrError: there is one; the sentence names the cell that shows it.
+    """
+    there = {path.parent.name for path in paths.runs(profile).glob("*/run.json")}
+    for cell in (cell for part in parts for cell in part.cells):
+        missing = [run for block in cell.blocks for run in RUN.findall(_everything(block)) if run not in there]
+        if missing:
+            raise CxrError(
+                f"The report is not rendered: {cell.place} shows the run {missing[0]}, whose record is not in "
+                f"{paths.runs(profile)}; restore it from git, or train it and execute the chapter again."
+            )
+
+
+def _everything(block: Node) -> str:
+    return " ".join(_texts(block)) if floats.label(block) else stringify([block])
 
 
 def anchor(system: str) -> str:

@@ -20,6 +20,7 @@ from cxr_helpers.report import (
     front_matter,
     html_page,
     ledger,
+    marks,
     origins,
     readme,
     syntax_tree,
@@ -56,7 +57,7 @@ def render(profile: str, chapters: Sequence[str] | None = None, formats: Sequenc
 
     Raises:
         CxrError: a chapter is missing, failed or unfinished; a figure or table lacks a caption, an alternative text or
-            a unique label; a reference or citation leads nowhere; a file would exceed 15 MB.
+            a unique label; a reference or citation leads nowhere; a run that is shown has no record; a file would exceed 15 MB.
     """
     unknown = sorted(set(formats) - set(FORMATS))
     if unknown or profile not in ("full", "smoke"):
@@ -86,6 +87,7 @@ def assemble(profile: str, names: Iterable[str], complete: bool = True, build: P
     labels = cross_references.numbered(bodies)
     parts = [front_matter.abstract(opening, bodies), *(_without_abstract(part) for part in bodies)]
     parts = cross_references.resolved(parts, labels, citations.keys(), complete)
+    origins.check_runs(parts, profile)
     figures = {path: content for chapter in read for path, content in chapter.figures.items()}
     return Report(parts, labels, figures, {**meta, **front_matter.variables(profile)}, origins.notes(parts, profile))
 
@@ -98,7 +100,7 @@ def _appendices(profile: str) -> list[Chapter]:
 
 
 def _as_html(report: Report, profile: str) -> bytes:
-    parts = origins.linked(report.parts, profile)
+    parts = marks.marked(origins.linked(report.parts, profile), profile)
     return html_page.page(parts, report.names, report.meta, report.figures, report.origins).encode()
 
 

@@ -8,8 +8,9 @@ import pandas as pd
 
 MINUS = "\u2212"
 ABSENT = "\u2013"
+PERCENT = re.compile(r"(?<=\d)%")
 HYPHEN = re.compile(r"(?<![\w.,–-])-(?=\.?\d)")  # before a number, not within a name or a range
-NUMBER = re.compile(rf"[<>≤≥±+{MINUS}-]?\.?\d[\d.,]*(e[{MINUS}+]\d+)?( ?%| [a-zA-Z]{{1,3}})?( ?[\[(±].*)?")
+NUMBER = re.compile(rf"[<>≤≥±+{MINUS}-]?\.?\d[\d.,]*(e[{MINUS}+]\d+)?([ \u00a0]?%| [a-zA-Z]{{1,3}})?( ?[\[(±].*)?")
 
 
 def formatted(frame: pd.DataFrame, digits: int | dict[str, int] = 3) -> pd.DataFrame:
@@ -39,9 +40,9 @@ def numeric(column: pd.Series) -> bool:
     return bool(said) and all(NUMBER.fullmatch(cell) for cell in said)
 
 
-def with_minus(text: str) -> str:
-    """Return text whose negative numbers have a minus sign in place of a hyphen."""
-    return HYPHEN.sub(MINUS, text)
+def written(text: str) -> str:
+    """Return text whose negative numbers have a minus sign in place of a hyphen, and whose per cent stand apart ("95 %")."""
+    return PERCENT.sub("\u00a0%", HYPHEN.sub(MINUS, text))
 
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
@@ -58,7 +59,7 @@ def _name(name: object) -> str:
 
 def _cell(value: object, decimals: int) -> str:
     if isinstance(value, str):
-        return with_minus(value)
+        return written(value)
     if value is None or pd.isna(value):
         return ABSENT
     if isinstance(value, bool) or not isinstance(value, numbers.Real):

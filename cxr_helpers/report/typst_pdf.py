@@ -22,7 +22,8 @@ def source(parts: list[Part], meta: Node) -> str:
     content += [block for part in chapters if not part.appendix for block in _blocks(part)]
     content += [*citations.references(), _raw("#show: appendices")]
     content += [block for part in chapters if part.appendix for block in _blocks(part)]
-    return write(content, meta, "typst", ARGUMENTS)
+    # Not smart: pandoc has set the quotation marks, and Typst makes a prime of an apostrophe after a number.
+    return write(content, meta, "typst-smart", ARGUMENTS)
 
 
 def compiled(text: str, figures: dict[str, bytes]) -> bytes:

@@ -181,12 +181,14 @@ def brief(comparison: pd.DataFrame) -> pd.DataFrame:
     ours = [_ours_in_words(row) for row in comparison.itertuples()]
     said = [_said(value) for value in comparison.reported]
     verdicts = comparison.verdict.mask(comparison.reported.isna(), "no figure given").mask(comparison.reproduced.isna(), "waits")
-    return comparison[["system", "metric"]].assign(reported=said, ours=ours, verdict=verdicts).reset_index(drop=True)
+    named = comparison[["system"]].assign(metric=comparison.metric.map(metrics.title))
+    return named.assign(reported=said, ours=ours, verdict=verdicts).reset_index(drop=True)
 
 
 def reasons(comparison: pd.DataFrame) -> pd.DataFrame:
     """Return one row per system and status: the metrics it holds for, and in what the runs depart from the text."""
-    groups = comparison.groupby(["system", "status"], sort=False).metric.agg(", ".join)
+    named = comparison.assign(metric=comparison.metric.map(metrics.title))
+    groups = named.groupby(["system", "status"], sort=False).metric.agg(", ".join)
     return groups.reset_index()[["system", "metric", "status"]].rename(columns={"metric": "metrics"})
 
 

@@ -107,7 +107,138 @@
     });
   }
 
+  // A figure whose curves can be read by pointing at them; `points` are those of curve_points.py.
+  const REACH = 40; // pixels
+
+  const written = (value) => String(value).replace("-", "−");
+
+  function readable(figure) {
+    const picture = figure.querySelector("img"), frame = document.createElement("span");
+    const [dot, tip] = ["dot", "tip"].map((name) => {
+      const mark = document.createElement("span");
+      mark.className = name;
+      mark.hidden = true;
+      return mark;
+    });
+    frame.className = "picture";
+    picture.replaceWith(frame);
+    frame.append(picture, dot, tip);
+    const points = JSON.parse(figure.dataset.points).flatMap((panel) => panel.curves.flatMap(([name, curve]) =>
+      curve.map(([left, top, x, y]) => ({ left: left / 1000, top: top / 1000, text: `${name}: ${panel.x} ${written(x)}, ${panel.y} ${written(y)}` }))));
+    const hide = () => { dot.hidden = tip.hidden = true; };
+    picture.addEventListener("pointerleave", hide);
+    picture.addEventListener("pointermove", (event) => {
+      const box = picture.getBoundingClientRect();
+      const away = (point) => Math.hypot(point.left * box.width + box.left - event.clientX, point.top * box.height + box.top - event.clientY);
+      const near = points.reduce((a, b) => (away(b) < away(a) ? b : a));
+      if (away(near) > REACH) return hide();
+      dot.hidden = tip.hidden = false;
+      tip.textContent = near.text;
+      for (const mark of [dot, tip]) {
+        mark.style.left = near.left < 0.5 || mark === dot ? `${100 * near.left}%` : "auto";
+        mark.style.right = near.left < 0.5 || mark === dot ? "auto" : `${100 - 100 * near.left}%`;
+        mark.style.top = `${100 * near.top}%`;
+      }
+    });
+  }
+
+  // Numbers: a click on one tells the cell and the run records behind it, as the appendix has them.
+  const SILENT = "code, math, a, sup, .citation, .caption-number, .number";
+  const MANY = 6; // systems; of more only the names are shown
+
+  function marked(main) {
+    const number = new RegExp(main.dataset.number, "gu");
+    for (const cell of main.querySelectorAll("table[data-cell] > tbody > tr > *")) {
+      const said = cell.cloneNode(true);
+      for (const silent of said.querySelectorAll(SILENT)) silent.remove();
+      if (said.textContent.search(number) >= 0) cell.classList.add("traced");
+    }
+    const walker = document.createTreeWalker(main, NodeFilter.SHOW_TEXT), texts = [];
+    while (walker.nextNode()) {
+      const parent = walker.currentNode.parentElement;
+      if (parent.closest("[data-cell]") && !parent.closest(`${SILENT}, thead, tbody`)) texts.push(walker.currentNode);
+    }
+    for (const text of texts) {
+      for (const match of [...text.data.matchAll(number)].reverse()) {
+        const shown = text.splitText(match.index), span = document.createElement("span");
+        shown.splitText(match[0].length);
+        span.className = "traced";
+        shown.replaceWith(span);
+        span.append(shown);
+      }
+    }
+  }
+
+  function paragraph(...pieces) {
+    const made = document.createElement("p");
+    made.append(...pieces);
+    return made;
+  }
+
+  function records(shown) {
+    const row = shown.closest("tbody tr"), table = shown.closest("table");
+    const column = row && table.tHead ? table.tHead.rows[0].cells[shown.cellIndex].dataset.from : "";
+    const names = row?.dataset.from || column || shown.closest("[data-from]")?.dataset.from || "";
+    const found = names.split(" ").map((name) => document.getElementById(name)).filter(Boolean);
+    if (!found.length) return [paragraph("No run record is behind it: it is computed from the films, from a measurement or from the text itself.")];
+    if (found.length > MANY) {
+      const links = found.flatMap((record) => {
+        const link = document.createElement("a");
+        link.href = `#${record.id}`;
+        link.textContent = record.id.replace("record-", "");
+        return [", ", link];
+      });
+      return [paragraph(`Its chapter reads ${found.length} systems: `, ...links.slice(1), ".")];
+    }
+    const copies = found.map((record) => record.cloneNode(true));
+    for (const copy of copies) {
+      copy.removeAttribute("id");
+      const runs = [...copy.querySelectorAll("li")], own = runs.filter((run) => row?.textContent.includes(run.querySelector("code").textContent));
+      if (own.length) for (const run of runs) if (!own.includes(run)) run.remove();
+    }
+    return copies;
+  }
+
+  function place(shown) {
+    const block = shown.closest("[data-cell]");
+    const chapter = block.dataset.chapter ? document.getElementById(`ch:${block.dataset.chapter}`) : block.closest("section[id^='ch:']");
+    const notebook = chapter?.querySelector(".notebook a");
+    return notebook ? ["Computed by cell ", block.dataset.cell, " of ", notebook.cloneNode(true), "."] : ["Listed from the run records."];
+  }
+
+  function traceable(main) {
+    marked(main);
+    const note = document.createElement("aside"), hint = paragraph("Click a number to see what is behind it.");
+    note.className = "provenance";
+    note.popover = "auto";
+    note.tabIndex = 0;
+    note.setAttribute("aria-label", "Where the number comes from");
+    hint.className = "notice hint";
+    document.querySelector("header.title").append(hint);
+    document.body.append(note);
+    main.addEventListener("click", (event) => {
+      const shown = event.target.closest(".traced");
+      if (!shown || event.target.closest("a, button") || !getSelection().isCollapsed) return;
+      const number = document.createElement("strong");
+      number.textContent = shown.textContent.trim();
+      note.replaceChildren(paragraph(number), paragraph(...place(shown)), ...records(shown));
+      note.showPopover();
+    });
+  }
+
+  // A link within the page says on hover what it leads to: a reference, a caption, a title.
+  const LONGEST = 240; // letters
+
+  function previewed(link) {
+    const target = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+    const said = target?.matches(".csl-entry") ? target : target?.querySelector("figcaption, caption, h2, h3, h4");
+    if (said) link.title = said.textContent.trim().replace(/\s+/g, " ").slice(0, LONGEST);
+  }
+
+  for (const link of document.querySelectorAll("main a[href^='#']")) previewed(link);
   document.querySelectorAll(".explorer").forEach(explorer);
+  document.querySelectorAll("figure[data-points]").forEach(readable);
+  traceable(document.querySelector("main"));
   for (const table of document.querySelectorAll("main .table-scroll table")) {
     if (!table.tHead || !table.tBodies.length) continue;
     const rows = table.tBodies[0].rows.length;

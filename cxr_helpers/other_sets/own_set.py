@@ -1,0 +1,105 @@
+"""Own films, in a folder of classes or a table of paths and labels: scored by a published model, or made a set to train on.
+
+Of a DICOM file only the pixels are used. What is written is named by numbers: of file names and patients nothing is kept.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import pandas as pd
+
+from cxr_helpers.data import images
+from cxr_helpers.data.dataset import LABELS
+from cxr_helpers.errors import CxrError
+from cxr_helpers.files import atomic_write
+from cxr_helpers.other_sets import class_folders, image_sets, label_tables
+
+CLASSES = {name.lower(): y_true for name, y_true in LABELS.items()}
+_WRITTEN: Mapping[str, int] = {**CLASSES, "0": 0, "1": 1}
+AT_ONCE = 64  # films in memory
+
+
+def read(source: Path) -> pd.DataFrame:
+    """Return the films of a folder or table, in its order: image_id, patient_id, path, split ("" if none) and y_true.
+
+    Args:
+        source: a folder with NORMAL/ and PNEUMONIA/ (perhaps within train/, val/ and test/), or a CSV file with the columns
+            path (as it is, or below the table's folder), label (NORMAL or 0, PNEUMONIA or 1) and, where several films may
+            show one patient, patient_id.
+
+    Raises:
+        CxrError: a folder or column is missing, a label is unknown, a file is not there, or a class has no film.
+    """
+    if source.is_dir():
+        return class_folders.read(source, CLASSES)
+    grouped = "patient_id" in label_tables.header(source)
+    table = label_tables.read(source, ["path", "label", *(["patient_id"] if grouped else [])])
+    y_true = [_label(source, line, word) for line, word in table.label.items()]
+    files = [source.parent / name for name in table.path]
+    for line, file in zip(table.index, files, strict=True):
+        if not file.is_file():
+            raise CxrError(f"{source}, line {line}: {file} is not there; paths count from the table's folder.")
+    if len(set(y_true)) < len(LABELS):
+        raise CxrError(f"{source} holds films of one class only; it needs films of {' and '.join(LABELS)}.")
+    patients = table.patient_id if grouped else table.path
+    films = {"image_id": table.path, "patient_id": patients, "path": [str(file) for file in files], "split": "", "y_true": y_true}
+    return pd.DataFrame(films).reset_index(drop=True)
+
+
+def score(source: Path, model_dir: Path | None = None) -> tuple[pd.DataFrame, float, list[str]]:
+    """Return the scores of own films by a published model, its operating point, and a sentence for every refused file.
+
+    The scores are as `metrics.evaluate` takes them; `model_dir` is as in `predict.predict`.
+
+    Raises:
+        CxrError: as in `read`; the model is missing; or what can be read is of one class.
+    """
+    from cxr_helpers import predict
+
+    films = read(source)
+    answers = []
+    for start in range(0, len(films), AT_ONCE):
+        answers += predict.predict([Path(path) for path in films.path[start : start + AT_ONCE]], model_dir)
+    scores = films.drop(columns="path").assign(split="test", y_score=[answer.probability for answer in answers])
+    scores = scores[[not answer.problem for answer in answers]].reset_index(drop=True)
+    problems = [answer.problem for answer in answers if answer.problem]
+    if scores.y_true.nunique() < len(LABELS):
+        raise CxrError("\n     ".join([f"{source}: the films that can be read are of one class, or none can.", *problems[:10]]))
+    return scores, next(answer.threshold for answer in answers if not answer.problem), problems
+
+
+def store(source: Path, folder: Path) -> pd.DataFrame:
+    """Write own films as a set that CXR_DATA_DIR may name and return how many of each part and class it has.
+
+    Parts that the source has stay; else a fifth of the patients becomes test, and validation is drawn when a system is
+    trained. A film becomes an 8-bit grey PNG called IM-<patient>-<film>, numbers both, which keeps a patient's films together.
+
+    Raises:
+        CxrError: as in `read`; `folder` holds something, or a file is no usable film; nothing is written then.
+    """
+    films = read(source)
+    if folder.exists() and any(folder.iterdir()):
+        raise CxrError(f"{folder} is not empty; name a new folder.")
+    split, _ = image_sets.divide(films, films.y_true)
+    patient, number = films.groupby("patient_id", sort=False).ngroup() + 1, films.groupby("patient_id").cumcount() + 1
+    names = dict(zip(LABELS.values(), LABELS, strict=True))
+    parts = split if "val" in set(films.split) else split.replace("val", "train")
+    draft = folder.with_name(f".{os.getpid()}.{folder.name}")
+    try:
+        for row, part, who, which in zip(films.itertuples(), parts, patient, number, strict=True):
+            pixels = images.read(row.path).pixels
+            target = draft / part / names[row.y_true] / f"IM-{who:05d}-{which:04d}.png"
+            atomic_write(target, cv2.imencode(".png", pixels)[1].tobytes())
+        draft.replace(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return pd.crosstab(parts.rename("part"), films.y_true.map(names).rename("class"))
+
+
+def _label(source: Path, line: int, word: str) -> int:
+    if word.lower() not in _WRITTEN:
+        raise CxrError(f"{source}, line {line}, column label: {word!r} is unknown; write NORMAL or 0, PNEUMONIA or 1.")
+    return _WRITTEN[word.lower()]
