@@ -1,0 +1,307 @@
+"""Keras networks run by other engines: exported to a file, loaded from it, and held to Keras' own answers.
+
+An engine is optional: what is not installed is refused in one sentence (`pip install "cxr-report[engines]"`).
+"""
+
+import contextlib
+import dataclasses
+import importlib
+import importlib.util
+import io
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from cxr_helpers.errors import CxrError
+
+KERAS = "keras"
+TOLERANCE = 1e-3  # of an export, relative to the largest output
+CHOICE = "CXR_ENGINE"  # the environment variable that forces an engine
+Runner = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Engine:
+    """An engine: its name for readers, its pip package, what is imported of it, its Keras export format and file's ending."""
+
+    title: str
+    package: str
+    module: str
+    format: str
+    suffix: str
+
+
+ENGINES = {
+    "openvino": Engine("OpenVINO", "openvino", "openvino", "openvino", ".xml"),
+    "onnxruntime": Engine("ONNX Runtime", "onnxruntime", "onnxruntime", "onnx", ".onnx"),
+    "litert": Engine("LiteRT", "ai-edge-litert", "ai_edge_litert.interpreter", "litert", ".tflite"),
+}
+TITLES = {KERAS: "Keras"} | {name: engine.title for name, engine in ENGINES.items()}
+_PREFERRED = ("openvino", "onnxruntime")  # for features; LiteRT is made for phones
+_CONVERTER = {"onnx": "tf2onnx"}  # what Keras needs beside the engine to export to a format
+
+
+def available() -> list[str]:
+    """Return the engines that are installed, Keras first."""
+    return [KERAS, *(name for name, engine in ENGINES.items() if _installed(engine.module))]
+
+
+def best() -> str:
+    """Return the engine that features are extracted with: what CXR_ENGINE names, else the fastest that is installed.
+
+    Raises:
+        CxrError: CXR_ENGINE names an engine that is unknown or not installed.
+    """
+    forced = os.environ.get(CHOICE)
+    if forced:
+        if forced not in TITLES:
+            raise CxrError(f"{CHOICE}={forced} is unknown: choose one of {', '.join(TITLES)}.")
+        if forced != KERAS:
+            _module(ENGINES[forced].module, ENGINES[forced].package)
+        return forced
+    usable = [name for name in _PREFERRED if _installed(ENGINES[name].module) and _exports(name)]
+    return usable[0] if usable else KERAS
+
+
+def cores() -> int:
+    """Return the number of processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def export(model, path: Path) -> Path:
+    """Write a Keras model for the engine that the ending of `path` names (.xml, .onnx, .tflite), in float32; return `path`.
+
+    Beside an .xml file its weights lie in a .bin file of the same name.
+
+    Raises:
+        CxrError: the model augments its films (an export would bake that in), or a package is not installed.
+    """
+    name = _by_suffix(path)
+    engine = ENGINES[name]
+    random = [layer.name for layer in model._flatten_layers() if type(layer).__name__.startswith("Random")]
+    if random:
+        raise CxrError(f"Model {model.name} augments its films (layer {random[0]}); export the network behind that layer.")
+    if name != "litert":  # Keras writes LiteRT files itself
+        _module(engine.module, engine.package)
+    if engine.format in _CONVERTER:
+        _module(_CONVERTER[engine.format], _CONVERTER[engine.format])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _hushed():
+        model.export(str(path), format=engine.format, verbose=False)
+    return path
+
+
+def load(path: Path, threads: int | None = None, engine: str | None = None) -> Runner:
+    """Return what runs an exported network: films float32 (n, H, W, C) in 0..255 -> outputs float32 (n, units).
+
+    Args:
+        path: a file that `export` or `quantising` wrote.
+        threads: processor cores, by default all.
+        engine: which one, where several read the format; OpenVINO also reads .onnx files.
+
+    Raises:
+        CxrError: the file is missing or unreadable, or the engine is not installed.
+    """
+    name, count = engine or _by_suffix(path), threads or cores()
+    module = _module(ENGINES[name].module, ENGINES[name].package)
+    if not path.is_file():
+        raise CxrError(f"{path} does not exist; export the network again.")
+    try:
+        return _LOADERS[name](module, path, count)
+    except Exception as error:  # every engine has its own
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        raise CxrError(f"{path} cannot be read by {ENGINES[name].title} ({reason[:200]}); export the network again.") from error
+
+
+def runner(model, name: str, folder: Path, threads: int | None = None) -> Runner:
+    """Return what runs a Keras model with an engine, exported into `folder` where the engine is not Keras itself."""
+    if name == KERAS:
+        return keras_runner(model)
+    return load(export(model, folder / f"{model.name}{ENGINES[name].suffix}"), threads)
+
+
+def keras_runner(model, batch: int = 32) -> Runner:
+    """Return what runs a Keras model in batches, without training's behaviour."""
+
+    def run(films: np.ndarray) -> np.ndarray:
+        parts = [model.predict_on_batch(films[start : start + batch]) for start in range(0, len(films), batch)]
+        return np.concatenate(parts)
+
+    return run
+
+
+def check(
+    run: Runner, films: np.ndarray, expected: np.ndarray, image_ids: Sequence[str], what: str, tolerance: float = TOLERANCE
+) -> float:
+    """Return the largest difference between an export's outputs and Keras', relative to the largest output of Keras.
+
+    Args:
+        run: the export.
+        films: float32 (n, H, W, C) in 0..255.
+        expected: (n, units) what Keras makes of them.
+        image_ids: the films' names.
+        what: the export, for the sentence.
+        tolerance: the largest difference that is allowed.
+
+    Raises:
+        CxrError: a film differs by more; it is named.
+    """
+    gaps = np.abs(run(films) - expected).reshape(len(films), -1).max(axis=1) / max(float(np.abs(expected).max()), 1e-12)
+    worst = int(np.argmax(np.where(np.isfinite(gaps), gaps, np.inf)))
+    if not gaps[worst] <= tolerance:
+        raise CxrError(
+            f"{what} differs from Keras by {gaps[worst]:.2g} of the largest output on film {image_ids[worst]}, "
+            f"more than {tolerance:g}; export the network again, or run it with Keras ({CHOICE}=keras)."
+        )
+    return float(gaps[worst])
+
+
+def _openvino(ov: ModuleType, path: Path, threads: int) -> Runner:
+    """Run several films one by one, each stream on a core of its own: a film's maps stay in the core's cache.
+
+    A single film has all cores.
+    """
+    core, compiled = ov.Core(), {}
+    network = core.read_model(path)
+    network.reshape([1, *list(network.inputs[0].partial_shape)[1:]])
+
+    def settings(streams: int) -> dict[str, Any]:
+        mode = "THROUGHPUT" if streams > 1 else "LATENCY"
+        common = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams, "PERFORMANCE_HINT": mode}
+        return common | {"INFERENCE_PRECISION_HINT": "f32"}  # else some processors take bfloat16
+
+    def machine(streams: int):
+        if streams not in compiled:
+            compiled[streams] = core.compile_model(network, "CPU", settings(streams))
+        return compiled[streams]
+
+    def run(films: np.ndarray) -> np.ndarray:
+        films = np.ascontiguousarray(films, np.float32)
+        if len(films) == 1 or threads == 1:
+            request = machine(1).create_infer_request() if "one" not in compiled else compiled["one"]
+            compiled["one"] = request
+            return np.concatenate([request.infer([film[None]], share_inputs=True)[0].copy() for film in films])
+        queue = ov.AsyncInferQueue(machine(threads), threads)
+        out = np.empty((len(films), *list(machine(threads).outputs[0].shape)[1:]), np.float32)
+
+        def keep(request, place: int) -> None:
+            out[place] = request.get_output_tensor(0).data[0]
+
+        queue.set_callback(keep)
+        for place in range(len(films)):
+            queue.start_async([films[place : place + 1]], place, share_inputs=True)
+        queue.wait_all()
+        return out
+
+    return run
+
+
+def _onnxruntime(ort: ModuleType, path: Path, threads: int) -> Runner:
+    """Run batches of four: larger ones leave the cache and gain nothing."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = threads, 3
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    (source,) = session.get_inputs()
+
+    def run(films: np.ndarray) -> np.ndarray:
+        films = np.asarray(films, np.float32)
+        return np.concatenate([session.run(None, {source.name: films[at : at + 4]})[0] for at in range(0, len(films), 4)])
+
+    return run
+
+
+def _litert(litert: ModuleType, path: Path, threads: int) -> Runner:
+    """Run film by film, each thread its own films: LiteRT's threads share one convolution badly."""
+    made: list[Runner] = []
+    single = _interpreter(litert, path, threads)
+
+    def workers() -> list[Runner]:
+        if not made:
+            made.extend(_interpreter(litert, path, 1) for _ in range(threads))
+        return made
+
+    def run(films: np.ndarray) -> np.ndarray:
+        films = np.asarray(films, np.float32)
+        if len(films) == 1 or threads == 1:
+            return single(films)
+        parts: list = [None] * threads
+        pool = workers()
+
+        def share(place: int) -> None:
+            parts[place] = pool[place](films[place::threads])
+
+        running = [threading.Thread(target=share, args=(place,)) for place in range(threads)]
+        for thread in running:
+            thread.start()
+        for thread in running:
+            thread.join()
+        out = np.empty((len(films), *parts[0].shape[1:]), np.float32)
+        for place, part in enumerate(parts):
+            out[place::threads] = part
+        return out
+
+    return run
+
+
+def _interpreter(litert: ModuleType, path: Path, threads: int) -> Runner:
+    found = litert.Interpreter(str(path), num_threads=threads)
+    found.allocate_tensors()
+    (source,), (target,) = found.get_input_details(), found.get_output_details()
+
+    def run(films: np.ndarray) -> np.ndarray:
+        out = np.empty((len(films), *target["shape"][1:]), np.float32)
+        for place in range(len(films)):
+            found.set_tensor(source["index"], films[place : place + 1])
+            found.invoke()
+            out[place] = found.get_tensor(target["index"])[0]
+        return out
+
+    return run
+
+
+_LOADERS = {"openvino": _openvino, "onnxruntime": _onnxruntime, "litert": _litert}
+
+
+def _by_suffix(path: Path) -> str:
+    for name, engine in ENGINES.items():
+        if path.suffix == engine.suffix:
+            return name
+    endings = ", ".join(f"{engine.suffix} ({engine.title})" for engine in ENGINES.values())
+    raise CxrError(f"{path.name} is no file of a known engine; its ending must be one of {endings}.")
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module.partition(".")[0]) is not None
+
+
+def _exports(name: str) -> bool:
+    converter = _CONVERTER.get(ENGINES[name].format)
+    return converter is None or _installed(converter)
+
+
+def _module(module: str, package: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise CxrError(f'{package} is not installed; `pip install "cxr-report[engines]"` brings it and the other engines.') from error
+
+
+@contextlib.contextmanager
+def _hushed():
+    """Keep converters from telling of their steps."""
+    loggers = [logging.getLogger(name) for name in ("tf2onnx", "tensorflow", "absl")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
