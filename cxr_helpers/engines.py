@@ -10,11 +10,10 @@ import importlib.util
 import io
 import logging
 import os
-import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -49,7 +48,7 @@ _CONVERTER = {"onnx": "tf2onnx"}  # what Keras needs beside the engine to export
 
 def available() -> list[str]:
     """Return the engines that are installed, Keras first."""
-    return [KERAS, *(name for name, engine in ENGINES.items() if _installed(engine.module))]
+    return [KERAS, *(name for name, engine in ENGINES.items() if installed(engine.module))]
 
 
 def best() -> str:
@@ -63,9 +62,9 @@ def best() -> str:
         if forced not in TITLES:
             raise CxrError(f"{CHOICE}={forced} is unknown: choose one of {', '.join(TITLES)}.")
         if forced != KERAS:
-            _module(ENGINES[forced].module, ENGINES[forced].package)
+            module(ENGINES[forced].module, ENGINES[forced].package)
         return forced
-    usable = [name for name in _PREFERRED if _installed(ENGINES[name].module) and _exports(name)]
+    usable = [name for name in _PREFERRED if installed(ENGINES[name].module) and _exports(name)]
     return usable[0] if usable else KERAS
 
 
@@ -88,11 +87,11 @@ def export(model, path: Path) -> Path:
     if random:
         raise CxrError(f"Model {model.name} augments its films (layer {random[0]}); export the network behind that layer.")
     if name != "litert":  # Keras writes LiteRT files itself
-        _module(engine.module, engine.package)
+        module(engine.module, engine.package)
     if engine.format in _CONVERTER:
-        _module(_CONVERTER[engine.format], _CONVERTER[engine.format])
+        module(_CONVERTER[engine.format], _CONVERTER[engine.format])
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _hushed():
+    with hushed():
         model.export(str(path), format=engine.format, verbose=False)
     return path
 
@@ -109,11 +108,11 @@ def load(path: Path, threads: int | None = None, engine: str | None = None) -> R
         CxrError: the file is missing or unreadable, or the engine is not installed.
     """
     name, count = engine or _by_suffix(path), threads or cores()
-    module = _module(ENGINES[name].module, ENGINES[name].package)
+    found = module(ENGINES[name].module, ENGINES[name].package)
     if not path.is_file():
         raise CxrError(f"{path} does not exist; export the network again.")
     try:
-        return _LOADERS[name](module, path, count)
+        return _LOADERS[name](found, path, count)
     except Exception as error:  # every engine has its own
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         raise CxrError(f"{path} cannot be read by {ENGINES[name].title} ({reason[:200]}); export the network again.") from error
@@ -167,39 +166,24 @@ def _openvino(ov: ModuleType, path: Path, threads: int) -> Runner:
 
     A single film has all cores.
     """
-    core, compiled = ov.Core(), {}
+    core = ov.Core()
     network = core.read_model(path)
     network.reshape([1, *list(network.inputs[0].partial_shape)[1:]])
 
-    def settings(streams: int) -> dict[str, Any]:
-        mode = "THROUGHPUT" if streams > 1 else "LATENCY"
-        common = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams, "PERFORMANCE_HINT": mode}
-        return common | {"INFERENCE_PRECISION_HINT": "f32"}  # else some processors take bfloat16
+    def one_by_one(request) -> Runner:
+        return lambda films: np.concatenate([request.infer([film[None]], share_inputs=True)[0].copy() for film in films])
 
-    def machine(streams: int):
-        if streams not in compiled:
-            compiled[streams] = core.compile_model(network, "CPU", settings(streams))
-        return compiled[streams]
+    def workers(streams: int) -> list[Runner]:
+        settings = {
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": streams,
+            "PERFORMANCE_HINT": "THROUGHPUT" if streams > 1 else "LATENCY",
+            "INFERENCE_PRECISION_HINT": "f32",  # else some processors take bfloat16
+        }
+        compiled = core.compile_model(network, "CPU", settings)
+        return [one_by_one(compiled.create_infer_request()) for _ in range(streams)]
 
-    def run(films: np.ndarray) -> np.ndarray:
-        films = np.ascontiguousarray(films, np.float32)
-        if len(films) == 1 or threads == 1:
-            request = machine(1).create_infer_request() if "one" not in compiled else compiled["one"]
-            compiled["one"] = request
-            return np.concatenate([request.infer([film[None]], share_inputs=True)[0].copy() for film in films])
-        queue = ov.AsyncInferQueue(machine(threads), threads)
-        out = np.empty((len(films), *list(machine(threads).outputs[0].shape)[1:]), np.float32)
-
-        def keep(request, place: int) -> None:
-            out[place] = request.get_output_tensor(0).data[0]
-
-        queue.set_callback(keep)
-        for place in range(len(films)):
-            queue.start_async([films[place : place + 1]], place, share_inputs=True)
-        queue.wait_all()
-        return out
-
-    return run
+    return _spread(workers, threads)
 
 
 def _onnxruntime(ort: ModuleType, path: Path, threads: int) -> Runner:
@@ -217,33 +201,26 @@ def _onnxruntime(ort: ModuleType, path: Path, threads: int) -> Runner:
 
 
 def _litert(litert: ModuleType, path: Path, threads: int) -> Runner:
-    """Run film by film, each thread its own films: LiteRT's threads share one convolution badly."""
-    made: list[Runner] = []
-    single = _interpreter(litert, path, threads)
+    """Run film by film, each thread its own films; a single film has all cores."""
+    return _spread(lambda count: [_interpreter(litert, path, threads // count) for _ in range(count)], threads)
 
-    def workers() -> list[Runner]:
-        if not made:
-            made.extend(_interpreter(litert, path, 1) for _ in range(threads))
-        return made
+
+def _spread(workers: Callable[[int], list[Runner]], threads: int) -> Runner:
+    """Return what gives a single film to one worker and several to one a thread; `workers(count)` makes so many, once."""
+    made: dict[int, list[Runner]] = {}
 
     def run(films: np.ndarray) -> np.ndarray:
-        films = np.asarray(films, np.float32)
-        if len(films) == 1 or threads == 1:
-            return single(films)
-        parts: list = [None] * threads
-        pool = workers()
-
-        def share(place: int) -> None:
-            parts[place] = pool[place](films[place::threads])
-
-        running = [threading.Thread(target=share, args=(place,)) for place in range(threads)]
-        for thread in running:
-            thread.start()
-        for thread in running:
-            thread.join()
+        films = np.ascontiguousarray(films, np.float32)
+        count = min(threads, len(films))
+        if count not in made:
+            made[count] = workers(count)
+        if count == 1:
+            return made[1][0](films)
+        with ThreadPoolExecutor(count) as pool:
+            parts = list(pool.map(lambda place: made[count][place](films[place::count]), range(count)))
         out = np.empty((len(films), *parts[0].shape[1:]), np.float32)
         for place, part in enumerate(parts):
-            out[place::threads] = part
+            out[place::count] = part
         return out
 
     return run
@@ -276,24 +253,26 @@ def _by_suffix(path: Path) -> str:
     raise CxrError(f"{path.name} is no file of a known engine; its ending must be one of {endings}.")
 
 
-def _installed(module: str) -> bool:
+def installed(module: str) -> bool:
+    """Tell whether a module can be imported, without importing it."""
     return importlib.util.find_spec(module.partition(".")[0]) is not None
 
 
 def _exports(name: str) -> bool:
     converter = _CONVERTER.get(ENGINES[name].format)
-    return converter is None or _installed(converter)
+    return converter is None or installed(converter)
 
 
-def _module(module: str, package: str) -> ModuleType:
+def module(name: str, package: str) -> ModuleType:
+    """Return a module of an optional package; one that is not installed is a CxrError that names the pip package."""
     try:
-        return importlib.import_module(module)
+        return importlib.import_module(name)
     except ImportError as error:
         raise CxrError(f'{package} is not installed; `pip install "cxr-report[engines]"` brings it and the other engines.') from error
 
 
 @contextlib.contextmanager
-def _hushed():
+def hushed():
     """Keep converters from telling of their steps."""
     loggers = [logging.getLogger(name) for name in ("tf2onnx", "tensorflow", "absl")]
     levels = [logger.level for logger in loggers]

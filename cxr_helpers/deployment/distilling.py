@@ -9,7 +9,7 @@ from cxr_helpers.config import Config
 from cxr_helpers.networks import models
 from cxr_helpers.systems import augmentation, batches, fitting
 
-EPOCHS, RATE = 6, 1e-4  # fixed before the first was taught
+EPOCHS, RATE = 3, 1e-4  # fixed before the first was taught
 
 
 class Teaching(keras.layers.Layer):
