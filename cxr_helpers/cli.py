@@ -138,10 +138,10 @@ def begin(
 
 @app.command()
 def measure(
-    name: Annotated[str, typer.Argument(help="adults, candidates, complexity, copies, maps, shift, speed or warnings")],
+    name: Annotated[str, typer.Argument(help="adults, candidates, complexity, compression, copies, deployment, maps, shift, speed or warnings")],
     profile: Profile = "auto",
 ) -> None:
-    """Measure what is no training run; for times (candidates, complexity, maps, speed) the machine should do nothing else."""
+    """Measure what is no training run; for times (candidates, complexity, deployment, maps, speed) the machine should do nothing else."""
     from cxr_helpers.benchmarks import measurements
     from cxr_helpers.data import dataset
 
@@ -165,6 +165,16 @@ def bench(
         started = time.monotonic()
         path = comparisons.run(name, profile, afresh)
         say(f"bench {name}: {comparisons.load(name, profile)['ratio_median']:.3g} times, {path} in {since(started)}")
+
+
+@app.command()
+def deploy(profile: Profile = "auto") -> None:
+    """Write the deployed model: a network of the published one in 8-bit integers, with its card."""
+    from cxr_helpers.data import dataset
+    from cxr_helpers.deployment import artefact
+
+    path = artefact.make(dataset.resolve_profile(profile))
+    say(f"deploy: {path}, {path.stat().st_size / 1e6:.2f} MB")
 
 
 @app.command("measure-maps")

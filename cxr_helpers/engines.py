@@ -96,13 +96,14 @@ def export(model, path: Path) -> Path:
     return path
 
 
-def load(path: Path, threads: int | None = None, engine: str | None = None) -> Runner:
+def load(path: Path, threads: int | None = None, engine: str | None = None, bfloat16: bool = False) -> Runner:
     """Return what runs an exported network: films float32 (n, H, W, C) in 0..255 -> outputs float32 (n, units).
 
     Args:
         path: a file that `export` or `quantising` wrote.
         threads: processor cores, by default all.
         engine: which one, where several read the format; OpenVINO also reads .onnx files.
+        bfloat16: compute in bfloat16; only OpenVINO can.
 
     Raises:
         CxrError: the file is missing or unreadable, or the engine is not installed.
@@ -112,7 +113,7 @@ def load(path: Path, threads: int | None = None, engine: str | None = None) -> R
     if not path.is_file():
         raise CxrError(f"{path} does not exist; export the network again.")
     try:
-        return _LOADERS[name](found, path, count)
+        return _LOADERS[name](found, path, count, **({"bfloat16": True} if bfloat16 else {}))
     except Exception as error:  # every engine has its own
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         raise CxrError(f"{path} cannot be read by {ENGINES[name].title} ({reason[:200]}); export the network again.") from error
@@ -161,7 +162,7 @@ def check(
     return float(gaps[worst])
 
 
-def _openvino(ov: ModuleType, path: Path, threads: int) -> Runner:
+def _openvino(ov: ModuleType, path: Path, threads: int, bfloat16: bool = False) -> Runner:
     """Run several films one by one, each stream on a core of its own: a film's maps stay in the core's cache.
 
     A single film has all cores.
@@ -178,7 +179,7 @@ def _openvino(ov: ModuleType, path: Path, threads: int) -> Runner:
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": streams,
             "PERFORMANCE_HINT": "THROUGHPUT" if streams > 1 else "LATENCY",
-            "INFERENCE_PRECISION_HINT": "f32",  # else some processors take bfloat16
+            "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",  # unasked, some processors take bfloat16
         }
         compiled = core.compile_model(network, "CPU", settings)
         return [one_by_one(compiled.create_infer_request()) for _ in range(streams)]
@@ -274,7 +275,7 @@ def module(name: str, package: str) -> ModuleType:
 @contextlib.contextmanager
 def hushed():
     """Keep converters from telling of their steps."""
-    loggers = [logging.getLogger(name) for name in ("tf2onnx", "tensorflow", "absl")]
+    loggers = [logging.getLogger(name) for name in ("tf2onnx", "tensorflow", "absl", "nncf")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)

@@ -20,7 +20,7 @@ def usable(precision: str) -> list[str]:
     needs = {engine: [] for engine in engines.ENGINES}
     needs["onnxruntime"] = ["tf2onnx"]
     if precision == INT8:
-        needs["onnxruntime"], needs["openvino"] = ["tf2onnx", "onnx"], ["nncf"]
+        needs["onnxruntime"], needs["openvino"] = ["tf2onnx", "onnx", "nncf"], ["nncf"]
     return [name for name in engines.available() if name in needs and all(map(engines.installed, needs[name]))]
 
 

@@ -8,15 +8,13 @@ import pandas as pd
 
 from cxr_helpers import default_model, experiments, paths, records
 from cxr_helpers.benchmarks.programs import PROGRAMS
-from cxr_helpers.config import Config
 from cxr_helpers.data import manifest, packing, splits
 from cxr_helpers.errors import CxrError
 from cxr_helpers.records import Record
 from cxr_helpers.systems import members, product, rescoring
 
-FINAL, ONE, DISTILLED = "final model", "one network of it", "distilled from it"
+FINAL, ONE = "final model", "one network of it"
 PROTOCOL = "official"
-STAND_IN = "custom_cnn"  # of the smoke profile
 # Paper's network -> the systems that may stand for it, the paper's own recipe first; all of protocol `PROTOCOL`.
 TRAINED = {
     "VGG-16": ("vgg16_thesis",),
@@ -55,8 +53,7 @@ def paper(name: str, profile: str) -> Network:
     from cxr_helpers.networks import models
 
     if profile == "smoke":
-        config = Config(STAND_IN, start="random", size=32, seed=list(TRAINED).index(name))
-        return Network(name, lambda: models.build(config)[0], 32, "none", False, "random start, a small stand-in")
+        return Network(name, lambda: _small(list(TRAINED).index(name)), 32, "none", False, "random start, a small stand-in")
     for system in TRAINED[name]:
         for run in _runs(system, profile):
             path = product.model_path(profile, run.run_id)
@@ -123,6 +120,20 @@ def calibration_ids(profile: str, count: int, seed: int = 0) -> list[str]:
     """Return image_ids of so many training films, drawn at random, from which the ranges of activations come."""
     train = labelled(profile, "train").image_id
     return list(np.random.default_rng(seed).permutation(train)[:count])
+
+
+def _small(seed: int):
+    """Return a tiny network of random weights with the layers that the exports meet."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(seed)
+    inputs = x = keras.Input((32, 32, 3), name="pixels")
+    x = layers.Rescaling(1 / 127.5, -1.0, name="scaling")(x)
+    x = layers.Conv2D(8, 3, strides=2, use_bias=False, name="conv")(x)
+    x = layers.ReLU(6.0, name="relu")(layers.BatchNormalization(name="norm")(x))
+    x = layers.GlobalAveragePooling2D(name="features")(layers.DepthwiseConv2D(3, name="depthwise")(x))
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid", name="probability")(x), name=f"small_{seed}")
 
 
 def _runs(system: str, profile: str) -> list[Record]:

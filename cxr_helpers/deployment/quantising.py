@@ -1,4 +1,4 @@
-"""Networks in 8-bit integers after training: each engine's own quantiser, calibrated on training films.
+"""Networks in 8-bit integers after training, calibrated on training films: by NNCF, for LiteRT by its own converter.
 
 Convolutions and large dense layers become int8, weights with a scale a channel where the engine has it. What follows the
 pooled features stays in float32 where it is small: it costs no bytes, and 256 levels of a score would tie films.
@@ -21,7 +21,7 @@ def quantise(model, path: Path, films: np.ndarray) -> Path:
 
     Args:
         model: float32, without augmentation.
-        path: ends in .onnx (ONNX Runtime, static QDQ), .xml (OpenVINO, NNCF) or .tflite (LiteRT, full int8).
+        path: ends in .onnx (QDQ, for ONNX Runtime and OpenVINO), .xml (OpenVINO) or .tflite (LiteRT, full int8).
         films: float32 (n, H, W, C) in 0..255, training films, from which the ranges of the activations come.
 
     Raises:
@@ -35,36 +35,14 @@ def quantise(model, path: Path, films: np.ndarray) -> Path:
 
 
 def _onnx(model, path: Path, films: np.ndarray) -> None:
-    quantization, shape_inference = (
-        engines.module(name, "onnxruntime") for name in ("onnxruntime.quantization", "onnxruntime.quantization.shape_inference")
-    )
-    onnx = engines.module("onnx", "onnx")
+    onnx, nncf = engines.module("onnx", "onnx"), engines.module("nncf", "nncf")
     with tempfile.TemporaryDirectory() as folder:
-        whole, prepared = engines.export(model, Path(folder) / "whole.onnx"), Path(folder) / "prepared.onnx"
-        shape_inference.quant_pre_process(str(whole), str(prepared), skip_symbolic_shape=True)
-        graph = onnx.load(str(prepared)).graph
-        sizes = {each.name: int(np.prod(each.dims)) for each in graph.initializer}
-        dense = [node for node in graph.node if node.op_type in ("MatMul", "Gemm")]
-        kept = [node.name for node in dense if max(sizes.get(name, 0) for name in node.input) < SMALL]
-
-        class Films(quantization.CalibrationDataReader):
-            def __init__(self) -> None:
-                self.left = iter(films)
-
-            def get_next(self):
-                film = next(self.left, None)
-                return None if film is None else {graph.input[0].name: film[None]}
-
-        quantization.quantize_static(
-            str(prepared),
-            str(path),
-            Films(),
-            op_types_to_quantize=["Conv", "MatMul", "Gemm", "Add"],
-            nodes_to_exclude=kept,
-            per_channel=True,
-            activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
-        )
+        graph = onnx.load(str(engines.export(model, Path(folder) / "whole.onnx")))
+    sizes = {each.name: int(np.prod(each.dims)) for each in graph.graph.initializer}
+    dense = [node for node in graph.graph.node if node.op_type in ("MatMul", "Gemm")]
+    kept = [node.name for node in dense if max(sizes.get(name, 0) for name in node.input) < SMALL]
+    source = graph.graph.input[0].name
+    onnx.save(_quantised(nncf, graph, [{source: film[None]} for film in films], kept), str(path))
 
 
 def _openvino(model, path: Path, films: np.ndarray) -> None:
@@ -73,11 +51,21 @@ def _openvino(model, path: Path, films: np.ndarray) -> None:
         graph = ov.Core().read_model(engines.export(model, Path(folder) / "whole.xml"))
         dense = [node for node in graph.get_ops() if node.get_type_name() == "MatMul"]
         kept = [node.get_friendly_name() for node in dense if np.prod(node.input(1).get_shape()) < SMALL]
-        ignored = nncf.IgnoredScope(names=kept, types=["Sigmoid", "Log"], validate=False)
-        calibration = nncf.Dataset([film[None] for film in films])
-        preset = nncf.QuantizationPreset.MIXED
-        small = nncf.quantize(graph, calibration, preset=preset, subset_size=len(films), ignored_scope=ignored)
-        ov.save_model(small, path, compress_to_fp16=False)
+        ov.save_model(_quantised(nncf, graph, [film[None] for film in films], kept), path, compress_to_fp16=False)
+
+
+def _quantised(nncf, graph, films: list, kept: list[str]):
+    """Return a graph in int8 whose convolutions' biases make up for the mean error of their weights."""
+    ignored = nncf.IgnoredScope(names=kept, types=["Sigmoid", "Log"], validate=False)
+    preset = nncf.QuantizationPreset.MIXED
+    # ONNX Runtime reads one scale for all activations of a layer.
+    settings = engines.module("nncf.quantization.advanced_parameters", "nncf")
+    scales = settings.QuantizationParameters(per_channel=False)
+    advanced = settings.AdvancedQuantizationParameters(activations_quantization_params=scales)
+    with engines.hushed():
+        return nncf.quantize(
+            graph, nncf.Dataset(films), preset=preset, subset_size=len(films), ignored_scope=ignored, advanced_parameters=advanced
+        )
 
 
 def _litert(model, path: Path, films: np.ndarray) -> None:

@@ -63,25 +63,22 @@ def predict(model: keras.Model, pixels: np.ndarray, rows: np.ndarray) -> np.ndar
     return features.extract(model, pixels, np.asarray(rows), label="scores")[:, -1]
 
 
-def optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
-    """Return the configured optimiser with its learning-rate schedule (`steps` in all)."""
+def compile_model(model: keras.Model, config: Config, steps: int) -> None:
+    """Compile with the configured optimiser, learning-rate schedule (`steps` in all) and loss."""
     rate = config.learning_rate
     if config.schedule == "cosine":
         warmup = max(1, steps // 20)
         rate = keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup)
     options = {"use_ema": True, "ema_momentum": config.average} if config.average else {}
     if config.optimizer == "adamw":
-        return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, **options)
-    return keras.optimizers.Adam(rate, **options)
-
-
-def compile_model(model: keras.Model, config: Config, steps: int) -> None:
-    """Compile with the configured optimiser, learning-rate schedule (`steps` in all) and loss."""
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, **options)
+    else:
+        optimizer = keras.optimizers.Adam(rate, **options)
     units = model.output_shape[-1]  # two are softmax units, any other number has a sigmoid each
     kind = "Categorical" if units == 2 else "Binary"
     loss = getattr(keras.losses, f"{kind}{'Focal' if config.loss == 'focal' else ''}Crossentropy")
     metric = getattr(keras.metrics, f"{kind}Accuracy")
-    model.compile(optimizer(config, steps), loss(label_smoothing=config.label_smoothing), metrics=[metric(name="accuracy")])
+    model.compile(optimizer, loss(label_smoothing=config.label_smoothing), metrics=[metric(name="accuracy")])
 
 
 def _fit_streamed(task: Task) -> Fitted:
