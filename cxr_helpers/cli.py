@@ -138,10 +138,10 @@ def begin(
 
 @app.command()
 def measure(
-    name: Annotated[str, typer.Argument(help="adults, candidates, complexity, compression, copies, deployment, maps, shift, speed or warnings")],
+    name: Annotated[str, typer.Argument(help="see NAMES of cxr_helpers/benchmarks/measurements.py")],
     profile: Profile = "auto",
 ) -> None:
-    """Measure what is no training run; for times (candidates, complexity, deployment, maps, speed) the machine should do nothing else."""
+    """Measure what is no training run; for times (candidates, complexity, deployment, ...) leave the machine alone."""
     from cxr_helpers.benchmarks import measurements
     from cxr_helpers.data import dataset
 

@@ -91,9 +91,19 @@ def export(model, path: Path) -> Path:
     if engine.format in _CONVERTER:
         module(_CONVERTER[engine.format], _CONVERTER[engine.format])
     path.parent.mkdir(parents=True, exist_ok=True)
-    with hushed():
-        model.export(str(path), format=engine.format, verbose=False)
+    write(model, path, name)
     return path
+
+
+def write(model, path: Path, name: str, **options) -> None:
+    """Have Keras write a model in an engine's format; `options` go to its exporter. What fails there is a CxrError."""
+    try:
+        with hushed():
+            model(np.zeros((1, *model.input_shape[1:]), np.float32), training=False)  # some formats want it called before
+            model.export(str(path), format=ENGINES[name].format, verbose=False, **options)
+    except Exception as error:  # converters raise anything
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CxrError(f"Model {model.name} cannot be exported for {ENGINES[name].title} ({reason[:200]}).") from error
 
 
 def load(path: Path, threads: int | None = None, engine: str | None = None, bfloat16: bool = False) -> Runner:
@@ -269,7 +279,9 @@ def module(name: str, package: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise CxrError(f'{package} is not installed; `pip install "cxr-report[engines]"` brings it and the other engines.') from error
+        raise CxrError(
+            f'{package} is not installed; `pip install "cxr-report[engines]"` brings it and the other engines.'
+        ) from error
 
 
 @contextlib.contextmanager

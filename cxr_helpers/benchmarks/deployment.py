@@ -1,6 +1,7 @@
 """What the exported networks cost: bytes, parameters, operations, time for one film and for many, and memory.
 
-Every row is measured in a process of its own, which imports the one engine only; rounds in random order.
+Every row is measured in a process of its own, which imports the one engine only (in the smoke profile all in one, for
+speed); rounds in random order.
 """
 
 import itertools
@@ -39,23 +40,33 @@ def measure(profile: str) -> pd.DataFrame:
             model.save(whole, include_optimizer=False)
             files = {(engines.KERAS, exports.FLOAT): whole}
             for precision in exports.PRECISIONS:
-                files |= {(name, precision): exports.file(network, model, profile, name, precision) for name in exports.usable(precision)}
+                files |= {
+                    (name, precision): exports.file(network, model, profile, name, precision)
+                    for name in exports.usable(precision)
+                }
             for (engine, precision), path in files.items():
                 key = (network.name, engine, precision)
                 works[key] = (str(path), engine, tuple(model.input_shape[1:]), SECONDS[profile])
-                static = {BYTES: quantising.size(path), PARAMETERS: model.count_params(), OPERATIONS: operations.multiply_adds(model)}
+                static = {
+                    BYTES: quantising.size(path),
+                    PARAMETERS: model.count_params(),
+                    OPERATIONS: operations.multiply_adds(model),
+                }
                 rows += [(0, *key, name, value) for name, value in static.items()]
         rng, keys = np.random.default_rng(0), list(works)
         for place in range(ROUNDS[profile]):
             for chosen in rng.permutation(len(keys)):
-                found = processes.alone(_costs, *works[keys[chosen]])
-                say(f"deployment: round {place + 1}, {', '.join(keys[chosen])}: {found[LATENCY]:.3g} ms, {found[RATE]:.3g} films/s")
+                work = works[keys[chosen]]
+                found = _costs(*work) if profile == "smoke" else processes.alone(_costs, *work)
+                say(
+                    f"deployment: round {place + 1}, {', '.join(keys[chosen])}: {found[LATENCY]:.3g} ms, {found[RATE]:.3g}/s"
+                )
                 rows += [(place, *keys[chosen], name, value) for name, value in found.items()]
     return pd.DataFrame(rows, columns=["round", *KEYS, "quantity", "value"])
 
 
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
-    """Return the median over rounds of every quantity, with the range over rounds as its interval: figure, value, ci_low, ci_high."""
+    """Return the median over rounds of every quantity, with its range over rounds: figure, value, ci_low, ci_high."""
     groups = repeats.groupby([*KEYS, "quantity"], sort=False).value
     table = groups.agg(value="median", ci_low="min", ci_high="max").reset_index()
     table["figure"] = [name(*key) for key in table[[*KEYS, "quantity"]].itertuples(index=False)]
@@ -92,7 +103,7 @@ def _costs(path: str, engine: str, shape: tuple, least: float) -> dict[str, floa
 
 
 def _times(work, least: float, count: int) -> list[float]:
-    """Return the seconds of calls until `least` seconds and `count` calls are over; the first two, which compile, are left out."""
+    """Return the seconds of calls until `least` seconds and `count` calls are over, after two untimed ones, which compile."""
     work(), work()
     found: list[float] = []
     for _ in itertools.count():

@@ -32,7 +32,7 @@ _ROWS, _PRODUCTS = 3072, 2  # of square float32 matrices
 def prepare(name: str, profile: str) -> Comparison:
     """Return the comparison of one network's backbone: seconds for `films` films, and for the matrix products."""
     from cxr_helpers.networks import models, operations
-    from cxr_helpers.systems import batches, features
+    from cxr_helpers.systems import batches
 
     model, count, rounds = PLANS[name]
     if profile == "smoke":

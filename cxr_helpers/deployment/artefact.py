@@ -5,7 +5,6 @@ import hashlib
 import json
 from pathlib import Path
 
-
 from cxr_helpers import default_model, engines
 from cxr_helpers.deployment import exports, networks
 from cxr_helpers.errors import CxrError
@@ -43,19 +42,36 @@ class Card:
 
 
 def load(folder: Path | None = None, threads: int | None = None) -> tuple[engines.Runner, Card]:
-    """Return (runner, card) of the deployed model in `folder`, by default the committed one; the runner gives P before temperature.
+    """Return (runner, card) of the deployed model in `folder`, by default the committed one; it gives P before temperature.
 
     Raises:
         CxrError: it is missing or altered, or neither engine that reads it is installed.
     """
     folder = Path(folder or default_model.folder())
-    card, path = _card(folder / CARD), folder / FILE
+    found, path = card(folder), folder / FILE
     if not path.is_file():
         raise CxrError(f"{path} does not exist; {_RESTORE}.")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != card.sha256:
+    if hashlib.sha256(path.read_bytes()).hexdigest() != found.sha256:
         raise CxrError(f"{path} is not the file that {CARD} describes (its SHA-256 differs); {_RESTORE}.")
     reader = next((name for name in READERS if name in engines.available()), READERS[0])
-    return engines.load(path, threads, reader), card
+    return engines.load(path, threads, reader), found
+
+
+def card(folder: Path | None = None, missing_ok: bool = False) -> Card | None:
+    """Return the card of the deployed model in `folder`, by default the committed one.
+
+    Raises:
+        CxrError: it is broken, or missing and `missing_ok` is not set (else None).
+    """
+    path = Path(folder or default_model.folder()) / CARD
+    try:
+        return Card(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        if missing_ok:
+            return None
+        raise CxrError(f"{path} does not exist; {_RESTORE}.") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise CxrError(f"{path} is not the description of a deployed model ({error}); {_RESTORE}.") from error
 
 
 def make(profile: str) -> Path:
@@ -78,13 +94,17 @@ def make(profile: str) -> Path:
     say("deploy: disturbed validation films")
     score = rescoring.of_function(run_file, published)
     disturbed = rescoring.perturbed(score, run, profile, rescoring.VALIDATION)
-    films = disturbed[disturbed.severity > 0].merge(run.split("val").drop(columns="y_score"), on="image_id", validate="many_to_one")
+    films = disturbed[disturbed.severity > 0].merge(
+        run.split("val").drop(columns="y_score"), on="image_id", validate="many_to_one"
+    )
     films = films.assign(image_id=films.image_id + "/" + films.perturbation)
     temperature = calibration.fit_temperature(films)
     content = source.read_bytes()
     if len(content) > SIZE_LIMIT:
-        raise CxrError(f"The deployed file has {len(content) / 1e6:.1f} MB, above {SIZE_LIMIT / 1e6:.0f} MB; publish a smaller network.")
-    card = Card(
+        raise CxrError(
+            f"The deployed file has {len(content) / 1e6:.1f} MB, above {SIZE_LIMIT / 1e6:.0f} MB; publish a smaller network."
+        )
+    found = Card(
         bytes=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         engine=reader,
@@ -100,7 +120,7 @@ def make(profile: str) -> Path:
     folder = default_model.folder(profile)
     with atomic_path(folder / FILE) as temporary:
         temporary.write_bytes(content)
-    atomic_write(folder / CARD, json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n")
+    atomic_write(folder / CARD, json.dumps(dataclasses.asdict(found), indent=2, ensure_ascii=False) + "\n")
     return folder / FILE
 
 
@@ -123,12 +143,3 @@ def _figures(split: str, profile: str, network: networks.Network, run: engines.R
         "difference_to_float32": triple(paired.auc_difference([ours], [float32])),
         "difference_to_final_model": triple(paired.auc_difference([ours], [joined])),
     }
-
-
-def _card(path: Path) -> Card:
-    try:
-        return Card(**json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise CxrError(f"{path} does not exist; {_RESTORE}.") from error
-    except (OSError, ValueError, TypeError) as error:
-        raise CxrError(f"{path} is not the description of a deployed model ({error}); {_RESTORE}.") from error

@@ -27,7 +27,9 @@ class KeepZeros(keras.callbacks.Callback):
     def __init__(self, network: keras.Model) -> None:
         super().__init__()
         kernels = [weight for weight in network.trainable_weights if len(weight.shape) > 1]
-        self.kept = [(weight, keras.ops.convert_to_tensor(keras.ops.convert_to_numpy(weight) != 0, "float32")) for weight in kernels]
+        self.kept = [
+            (weight, keras.ops.convert_to_tensor(keras.ops.convert_to_numpy(weight) != 0, "float32")) for weight in kernels
+        ]
 
     def on_train_batch_end(self, batch, logs=None) -> None:
         """Apply the masks."""

@@ -75,10 +75,7 @@ def _litert(model, path: Path, films: np.ndarray) -> None:
         for film in films:
             yield [film[None]]
 
-    with engines.hushed():
-        model.export(
-            str(path), format="litert", verbose=False, optimizations=[tf.lite.Optimize.DEFAULT], representative_dataset=calibration
-        )
+    engines.write(model, path, "litert", optimizations=[tf.lite.Optimize.DEFAULT], representative_dataset=calibration)
 
 
 _QUANTISERS = {".onnx": _onnx, ".xml": _openvino, ".tflite": _litert}

@@ -34,7 +34,8 @@ def pareto(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
     names = list(dict.fromkeys(table.network))
     handles = [fig.axes[0].plot([], [], "o", color=_shade(name), label=name)[0] for name in names]
     handles += [
-        fig.axes[0].plot([], [], _MARKS[name], color=INK, label=titles[name], linestyle="none")[0] for name in dict.fromkeys(table.engine)
+        fig.axes[0].plot([], [], _MARKS[name], color=INK, label=titles[name], linestyle="none")[0]
+        for name in dict.fromkeys(table.engine)
     ]
     handles.append(fig.axes[0].plot([], [], "o", color=INK, markerfacecolor="none", label="int8")[0])
     fig.legend(handles=handles, loc="outside lower center", ncols=4)
@@ -51,8 +52,17 @@ def pruning(table: pd.DataFrame) -> Figure:
             rows = part[part.tuned == tuned].sort_values("share")
             if len(rows):
                 margins = [rows.value - rows.ci_low, rows.ci_high - rows.value]
-                ax.errorbar(100 * rows.share, rows.value, margins, fmt=mark, color=colour("mobilenetv2"), markersize=4, elinewidth=0.8,
-                            markerfacecolor="none" if tuned else None, label=words)
+                ax.errorbar(
+                    100 * rows.share,
+                    rows.value,
+                    margins,
+                    fmt=mark,
+                    color=colour("mobilenetv2"),
+                    markersize=4,
+                    elinewidth=0.8,
+                    markerfacecolor="none" if tuned else None,
+                    label=words,
+                )
         ax.set(xlabel="weights that are zero (%)", title=titles[split])
         ax.legend()
     fig.axes[0].set_ylabel("AUC")

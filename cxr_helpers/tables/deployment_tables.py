@@ -3,7 +3,7 @@
 import pandas as pd
 
 from cxr_helpers import engines
-from cxr_helpers.benchmarks import comparisons, compression, deployment
+from cxr_helpers.benchmarks import comparisons, compression, deployment, measurements
 from cxr_helpers.deployment import networks
 from cxr_helpers.deployment.artefact import Card
 
@@ -11,6 +11,13 @@ _NONE = "–"
 # The project's goals, fixed before any was measured.
 GOALS = {"size (MB)": (3.0, "≤"), "times faster than the thesis' VGG-16 in Keras": (25.0, "≥"), "loss in AUC": (0.002, "≤")}
 EXTRACTION = {"extract_mobilenetv2": 3.0, "extract_mobilenet": 2.5}  # comparison -> the ratio that was the goal
+
+
+def measured(name: str, profile: str) -> pd.DataFrame | None:
+    """Return the figures of a measurement; in the smoke profile it is made if it is absent, else None says that it is."""
+    if profile == "smoke":
+        return measurements.load_or_measure(name, profile)
+    return measurements.load(name, profile, missing_ok=True)
 
 
 def exported(costs: pd.DataFrame, aucs: pd.DataFrame | None) -> pd.DataFrame:
@@ -32,7 +39,7 @@ def exported(costs: pd.DataFrame, aucs: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def pruned(aucs: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per share of zeros: compressed megabytes, AUC on validation and test, and differences, with and without tuning."""
+    """Return one row per share of zeros, as cut and trained further: compressed megabytes, AUC by split, and differences."""
     found, rows = _by_key(aucs), []
     sizes = aucs[aucs.figure.str.startswith("bytes|")]
     sizes = {float(figure.rpartition("|")[2]): value / 1e6 for figure, value in zip(sizes.figure, sizes.value, strict=True)}
@@ -47,7 +54,7 @@ def pruned(aucs: pd.DataFrame) -> pd.DataFrame:
 
 
 def pruning_curve(aucs: pd.DataFrame) -> pd.DataFrame:
-    """Return share (of zeros), tuned, split, value, ci_low, ci_high of the AUC of the pruned network, the whole one as share 0."""
+    """Return the AUC by share of zeros, the whole network as share 0: share, tuned, split, value, ci_low, ci_high."""
     table = compression.by_column(aucs)
     table = table[table.kind.str.startswith("AUC")].assign(split=lambda t: t.kind.str.rpartition(", ")[2])
     zero = table.precision.str.contains("zero")
@@ -61,7 +68,11 @@ def heads(aucs: pd.DataFrame) -> pd.DataFrame:
     """Return AUC and differences of a logistic head on frozen features by the precision in which they were computed."""
     found = _by_key(aucs)
     keys = [key for key in found if key[0] == compression.HEADS]
-    rows = [{"features": precision, "engine": engines.TITLES[engine]} | _aucs(found, key) for key in keys for _, engine, precision in [key]]
+    rows = [
+        {"features": precision, "engine": engines.TITLES[engine]} | _aucs(found, key)
+        for key in keys
+        for _, engine, precision in [key]
+    ]
     return pd.DataFrame(rows)
 
 
@@ -93,15 +104,25 @@ def compared(profile: str) -> pd.DataFrame:
 
 
 def extraction(profile: str) -> pd.DataFrame:
-    """Return one row per backbone and engine: images/s, share of the matrix-product rate, largest relative error; empty if none was timed."""
+    """Return one row per backbone and engine that was timed: images/s, share of the matrix-product rate, relative error."""
     rows = []
     for name in comparisons.NAMES:
         found = comparisons.load(name, profile, missing_ok=True) if name.startswith("extract_") else None
         for engine, rate in (found["images_per_second"] if found else {}).items():
             row = {"network": found["network"], "10⁹ multiply-adds": f"{found['multiply_adds'] / 1e9:.2f}"}
-            row |= {"engine": engines.TITLES[engine], "images/s": f"{rate:.1f}", "share of the limit": f"{found['share_of_limit'][engine]:.0%}"}
+            row |= {
+                "engine": engines.TITLES[engine],
+                "images/s": f"{rate:.1f}",
+                "share of the limit": f"{found['share_of_limit'][engine]:.0%}",
+            }
             error = found["largest_relative_error"].get(engine)
-            rows.append(row | {"over Keras": f"{rate / found['images_per_second'][engines.KERAS]:.2f}", "relative error": _NONE if error is None else f"{error:.0e}"})
+            rows.append(
+                row
+                | {
+                    "over Keras": f"{rate / found['images_per_second'][engines.KERAS]:.2f}",
+                    "relative error": _NONE if error is None else f"{error:.0e}",
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -128,7 +149,9 @@ def goals(card: Card, profile: str) -> pd.DataFrame:
     for against, found in (("the same network in float32", loss), ("the final model in float32", joined)):
         for split, words in (("val", "validation"), ("test", "official test")):
             value, high, low = found[split]
-            rows.append(_goal("loss in AUC", f"loss in AUC, {words}, against {against}", value, f"{value:.4f} ({low:.4f} to {high:.4f})"))
+            rows.append(
+                _goal("loss in AUC", f"loss in AUC, {words}, against {against}", value, f"{value:.4f} ({low:.4f} to {high:.4f})")
+            )
     return pd.DataFrame(rows)
 
 
@@ -154,25 +177,77 @@ def claims(costs: pd.DataFrame, card: Card | None) -> pd.DataFrame:
     light = cell("MobileNetV2", deployment.BYTES)
     if light is not None:
         fits = "smaller still" if light / 1e6 < 14 else "not reached"
-        rows.append({"claim": "Kilaru: the model has 14 MB", "measured": f"{light / 1e6:.1f} MB as a Keras file", "verdict": fits})
+        rows.append(
+            {"claim": "Kilaru: the model has 14 MB", "measured": f"{light / 1e6:.1f} MB as a Keras file", "verdict": fits}
+        )
     for heavy in ("VGG-16", "ResNet-50"):
         both = cell("MobileNetV2", deployment.LATENCY), cell(heavy, deployment.LATENCY)
         if None not in both:
             saved = 1 - both[0] / both[1]
-            rows.append({
-                "claim": f"Kilaru: inference 60 % faster than heavier networks ({heavy})",
-                "measured": f"{saved:.0%} less time for one film, both in Keras",
-                "verdict": "holds" if saved >= 0.6 else "does not hold",
-            })
+            rows.append(
+                {
+                    "claim": f"Kilaru: inference 60 % faster than heavier networks ({heavy})",
+                    "measured": f"{saved:.0%} less time for one film, both in Keras",
+                    "verdict": "holds" if saved >= 0.6 else "does not hold",
+                }
+            )
     if card is not None:
         value, low, high = card.metrics["test"]["difference_to_float32"]
         holds = "holds" if low >= -GOALS["loss in AUC"][0] else "open" if value >= -GOALS["loss in AUC"][0] else "does not hold"
-        rows.append({
-            "claim": "thesis: quantisation shrinks a network without a significant sacrifice of accuracy",
-            "measured": f"AUC on the official test films {value:+.4f} ({low:+.4f} to {high:+.4f}) at {card.bytes / 1e6:.2f} MB",
-            "verdict": holds,
-        })
+        rows.append(
+            {
+                "claim": "thesis: quantisation shrinks a network without a significant sacrifice of accuracy",
+                "measured": f"AUC on official test films {value:+.4f} ({low:+.4f} to {high:+.4f}) at {card.bytes / 1e6:.2f} MB",
+                "verdict": holds,
+            }
+        )
     return pd.DataFrame(rows)
+
+
+def front_sentence(front: pd.DataFrame) -> str:
+    """Return in words the exports that no other beats in time, bytes and AUC at once."""
+
+    def beaten(row) -> bool:
+        others = front[(front.ms <= row.ms) & (front.bytes <= row.bytes) & (front.value >= row.value)]
+        return bool(((others.ms < row.ms) | (others.bytes < row.bytes) | (others.value > row.value)).any())
+
+    best = front[[not beaten(row) for _, row in front.iterrows()]].sort_values("ms")
+    each = [
+        f"{row.network} in {row.precision} on {engines.TITLES[row.engine]} "
+        f"({row.ms:.1f} ms, {row.bytes / 1e6:.2f} MB, {row.value:.4f})"
+        for _, row in best.iterrows()
+    ]
+    return f"No other export is quicker, smaller and better at once than: {'; '.join(each)}."
+
+
+def pruning_sentence(aucs: pd.DataFrame) -> str:
+    """Return in words up to which share of zeros the AUC on validation films, as cut, stays within the goal."""
+    curve = pruning_curve(aucs)
+    part = curve[(curve.split == "val") & ~curve.tuned.astype(bool)].sort_values("share")
+    lost = part.value.iloc[0] - part.value
+    held = part.share[(lost > GOALS["loss in AUC"][0]).cumsum() == 0].max()
+    words = f"up to {held:.0%} of zeros" if held > 0 else "at no share that was tried"
+    limit, most = GOALS["loss in AUC"][0], lost.max()
+    return (
+        f"On validation films the AUC as cut stays within {limit:g} of the whole network's {words}; at most it loses {most:.3f}."
+    )
+
+
+def reading(card: Card | None, profile: str) -> str:
+    """Return in words what was reached and what was not."""
+    if card is None:
+        return "Nothing is deployed yet."
+    table = goals(card, profile)
+    missed = table.figure[table.verdict.str.startswith("missed")]
+    first = (
+        f"The deployed file has {card.bytes / 1e6:.2f} MB, temperature {card.temperature:.3f} and threshold {card.threshold:.4f}."
+    )
+    gap, low, high = card.metrics["test"]["difference_to_final_model"]
+    second = (
+        f"Its AUC on the official test films differs from the final model's by {gap:+.4f} (95 % CI {low:+.4f} to {high:+.4f})."
+    )
+    third = f"Missed: {'; '.join(missed)}." if len(missed) else "No goal that was measured is missed."
+    return f"{first} {second} {third}"
 
 
 def _by_key(aucs: pd.DataFrame | None) -> dict[tuple, dict[str, pd.Series]]:
@@ -189,7 +264,9 @@ def _aucs(found: dict, key: tuple) -> dict[str, str]:
     for split in compression.SPLITS:
         auc, gap = figures.get(f"AUC, {split}"), figures.get(f"difference, {split}")
         shown[f"AUC, {split}"] = _NONE if auc is None else f"{auc.value:.4f}"
-        shown[f"difference, {split} (95 % CI)"] = _NONE if gap is None else f"{gap.value:+.4f} ({gap.ci_low:+.4f} to {gap.ci_high:+.4f})"
+        shown[f"difference, {split} (95 % CI)"] = (
+            _NONE if gap is None else f"{gap.value:+.4f} ({gap.ci_low:+.4f} to {gap.ci_high:+.4f})"
+        )
     return shown
 
 
