@@ -12,7 +12,7 @@ from cxr_helpers import revision
 
 PACKAGES = (
     *("keras", "tensorflow", "jax", "torch", "numpy", "scikit-learn", "scikit-image", "optuna"),
-    *("opencv-python-headless", "opencv-python"),
+    *("opencv-python-headless", "opencv-python", "openvino", "onnxruntime", "ai-edge-litert", "nncf"),
 )
 _PROCESSORS = Path("/proc/cpuinfo")
 

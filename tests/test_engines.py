@@ -43,7 +43,11 @@ def test_an_export_gives_what_keras_gives_for_one_film_and_for_many(name, model,
 
 @pytest.mark.parametrize("suffix", [".onnx", ".xml", ".tflite"])
 def test_int8_stays_near_float32(suffix, model, expected, tmp_path):
-    needs(*{".onnx": ["tf2onnx", "onnx", "nncf", "onnxruntime"], ".xml": ["openvino", "nncf"], ".tflite": ["ai_edge_litert"]}[suffix])
+    needs(
+        *{".onnx": ["tf2onnx", "onnx", "nncf", "onnxruntime"], ".xml": ["openvino", "nncf"], ".tflite": ["ai_edge_litert"]}[
+            suffix
+        ]
+    )
     path = quantising.quantise(model, tmp_path / f"small{suffix}", FILMS)
     found = engines.load(path)(FILMS)
     assert 0 < np.abs(found - expected).max() < 0.02
@@ -108,7 +112,7 @@ def test_few_films_are_not_worth_an_export(monkeypatch, model, expected):
     ("application", "billions"), [("VGG16", 15.47), ("ResNet50", 3.858), ("MobileNet", 0.5687), ("MobileNetV2", 0.3008)]
 )
 def test_operations_are_the_published_counts(application, billions):
-    """Simonyan and Zisserman 2015, He et al. 2016 (3.8 without the projections), Howard et al. 2017 (569 M), Sandler et al. 2018 (300 M)."""
+    """Simonyan and Zisserman 2015, He et al. 2016, Howard et al. 2017 (569 M), Sandler et al. 2018 (300 M)."""
     with keras.device("cpu"):
         found = operations.multiply_adds(getattr(keras.applications, application)(weights=None))
     assert found / 1e9 == pytest.approx(billions, rel=1e-3)

@@ -59,7 +59,7 @@ def pruning_curve(aucs: pd.DataFrame) -> pd.DataFrame:
     table = table[table.kind.str.startswith("AUC")].assign(split=lambda t: t.kind.str.rpartition(", ")[2])
     zero = table.precision.str.contains("zero")
     whole = table[~zero & table.network.isin(table[zero].network) & (table.engine == engines.KERAS)]
-    share = table.precision[zero].str.extract(r"(\d+)")[0].astype(float) / 100
+    share = table.precision[zero].str.extract(r"(\d+) %")[0].astype(float) / 100
     cut = table[zero].assign(share=share, tuned=table.precision.str.contains("tuned"))
     return pd.concat([whole.assign(share=0.0, tuned=False), cut])[["share", "tuned", "split", "value", "ci_low", "ci_high"]]
 
