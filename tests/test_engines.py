@@ -42,7 +42,8 @@ def test_an_export_gives_what_keras_gives_for_one_film_and_for_many(name, model,
 
 
 @pytest.mark.parametrize("suffix", [".onnx", ".xml", ".tflite"])
-def test_int8_stays_near_float32(suffix, model, expected, tmp_path):
+def test_int8_stays_near_float32(suffix, model, expected, tmp_path, monkeypatch):
+    monkeypatch.setattr(quantising, "EARLY", 0)  # a small network is nothing but early layers
     needs(
         *{".onnx": ["tf2onnx", "onnx", "nncf", "onnxruntime"], ".xml": ["openvino", "nncf"], ".tflite": ["ai_edge_litert"]}[
             suffix
@@ -52,6 +53,12 @@ def test_int8_stays_near_float32(suffix, model, expected, tmp_path):
     found = engines.load(path)(FILMS)
     assert 0 < np.abs(found - expected).max() < 0.02
     assert quantising.size(path) > 0
+
+
+def test_convolutions_near_the_film_stay_in_float32():
+    steps = [("first", ["film"], ["a"], 9_000), ("norm", ["a"], ["b"], None), ("second", ["b"], ["c"], 7_000)]
+    steps += [("beside", ["b"], ["d"], 5_000), ("sum", ["c", "d"], ["e"], None), ("last", ["e"], ["f"], 0)]
+    assert quantising._early(steps) == ["first", "beside"]
 
 
 def test_a_difference_beyond_the_tolerance_names_the_film(expected):

@@ -85,15 +85,11 @@ def _exported(network: Network, profile: str, films: pd.DataFrame) -> dict[str, 
     def images() -> np.ndarray:
         return networks.films(network, profile, films.image_id, model.input_shape[-1])
 
-    def score(engine: str, precision: str) -> np.ndarray:
-        return _log_odds(engines.load(exports.file(network, model, profile, engine, precision))(images()))
-
     whole = f"{network.name}|{engines.KERAS}|{exports.FLOAT}"
     found = {whole: _kept(profile, f"{mark}-keras", lambda: _log_odds(engines.keras_runner(model)(images())))}
-    for precision in exports.PRECISIONS:
-        for engine in exports.usable(precision):
-            key = f"{network.name}|{engine}|{precision}"
-            found[key] = _kept(profile, f"{mark}-{engine}-{precision}", lambda e=engine, p=precision: score(e, p))
+    for (engine, precision), path in exports.files(network, model, profile).items():
+        key = f"{network.name}|{engine}|{precision}"
+        found[key] = _kept(profile, f"{mark}-{engine}-{precision}", lambda path=path: _log_odds(engines.load(path)(images())))
     return found
 
 

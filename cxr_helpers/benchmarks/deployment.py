@@ -38,12 +38,7 @@ def measure(profile: str) -> pd.DataFrame:
             model = network.build()
             whole = Path(folder) / f"{len(works)}.keras"
             model.save(whole, include_optimizer=False)
-            files = {(engines.KERAS, exports.FLOAT): whole}
-            for precision in exports.PRECISIONS:
-                files |= {
-                    (name, precision): exports.file(network, model, profile, name, precision)
-                    for name in exports.usable(precision)
-                }
+            files = {(engines.KERAS, exports.FLOAT): whole} | exports.files(network, model, profile)
             for (engine, precision), path in files.items():
                 key = (network.name, engine, precision)
                 works[key] = (str(path), engine, tuple(model.input_shape[1:]), SECONDS[profile])
@@ -58,9 +53,7 @@ def measure(profile: str) -> pd.DataFrame:
             for chosen in rng.permutation(len(keys)):
                 work = works[keys[chosen]]
                 found = _costs(*work) if profile == "smoke" else processes.alone(_costs, *work)
-                say(
-                    f"deployment: round {place + 1}, {', '.join(keys[chosen])}: {found[LATENCY]:.3g} ms, {found[RATE]:.3g}/s"
-                )
+                say(f"deployment: round {place + 1}, {', '.join(keys[chosen])}: {found[LATENCY]:.3g} ms, {found[RATE]:.3g}/s")
                 rows += [(place, *keys[chosen], name, value) for name, value in found.items()]
     return pd.DataFrame(rows, columns=["round", *KEYS, "quantity", "value"])
 
