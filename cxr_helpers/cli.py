@@ -196,7 +196,7 @@ def measure(
     name: Annotated[str, typer.Argument(help="one of benchmarks/measurements.py, as speed")],
     profile: Profile = "auto",
 ) -> None:
-    """Measure what is no training run; for times (candidates, complexity, maps, speed) the machine should do nothing else."""
+    """Measure what is no training run; for times (candidates, complexity, deployment, ...) leave the machine alone."""
     from cxr_helpers.benchmarks import measurements
     from cxr_helpers.data import dataset
 
@@ -220,6 +220,16 @@ def bench(
         started = time.monotonic()
         path = comparisons.run(name, profile, afresh)
         say(f"bench {name}: {comparisons.load(name, profile)['ratio_median']:.3g} times, {path} in {since(started)}")
+
+
+@app.command()
+def deploy(profile: Profile = "auto") -> None:
+    """Write the deployed model: a network of the published one in 8-bit integers, with its card."""
+    from cxr_helpers.data import dataset
+    from cxr_helpers.deployment import artefact
+
+    path = artefact.make(dataset.resolve_profile(profile))
+    say(f"deploy: {path}, {path.stat().st_size / 1e6:.2f} MB")
 
 
 @app.command("measure-maps")

@@ -13,7 +13,7 @@ from cxr_helpers.networks import accelerators
 
 PACKAGES = (
     *("keras", "tensorflow", "jax", "torch", "numpy", "scikit-learn", "scikit-image", "optuna"),
-    *("opencv-python-headless", "opencv-python"),
+    *("opencv-python-headless", "opencv-python", "openvino", "onnxruntime", "ai-edge-litert", "nncf"),
 )
 SIDE_BY_SIDE = "CXR_SIDE_BY_SIDE"  # how many runs share the device, set by the training matrix for its processes
 _PROCESSORS = Path("/proc/cpuinfo")

@@ -1,22 +1,38 @@
-"""The multiplications of a network, counted from its graph."""
+"""How many multiply-adds a network needs for one film, counted from its Keras graph."""
 
+import itertools
 import math
 
 import keras
+from keras import layers
+
+_CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
+_DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
 
 
 def multiply_adds(model: keras.Model) -> int:
-    """Return the multiply-adds of one film's pass through a flat Keras graph: those of convolutions and dense layers.
+    """Return the multiply-adds of convolutions and dense layers for one film; a layer counts as often as it is called.
 
-    What moves, adds or compares (pooling, normalisation, activation) is left out, as the papers do that give such numbers:
-    MobileNet has 569 million at 224×224 (Howard et al. 2017, Table 4).
+    Whatever else a network does (normalisation, activation, pooling, sums) is left out, as in the papers' counts.
     """
-    return sum(_of(layer) for layer in model.layers)
+    graph = model._functional if isinstance(model, keras.Sequential) else model
+    total = 0
+    for node in itertools.chain.from_iterable(graph._nodes_by_depth.values()):
+        layer = node.operation
+        total += multiply_adds(layer) if isinstance(layer, keras.Model) else _of_call(layer, node)
+    return total
 
 
-def _of(layer: keras.Layer) -> int:
-    if isinstance(layer, keras.layers.Dense):
-        return math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1])
-    if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
-        return math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
+def _of_call(layer: keras.Layer, node) -> int:
+    outputs = math.prod(node.outputs[0].shape[1:])
+    if isinstance(layer, layers.SeparableConv2D):
+        places, source = math.prod(node.outputs[0].shape[1:3]), node.input_tensors[0].shape[-1]
+        inner = source * layer.depth_multiplier
+        return places * (inner * math.prod(layer.kernel_size) + inner * layer.filters)
+    if isinstance(layer, _DEPTHWISE):
+        return outputs * math.prod(layer.kernel_size)
+    if isinstance(layer, _CONVOLUTIONS):
+        return outputs * math.prod(layer.kernel_size) * node.input_tensors[0].shape[-1] // layer.groups
+    if isinstance(layer, layers.Dense):
+        return outputs * node.input_tensors[0].shape[-1]
     return 0

@@ -15,7 +15,7 @@ from cxr_helpers import paths
 from cxr_helpers.data import images, shards
 from cxr_helpers.data.preprocessing import VARIANTS, resize
 from cxr_helpers.errors import CxrError
-from cxr_helpers.files import atomic_path, mapped, new_array
+from cxr_helpers.files import atomic_path, new_array
 from cxr_helpers.other_sets.image_sets import ImageSet
 
 BLOCK = 4096  # images a file: what a stopped packing loses at most

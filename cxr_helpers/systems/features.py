@@ -2,17 +2,23 @@
 
 import hashlib
 import json
+import os
+import tempfile
+from pathlib import Path
 
 import keras
 import numpy as np
 from tqdm import tqdm
 
-from cxr_helpers import paths
+from cxr_helpers import engines, paths
 from cxr_helpers.config import Config
+from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_path, mapped, new_array
+from cxr_helpers.progress import say
 from cxr_helpers.systems import augmentation, batches
 
 VIEW_SEED = 0  # all seeds of a system see the same augmented views, so that they are computed once
+FEW = 1000  # films; for fewer an export takes longer than another engine saves
 
 
 def stored(
@@ -27,11 +33,12 @@ def stored(
     if not path.is_file():
         policy = augmentation.build(config.augmentation, VIEW_SEED) if views else None
         shape = (max(views, 1), len(rows), *backbone.output_shape[1:])
+        run = forward(backbone, shape[0] * shape[1])
         with atomic_path(path) as temporary:
             array = new_array(temporary, np.float32, shape)
             for view, passed in enumerate(array):
                 label = f"features {config.model} {config.variant} view {view + 1}"
-                extract(backbone, pixels, rows, policy, label, passed)
+                extract(backbone, pixels, rows, policy, label, passed, run)
             array.flush()
     return mapped(path)
 
@@ -43,20 +50,63 @@ def extract(
     policy: keras.Sequential | None = None,
     label: str = "features",
     out: np.ndarray | None = None,
+    run: engines.Runner | None = None,
 ) -> np.ndarray:
     """Return the backbone's output float32 (len(rows), ...) for the films at `rows`, augmented once by `policy`.
 
-    It is written to `out` where that is given.
+    It is written to `out` where that is given; `run` is what `forward` returned for the backbone, by default it is made.
     """
-    channels = backbone.input_shape[-1]
+    channels, run = backbone.input_shape[-1], run or forward(backbone, len(rows))
     if out is None:
         out = np.empty((len(rows), *backbone.output_shape[1:]), np.float32)
     for start in tqdm(range(0, len(rows), 32), desc=label, unit="batch", mininterval=5):
         films = batches.films(pixels, rows[start : start + 32])
         if policy is not None:
             films = keras.ops.convert_to_numpy(policy(films, training=True))
-        out[start : start + 32] = backbone.predict_on_batch(batches.repeated(films, channels))
+        out[start : start + 32] = run(batches.repeated(films, channels))
     return out
+
+
+def forward(backbone: keras.Model, films: int, name: str | None = None) -> engines.Runner:
+    """Return what runs the backbone on so many films in all: the engine `name`, by default the best one (`engines.best`).
+
+    Keras runs it where the films are few, where it has an accelerator, and, with a sentence, where another engine cannot or
+    differs on the first batch by more than `engines.TOLERANCE`.
+    """
+    plain = engines.keras_runner(backbone)
+    name = name or (engines.best() if os.environ.get(engines.CHOICE) or _worthwhile(backbone, films) else engines.KERAS)
+    if name == engines.KERAS:
+        return plain
+    chosen: list[engines.Runner] = []
+
+    def run(films: np.ndarray) -> np.ndarray:
+        if chosen:
+            return chosen[0](films)
+        expected = plain(films)
+        chosen.append(_agreeing(backbone, name, films, expected) or plain)
+        return expected
+
+    return run
+
+
+def _worthwhile(backbone: keras.Model, films: int) -> bool:
+    on_cpu = all("cpu" in device.lower() for device in keras.distribution.list_devices())
+    return films >= FEW and on_cpu and backbone.compute_dtype == "float32"
+
+
+def _agreeing(backbone: keras.Model, name: str, films: np.ndarray, expected: np.ndarray) -> engines.Runner | None:
+    """Return the engine's runner if its outputs are those of Keras; say why not, and return None, if they are not."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            found = engines.runner(backbone, name, Path(folder))
+            places = [f"number {place + 1} of the first batch" for place in range(len(films))]
+            engines.check(found, films, expected, places, engines.TITLES[name])
+        return found
+    except CxrError as error:
+        say(f"features: {error} Keras goes on.")
+    except Exception as error:  # converters raise anything
+        say(f"features: {engines.TITLES[name]} cannot run {backbone.name} ({type(error).__name__}); Keras goes on.")
+    return None
 
 
 def _key(config: Config, backbone: keras.Model, rows: np.ndarray, data_hash: str, views: int) -> str:

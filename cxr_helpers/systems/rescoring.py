@@ -59,7 +59,7 @@ def _store(run: Record, profile: str, wanted: Sequence[str], score: Scorer | Non
         score = score or scorer(run, profile)
     for name in missing:
         say(f"rescore {run.run_id}: {name}")
-        table = _external(score, external.folder()) if name == EXTERNAL else _perturbed(score, run, profile, name)
+        table = _external(score, external.folder()) if name == EXTERNAL else perturbed(score, run, profile, name)
         with atomic_path(run.folder / name) as temporary:
             # A fixed time in the gzip header keeps equal tables equal to the last byte.
             compression = {"method": "gzip", "mtime": 0} if name.endswith(".gz") else None
@@ -88,14 +88,18 @@ def scorer(run: Record, profile: str) -> Scorer:
 
 def of_model(model, config: Config | Card) -> Scorer:
     """Return the scorer of a Keras model that takes films as `config` says: resized to its size, then its variant."""
+    return of_function(model.predict_on_batch, config, model.input_shape[-1])
+
+
+def of_function(run: Callable[[np.ndarray], np.ndarray], config: Config | Card, channels: int = 3) -> Scorer:
+    """Return the scorer of a function of films float32 (n, size, size, channels) in 0..255 to outputs (n, units)."""
     from cxr_helpers.systems import batches
 
-    prepare, channels = VARIANTS[config.variant], model.input_shape[-1]
+    prepare = VARIANTS[config.variant]
 
     def score(films: np.ndarray) -> np.ndarray:
         small = np.stack([prepare(resize(film, config.size)) for film in films])
-        inputs = batches.repeated(small[..., None].astype("float32"), channels)
-        return model.predict_on_batch(inputs)[:, -1].astype(float)
+        return run(batches.repeated(small[..., None].astype("float32"), channels))[:, -1].astype(float)
 
     return score
 
@@ -133,7 +137,7 @@ def _external(score: Scorer, folder: Path) -> pd.DataFrame:
     return table.assign(y_score=_batched(score, films))[_COLUMNS[EXTERNAL]]
 
 
-def _perturbed(score: Scorer, run: Record, profile: str, name: str) -> pd.DataFrame:
+def perturbed(score: Scorer, run: Record, profile: str, name: str) -> pd.DataFrame:
     """Return the scores of every film in the disturbances that the file `name` holds; severity 0 stands in each kind."""
     names = run.split(_SPLITS[name]).image_id
     films = packing.films(profile, names, perturbations.SIDE)

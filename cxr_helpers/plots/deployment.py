@@ -1,0 +1,73 @@
+"""What is deployed: AUC against milliseconds and bytes, and AUC against the share of weights that are zero."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, colour, styled
+from cxr_helpers.plots.style import figure as empty_figure
+
+_MARKS = {"keras": "o", "openvino": "s", "onnxruntime": "^", "litert": "D"}
+
+
+@styled
+def pareto(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
+    """Draw AUC against milliseconds a film and against megabytes, one mark an export; hollow marks are int8.
+
+    Args:
+        table: network, engine, precision, ms, bytes, value, ci_low, ci_high (the AUC).
+        titles: engine -> its name.
+    """
+    fig = empty_figure(3.4, TEXT_WIDTH)
+    for ax, (column, factor, label) in zip(
+        fig.subplots(1, 2, sharey=True), (("ms", 1, "ms for one film"), ("bytes", 1e-6, "MB of the file")), strict=True
+    ):
+        for _, row in table.iterrows():
+            shade = _shade(row.network)
+            face = "none" if row.precision == "int8" else shade
+            place = row[column] * factor
+            ax.vlines(place, row.ci_low, row.ci_high, color=shade, linewidth=0.5, alpha=0.4)
+            ax.plot(place, row.value, _MARKS[row.engine], color=shade, markerfacecolor=face, markersize=5)
+        ax.set(xscale="log", xlabel=label)
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.grid(color=FAINT, linewidth=0.3)
+    fig.axes[0].set_ylabel("AUC, validation films")
+    names = list(dict.fromkeys(table.network))
+    handles = [fig.axes[0].plot([], [], "o", color=_shade(name), label=name)[0] for name in names]
+    handles += [
+        fig.axes[0].plot([], [], _MARKS[name], color=INK, label=titles[name], linestyle="none")[0]
+        for name in dict.fromkeys(table.engine)
+    ]
+    handles.append(fig.axes[0].plot([], [], "o", color=INK, markerfacecolor="none", label="int8")[0])
+    fig.legend(handles=handles, loc="outside lower center", ncols=4)
+    return fig
+
+
+@styled
+def pruning(table: pd.DataFrame) -> Figure:
+    """Draw AUC against the share of zero weights: share, tuned, split, value, ci_low, ci_high."""
+    fig = empty_figure(2.8, TEXT_WIDTH)
+    titles = {"val": "validation films", "test": "official test films"}
+    for ax, (split, part) in zip(fig.subplots(1, 2, sharey=True), table.groupby("split", sort=False), strict=True):
+        for tuned, mark, words in ((False, "o-", "as cut"), (True, "s--", "trained further")):
+            rows = part[part.tuned == tuned].sort_values("share")
+            if len(rows):
+                margins = [rows.value - rows.ci_low, rows.ci_high - rows.value]
+                ax.errorbar(
+                    100 * rows.share,
+                    rows.value,
+                    margins,
+                    fmt=mark,
+                    color=colour("mobilenetv2"),
+                    markersize=4,
+                    elinewidth=0.8,
+                    markerfacecolor="none" if tuned else None,
+                    label=words,
+                )
+        ax.set(xlabel="weights that are zero (%)", title=titles[split])
+        ax.legend()
+    fig.axes[0].set_ylabel("AUC")
+    return fig
+
+
+def _shade(network: str) -> str:
+    return {"final model": colour("ensemble"), "one network of it": "#332288"}.get(network, colour(network))

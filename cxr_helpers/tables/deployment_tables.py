@@ -1,0 +1,275 @@
+"""Tables of the chapter on deployment: exports, what compression costs, engines against the limit, all comparisons."""
+
+import pandas as pd
+
+from cxr_helpers import engines
+from cxr_helpers.benchmarks import comparisons, compression, deployment, measurements
+from cxr_helpers.deployment import networks
+from cxr_helpers.deployment.artefact import Card
+
+_NONE = "–"
+# The project's goals, fixed before any was measured.
+GOALS = {"size (MB)": (3.0, "≤"), "times faster than the thesis' VGG-16 in Keras": (25.0, "≥"), "loss in AUC": (0.002, "≤")}
+EXTRACTION = {"extract_mobilenetv2": 3.0, "extract_mobilenet": 2.5}  # comparison -> the ratio that was the goal
+
+
+def measured(name: str, profile: str) -> pd.DataFrame | None:
+    """Return the figures of a measurement; in the smoke profile it is made if it is absent, else None says that it is."""
+    if profile == "smoke":
+        return measurements.load_or_measure(name, profile)
+    return measurements.load(name, profile, missing_ok=True)
+
+
+def exported(costs: pd.DataFrame, aucs: pd.DataFrame | None) -> pd.DataFrame:
+    """Return one row per network, engine and precision: what it costs, AUC by split and its difference to Keras in float32.
+
+    `costs` and `aucs` are the figures of the measurements deployment and compression.
+    """
+    rows = []
+    found = _by_key(aucs)
+    for _, row in deployment.by_export(costs).iterrows():
+        key = (row.network, row.engine, row.precision)
+        shown = {"network": row.network, "engine": engines.TITLES[row.engine], "precision": row.precision}
+        shown |= {"MB": f"{row[deployment.BYTES] / 1e6:.2f}", "parameters (10⁶)": f"{row[deployment.PARAMETERS] / 1e6:.2f}"}
+        shown |= {"multiply-adds (10⁶)": f"{row[deployment.OPERATIONS] / 1e6:,.0f}"}
+        shown |= {"ms, one film": f"{row[deployment.LATENCY]:.1f}", "95th percentile": f"{row[deployment.TAIL]:.1f}"}
+        shown |= {"films/s, 32 at once": f"{row[deployment.RATE]:.0f}", "memory (MB)": f"{row[deployment.MEMORY]:.0f}"}
+        rows.append(shown | _aucs(found, key))
+    return pd.DataFrame(rows)
+
+
+def pruned(aucs: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per share of zeros, as cut and trained further: compressed megabytes, AUC by split, and differences."""
+    found, rows = _by_key(aucs), []
+    sizes = aucs[aucs.figure.str.startswith("bytes|")]
+    sizes = {float(figure.rpartition("|")[2]): value / 1e6 for figure, value in zip(sizes.figure, sizes.value, strict=True)}
+    for key in found:
+        network, engine, precision = key
+        if "zero" not in precision:
+            continue
+        share = float(precision.split(", ")[1].split()[0]) / 100
+        row = {"network": network, "zero weights": f"{share:.0%}", "trained further": "yes" if "tuned" in precision else "no"}
+        rows.append(row | {"MB, compressed": f"{sizes[share]:.2f}"} | _aucs(found, key))
+    return pd.DataFrame(rows)
+
+
+def pruning_curve(aucs: pd.DataFrame) -> pd.DataFrame:
+    """Return the AUC by share of zeros, the whole network as share 0: share, tuned, split, value, ci_low, ci_high."""
+    table = compression.by_column(aucs)
+    table = table[table.kind.str.startswith("AUC")].assign(split=lambda t: t.kind.str.rpartition(", ")[2])
+    zero = table.precision.str.contains("zero")
+    whole = table[~zero & table.network.isin(table[zero].network) & (table.engine == engines.KERAS)]
+    share = table.precision[zero].str.extract(r"(\d+) %")[0].astype(float) / 100
+    cut = table[zero].assign(share=share, tuned=table.precision.str.contains("tuned"))
+    return pd.concat([whole.assign(share=0.0, tuned=False), cut])[["share", "tuned", "split", "value", "ci_low", "ci_high"]]
+
+
+def heads(aucs: pd.DataFrame) -> pd.DataFrame:
+    """Return AUC and differences of a logistic head on frozen features by the precision in which they were computed."""
+    found = _by_key(aucs)
+    keys = [key for key in found if key[0] == compression.HEADS]
+    rows = [
+        {"features": precision, "engine": engines.TITLES[engine]} | _aucs(found, key)
+        for key in keys
+        for _, engine, precision in [key]
+    ]
+    return pd.DataFrame(rows)
+
+
+def pareto(costs: pd.DataFrame, aucs: pd.DataFrame, split: str = "val") -> pd.DataFrame:
+    """Return network, engine, precision, ms, bytes, AUC (value, ci_low, ci_high) of every export whose AUC was measured."""
+    found, rows = _by_key(aucs), []
+    for _, row in deployment.by_export(costs).iterrows():
+        figures = found.get((row.network, row.engine, row.precision), {})
+        if f"AUC, {split}" in figures:
+            shown = {"network": row.network, "engine": row.engine, "precision": row.precision}
+            rows.append(shown | {"ms": row[deployment.LATENCY], "bytes": row[deployment.BYTES]} | dict(figures[f"AUC, {split}"]))
+    return pd.DataFrame(rows)
+
+
+def compared(profile: str) -> pd.DataFrame:
+    """Return one row per comparison of `cxr bench`: ratio with its range, both costs, machine; one not made names its command."""
+    rows = []
+    for name in comparisons.NAMES:
+        found = comparisons.load(name, profile, missing_ok=True)
+        if found is None:
+            row = {"ratio (range over rounds)": f"not timed yet: `cxr bench {name}`", "baseline": _NONE, "ours": _NONE}
+            rows.append({"comparison": name} | row | {"machine": _NONE})
+            continue
+        ratio = f"{found['ratio_median']:.3g} ({found['ratio_min']:.3g}–{found['ratio_max']:.3g})"
+        ratio += ", baseline extrapolated" if found.get("extrapolated") else ""
+        costs = {way: f"{found[way]:.3g} {found.get('unit', 's')}" for way in ("baseline", "ours")}
+        rows.append({"comparison": name, "ratio (range over rounds)": ratio} | costs | {"machine": found["machine"]})
+    return pd.DataFrame(rows)
+
+
+def extraction(profile: str) -> pd.DataFrame:
+    """Return one row per backbone and engine that was timed: images/s, share of the matrix-product rate, relative error."""
+    rows = []
+    for name in comparisons.NAMES:
+        found = comparisons.load(name, profile, missing_ok=True) if name.startswith("extract_") else None
+        for engine, rate in (found["images_per_second"] if found else {}).items():
+            row = {"network": found["network"], "10⁹ multiply-adds": f"{found['multiply_adds'] / 1e9:.2f}"}
+            row |= {
+                "engine": engines.TITLES[engine],
+                "images/s": f"{rate:.1f}",
+                "share of the limit": f"{found['share_of_limit'][engine]:.0%}",
+            }
+            error = found["largest_relative_error"].get(engine)
+            rows.append(
+                row
+                | {
+                    "over Keras": f"{rate / found['images_per_second'][engines.KERAS]:.2f}",
+                    "relative error": _NONE if error is None else f"{error:.0e}",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def extraction_goals(profile: str) -> str:
+    """Return in words which goals of feature extraction are met."""
+    parts = []
+    for name, goal in EXTRACTION.items():
+        found = comparisons.load(name, profile, missing_ok=True)
+        if found:
+            met = "met" if found["ratio_median"] >= goal else f"missed by {goal - found['ratio_median']:.2g}"
+            parts.append(f"{found['network']}: {found['ratio_median']:.2f} times Keras (goal {goal:g}, {met})")
+    return "; ".join(parts) + "." if parts else "Feature extraction was not timed yet."
+
+
+def goals(card: Card, profile: str) -> pd.DataFrame:
+    """Return one row per goal of the deployed model: goal, value, verdict; what was not timed is said to be missing."""
+    latency = comparisons.load("deploy_latency", profile, missing_ok=True)
+    ratio = latency["ratio_median"] if latency and latency["deployed_sha256"] == card.sha256 else None
+    loss = {split: [-value for value in card.metrics[split]["difference_to_float32"]] for split in ("val", "test")}
+    joined = {split: [-value for value in card.metrics[split]["difference_to_final_model"]] for split in ("val", "test")}
+    rows = [_goal("size (MB)", "size (MB)", card.bytes / 1e6, f"{card.bytes / 1e6:.2f}")]
+    key = "times faster than the thesis' VGG-16 in Keras"
+    rows.append(_goal(key, key, ratio, f"{ratio:.0f}" if ratio else "not timed yet: `cxr bench deploy_latency`"))
+    for against, found in (("the same network in float32", loss), ("the final model in float32", joined)):
+        for split, words in (("val", "validation"), ("test", "official test")):
+            value, high, low = found[split]
+            rows.append(
+                _goal("loss in AUC", f"loss in AUC, {words}, against {against}", value, f"{value:.4f} ({low:.4f} to {high:.4f})")
+            )
+    return pd.DataFrame(rows)
+
+
+def _goal(key: str, title: str, value: float | None, shown: str) -> dict[str, str]:
+    goal, sign = GOALS[key]
+    if value is None:
+        verdict = "open"
+    else:
+        met = value <= goal if sign == "≤" else value >= goal
+        verdict = "met" if met else f"missed by {abs(value - goal):.2g}"
+    return {"figure": title, "goal": f"{sign} {goal:g}", "value (95 % CI)": shown, "verdict": verdict}
+
+
+def claims(costs: pd.DataFrame, card: Card | None) -> pd.DataFrame:
+    """Return Kilaru's and the thesis' claims on size and speed beside what was measured, with a verdict."""
+    table = deployment.by_export(costs).set_index(deployment.KEYS)
+    rows = []
+
+    def cell(network: str, quantity: str) -> float | None:
+        key = (network, engines.KERAS, "float32")
+        return table[quantity].get(key)
+
+    light = cell("MobileNetV2", deployment.BYTES)
+    if light is not None:
+        fits = "smaller still" if light / 1e6 < 14 else "not reached"
+        rows.append(
+            {"claim": "Kilaru: the model has 14 MB", "measured": f"{light / 1e6:.1f} MB as a Keras file", "verdict": fits}
+        )
+    for heavy in ("VGG-16", "ResNet-50"):
+        both = cell("MobileNetV2", deployment.LATENCY), cell(heavy, deployment.LATENCY)
+        if None not in both:
+            saved = 1 - both[0] / both[1]
+            rows.append(
+                {
+                    "claim": f"Kilaru: inference 60 % faster than heavier networks ({heavy})",
+                    "measured": f"{saved:.0%} less time for one film, both in Keras",
+                    "verdict": "holds" if saved >= 0.6 else "does not hold",
+                }
+            )
+    if card is not None:
+        value, low, high = card.metrics["test"]["difference_to_float32"]
+        holds = "holds" if low >= -GOALS["loss in AUC"][0] else "open" if value >= -GOALS["loss in AUC"][0] else "does not hold"
+        rows.append(
+            {
+                "claim": "thesis: quantisation shrinks a network without a significant sacrifice of accuracy",
+                "measured": f"AUC on official test films {value:+.4f} ({low:+.4f} to {high:+.4f}) at {card.bytes / 1e6:.2f} MB",
+                "verdict": holds,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def front_sentence(front: pd.DataFrame) -> str:
+    """Return in words the exports that no other beats in time, bytes and AUC at once."""
+
+    def beaten(row) -> bool:
+        others = front[(front.ms <= row.ms) & (front.bytes <= row.bytes) & (front.value >= row.value)]
+        return bool(((others.ms < row.ms) | (others.bytes < row.bytes) | (others.value > row.value)).any())
+
+    best = front[[not beaten(row) for _, row in front.iterrows()]].sort_values("ms")
+    each = [
+        f"{row.network} in {row.precision} on {engines.TITLES[row.engine]} "
+        f"({row.ms:.1f} ms, {row.bytes / 1e6:.2f} MB, {row.value:.4f})"
+        for _, row in best.iterrows()
+    ]
+    return f"No other export is quicker, smaller and better at once than: {'; '.join(each)}."
+
+
+def pruning_sentence(aucs: pd.DataFrame) -> str:
+    """Return in words up to which share of zeros the AUC on validation films, as cut, stays within the goal."""
+    curve = pruning_curve(aucs)
+    part = curve[(curve.split == "val") & ~curve.tuned.astype(bool)].sort_values("share")
+    lost = part.value.iloc[0] - part.value
+    held = part.share[(lost > GOALS["loss in AUC"][0]).cumsum() == 0].max()
+    words = f"up to {held:.0%} of zeros" if held > 0 else "at no share that was tried"
+    limit, most = GOALS["loss in AUC"][0], lost.max()
+    return (
+        f"On validation films the AUC as cut stays within {limit:g} of the whole network's {words}; at most it loses {most:.3f}."
+    )
+
+
+def reading(card: Card | None, profile: str) -> str:
+    """Return in words what was reached and what was not."""
+    if card is None:
+        return "Nothing is deployed yet."
+    table = goals(card, profile)
+    missed = table.figure[table.verdict.str.startswith("missed")]
+    first = (
+        f"The deployed file has {card.bytes / 1e6:.2f} MB, temperature {card.temperature:.3f} and threshold {card.threshold:.4f}."
+    )
+    gap, low, high = card.metrics["test"]["difference_to_final_model"]
+    second = (
+        f"Its AUC on the official test films differs from the final model's by {gap:+.4f} (95 % CI {low:+.4f} to {high:+.4f})."
+    )
+    third = f"Missed: {'; '.join(missed)}." if len(missed) else "No goal that was measured is missed."
+    return f"{first} {second} {third}"
+
+
+def _by_key(aucs: pd.DataFrame | None) -> dict[tuple, dict[str, pd.Series]]:
+    if aucs is None:
+        return {}
+    found: dict[tuple, dict[str, pd.Series]] = {}
+    for _, row in compression.by_column(aucs).iterrows():
+        found.setdefault((row.network, row.engine, row.precision), {})[row.kind] = row[["value", "ci_low", "ci_high"]]
+    return found
+
+
+def _aucs(found: dict, key: tuple) -> dict[str, str]:
+    shown, figures = {}, found.get(key, {})
+    for split in compression.SPLITS:
+        auc, gap = figures.get(f"AUC, {split}"), figures.get(f"difference, {split}")
+        shown[f"AUC, {split}"] = _NONE if auc is None else f"{auc.value:.4f}"
+        shown[f"difference, {split} (95 % CI)"] = (
+            _NONE if gap is None else f"{gap.value:+.4f} ({gap.ci_low:+.4f} to {gap.ci_high:+.4f})"
+        )
+    return shown
+
+
+def random_started(profile: str) -> list[str]:
+    """Return the names of the networks whose weights are random, so that they have no AUC."""
+    return [name for name in networks.TRAINED if not networks.paper(name, profile).trained]
