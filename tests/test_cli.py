@@ -73,6 +73,20 @@ def test_an_expected_error_is_one_sentence_and_status_1():
     assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("cxr: ") and "nosuch" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["search", "vgg16_thesis", "--profile", "smoke"], "'vgg16_thesis' searches nothing"),
+        (["predict"], "No film is named"),
+        (["predict", "."], "Folders, patterns and lists go into a table"),
+        (["predict", ".", "--table", "out.txt"], "out.txt is neither .csv nor .parquet"),
+    ],
+)
+def test_a_command_that_lacks_something_says_so(arguments, words):
+    result = invoke(*arguments)
+    assert isinstance(result.exception, CxrError) and words in str(result.exception)
+
+
 @pytest.mark.parametrize("arguments", [["runs"], ["execute", "01"], ["render"], ["train", "mini"], ["prepare"], ["report"]])
 def test_every_command_refuses_an_unknown_profile(arguments):
     result = invoke(*arguments, "--profile", "real")
