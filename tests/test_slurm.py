@@ -17,10 +17,11 @@ import time
 import pandas as pd
 import pytest
 from checkouts import PARTS, copy, write_chapter
+from commands import only_long
 
 from cxr_helpers import paths
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, only_long]  # twenty minutes; what it gave stands in tests/outcomes/scale.txt
 PROGRAMS = ("munged", "slurmctld", "slurmd", "srun", "sbatch", "scontrol")
 NODES = ("one", "two")
 CONF = """
