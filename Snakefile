@@ -35,7 +35,7 @@ def reported(chapter):
     named = [name for name in SYSTEMS if f'\\"{name}\\"' in source]
     if own:
         return sorted({*own, *named})
-    return list(SYSTEMS) if re.search(r"\b(records|candidates)\.", source) else []
+    return list(SYSTEMS) if re.search(r"\b(records|candidates|accelerator_tables)\.", source) else []
 
 
 def job(name):
