@@ -41,14 +41,13 @@ def run(command: Sequence[object], root: Path = paths.ROOT, cwd: Path | None = N
     search = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     settings = os.environ | {"PYTHONPATH": search, "CXR_KEEP_ENV": "1", "CXR_PYTHON": sys.executable} | variables
     settings = {name: str(value) for name, value in settings.items() if value is not None}
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = subprocess.Popen(
-            ["timeout", "--kill-after=5", str(seconds), *map(str, command)], stdout=out, stderr=err, cwd=cwd, env=settings
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+    limited = ["timeout", "--kill-after=5", str(seconds), *map(str, command)]
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.NamedTemporaryFile() as peak:
+        metered = [sys.executable, "-S", "-E", str(Path(__file__).with_name("peak.py")), peak.name, *limited]
+        process = subprocess.run(metered, stdout=out, stderr=err, cwd=cwd, env=settings, check=False)
         said = []
         for stream in (out, err):
             stream.seek(0)
             said.append(stream.read().decode(errors="backslashreplace"))
-    return Done(process.returncode, *said, usage.ru_maxrss / 1024)
+        held = int(peak.read() or 0) / 1024
+    return Done(process.returncode, *said, held)

@@ -12,11 +12,14 @@ from cxr_helpers.data import dataset, manifest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.report.syntax_tree import Cell, Node, Part
 
+INTRODUCTION = "introduction"  # the part's name
 READER = "markdown-raw_html-raw_tex-implicit_figures"
 
 
-def read(path: Path) -> tuple[Node, Cell]:
-    """Return the metadata (title, subtitle, abbreviations, ...) and the abstract of the front matter's source file.
+def read(path: Path) -> tuple[Node, Cell, Part | None]:
+    """Return the metadata (title, subtitle, abbreviations, ...), the abstract and the introduction of the source file.
+
+    The introduction is what stands from the first heading on, a part without a number; a file without headings has none.
 
     Raises:
         CxrError: the file is missing or has no title.
@@ -26,7 +29,17 @@ def read(path: Path) -> tuple[Node, Cell]:
     tree = json.loads(pypandoc.convert_file(str(path), "json", format=READER))
     if "title" not in tree["meta"]:
         raise CxrError(f"{path} has no title; begin it with a YAML block that holds one.")
-    return tree["meta"], Cell(path.name, tree["blocks"])
+    blocks = tree["blocks"]
+    first = next((place for place, block in enumerate(blocks) if block["t"] == "Header"), len(blocks))
+    return tree["meta"], Cell(path.name, blocks[:first]), _introduction(path.name, blocks[first:])
+
+
+def _introduction(place: str, blocks: list[Node]) -> Part | None:
+    if not blocks:
+        return None
+    level, _, words = blocks[0]["c"]
+    title = Header(level, [INTRODUCTION, ["unnumbered"], []], words)
+    return Part(INTRODUCTION, [Cell(place, [title, *blocks[1:]])])
 
 
 def abstract(opening: Cell, parts: list[Part]) -> Part:

@@ -16,7 +16,7 @@ import pypandoc
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_write
-from cxr_helpers.report import shown_numbers
+from cxr_helpers.report import front_matter, shown_numbers
 from cxr_helpers.report.syntax_tree import Node, Part
 
 COLUMNS = ["chapter", "cell", "label", "row", "column", "text"]
@@ -82,11 +82,11 @@ def differences(stored: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sections(blocks: list[Node]) -> Iterator[tuple[str, list[Node]]]:
-    """Yield name and blocks of the abstract, of each chapter and of each appendix."""
+    """Yield name and blocks of abstract and introduction, of each chapter and of each appendix."""
     for block in blocks:
         identity = block["c"][0][0] if block["t"] == "Div" else ""
         chapter = CHAPTER.fullmatch(identity)
-        if chapter or identity == ABSTRACT:
+        if chapter or identity in (ABSTRACT, front_matter.INTRODUCTION):
             yield chapter[1] if chapter else identity, block["c"][1]
 
 

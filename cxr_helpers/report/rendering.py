@@ -35,7 +35,7 @@ SIZE_LIMIT = 15_000_000  # bytes of either file
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """The whole report as a tree: abstract, chapters, appendices; the numbers of its labels; its figures.
+    """The whole report as a tree: abstract, introduction, chapters, appendices; the numbers of its labels; its figures.
 
     `origins` holds, by label, the line that leads from a figure or table to its cell and its run records.
     """
@@ -83,9 +83,10 @@ def assemble(profile: str, names: Iterable[str], complete: bool = True, build: P
     read = [chapters.read((build or paths.build(profile)) / "executed" / f"{name}.ipynb") for name in names]
     bodies = [_introduced(floats.gather(syntax_tree.parse(chapter)), profile) for chapter in read]
     bodies += [floats.gather(syntax_tree.parse(chapter, appendix=True)) for chapter in _appendices(profile)]
-    meta, opening = front_matter.read(paths.ROOT / "reports" / "front_matter.md")
+    meta, opening, introduction = front_matter.read(paths.ROOT / "reports" / "front_matter.md")
     labels = cross_references.numbered(bodies)
-    parts = [front_matter.abstract(opening, bodies), *(_without_abstract(part) for part in bodies)]
+    before = [front_matter.abstract(opening, bodies), *([introduction] if introduction else [])]
+    parts = [*before, *(_without_abstract(part) for part in bodies)]
     parts = cross_references.resolved(parts, labels, citations.keys(), complete)
     origins.check_runs(parts, profile)
     figures = {path: content for chapter in read for path, content in chapter.figures.items()}
