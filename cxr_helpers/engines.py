@@ -42,7 +42,8 @@ ENGINES = {
     "litert": Engine("LiteRT", "ai-edge-litert", "ai_edge_litert.interpreter", "litert", ".tflite"),
 }
 TITLES = {KERAS: "Keras"} | {name: engine.title for name, engine in ENGINES.items()}
-_PREFERRED = ("openvino", "onnxruntime")  # for features; LiteRT is made for phones
+_PREFERRED = ("openvino", "onnxruntime", "litert")  # for features
+_LIGHT = ("litert", "openvino", "onnxruntime")  # the same for networks of depthwise convolutions; see `cxr bench extract_mobilenetv2`
 _CONVERTER = {"onnx": "tf2onnx"}  # what Keras needs beside the engine to export to a format
 
 
@@ -51,8 +52,8 @@ def available() -> list[str]:
     return [KERAS, *(name for name, engine in ENGINES.items() if installed(engine.module))]
 
 
-def best() -> str:
-    """Return the engine that features are extracted with: what CXR_ENGINE names, else the fastest that is installed.
+def best(model) -> str:
+    """Return the engine that a Keras model's features are extracted with: what CXR_ENGINE names, else the fastest installed.
 
     Raises:
         CxrError: CXR_ENGINE names an engine that is unknown or not installed.
@@ -64,7 +65,8 @@ def best() -> str:
         if forced != KERAS:
             module(ENGINES[forced].module, ENGINES[forced].package)
         return forced
-    usable = [name for name in _PREFERRED if installed(ENGINES[name].module) and _exports(name)]
+    light = any(type(layer).__name__ == "DepthwiseConv2D" for layer in model._flatten_layers())
+    usable = [name for name in (_LIGHT if light else _PREFERRED) if installed(ENGINES[name].module) and _exports(name)]
     return usable[0] if usable else KERAS
 
 

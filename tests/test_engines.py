@@ -79,10 +79,10 @@ def test_a_missing_engine_is_a_sentence(monkeypatch, model, tmp_path):
         engines.export(model, tmp_path / "model.xml")
     monkeypatch.setenv(engines.CHOICE, "openvino")
     with pytest.raises(CxrError, match="openvino is not installed"):
-        engines.best()
+        engines.best(model)
     monkeypatch.setenv(engines.CHOICE, "abacus")
     with pytest.raises(CxrError, match="CXR_ENGINE=abacus is unknown: choose one of keras,"):
-        engines.best()
+        engines.best(model)
 
 
 def test_what_cannot_be_exported_or_read_is_a_sentence(tmp_path, model):

@@ -43,7 +43,7 @@ def prepare(name: str, profile: str) -> Comparison:
     taken = np.arange(count) % len(films)
     images = batches.repeated(batches.films(films, taken), backbone.input_shape[-1])
     runs = {"baseline": engines.keras_runner(backbone)}
-    best = engines.best()
+    best = engines.best(backbone)
     with tempfile.TemporaryDirectory() as folder:
         for engine in [best, *(each for each in engines.available() if each not in (best, engines.KERAS))]:
             say(f"bench {name}: {engines.TITLES[engine]} is made ready")

@@ -74,7 +74,7 @@ def forward(backbone: keras.Model, films: int, name: str | None = None) -> engin
     differs on the first batch by more than `engines.TOLERANCE`.
     """
     plain = engines.keras_runner(backbone)
-    name = name or (engines.best() if os.environ.get(engines.CHOICE) or _worthwhile(backbone, films) else engines.KERAS)
+    name = name or (engines.best(backbone) if os.environ.get(engines.CHOICE) or _worthwhile(backbone, films) else engines.KERAS)
     if name == engines.KERAS:
         return plain
     chosen: list[engines.Runner] = []
