@@ -43,7 +43,7 @@ ENGINES = {
 }
 TITLES = {KERAS: "Keras"} | {name: engine.title for name, engine in ENGINES.items()}
 _PREFERRED = ("openvino", "onnxruntime", "litert")  # for features
-_LIGHT = ("litert", "openvino", "onnxruntime")  # the same for networks of depthwise convolutions; see `cxr bench extract_mobilenetv2`
+_LIGHT = ("litert", "openvino", "onnxruntime")  # the same for depthwise convolutions (`cxr bench extract_mobilenetv2`)
 _CONVERTER = {"onnx": "tf2onnx"}  # what Keras needs beside the engine to export to a format
 
 
