@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import importlib
 import importlib.util
-import io
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -288,13 +287,15 @@ def module(name: str, package: str) -> ModuleType:
 
 @contextlib.contextmanager
 def hushed():
-    """Keep converters from telling of their steps."""
+    """Keep converters from telling of their steps, in a notebook too, where some draw bars as HTML."""
+    from IPython.utils.capture import capture_output
+
     loggers = [logging.getLogger(name) for name in ("tf2onnx", "tensorflow", "absl", "nncf")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with capture_output(stdout=True, stderr=False, display=True):
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):

@@ -1,6 +1,7 @@
 """What is deployed: AUC against milliseconds and bytes, and AUC against the share of weights that are zero."""
 
 import pandas as pd
+from matplotlib import ticker
 from matplotlib.figure import Figure
 
 from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, colour, styled
@@ -28,6 +29,9 @@ def pareto(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
             ax.vlines(place, row.ci_low, row.ci_high, color=shade, linewidth=0.5, alpha=0.4)
             ax.plot(place, row.value, _MARKS[row.engine], color=shade, markerfacecolor=face, markersize=5)
         ax.set(xscale="log", xlabel=label)
+        ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+        ax.xaxis.set_minor_formatter(ticker.NullFormatter())
         ax.xaxis.set_major_formatter("{x:g}")
         ax.grid(color=FAINT, linewidth=0.3)
     fig.axes[0].set_ylabel("AUC, validation films")
