@@ -143,7 +143,7 @@ rule render:
         [local(path) for path in paths.TEMPLATE.rglob("*") if path.is_file()],
         [local(path) for path in (paths.ROOT / "reports" / "checklists").glob("*")],
         [local(path) for path in (paths.reports(PROFILE) / "models").glob("default.md")],
-        "reports/front_matter.md",
+        [local(path) for path in (paths.ROOT / "reports").glob("*.md")],
         "reports/references.bib",
     output:
         [update(path) for path in REPORT],  # the report of before stays until the new one is whole

@@ -16,10 +16,8 @@ INTRODUCTION = "introduction"  # the part's name
 READER = "markdown-raw_html-raw_tex-implicit_figures"
 
 
-def read(path: Path) -> tuple[Node, Cell, Part | None]:
-    """Return the metadata (title, subtitle, abbreviations, ...), the abstract and the introduction of the source file.
-
-    The introduction is what stands from the first heading on, a part without a number; a file without headings has none.
+def read(path: Path) -> tuple[Node, Cell]:
+    """Return the metadata (title, subtitle, abbreviations, ...) and the abstract of the front matter's source file.
 
     Raises:
         CxrError: the file is missing or has no title.
@@ -29,17 +27,16 @@ def read(path: Path) -> tuple[Node, Cell, Part | None]:
     tree = json.loads(pypandoc.convert_file(str(path), "json", format=READER))
     if "title" not in tree["meta"]:
         raise CxrError(f"{path} has no title; begin it with a YAML block that holds one.")
-    blocks = tree["blocks"]
-    first = next((place for place, block in enumerate(blocks) if block["t"] == "Header"), len(blocks))
-    return tree["meta"], Cell(path.name, blocks[:first]), _introduction(path.name, blocks[first:])
+    return tree["meta"], Cell(path.name, tree["blocks"])
 
 
-def _introduction(place: str, blocks: list[Node]) -> Part | None:
-    if not blocks:
-        return None
-    level, _, words = blocks[0]["c"]
-    title = Header(level, [INTRODUCTION, ["unnumbered"], []], words)
-    return Part(INTRODUCTION, [Cell(place, [title, *blocks[1:]])])
+def introduction(path: Path) -> list[Part]:
+    """Return the introduction, a part without a number whose file begins with its title; none where there is no file."""
+    if not path.is_file():
+        return []
+    heading, *blocks = json.loads(pypandoc.convert_file(str(path), "json", format=READER))["blocks"]
+    title = Header(1, [INTRODUCTION, ["unnumbered"], []], heading["c"][2])
+    return [Part(INTRODUCTION, [Cell(path.name, [title, *blocks])])]
 
 
 def abstract(opening: Cell, parts: list[Part]) -> Part:

@@ -83,9 +83,11 @@ def assemble(profile: str, names: Iterable[str], complete: bool = True, build: P
     read = [chapters.read((build or paths.build(profile)) / "executed" / f"{name}.ipynb") for name in names]
     bodies = [_introduced(floats.gather(syntax_tree.parse(chapter)), profile) for chapter in read]
     bodies += [floats.gather(syntax_tree.parse(chapter, appendix=True)) for chapter in _appendices(profile)]
-    meta, opening, introduction = front_matter.read(paths.ROOT / "reports" / "front_matter.md")
+    meta, opening = front_matter.read(paths.ROOT / "reports" / "front_matter.md")
     labels = cross_references.numbered(bodies)
-    before = [front_matter.abstract(opening, bodies), *([introduction] if introduction else [])]
+    before = [front_matter.abstract(opening, bodies)]
+    if {path.stem for path in (paths.ROOT / "notebooks").glob("*.ipynb")} == {chapter.name for chapter in read}:
+        before += front_matter.introduction(paths.ROOT / "reports" / "introduction.md")  # it speaks of every chapter
     parts = [*before, *(_without_abstract(part) for part in bodies)]
     parts = cross_references.resolved(parts, labels, citations.keys(), complete)
     origins.check_runs(parts, profile)
