@@ -4,7 +4,6 @@ Threads read and decode films ahead of the network. Rows stand in the order of t
 batch, to `<table>.part`, which becomes the table when it is whole. A file that is no film costs its own row.
 """
 
-import collections
 import contextlib
 import csv
 import fcntl
@@ -14,16 +13,16 @@ import io
 import itertools
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 from tqdm import tqdm
 
-from cxr_helpers import default_model, predict
-from cxr_helpers.data import frontal, images, preprocessing
+from cxr_helpers import predict, processes
+from cxr_helpers.data import images, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_path, atomic_write
 
@@ -110,14 +109,13 @@ class _Reader:
     """A published model with what is needed to answer for a file."""
 
     def __init__(self, model_dir: Path | None, maps: Path | None, check: bool) -> None:
-        self.model, self.card = default_model.load(model_dir)
-        self.rules = frontal.load(default_model.folder() if model_dir is None else Path(model_dir))
+        self.model, self.card, self.rules = predict.load(model_dir)
         self.maps, self.check, self.model_id = maps, check, self.card.sha256[:12]
 
     def rows(self, files: Iterator[Path], first: int) -> Iterator[dict[str, object]]:
         """Yield one row per file, in order; the first is row `first` of the table."""
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()) as pool:
-            read = _ahead(pool, self._read, files)
+        with ThreadPoolExecutor(processes.cores()) as pool:
+            read = processes.ahead(pool, self._read, files, AHEAD)
             try:
                 while batch := list(itertools.islice(read, BATCH)):
                     yield from self._answers(batch, first)
@@ -167,17 +165,6 @@ def score(model, films: np.ndarray) -> np.ndarray:
     full = np.zeros((BATCH, *films.shape[1:]), np.uint8)
     full[: len(films)] = films
     return model.predict_on_batch(targets.batch(model, full))[: len(films), -1]
-
-
-def _ahead(pool: ThreadPoolExecutor, read: Callable, files: Iterable[Path]) -> Iterator:
-    """Yield `read(file)` of each file in order, with up to `AHEAD` of them under way."""
-    waiting: collections.deque[Future] = collections.deque()
-    for file in files:
-        waiting.append(pool.submit(read, file))
-        if len(waiting) >= AHEAD:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
 def _is_several(source: Path) -> bool:

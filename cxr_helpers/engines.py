@@ -16,6 +16,7 @@ from types import ModuleType
 
 import numpy as np
 
+from cxr_helpers import processes
 from cxr_helpers.errors import CxrError
 
 KERAS = "keras"
@@ -69,11 +70,6 @@ def best(model) -> str:
     return usable[0] if usable else KERAS
 
 
-def cores() -> int:
-    """Return the number of processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def export(model, path: Path) -> Path:
     """Write a Keras model for the engine that the ending of `path` names (.xml, .onnx, .tflite), in float32; return `path`.
 
@@ -119,7 +115,7 @@ def load(path: Path, threads: int | None = None, engine: str | None = None, bflo
     Raises:
         CxrError: the file is missing or unreadable, or the engine is not installed.
     """
-    name, count = engine or _by_suffix(path), threads or cores()
+    name, count = engine or _by_suffix(path), threads or processes.cores()
     found = module(ENGINES[name].module, ENGINES[name].package)
     if not path.is_file():
         raise CxrError(f"{path} does not exist; export the network again.")

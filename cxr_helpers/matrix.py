@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from cxr_helpers import experiments, paths
+from cxr_helpers import experiments, records
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.experiments import Experiment
@@ -36,8 +36,8 @@ def run(chosen: Iterable[Experiment], profile: str, side_by_side: int, minutes: 
     from cxr_helpers.data import packing
 
     chosen, started = list(chosen), time.monotonic()
-    jobs = [(place, row, config) for row in chosen for place, config in enumerate(row.configs) if not _recorded(config, profile)]
-    jobs.sort(key=lambda job: job[0])
+    every = [(place, row, config) for row in chosen for place, config in enumerate(row.configs)]
+    jobs = sorted((job for job in every if not records.load(job[2], profile)), key=lambda job: job[0])
     for size in sorted({config.size for _, _, config in jobs}):
         packing.load(profile, size)  # once, not in every process
 
@@ -62,10 +62,6 @@ def run(chosen: Iterable[Experiment], profile: str, side_by_side: int, minutes: 
     say(f"matrix: {len(jobs) - len(left)} of {len(jobs)} runs in {since(started)}")
     if left:
         raise CxrError(f"Not trained: {'; '.join(left)}. The same command goes on with them.")
-
-
-def _recorded(config: Config, profile: str) -> bool:
-    return (paths.runs(profile) / config.run_id / "run.json").is_file()
 
 
 def _cxr(command: str) -> list[str]:

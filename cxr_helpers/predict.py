@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -34,10 +35,13 @@ class Prediction:
     problem: str = ""
 
 
-def predict(files: list[Path], model_dir: Path | None = None, out: Path | None = None) -> list[Prediction]:
+def predict(
+    files: list[Path], model_dir: Path | None = None, out: Path | None = None, published: "Published | None" = None
+) -> list[Prediction]:
     """Return one prediction per file, in order; a file that is no usable film has its reason in `problem`.
 
-    `model_dir` holds default.keras, default.json and frontal.json; None takes the committed ones. With a folder `out`, a
+    `model_dir` holds default.keras, default.json and frontal.json; None takes the committed ones. `published` stands in for
+    it where the model was loaded before. With a folder `out`, a
     film gets `<stem>_heatmap.png` there: the film beside its Grad-CAM map for the predicted class, purple 0 to yellow 1.
     A missing or altered model, or a folder that cannot be written, is a CxrError.
     """
@@ -49,7 +53,8 @@ def predict(files: list[Path], model_dir: Path | None = None, out: Path | None =
             answers[position] = Prediction(path, problem=str(error))
     if films:
         names = {position: Path(files[position]) for position in films}
-        answers |= dict(zip(films, _answers(names.values(), list(films.values()), model_dir, out), strict=True))
+        found = _answers(names.values(), list(films.values()), published or load(model_dir), out)
+        answers |= dict(zip(films, found, strict=True))
     return [answers[position] for position in range(len(files))]
 
 
@@ -70,11 +75,25 @@ def table(answers: list[Prediction]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _answers(names, films: list[np.ndarray], model_dir: Path | None, out: Path | None) -> list[Prediction]:
+class Published(NamedTuple):
+    """A published model: the network, its card, and the rules by which a film is no frontal chest film."""
+
+    model: object
+    card: default_model.Card
+    rules: frontal.Rules
+
+
+def load(model_dir: Path | None = None) -> Published:
+    """Return the published model of a folder, None taking the committed one; errors as `predict`."""
+    rules = default_model.folder() if model_dir is None else Path(model_dir)
+    return Published(*default_model.load(model_dir), frontal.load(rules))
+
+
+def _answers(names, films: list[np.ndarray], published: Published, out: Path | None) -> list[Prediction]:
     """Return the predictions of readable films (H, W) uint8, each of its own size."""
     from cxr_helpers.explain import gradcam, methods, targets
 
-    model, card = default_model.load(model_dir)
+    model, card, rules = published
     prepare = preprocessing.VARIANTS[card.variant]
     small = np.stack([prepare(preprocessing.resize(film, card.size)) for film in films])
     scores = model.predict(targets.batch(model, small), batch_size=32, verbose=0)[:, -1].astype(float)
@@ -82,7 +101,6 @@ def _answers(names, films: list[np.ndarray], model_dir: Path | None, out: Path |
         Prediction(name, "PNEUMONIA" if p >= card.threshold else "NORMAL", float(p), card.threshold)
         for name, p in zip(names, scores, strict=True)
     ]
-    rules = frontal.load(default_model.folder() if model_dir is None else Path(model_dir))
     found = [dataclasses.replace(each, warning=warning(each.path, film, rules)) for each, film in zip(found, films, strict=True)]
     if out is None:
         return found

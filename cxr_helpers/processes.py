@@ -1,12 +1,14 @@
-"""Work in a process of its own; the seconds it takes, and the memory that its process comes to hold."""
+"""Work in threads ahead of its use or in a process of its own; the seconds it takes, the memory its process comes to hold."""
 
 import contextlib
 import multiprocessing
+import os
 import resource
 import sys
 import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -32,6 +34,22 @@ def forget_peak() -> None:
     """Let the peak begin anew at what the process holds now; only Linux can."""
     with contextlib.suppress(OSError):
         _CLEAR.write_text("5")  # see proc(5)
+
+
+def cores() -> int:
+    """Return the number of processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable, most: int) -> Iterator:
+    """Yield `work(item)` of each item in order, done by the pool, with up to `most` of them under way or waiting."""
+    waiting: deque[Future] = deque()
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) >= most:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 class Meter:

@@ -177,9 +177,16 @@ def of(system: str, profile: str) -> list[Record]:
 
 
 def of_seed(experiment: experiments.Experiment, seed: int, profile: str) -> list[Record]:
-    """Return a system's records of one seed, as written, whether or not those of other seeds exist."""
-    found = [load(config, profile) for config in experiment.configs if config.seed == seed]
-    return [record for record in found if record]
+    """Return a system's records of one seed, as written, whether or not those of other seeds exist.
+
+    Raises:
+        CxrError: it has none; the sentence names the command.
+    """
+    found = [record for config in experiment.configs if config.seed == seed and (record := load(config, profile))]
+    if not found:
+        command = f"cxr train {experiment.name} --seed {seed} --profile {profile}"
+        raise CxrError(f"System {experiment.name} has no record of seed {seed}; run `{command}`.")
+    return found
 
 
 def recorded_way(experiment: experiments.Experiment, profile: str) -> tuple[Config, ...] | None:

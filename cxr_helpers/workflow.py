@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from cxr_helpers import notebooks, paths
+from cxr_helpers import notebooks, paths, processes
 from cxr_helpers.data import dataset, manifest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.progress import say, since
@@ -38,7 +38,7 @@ def run(profile: str, retrain: bool = False, cores: int | None = None, only: str
         say(f"prepare: {len(films):,} films, profile {profile} ({dataset.discover(profile).pixels})")
         shutil.rmtree(markers(profile), ignore_errors=True)
         _distrust_the_future(profile)
-        command = _command(profile, retrain, cores or _all_cores(), chapter)
+        command = _command(profile, retrain, cores or processes.cores(), chapter)
         if _wait(subprocess.Popen([*command, "--quiet", "all"], cwd=paths.ROOT, pass_fds=[lock])):
             _show_fault(command)
             raise CxrError("The report is not finished: the cause stands above; the same command goes on from here.")
@@ -137,7 +137,3 @@ def _show_fault(command: list[str]) -> None:
     trial = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
     if trial.returncode:
         print(trial.stderr, file=sys.stderr)
-
-
-def _all_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -17,6 +17,16 @@ PARTS = ("run_all.sh", "Snakefile", "pyproject.toml", "requirements.lock.txt", "
 REPORT_PARTS = ("reports/template", "reports/front_matter.md", "reports/references.bib")
 
 
+# For the experiments.toml of a copy: one system of two runs.
+ALPHA = """
+[alpha]
+title = "Alpha"
+chapter = "02_alpha"
+seeds = [0, 1]
+config = { model = "custom_cnn" }
+"""
+
+
 @contextlib.contextmanager
 def alone(name: str) -> Iterator[None]:
     """Let one process of a test run at a time do what is within; the others wait."""

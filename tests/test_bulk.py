@@ -14,7 +14,7 @@ import pytest
 from test_predict import published, rules  # noqa: F401
 from tiny_models import GREY, two_blobs
 
-from cxr_helpers import bulk, predict
+from cxr_helpers import bulk, predict, processes
 from cxr_helpers.data import images
 from cxr_helpers.errors import CxrError
 
@@ -164,6 +164,6 @@ def test_films_wait_for_the_network_in_bounded_number():
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(2) as pool:
-        results = bulk._ahead(pool, read, range(10_000))
+        results = processes.ahead(pool, read, range(10_000), bulk.AHEAD)
         assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
         assert len(begun) <= bulk.AHEAD + 5

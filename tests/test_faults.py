@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
-from checkouts import copy, run_all, write_chapter
+from checkouts import ALPHA, copy, run_all, write_chapter
 from commands import CXR, Done, cxr, run
 from fault_table import came_to
 from tiny_films import film, save, write
@@ -35,13 +35,6 @@ def train(config, profile, retrain=False):
     info = {"initialisation": "random", "device": "CPU", "pixels": "synthetic film", "wall_time_s": 1, "images": {"train": 1}}
     return records.write(config, profile, info, {"scores": scores[records.SCORE_COLUMNS]})
 '''
-EXPERIMENTS = """
-[alpha]
-title = "Alpha"
-chapter = "02_alpha"
-seeds = [0, 1]
-config = { model = "custom_cnn" }
-"""
 FIGURE = """
 from matplotlib import pyplot as plt
 from cxr_helpers.report import document
@@ -87,7 +80,7 @@ def checkout():
     folder = Path(tempfile.mkdtemp(prefix="cxr-faults-"))
     root = copy(folder / NAME)
     (root / "cxr_helpers" / "training.py").write_text(TRAINING)
-    (root / "cxr_helpers" / "experiments.toml").write_text(EXPERIMENTS)
+    (root / "cxr_helpers" / "experiments.toml").write_text(ALPHA)
     gate = folder / "gate"
     gate.touch()
     write_chapter(root / "notebooks", "01_eda", FIGURE)

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from cxr_helpers import experiments, matrix, provenance
+from cxr_helpers import experiments, matrix, provenance, records
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 
@@ -22,7 +22,7 @@ def calls(monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(packing, "load", lambda profile, size: None)
-    monkeypatch.setattr(matrix, "_recorded", lambda config, profile: False)
+    monkeypatch.setattr(records, "load", lambda config, profile: None)
     return made
 
 
@@ -63,6 +63,13 @@ def test_no_run_begins_when_the_time_is_over(calls):
 
 def test_recorded_runs_are_left_alone(calls, monkeypatch):
     row = experiments.get("vgg16_224", "full")
-    monkeypatch.setattr(matrix, "_recorded", lambda config, profile: config.seed != 2)
+    monkeypatch.setattr(records, "load", lambda config, profile: config.seed != 2)
     matrix.run([dataclasses.replace(row)], "full", 1, 60)
     assert calls == [("train", "vgg16_224", "2", None)]
+
+
+def test_a_seed_without_record_is_refused_with_the_command():
+    row = experiments.get("vgg16_224", "full")
+    assert [record.config.seed for record in records.of_seed(row, 1, "full")] == [1]
+    with pytest.raises(CxrError, match="no record of seed 9; run `cxr train vgg16_224 --seed 9 --profile full`"):
+        records.of_seed(row, 9, "full")

@@ -76,7 +76,7 @@ def test_a_missing_source_is_one_sentence(tmp_path):
     assert isinstance(done.exception, CxrError) and "nowhere.csv" in str(done.exception)
 
 
-def answers(files, model_dir=None):
+def answers(files, published=None):
     """Answer with the mean grey of each film, and refuse what is no film, as `predict.predict` does."""
     found = []
     for file in files:
@@ -89,6 +89,7 @@ def answers(files, model_dir=None):
 
 def test_scores_of_own_films_give_every_metric_with_its_interval(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(predict, "predict", answers)
+    monkeypatch.setattr(predict, "load", lambda model_dir: None)
     done = CliRunner().invoke(cli.app, ["score", str(folder), "--out", str(tmp_path / "scores.csv")])
     assert done.exit_code == 0 and "16 films, 8 of PNEUMONIA; PNEUMONIA is called from 0.400 on" in done.output
     rows = {line[:15].strip(): line[15:].split() for line in done.output.splitlines()}
@@ -99,6 +100,7 @@ def test_scores_of_own_films_give_every_metric_with_its_interval(folder, tmp_pat
 
 def test_a_file_that_is_no_film_is_named_and_the_others_are_scored(folder, monkeypatch):
     monkeypatch.setattr(predict, "predict", answers)
+    monkeypatch.setattr(predict, "load", lambda model_dir: None)
     (folder / "normal" / "0.png").write_bytes(b"no film")
     done = CliRunner().invoke(cli.app, ["score", str(folder)])
     assert "15 films" in done.output and isinstance(done.exception, CxrError) and "0.png is refused" in str(done.exception)

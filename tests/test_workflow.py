@@ -4,7 +4,7 @@ import fcntl
 import re
 
 import pytest
-from checkouts import copy, run_all, write_chapter
+from checkouts import ALPHA, copy, run_all, write_chapter
 
 from cxr_helpers import workflow
 from cxr_helpers.data import dataset
@@ -20,13 +20,6 @@ def train(config, profile, retrain=False):
     scores = pd.DataFrame([("a", "p", "test", 1, 0.5)], columns=records.SCORE_COLUMNS)
     return records.write(config, profile, info, {"scores": scores})
 '''
-EXPERIMENTS = """
-[alpha]
-title = "Alpha"
-chapter = "02_alpha"
-seeds = [0, 1]
-config = { model = "custom_cnn" }
-"""
 CHAPTERS = ("01_eda", "02_alpha", "03_all")
 
 
@@ -35,7 +28,7 @@ def checkout(tmp_path_factory):
     """A copy of the checkout in which everything was made once."""
     root = copy(tmp_path_factory.mktemp("workflow") / "a checkout")
     (root / "cxr_helpers" / "training.py").write_text(TRAINING)
-    (root / "cxr_helpers" / "experiments.toml").write_text(EXPERIMENTS)
+    (root / "cxr_helpers" / "experiments.toml").write_text(ALPHA)
     write_chapter(root / "notebooks", CHAPTERS[0], "print('films')")
     for name in CHAPTERS[1:]:
         write_chapter(root / "notebooks", name, "from cxr_helpers import records", "print(len(records.every(profile)))")

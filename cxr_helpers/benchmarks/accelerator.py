@@ -10,7 +10,7 @@ from keras import ops
 from cxr_helpers import experiments
 from cxr_helpers.benchmarks import measurements
 from cxr_helpers.config import Config
-from cxr_helpers.networks import accelerators, operations
+from cxr_helpers.networks import operations
 from cxr_helpers.progress import say
 
 SYSTEMS = {  # → batch sizes
@@ -52,7 +52,6 @@ def measure(profile: str) -> pd.DataFrame:
             say(f"accelerator: {system}, batch of {size}, {np.median(rates):,.0f} films/s")
             rows += [(place, system, _films(size), rate) for place, rate in enumerate(rates)]
             rows += [(0, system, "operations a film", 2 * PASSES * count)]
-    rows += [(0, "", "accelerator", float(accelerators.name() is not None))]
     return pd.DataFrame(rows, columns=["round", "system", "task", "value"]).drop_duplicates(["round", "system", "task"])
 
 

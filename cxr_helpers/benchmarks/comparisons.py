@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from cxr_helpers import paths
+from cxr_helpers.benchmarks import measurements
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_write
 from cxr_helpers.progress import say
@@ -110,28 +111,13 @@ def load(name: str, profile: str, missing_ok: bool = False) -> dict | None:
     Raises:
         CxrError: it cannot be read, or was not made and `missing_ok` is not set (else None).
     """
-    path, command = file(name, profile), f"`cxr bench {name} --profile {profile}`"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if missing_ok:
-            return None
-        raise CxrError(f"{path} is missing, because {name} was not timed yet; run {command}.") from None
-    except (OSError, ValueError) as error:
-        raise CxrError(f"{path} cannot be read ({error}); delete it and run {command}.") from error
+    return measurements.stored(file(name, profile), f"cxr bench {name} --profile {profile}", missing_ok)
 
 
 def file(name: str, profile: str) -> Path:
     """Return where a comparison's result lies; an unknown name is a CxrError."""
     _check(name)
     return paths.reports(profile) / "benchmarks" / f"{name}.json"
-
-
-def seconds(work: Callable[[], Any]) -> float:
-    """Return the seconds that one call takes."""
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 def _rows(path: Path, circumstances: dict) -> list[dict]:

@@ -19,6 +19,7 @@ from cxr_helpers.data import manifest, packing
 from cxr_helpers.deployment import exports, networks, pruning
 from cxr_helpers.deployment.networks import Network
 from cxr_helpers.evaluation import metrics, paired
+from cxr_helpers.files import atomic_path, mapped
 from cxr_helpers.progress import say
 from cxr_helpers.systems import features, fitting
 
@@ -97,9 +98,8 @@ def _pruned(network: Network, profile: str, films: pd.DataFrame) -> dict[str, np
     """Return scores and compressed bytes of a network that is pruned by magnitude, with and without further training."""
     model, found = network.build(), {}
     mark = exports.fingerprint(model)
-    tuned = {share: True for share in TUNED[profile]}
     found[f"bytes|{network.name}|0"] = float(pruning.compressed_bytes(model))
-    for share, further in [(share, False) for share in SHARES] + list(tuned.items()):
+    for share, further in [*((share, False) for share in SHARES), *((share, True) for share in TUNED[profile])]:
         words = f"float32, {share:.0%} zero".replace("%", " %") + (", tuned" if further else "")
 
         def score(share=share, further=further) -> np.ndarray:
@@ -174,6 +174,7 @@ def _kept(profile: str, key: str, work: Callable[[], np.ndarray]) -> np.ndarray:
     path = paths.build(profile) / "deployment" / "scores" / f"{key}.npy"
     if not path.is_file():
         say(f"compression: {key}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, work())
-    return np.load(path)
+        scores = work()
+        with atomic_path(path) as temporary:
+            np.save(temporary, scores)
+    return mapped(path)

@@ -5,7 +5,7 @@ import statistics
 
 import numpy as np
 
-from cxr_helpers import engines
+from cxr_helpers import engines, processes
 from cxr_helpers.benchmarks.comparisons import Comparison, seconds
 from cxr_helpers.benchmarks.programs import PROGRAMS
 from cxr_helpers.deployment import artefact
@@ -40,5 +40,5 @@ def prepare(name: str, profile: str) -> Comparison:
         ours_is=f"{artefact.FILE} in {engines.TITLES[card.engine]}, one film of {card.size}×{card.size}",
         deployed_sha256=card.sha256,
         deployed_bytes=card.bytes,
-        threads=engines.cores(),
+        threads=processes.cores(),
     )

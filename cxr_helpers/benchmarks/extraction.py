@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cxr_helpers import engines
-from cxr_helpers.benchmarks.comparisons import Comparison, seconds
+from cxr_helpers import engines, processes
+from cxr_helpers.benchmarks import measurements
+from cxr_helpers.benchmarks.comparisons import Comparison
 from cxr_helpers.config import Config
 from cxr_helpers.data import packing
 from cxr_helpers.progress import say
@@ -68,7 +69,7 @@ def prepare(name: str, profile: str) -> Comparison:
         network=model,
         side=SIDE[profile],
         start=start,
-        threads=engines.cores(),
+        threads=processes.cores(),
         multiply_adds=macs,
         largest_relative_error=errors,
         images_per_second=lambda: {key: float(f"{value:.4g}") for key, value in rates().items()},
@@ -96,7 +97,7 @@ def _errors(runs: dict[str, engines.Runner], images: np.ndarray, best: str) -> d
 
 def _kept(work: Callable, spent: list[float]) -> Callable[[], float]:
     def timed() -> float:
-        spent.append(seconds(work))
+        spent.append(measurements.seconds(work))
         return spent[-1]
 
     return timed

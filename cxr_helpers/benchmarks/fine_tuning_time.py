@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from cxr_helpers import experiments
-from cxr_helpers.benchmarks import comparisons, training_time
+from cxr_helpers.benchmarks import measurements, training_time
 from cxr_helpers.benchmarks.comparisons import Comparison
 
 SYSTEM = "mobilenetv2_kilaru"  # trained from block 13 on three views
@@ -44,11 +44,11 @@ def prepare(name: str, profile: str) -> Comparison:
 
     def whole() -> float:
         films = batches.Batches(task.pixels, *val, plain.batch_size)
-        return plain.epochs * comparisons.seconds(lambda: trainer.fit(train, validation_data=films, shuffle=False, verbose=0))
+        return plain.epochs * measurements.seconds(lambda: trainer.fit(train, validation_data=films, shuffle=False, verbose=0))
 
     def upper(_kept: tempfile.TemporaryDirectory = folder) -> float:
-        extraction = comparisons.seconds(lambda: features.extract(below, task.pixels, rows, policy, out=view[0]))
-        epoch = comparisons.seconds(lambda: above.fit(views, validation_data=(val_view, val[1]), shuffle=False, verbose=0))
+        extraction = measurements.seconds(lambda: features.extract(below, task.pixels, rows, policy, out=view[0]))
+        epoch = measurements.seconds(lambda: above.fit(views, validation_data=(val_view, val[1]), shuffle=False, verbose=0))
         return stored.views * extraction + stored.epochs * epoch
 
     return Comparison(

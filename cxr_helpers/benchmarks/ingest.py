@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cxr_helpers import paths, processes
-from cxr_helpers.benchmarks import comparisons
+from cxr_helpers.benchmarks import measurements
 from cxr_helpers.benchmarks.comparisons import Comparison
 from cxr_helpers.data import images, packing
 from cxr_helpers.data.preprocessing import resize
@@ -30,7 +30,7 @@ def prepare(name: str, profile: str) -> Comparison:
     grown: list[dict] = []
 
     def ours(_kept: tempfile.TemporaryDirectory = folder) -> float:
-        return comparisons.seconds(lambda: packing.pack_files(repeated, SIDE, root / "packed.npy"))
+        return measurements.seconds(lambda: packing.pack_files(repeated, SIDE, root / "packed.npy"))
 
     def growth() -> list[dict]:
         if not grown:
@@ -39,10 +39,10 @@ def prepare(name: str, profile: str) -> Comparison:
 
     return Comparison(
         {
-            "baseline": lambda: comparisons.seconds(lambda: _by_keras(root, len(repeated), "grayscale", "bilinear")),
+            "baseline": lambda: measurements.seconds(lambda: _by_keras(root, len(repeated), "grayscale", "bilinear")),
             "ours": ours,
-            "baseline_area": lambda: comparisons.seconds(lambda: _by_keras(root, len(repeated), "grayscale", "area")),
-            "baseline_rgb": lambda: comparisons.seconds(lambda: _by_keras(root, len(repeated), "rgb", "bilinear")),
+            "baseline_area": lambda: measurements.seconds(lambda: _by_keras(root, len(repeated), "grayscale", "area")),
+            "baseline_rgb": lambda: measurements.seconds(lambda: _by_keras(root, len(repeated), "rgb", "bilinear")),
         },
         5 if profile == "full" else 1,
         films=len(repeated),

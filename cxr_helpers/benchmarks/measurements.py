@@ -134,17 +134,24 @@ def _check(name: str) -> None:
 
 def _read(file: str, name: str, profile: str, missing_ok: bool = False) -> pd.DataFrame | dict | None:
     _check(name)
-    path = _folder(profile) / file
-    command = f"run `cxr measure {name} --profile {profile}`"
+    return stored(_folder(profile) / file, f"cxr measure {name} --profile {profile}", missing_ok)
+
+
+def stored(path: Path, command: str, missing_ok: bool = False) -> pd.DataFrame | dict | None:
+    """Return the content of a result file, .csv or .json, that `command` makes.
+
+    Raises:
+        CxrError: it cannot be read, or is missing and `missing_ok` is not set (else None); the sentence names the command.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         return json.loads(text) if path.suffix == ".json" else pd.read_csv(io.StringIO(text))
     except FileNotFoundError:
         if missing_ok:
             return None
-        raise CxrError(f"{path} is missing, because {name} was not measured yet; {command}.") from None
+        raise CxrError(f"{path} is missing, because it was not measured yet; run `{command}`.") from None
     except (OSError, ValueError) as error:
-        raise CxrError(f"{path} cannot be read ({error}); {command} again.") from error
+        raise CxrError(f"{path} cannot be read ({error}); delete it and run `{command}`.") from error
 
 
 def _folder(profile: str) -> Path:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cxr_helpers import experiments, paths, records
-from cxr_helpers.benchmarks import comparisons
+from cxr_helpers.benchmarks import measurements
 from cxr_helpers.benchmarks.comparisons import Comparison
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
@@ -89,7 +89,7 @@ class CommonWay:
     def epoch(self) -> float:
         """Return the seconds of one epoch over the training films, with validation at its end."""
         train, val = self._splits["train"], self._splits["val"]
-        return comparisons.seconds(lambda: self._program.fit(train, validation_data=val, epochs=1, verbose=0))
+        return measurements.seconds(lambda: self._program.fit(train, validation_data=val, epochs=1, verbose=0))
 
 
 class Ours:
@@ -115,7 +115,7 @@ class Ours:
     def _timed(self, found: list[float]) -> float:
         config = dataclasses.replace(self._config, seed=len(self.first) + len(self.later))
         with _build_folder(self._folder):
-            return comparisons.seconds(lambda: found.append(_train(config, self._profile)))
+            return measurements.seconds(lambda: found.append(_train(config, self._profile)))
 
 
 def _train(config: Config, profile: str) -> float:

@@ -2,8 +2,7 @@
 
 import hashlib
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from cxr_helpers import paths
+from cxr_helpers import paths, processes
 from cxr_helpers.data import images
 from cxr_helpers.data import manifest as manifests
 from cxr_helpers.data.preprocessing import VARIANTS, resize
@@ -84,19 +83,8 @@ def _pack(items: Iterable, count: int, make: Callable[..., np.ndarray], size: in
     header = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size)}
     with atomic_path(path) as temporary, ThreadPoolExecutor(os.cpu_count()) as pool, open(temporary, "wb") as packed:
         np.lib.format.write_array_header_1_0(packed, header)
-        for film in tqdm(_ahead(pool, make, items), total=count, desc=path.stem, unit="film"):
+        for film in tqdm(processes.ahead(pool, make, items, _AHEAD), total=count, desc=path.stem, unit="film"):
             packed.write(np.ascontiguousarray(film).data)  # a memory map would hold what it has written
-
-
-def _ahead(pool: ThreadPoolExecutor, make: Callable, items: Iterable) -> Iterator[np.ndarray]:
-    """Yield `make(item)` in the items' order, made by the pool, of which no more than a few are held at a time."""
-    waiting: deque = deque()
-    for item in items:
-        waiting.append(pool.submit(make, item))
-        if len(waiting) == _AHEAD:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
 def films(profile: str, image_ids: Iterable[str], size: int = 224, variant: str = "none") -> np.ndarray:

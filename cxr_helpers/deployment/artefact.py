@@ -93,11 +93,7 @@ def make(profile: str) -> Path:
     run_file = engines.load(source, engine=reader)
     say("deploy: disturbed validation films")
     score = rescoring.of_function(run_file, published)
-    disturbed = rescoring.perturbed(score, run, profile, rescoring.VALIDATION)
-    films = disturbed[disturbed.severity > 0].merge(
-        run.split("val").drop(columns="y_score"), on="image_id", validate="many_to_one"
-    )
-    films = films.assign(image_id=films.image_id + "/" + films.perturbation)
+    films = rescoring.of_validation(rescoring.perturbed(score, run, profile, rescoring.VALIDATION), run)
     temperature = calibration.fit_temperature(films)
     content = source.read_bytes()
     if len(content) > SIZE_LIMIT:

@@ -59,10 +59,9 @@ def score(source: Path, model_dir: Path | None = None) -> tuple[pd.DataFrame, fl
     """
     from cxr_helpers import predict
 
-    films = read(source)
-    answers = []
+    films, published, answers = read(source), predict.load(model_dir), []
     for start in range(0, len(films), AT_ONCE):
-        answers += predict.predict([Path(path) for path in films.path[start : start + AT_ONCE]], model_dir)
+        answers += predict.predict([Path(path) for path in films.path[start : start + AT_ONCE]], published=published)
     scores = films.drop(columns="path").assign(split="test", y_score=[answer.probability for answer in answers])
     scores = scores[[not answer.problem for answer in answers]].reset_index(drop=True)
     problems = [answer.problem for answer in answers if answer.problem]

@@ -73,6 +73,11 @@ def disturbed_validation(run: Record, profile: str) -> pd.DataFrame:
         CxrError: as `of`.
     """
     (table,) = of([run], profile, VALIDATION)
+    return of_validation(table, run)
+
+
+def of_validation(table: pd.DataFrame, run: Record) -> pd.DataFrame:
+    """Return scores as `perturbed` gives them of validation films in the columns of `disturbed_validation`."""
     films = table[table.severity > 0].merge(run.split("val").drop(columns="y_score"), on="image_id", validate="many_to_one")
     return films.assign(image_id=films.image_id + "/" + films.perturbation)
 
