@@ -16,13 +16,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from cxr_helpers import predict, processes
-from cxr_helpers.data import images, preprocessing
+from cxr_helpers.data import frontal, images, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_path, atomic_write
 
@@ -105,6 +105,18 @@ def write(
     return done, failed
 
 
+class _Film(NamedTuple):
+    """A file with the problem that makes it no film, or with the film: as the network sees it, its small copy, whether it has
+    colours, and its own pixels where a map is wanted."""
+
+    path: Path
+    problem: str
+    small: np.ndarray | None = None
+    thumbnail: np.ndarray | None = None
+    coloured: bool = False
+    pixels: np.ndarray | None = None
+
+
 class _Reader:
     """A published model with what is needed to answer for a file."""
 
@@ -123,31 +135,36 @@ class _Reader:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _read(self, path: Path) -> tuple[predict.Prediction, np.ndarray | None, np.ndarray | None]:
-        """Return (what is known of the film without the network, film as the network sees it, film where a map is wanted)."""
+    def _read(self, path: Path) -> "_Film":
+        """Return all that is known of a film without the network."""
         try:
             read = images.read(path)
             small = preprocessing.VARIANTS[self.card.variant](preprocessing.resize(read.pixels, self.card.size))
-            warning = predict.warning(path, read.pixels, self.rules, grey=read.mode == "L") if self.check else ""
-            return predict.Prediction(path, warning=warning), small, read.pixels if self.maps else None
+            coloured = self.check and read.mode != "L" and frontal.coloured(path)
+            return _Film(path, "", small, frontal.thumbnail(read.pixels), coloured, read.pixels if self.maps else None)
         except CxrError as error:
-            return predict.Prediction(path, problem=str(error)), None, None
+            return _Film(path, str(error))
         except Exception as error:  # whatever a decoder makes of one file, the others are answered
-            problem = f"{path} is refused: it cannot be decoded ({type(error).__name__}: {error})."
-            return predict.Prediction(path, problem=problem), None, None
+            return _Film(path, f"{path} is refused: it cannot be decoded ({type(error).__name__}: {error}).")
 
-    def _answers(self, batch: list[tuple], first: int) -> Iterator[dict[str, object]]:
-        usable = [small for _, small, _ in batch if small is not None]
-        scores = iter(score(self.model, np.stack(usable)) if usable else ())
-        for place, (found, small, film) in enumerate(batch, start=first):
-            row = dict.fromkeys(COLUMNS, "") | {"file": _name(found.path), "warning": found.warning, "problem": found.problem}
-            if small is not None:
+    def _answers(self, batch: list["_Film"], first: int) -> Iterator[dict[str, object]]:
+        usable = [film for film in batch if not film.problem]
+        scores = iter(score(self.model, np.stack([film.small for film in usable])) if usable else ())
+        warnings = iter(self._warnings(usable) if usable and self.check else [""] * len(usable))
+        for place, film in enumerate(batch, start=first):
+            row = dict.fromkeys(COLUMNS, "") | {"file": _name(film.path), "problem": film.problem, "model": self.model_id}
+            if not film.problem:
                 p = float(next(scores))
                 label = "PNEUMONIA" if p >= self.card.threshold else "NORMAL"
                 row |= {"class": label, "probability": f"{p:.6f}", "operating_point": f"{self.card.threshold:.6f}"}
-            if film is not None:
-                row["heat_map"] = self._map(found.path, place, film, small, p)
-            yield row | {"model": self.model_id}
+                row |= {"warning": next(warnings)}
+            if film.pixels is not None:
+                row["heat_map"] = self._map(film.path, place, film.pixels, film.small, p)
+            yield row
+
+    def _warnings(self, films: list["_Film"]) -> list[str]:
+        thumbnails = np.stack([film.thumbnail for film in films])
+        return predict.warnings([film.path for film in films], thumbnails, [film.coloured for film in films], self.rules)
 
     def _map(self, path: Path, place: int, film: np.ndarray, small: np.ndarray, p: float) -> Path:
         from cxr_helpers.explain import gradcam, targets

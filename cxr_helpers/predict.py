@@ -1,6 +1,7 @@
 """Predict films with the published model: class, probability, operating point, heat map, and a warning where it is no film."""
 
 import dataclasses
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -89,7 +90,7 @@ def load(model_dir: Path | None = None) -> Published:
     return Published(*default_model.load(model_dir), frontal.load(rules))
 
 
-def _answers(names, films: list[np.ndarray], published: Published, out: Path | None) -> list[Prediction]:
+def _answers(names: Collection[Path], films: list[np.ndarray], published: Published, out: Path | None) -> list[Prediction]:
     """Return the predictions of readable films (H, W) uint8, each of its own size."""
     from cxr_helpers.explain import gradcam, methods, targets
 
@@ -101,7 +102,8 @@ def _answers(names, films: list[np.ndarray], published: Published, out: Path | N
         Prediction(name, "PNEUMONIA" if p >= card.threshold else "NORMAL", float(p), card.threshold)
         for name, p in zip(names, scores, strict=True)
     ]
-    found = [dataclasses.replace(each, warning=warning(each.path, film, rules)) for each, film in zip(found, films, strict=True)]
+    said = warnings(names, np.stack([frontal.thumbnail(film) for film in films]), map(frontal.coloured, names), rules)
+    found = [dataclasses.replace(each, warning=words) for each, words in zip(found, said, strict=True)]
     if out is None:
         return found
     maps = gradcam.gradcam(model, small, targets.predicted(scores, card.threshold))
@@ -113,13 +115,14 @@ def _answers(names, films: list[np.ndarray], published: Published, out: Path | N
     ]
 
 
-def warning(path: Path, film: np.ndarray, rules: frontal.Rules, grey: bool = False) -> str:
-    """Return why the answer for a film (H, W) uint8 may mean nothing, or "" where it is a frontal chest film.
+def warnings(paths: Iterable[Path], thumbnails: np.ndarray, colours: Iterable[bool], rules: frontal.Rules) -> list[str]:
+    """Return why the answer for each film may mean nothing, or "" where it is a frontal chest film.
 
-    With `grey` the file is known to have one channel and is not read again for its colours.
+    `thumbnails` (N, SIDE, SIDE) uint8 are the films' `frontal.thumbnail`; `colours` tells which files are `frontal.coloured`.
     """
-    found = frontal.COLOURED if not grey and frontal.coloured(path) else frontal.warning(film, rules)
-    return found and f"{path} {found}: its answer may mean nothing"
+    found = zip(paths, colours, frontal.warnings(thumbnails, rules), strict=True)
+    words = ((path, frontal.COLOURED if coloured else departs) for path, coloured, departs in found)
+    return [departs and f"{path} {departs}: its answer may mean nothing" for path, departs in words]
 
 
 def _write(out: Path, found: list[Prediction], films: list[np.ndarray], maps: np.ndarray) -> list[Path]:

@@ -139,20 +139,3 @@ def test_goals_tell_what_is_met_missed_and_not_timed(monkeypatch):
     assert deployment_tables.goals(CARD, "full").verdict[1] == "missed by 5"
     monkeypatch.setattr(comparisons, "load", lambda *_, **__: {"ratio_median": 90.0, "deployed_sha256": "of another file"})
     assert deployment_tables.goals(CARD, "full").verdict[1] == "open"
-
-
-def test_a_comparison_that_was_not_made_names_its_command(monkeypatch):
-    made = {
-        "name": "ingest",
-        "ratio_median": 3.21,
-        "ratio_min": 3.1,
-        "ratio_max": 3.3,
-        "ours": 1.0,
-        "baseline": 3.2,
-        "machine": "here",
-    }
-    monkeypatch.setattr(comparisons, "load", lambda name, *_, **__: made if name == "ingest" else None)
-    table = deployment_tables.compared("full").set_index("comparison")
-    assert table.loc["ingest"].tolist() == ["3.21 (3.1–3.3)", "3.2 s", "1 s", "here"]
-    assert table.loc["deploy_latency"].iloc[0] == "not timed yet: `cxr bench deploy_latency`"
-    assert len(table) == len(comparisons.NAMES)

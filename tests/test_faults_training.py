@@ -1,22 +1,19 @@
 """Faults while a network is trained: killed, out of memory, on other threads. The same scores, or what differs is said."""
 
-import importlib.util
 import os
 import shutil
 import signal
 import subprocess
-import sys
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 from checkouts import PARTS, copy
-from commands import CXR, cxr, only_long, run
+from commands import CXR, cxr
 from fault_table import came_to
 from test_faults import kill_and_repeat
 
-from cxr_helpers import paths
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.systems import batches, fitting
@@ -90,56 +87,6 @@ def test_one_thread_gives_nearly_the_same_scores(checkout):
     alone, before = (pd.read_csv(folder / "scores.csv").y_score for folder in (record, checkout / "undisturbed"))
     shutil.rmtree(record)
     assert np.abs(alone - before).max() < 1e-4
-
-
-SCORES = """
-import sys
-import numpy as np
-from cxr_helpers import default_model
-from cxr_helpers.data import synthetic
-from cxr_helpers.data.preprocessing import resize
-from cxr_helpers.explain.targets import batch
-model, card = default_model.load()
-drawn = [synthetic.film(seed, label).image for seed in range(16) for label in ("NORMAL", "PNEUMONIA")]
-films = np.stack([resize(film, card.size) for film in drawn])
-np.save(sys.argv[1], model.predict(batch(model, films), batch_size=32, verbose=0)[:, -1])
-"""
-MEASURED = paths.ROOT / "reports" / "reproducibility.csv"
-
-
-@only_long
-@pytest.mark.faults_long
-def test_what_threads_backend_and_chance_change(checkout, tmp_path):
-    """Measures and writes reports/reproducibility.csv: the largest difference of a score, beside that on all cores."""
-    def scores(name: str, **variables: object) -> np.ndarray:
-        settings = {"CXR_DATA_DIR": None, **variables}
-        done = run([sys.executable, "-P", "-c", SCORES, tmp_path / f"{name}.npy"], **settings)
-        assert done.code == 0, done.err
-        return np.load(tmp_path / f"{name}.npy")
-
-    def trained(**variables: object) -> pd.Series:
-        assert train(checkout, "--profile", "smoke", **variables).code == 0
-        (record,) = (checkout / "reports/smoke/runs").iterdir()
-        found = pd.read_csv(record / "scores.csv").y_score
-        shutil.rmtree(record)
-        return found
-
-    usual, before = scores("usual"), pd.read_csv(checkout / "undisturbed/scores.csv").y_score
-    backend = keras.backend.backend()
-    rows = [
-        ("published model, 32 drawn films", f"{backend}, again", np.abs(scores("again") - usual).max()),
-        ("published model, 32 drawn films", f"{backend}, one thread", np.abs(scores("one", OMP_NUM_THREADS=1) - usual).max()),
-        ("a head trained on stored features", f"{backend}, again", np.abs(trained() - before).max()),
-        ("a head trained on stored features", f"{backend}, one thread", np.abs(trained(OMP_NUM_THREADS=1) - before).max()),
-    ]
-    for other in ("jax", "torch"):
-        if importlib.util.find_spec(other):
-            found = np.abs(scores(other, KERAS_BACKEND=other) - usual).max()
-            rows.append(("published model, 32 drawn films", other, found))
-    table = pd.DataFrame(rows, columns=["what", "computed with", "largest difference of a score"])
-    assert (table.iloc[:, 2] < 1e-3).all(), table
-    table.to_csv(MEASURED, index=False, float_format="%.1e", lineterminator="\n")
-    print(table.to_string(index=False))
 
 
 class Small(keras.layers.Layer):

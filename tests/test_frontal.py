@@ -1,5 +1,7 @@
 """What `cxr predict` warns of: rules learnt from drawn films, tried on others, turned round, and on what is no film."""
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -16,10 +18,15 @@ def drawn(seeds, label="NORMAL"):
     return [resize(synthetic.film(seed, label).image, SIDE) for seed in seeds]
 
 
+def small(*films):
+    """Return what the rules see of films."""
+    return np.stack([frontal.thumbnail(np.ascontiguousarray(film)) for film in films])
+
+
 @pytest.fixture(scope="module")
 def rules():
     films = drawn(range(20)) + drawn(range(20, 40), "PNEUMONIA")
-    return frontal.learn(np.stack([resize(film, frontal.SIDE) for film in films]))
+    return frontal.learn(small(*films))
 
 
 def ellipse(x, y, width, height):
@@ -61,7 +68,7 @@ def photograph():
 def test_frontal_films_that_the_rules_have_not_seen_pass(rules):
     fresh = drawn(range(100, 110)) + drawn(range(110, 120), "PNEUMONIA")
     # The limits lie near the least of 40 films, and each of three rules warns of about one new film in 40.
-    assert [frontal.warning(film, rules) for film in fresh].count("") >= 16
+    assert frontal.warnings(small(*fresh), rules).count("") >= 16
 
 
 @pytest.mark.parametrize(
@@ -69,8 +76,8 @@ def test_frontal_films_that_the_rules_have_not_seen_pass(rules):
     [(np.invert, "inverted"), (np.flipud, "upside down"), (np.rot90, "upright frontal")],
 )
 def test_a_turned_film_is_warned_of(rules, change, words):
-    for film in drawn(range(200, 202)):
-        assert words in frontal.warning(np.ascontiguousarray(change(film)), rules)
+    turned = [change(film) for film in drawn(range(200, 202))]
+    assert all(words in said for said in frontal.warnings(small(*turned), rules))
 
 
 PICTURES = {"lateral": lateral(), "other side": lateral()[:, ::-1], "CT": ct_slice(), "photograph": photograph()}
@@ -78,27 +85,44 @@ PICTURES = {"lateral": lateral(), "other side": lateral()[:, ::-1], "CT": ct_sli
 
 @pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES)
 def test_what_is_no_frontal_film_is_warned_of(rules, picture):
-    assert frontal.warning(picture, rules)
+    assert frontal.warnings(small(picture), rules) != [""]
 
 
 def test_a_blank_page_is_no_film(rules):
-    assert frontal.warning(np.full((80, 60), 255, np.uint8), rules)
+    assert frontal.warnings(small(np.full((80, 60), 255, np.uint8)), rules) != [""]
 
 
 def test_each_figure_sees_what_it_is_for(rules):
-    film = drawn([300])[0]
-    assert frontal.likeness(film, rules.chest) > 0.7 > frontal.likeness(photograph(), rules.chest)
-    assert frontal.midline(film) > frontal.midline(lateral())
-    assert frontal.frame(ct_slice()) < 0.05 < frontal.frame(film)
+    film, landscape, side, slice_ = small(*drawn([300]), photograph(), lateral(), ct_slice())[:, None]
+    assert frontal.likeness(film, rules.chest) > 0.7 > frontal.likeness(landscape, rules.chest)
+    assert frontal.midline(film) > frontal.midline(side)
+    assert frontal.frame(slice_) < 0.05 < frontal.frame(film)
+
+
+def test_likeness_is_the_best_correlation_over_sizes_and_places(rules):
+    """The bank of templates against a correlation that NumPy makes of each window."""
+    films = small(*drawn([300]), photograph())
+    chest, best = rules.chest.astype(np.float32), np.full(2, -1.0)
+    for high, wide in itertools.product((31, 28, 24, 22), (27, 24, 21, 18)):
+        template = cv2.resize(chest, (wide, high), interpolation=cv2.INTER_AREA).ravel()
+        for row, column in np.ndindex(frontal.SIDE - high + 1, frontal.SIDE - wide + 1):
+            for place, film in enumerate(films):
+                under = film[row : row + high, column : column + wide].ravel()
+                best[place] = max(best[place], np.corrcoef(under, template)[0, 1])
+    np.testing.assert_allclose(frontal.likeness(films, rules.chest), best, atol=1e-4)
+
+
+def test_what_has_no_contrast_is_like_nothing(rules):
+    assert frontal.likeness(np.full((1, frontal.SIDE, frontal.SIDE), 7, np.uint8), rules.chest) == 0
 
 
 def test_midline_and_frame_of_films_known_by_hand():
-    film = np.full((frontal.SIDE, frontal.SIDE), 100, np.uint8)
+    film = np.full((1, frontal.SIDE, frontal.SIDE), 100, np.uint8)
     assert frontal.midline(film) == 0 and frontal.frame(film) == 1
-    film[:, 14:18] = 200  # 4 of 32 columns: mean 112.5, deviation 100 · √(1/8 · 7/8); the strips beside it are at 100
+    film[..., 14:18] = 200  # 4 of 32 columns: mean 112.5, deviation 100 · √(1/8 · 7/8); the strips beside it are at 100
     assert frontal.midline(film) == pytest.approx(1 / np.sqrt(1 / 8 * 7 / 8))
-    framed = np.zeros((frontal.SIDE, frontal.SIDE), np.uint8)
-    framed[4:-4, 4:-4] = 100
+    framed = np.zeros((1, frontal.SIDE, frontal.SIDE), np.uint8)
+    framed[:, 4:-4, 4:-4] = 100
     assert frontal.frame(framed) == 0
 
 

@@ -33,7 +33,7 @@ SCORES = pd.DataFrame(
 @pytest.fixture(scope="module")
 def rules():
     """Return what twenty drawn films teach of frontal films."""
-    return frontal.learn(np.stack([resize(synthetic.film(seed, "NORMAL").image, frontal.SIDE) for seed in range(20)]))
+    return frontal.learn(np.stack([frontal.thumbnail(synthetic.film(seed, "NORMAL").image) for seed in range(20)]))
 
 
 @pytest.fixture

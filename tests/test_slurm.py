@@ -21,7 +21,7 @@ from commands import only_long
 
 from cxr_helpers import paths
 
-pytestmark = [pytest.mark.slurm, only_long]  # twenty minutes; what it gave stands in tests/outcomes/scale.txt
+pytestmark = pytest.mark.slurm  # the long form takes twenty minutes; what it gave stands in tests/outcomes/scale.txt
 PROGRAMS = ("munged", "slurmctld", "slurmd", "srun", "sbatch", "scontrol")
 NODES = ("one", "two")
 CONF = """
@@ -58,7 +58,7 @@ trainable = "all"
 size = 32
 batch_size = 16
 epochs = 2
-seeds = [0, 1]
+seeds = {seeds}
 """
 SYSTEM = """
 [{name}]
@@ -150,11 +150,12 @@ def jobs(environment: dict) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["job", "state", "restarts", "start", "node"])
 
 
-def checkout(folder):
+def checkout(folder, matrix=MATRIX, seeds=(0, 1)):
     """Return a copy of the checkout with a small matrix of systems and seeds."""
     root = copy(folder, (*PARTS, "profiles"))
-    rows = [SYSTEM.format(name=name, chapter=chapter, dropout=dropout) for name, (chapter, dropout) in MATRIX.items()]
-    (root / "cxr_helpers" / "experiments.toml").write_text(EXPERIMENTS + "".join(rows))
+    rows = [SYSTEM.format(name=name, chapter=chapter, dropout=dropout) for name, (chapter, dropout) in matrix.items()]
+    experiments = EXPERIMENTS.format(seeds=list(seeds)) + "".join(rows)
+    (root / "cxr_helpers" / "experiments.toml").write_text(experiments)
     write_chapter(root / "notebooks", "01_eda", "print('films')")
     return root
 
@@ -184,13 +185,25 @@ def local(tmp_path_factory):
     return scores(root)
 
 
+def submitted(*more: str) -> list[str]:
+    """Return the options by which Snakemake hands its jobs to the cluster."""
+    options = ["--profile", "profiles/slurm", "--slurm-no-account", "--slurm-status-command", "squeue"]
+    return [*options, "--slurm-init-seconds-before-status-checks", "5", "--seconds-between-status-checks", "5", *more]
+
+
+def test_a_training_runs_as_a_job(cluster, tmp_path):
+    """The short form: one system, one seed."""
+    root, before = checkout(tmp_path / "checkout", {"alpha": MATRIX["alpha"]}, seeds=[0]), len(jobs(cluster))
+    assert snakemake(root, cluster, *submitted()).wait(300) == 0, (root / "snakemake.log").read_text()
+    assert jobs(cluster)[before:].state.tolist() == ["COMPLETED"] and len(scores(root)) == 1
+
+
+@only_long
 @pytest.mark.parametrize("state", ["DRAIN", "DOWN"])
 def test_a_matrix_of_runs_loses_a_node_and_gives_the_scores_of_a_local_run(cluster, local, tmp_path, state):
     root = checkout(tmp_path / "checkout")
     before = len(jobs(cluster))
-    options = ["--profile", "profiles/slurm", "--slurm-no-account", "--slurm-status-command", "squeue"]
-    options += ["--slurm-init-seconds-before-status-checks", "5", "--seconds-between-status-checks", "5"]
-    workflow = snakemake(root, cluster, *options)
+    workflow = snakemake(root, cluster, *submitted())
     try:
         until(lambda: "RUNNING" in set(jobs(cluster)[before:].state) and scores(root), 600, "no run was recorded")
         running = jobs(cluster)[before:].query("state == 'RUNNING'").iloc[0]

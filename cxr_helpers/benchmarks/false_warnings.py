@@ -1,5 +1,7 @@
 """How often `cxr predict` warns: of frontal films, where it should not, and of the same films changed, where it should."""
 
+import functools
+
 import numpy as np
 import pandas as pd
 
@@ -7,12 +9,12 @@ from cxr_helpers.data import external, frontal, manifest, packing
 from cxr_helpers.evaluation import agreement
 from cxr_helpers.tables import results
 
-# Set -> what is done to a film (H, W) of it; what the rules should do with the result.
+# Set -> what is done to its films (N, H, W); what the rules should do with the result.
 TEST, ADULT = "official test films", "adult films"
 CHANGED = {
     "test films, inverted": np.invert,
-    "test films, turned by 90°": np.rot90,
-    "test films, upside down": np.flipud,
+    "test films, turned by 90°": functools.partial(np.rot90, axes=(1, 2)),
+    "test films, upside down": functools.partial(np.flip, axis=1),
 }
 
 
@@ -26,14 +28,14 @@ def measure(profile: str) -> pd.DataFrame:
     thumbnails = packing.load(profile, frontal.SIDE)
     rules = frontal.learn(thumbnails[films.folder == "train"])
     test = films[films.folder == "test"]
-    rows = []
-    for name, change in {TEST: np.asarray, **CHANGED}.items():
-        for patient, film in zip(test.patient_id, thumbnails[test.index], strict=True):
-            rows.append(_row(name, patient, np.ascontiguousarray(change(film)), rules))
+    shown = {name: change(thumbnails[test.index]) for name, change in {TEST: np.asarray, **CHANGED}.items()}
+    sets = [_table(name, test.patient_id, small, rules) for name, small in shown.items()]
     folder = external.folder()
-    for film in external.films(folder).itertuples() if folder else ():
-        rows.append(_row(ADULT, film.patient_id, external.film(folder, film.image), rules))
-    return pd.DataFrame(rows)
+    if folder:
+        adults = external.films(folder)
+        small = np.stack([frontal.thumbnail(external.film(folder, image)) for image in adults.image])
+        sets.append(_table(ADULT, adults.patient_id, small, rules))
+    return pd.concat(sets, ignore_index=True)
 
 
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
@@ -50,6 +52,7 @@ def table(figures: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**{"a warning is": figures.figure.isin(list(CHANGED)).map({True: "right", False: "wrong"})})
 
 
-def _row(name: str, patient: str, film: np.ndarray, rules: frontal.Rules) -> dict:
-    warned = int(bool(frontal.warning(film, rules)))
-    return {"set": name, "patient_id": patient, "warned": warned} | frontal.figures(film, rules.chest)
+def _table(name: str, patients: pd.Series, thumbnails: np.ndarray, rules: frontal.Rules) -> pd.DataFrame:
+    warned = [int(bool(words)) for words in frontal.warnings(thumbnails, rules)]
+    columns = {"set": name, "patient_id": patients.to_numpy(), "warned": warned}
+    return pd.DataFrame(columns | frontal.figures(thumbnails, rules.chest))

@@ -27,6 +27,7 @@ _MODULES = {  # of this package, imported only to measure or to work out figures
     "copies": "copies",
     "deployment": "deployment",
     "maps": "map_speed",
+    "reproducibility": "reproducibility",
     "shift": "shift",
     "speed": "speed",
     "warnings": "false_warnings",

@@ -21,12 +21,12 @@ from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_write
 
-SIDE = 32  # pixels of the small copies
+SIDE = 32  # pixels of the small copies that are looked at
 FILE = "frontal.json"
 WARNED = 0.005  # of the training films, at most, by all rules together
 TURNED = {
     "looks like an inverted film": np.invert,
-    "looks like a film upside down": np.flipud,
+    "looks like a film upside down": functools.partial(np.flip, axis=1),
 }
 WARNINGS = {
     "likeness": "does not look like an upright frontal chest film (a photograph, a turned film?)",
@@ -35,7 +35,7 @@ WARNINGS = {
 }
 COLOURED = "is in colour (a photograph?)"
 _SCALES = (0.9, 1.0, 1.15, 1.3)  # of height and width, each by itself: a chest fills its film now more, now less
-_CHEST = (slice(2, 30), slice(4, 28))  # rows and columns of the mean film that are laid over
+_CHEST = (slice(2, 30), slice(4, 28))  # rows and columns of the mean film that are looked for
 _LUNGS = slice(8, 20)  # rows
 _MIDDLE = slice(11, 21)  # of an edge
 _COLOUR = 32  # grey values by which the channels of a coloured pixel differ at least
@@ -52,50 +52,76 @@ class Rules:
 
 def learn(thumbnails: np.ndarray) -> Rules:
     """Return the rules that training films (N, SIDE, SIDE) uint8 give."""
-    films = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
-    films = (films - films.mean(axis=1, keepdims=True)) / np.maximum(films.std(axis=1, keepdims=True), 1)
+    films = _standardised(thumbnails)
     mean = films.mean(axis=0).reshape(SIDE, SIDE)[_CHEST]
     chest = np.rint(np.interp(mean, [mean.min(), mean.max()], [0, 255])).astype(np.uint8)
-    found = [list(figures(film, chest).values()) for film in thumbnails]
-    limits = np.quantile(found, WARNED / len(WARNINGS), axis=0).round(4)
-    return Rules(chest, dict(zip(WARNINGS, limits.tolist(), strict=True)))
+    found = figures(thumbnails, chest)
+    return Rules(chest, {name: float(np.quantile(found[name], WARNED / len(WARNINGS)).round(4)) for name in WARNINGS})
 
 
-def warning(film: np.ndarray, rules: Rules) -> str:
-    """Return in what a picture (H, W) uint8 departs from a frontal chest film, or "" where it does not."""
-    found = figures(film, rules.chest)
-    for words, back in TURNED.items():
-        if likeness(back(film), rules.chest) > max(rules.limits["likeness"], found["likeness"]):
-            return words
-    return next((words for name, words in WARNINGS.items() if found[name] < rules.limits[name]), "")
+def thumbnail(film: np.ndarray) -> np.ndarray:
+    """Return the small copy (SIDE, SIDE) uint8 of a film (H, W) uint8 that all else here looks at."""
+    return resize(film, SIDE)
 
 
-def figures(film: np.ndarray, chest: np.ndarray) -> dict[str, float]:
-    """Return likeness, midline and frame of a film (H, W) uint8; `chest` as in `Rules`."""
-    return {"likeness": likeness(film, chest), "midline": midline(film), "frame": frame(film)}
+def warnings(thumbnails: np.ndarray, rules: Rules) -> list[str]:
+    """Return in what each picture (N, SIDE, SIDE) uint8 departs from a frontal chest film, or "" where it does not."""
+    found = figures(thumbnails, rules.chest)
+    least = np.maximum(rules.limits["likeness"], found["likeness"])
+    tests = [(words, likeness(back(thumbnails), rules.chest) > least) for words, back in TURNED.items()]
+    tests += [(words, found[name] < rules.limits[name]) for name, words in WARNINGS.items()]
+    return [next((words for words, holds in tests if holds[place]), "") for place in range(len(thumbnails))]
 
 
-def likeness(film: np.ndarray, chest: np.ndarray) -> float:
-    """Return the largest correlation of the mean chest with any part of a film (H, W) uint8, over sizes and places."""
-    small = resize(film, SIDE)
-    sides = [round(scale * SIDE) for scale in _SCALES]
-    sizes = (cv2.resize(small, size, interpolation=cv2.INTER_LINEAR) for size in itertools.product(sides, sides))
-    return max(float(cv2.matchTemplate(sized, chest, cv2.TM_CCOEFF_NORMED).max()) for sized in sizes)
+def figures(thumbnails: np.ndarray, chest: np.ndarray) -> dict[str, np.ndarray]:
+    """Return likeness, midline and frame (N,) of pictures (N, SIDE, SIDE) uint8; `chest` as in `Rules`."""
+    return {"likeness": likeness(thumbnails, chest), "midline": midline(thumbnails), "frame": frame(thumbnails)}
 
 
-def midline(film: np.ndarray) -> float:
-    """Return by how many standard deviations the middle of the lungs' height is brighter than both sides, at the best place."""
-    small = resize(film, SIDE).astype(float)
-    profile = ((small - small.mean()) / max(small.std(), 1))[_LUNGS].mean(axis=0)
-    strips = [(profile[x - 2 : x + 2], np.r_[profile[x - 9 : x - 4], profile[x + 4 : x + 9]]) for x in range(12, 20)]
-    return float(max(middle.mean() - beside.mean() for middle, beside in strips))
+def likeness(thumbnails: np.ndarray, chest: np.ndarray) -> np.ndarray:
+    """Return the largest correlation (N,) of the mean chest, at any size and place, with what lies under it."""
+    templates, windows = _bank(chest.tobytes(), chest.shape)
+    films, pixels = _standardised(thumbnails), windows.sum(axis=1)
+    squares = films**2 @ windows.T - (films @ windows.T) ** 2 / pixels
+    flat = squares < 1e-3 * pixels  # a window without contrast is like nothing
+    return np.where(flat, 0, films @ templates.T / np.sqrt(np.where(flat, 1, squares))).max(axis=1)
 
 
-def frame(film: np.ndarray) -> float:
-    """Return the brightness of the brightest edge (its middle third), as a share of the film's 95th percentile."""
-    small = resize(film, SIDE)
-    edges = (small[:2, _MIDDLE], small[-2:, _MIDDLE], small[_MIDDLE, :2], small[_MIDDLE, -2:])
-    return float(max(np.median(edge) for edge in edges) / max(np.percentile(small, 95), 1))
+def midline(thumbnails: np.ndarray) -> np.ndarray:
+    """Return by how many standard deviations (N,) the middle of the lungs' height outshines both sides, at the best place."""
+    profile = _standardised(thumbnails).reshape(-1, SIDE, SIDE)[:, _LUNGS].mean(axis=1)
+    strips = [(profile[:, x - 2 : x + 2], profile[:, np.r_[x - 9 : x - 4, x + 4 : x + 9]]) for x in range(12, 20)]
+    return np.max([middle.mean(axis=1) - beside.mean(axis=1) for middle, beside in strips], axis=0)
+
+
+def frame(thumbnails: np.ndarray) -> np.ndarray:
+    """Return the brightness (N,) of the brightest edge (its middle third), as a share of the film's 95th percentile."""
+    edges = [thumbnails[:, :2, _MIDDLE], thumbnails[:, -2:, _MIDDLE], thumbnails[:, _MIDDLE, :2], thumbnails[:, _MIDDLE, -2:]]
+    brightest = np.max([np.median(edge, axis=(1, 2)) for edge in edges], axis=0)
+    return brightest / np.maximum(np.percentile(thumbnails, 95, axis=(1, 2)), 1)
+
+
+def _standardised(thumbnails: np.ndarray) -> np.ndarray:
+    """Return pictures as rows of mean 0 and standard deviation 1, float32; a deviation below 1 grey value counts as 1."""
+    films = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
+    return (films - films.mean(axis=1, keepdims=True)) / np.maximum(films.std(axis=1, keepdims=True), 1)
+
+
+@functools.lru_cache(maxsize=1)
+def _bank(chest: bytes, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the chest at every size and place: rows (M, SIDE * SIDE) float32 of mean 0 and norm 1, and where it lies (0, 1)."""
+    mean, templates, windows = np.frombuffer(chest, np.uint8).reshape(shape).astype(np.float32), [], []
+    for scales in itertools.product(_SCALES, _SCALES):
+        height, width = (round(length / scale) for length, scale in zip(shape, scales, strict=True))
+        sized = cv2.resize(mean, (width, height), interpolation=cv2.INTER_AREA)
+        sized = (sized - sized.mean()) / np.linalg.norm(sized - sized.mean())
+        for row, column in np.ndindex(SIDE - height + 1, SIDE - width + 1):
+            template, window = np.zeros((2, SIDE, SIDE), np.float32)
+            template[row : row + height, column : column + width] = sized
+            window[row : row + height, column : column + width] = 1
+            templates.append(template.ravel())
+            windows.append(window.ravel())
+    return np.stack(templates), np.stack(windows)
 
 
 def coloured(path: Path) -> bool:

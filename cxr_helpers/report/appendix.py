@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from cxr_helpers.benchmarks import measurements, reproducibility
 from cxr_helpers.config import Config
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.experiments import Experiment
@@ -49,12 +50,22 @@ def configurations(systems: dict[str, Experiment]) -> Chapter:
     return chapter("configurations", f"# Configurations\n\n{table('tbl:configurations', caption, pd.DataFrame(rows))}")
 
 
-def environment(records: list[Record]) -> Chapter:
-    """Return the chapter that counts with which packages, devices and revisions of the code the runs were made."""
+def environment(records: list[Record], profile: str) -> Chapter:
+    """Return the chapter that counts with which packages, devices and revisions of the code the runs were made.
+
+    Where `cxr measure reproducibility` was run, it says what another process, thread count, backend or device changes.
+    """
     seen = [pair for record in records for pair in _made_with(record)]
     counted = pd.DataFrame(seen, columns=["What", "Version"]).value_counts().rename("Runs").reset_index()
     caption = "With what the runs were made, read from their records; `requirements.lock.txt` pins what a new run is made with."
     shown = table("tbl:environment", caption, counted.sort_values(["What", "Version"], ignore_index=True))
+    measured = measurements.load("reproducibility", profile, missing_ok=True)
+    if measured is not None:
+        caption = (
+            "What computing anew changes: differences of P(PNEUMONIA) between two cores under TensorFlow and another process, "
+            "one thread, another backend, or the device that made a record; and the films that change class by it."
+        )
+        shown += "\n" + table("tbl:reproducibility", caption, reproducibility.table(measured))
     return chapter("environment", f"# Environment\n\n{shown}")
 
 

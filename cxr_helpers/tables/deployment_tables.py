@@ -1,4 +1,4 @@
-"""Tables of the chapter on deployment: exports, what compression costs, engines against the limit, all comparisons."""
+"""Tables of the chapter on deployment: exports, what compression costs, the deployed model; the comparisons have a file apart."""
 
 import pandas as pd
 
@@ -10,7 +10,6 @@ from cxr_helpers.deployment.artefact import Card
 _NONE = "–"
 # The project's goals, fixed before any was measured.
 GOALS = {"size (MB)": (3.0, "≤"), "times faster than the thesis' VGG-16 in Keras": (25.0, "≥"), "loss in AUC": (0.002, "≤")}
-EXTRACTION = {"extract_mobilenetv2": 3.0, "extract_mobilenet": 2.5}  # comparison -> the ratio that was the goal
 
 
 def measured(name: str, profile: str) -> pd.DataFrame | None:
@@ -85,56 +84,6 @@ def pareto(costs: pd.DataFrame, aucs: pd.DataFrame, split: str = "val") -> pd.Da
             shown = {"network": row.network, "engine": row.engine, "precision": row.precision}
             rows.append(shown | {"ms": row[deployment.LATENCY], "bytes": row[deployment.BYTES]} | dict(figures[f"AUC, {split}"]))
     return pd.DataFrame(rows)
-
-
-def compared(profile: str) -> pd.DataFrame:
-    """Return one row per comparison of `cxr bench`: ratio with its range, both costs, machine; one not made names its command."""
-    rows = []
-    for name in comparisons.NAMES:
-        found = comparisons.load(name, profile, missing_ok=True)
-        if found is None:
-            row = {"ratio (range over rounds)": f"not timed yet: `cxr bench {name}`", "baseline": _NONE, "ours": _NONE}
-            rows.append({"comparison": name} | row | {"machine": _NONE})
-            continue
-        ratio = f"{found['ratio_median']:.3g} ({found['ratio_min']:.3g}–{found['ratio_max']:.3g})"
-        ratio += ", baseline extrapolated" if found.get("extrapolated") else ""
-        costs = {way: f"{found[way]:.3g} {found.get('unit', 's')}" for way in ("baseline", "ours")}
-        rows.append({"comparison": name, "ratio (range over rounds)": ratio} | costs | {"machine": found["machine"]})
-    return pd.DataFrame(rows)
-
-
-def extraction(profile: str) -> pd.DataFrame:
-    """Return one row per backbone and engine that was timed: images/s, share of the matrix-product rate, relative error."""
-    rows = []
-    for name in comparisons.NAMES:
-        found = comparisons.load(name, profile, missing_ok=True) if name.startswith("extract_") else None
-        for engine, rate in (found["images_per_second"] if found else {}).items():
-            row = {"network": found["network"], "10⁹ multiply-adds": f"{found['multiply_adds'] / 1e9:.2f}"}
-            row |= {
-                "engine": engines.TITLES[engine],
-                "images/s": f"{rate:.1f}",
-                "share of the limit": f"{found['share_of_limit'][engine]:.0%}",
-            }
-            error = found["largest_relative_error"].get(engine)
-            rows.append(
-                row
-                | {
-                    "over Keras": f"{rate / found['images_per_second'][engines.KERAS]:.2f}",
-                    "relative error": _NONE if error is None else f"{error:.0e}",
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def extraction_goals(profile: str) -> str:
-    """Return in words which goals of feature extraction are met."""
-    parts = []
-    for name, goal in EXTRACTION.items():
-        found = comparisons.load(name, profile, missing_ok=True)
-        if found:
-            met = "met" if found["ratio_median"] >= goal else f"missed by {goal - found['ratio_median']:.2g}"
-            parts.append(f"{found['network']}: {found['ratio_median']:.2f} times Keras (goal {goal:g}, {met})")
-    return "; ".join(parts) + "." if parts else "Feature extraction was not timed yet."
 
 
 def goals(card: Card, profile: str) -> pd.DataFrame:

@@ -1,0 +1,111 @@
+"""Tables of what `cxr bench` timed: ratios beside their goals, and what a quicker training does to the validation AUC."""
+
+import statistics
+from collections.abc import Iterable
+
+import pandas as pd
+
+from cxr_helpers import engines
+from cxr_helpers.benchmarks import comparisons
+
+_NONE = "–"
+# Comparison -> the least ratio that was the project's goal, fixed before any was measured.
+GOALS = {
+    "train_vgg16_thesis": 12.0,
+    "train_mobilenet_rahman": 15.0,
+    "second_experiment": 100.0,
+    "fine_tune": 1.5,
+    "extract_mobilenet": 2.5,
+    "extract_mobilenetv2": 3.0,
+    "ingest": 3.0,
+    "deploy_latency": 25.0,
+}
+TRAINED = ("train_vgg16_thesis", "train_mobilenet_rahman", "second_experiment", "fine_tune")
+EXTRACTED = ("extract_mobilenet", "extract_mobilenetv2", "extract_resnet50", "extract_vgg16")
+
+
+def compared(profile: str) -> pd.DataFrame:
+    """Return one row per comparison of `cxr bench`: ratio with its range, goal, both costs, machine.
+
+    One that was not made names its command.
+    """
+    rows = []
+    for name in comparisons.NAMES:
+        found = comparisons.load(name, profile, missing_ok=True)
+        row = {"comparison": name}
+        if found is None:
+            row |= {"ratio (range over rounds)": f"not timed yet: `cxr bench {name}`", "goal": _goal(name)}
+            row |= dict.fromkeys(("baseline", "ours", "machine"), _NONE)
+        else:
+            extrapolated = ", baseline extrapolated" if found.get("extrapolated") else ""
+            row |= {"ratio (range over rounds)": _ratio(found) + extrapolated, "goal": _goal(name, found["ratio_median"])}
+            row |= {way: f"{found[way]:.3g} {found.get('unit', 's')}" for way in ("baseline", "ours")}
+            row |= {"machine": found["machine"]}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def training(profile: str) -> pd.DataFrame:
+    """Return one row per comparison of trainings that was made: both times, the ratio, its goal, and both validation AUCs."""
+    rows = []
+    for name in TRAINED:
+        if found := comparisons.load(name, profile, missing_ok=True):
+            times = {f"{words} (s)": f"{found[way]:,.4g}" for way, words in (("baseline", "as written"), ("ours", "here"))}
+            row = {"comparison": name} | times | {"ratio (range)": _ratio(found), "goal": _goal(name, found["ratio_median"])}
+            for way, words in (("baseline", "as written"), ("ours", "here")):
+                row[f"validation AUC, {words}"] = _aucs(found.get(f"{way}_validation_auc"))
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def extraction(profile: str) -> pd.DataFrame:
+    """Return one row per backbone and engine that was timed: images/s, share of the matrix-product rate, relative error."""
+    rows = []
+    for name in EXTRACTED:
+        found = comparisons.load(name, profile, missing_ok=True)
+        for engine, rate in (found["images_per_second"] if found else {}).items():
+            row = {"network": found["network"], "10⁹ multiply-adds": f"{found['multiply_adds'] / 1e9:.2f}"}
+            row |= {
+                "engine": engines.TITLES[engine],
+                "images/s": f"{rate:.1f}",
+                "share of the limit": f"{found['share_of_limit'][engine]:.0%}",
+            }
+            error = found["largest_relative_error"].get(engine)
+            rows.append(
+                row
+                | {
+                    "over Keras": f"{rate / found['images_per_second'][engines.KERAS]:.2f}",
+                    "relative error": _NONE if error is None else f"{error:.0e}",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def verdicts(names: Iterable[str], profile: str) -> str:
+    """Return in words which of these comparisons met their goals; those without a goal are left out."""
+    parts = []
+    for name in names:
+        found = comparisons.load(name, profile, missing_ok=True) if name in GOALS else None
+        if found:
+            parts.append(f"{name}: {found['ratio_median']:.3g} times (goal {_goal(name, found['ratio_median'])})")
+    return "; ".join(parts) + "." if parts else "None of these comparisons was timed yet."
+
+
+def _ratio(found: dict) -> str:
+    return f"{found['ratio_median']:.3g} ({found['ratio_min']:.3g}–{found['ratio_max']:.3g})"
+
+
+def _goal(name: str, ratio: float | None = None) -> str:
+    """Return the goal of a comparison, with what a ratio makes of it."""
+    goal = GOALS.get(name)
+    if goal is None or ratio is None:
+        return _NONE if goal is None else f"{goal:g}"
+    return f"{goal:g}, met" if ratio >= goal else f"{goal:g}, missed by {goal - ratio:.2g}"
+
+
+def _aucs(found: list[float] | None) -> str:
+    """Return the mean AUC of trainings with their range."""
+    if not found:
+        return _NONE
+    spread = f" ({min(found):.4f}–{max(found):.4f}, {len(found)} seeds)" if len(found) > 1 else " (one seed)"
+    return f"{statistics.mean(found):.4f}{spread}"
