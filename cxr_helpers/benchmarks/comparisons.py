@@ -22,6 +22,7 @@ from cxr_helpers.progress import say
 _MODULES = {
     "train_vgg16_thesis": "training_time",
     "train_mobilenet_rahman": "training_time",
+    "train_mobilenet_rahman_3_views": "training_time",
     "second_experiment": "training_time",
     "fine_tune": "fine_tuning_time",
     "extract_mobilenet": "extraction",

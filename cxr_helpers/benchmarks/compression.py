@@ -25,7 +25,7 @@ from cxr_helpers.systems import features, fitting
 
 SHARES = (0.3, 0.5, 0.7, 0.9)  # of kernel weights that are pruned
 TUNING_EPOCHS, TUNING_RATE = 1, 1e-4
-TUNED = {"full": (0.9,), "smoke": ()}
+TUNED = {"full": (0.5, 0.7, 0.9), "smoke": ()}
 HEADS = "features of MobileNet"  # frozen, with a logistic head on them
 SPLITS = ("val", "test")
 _FILMS = ["image_id", "patient_id", "split", "y_true"]
@@ -111,7 +111,7 @@ def _pruned(network: Network, profile: str, films: pd.DataFrame) -> dict[str, np
             )
 
         key = f"{network.name}|{engines.KERAS}|{words}"
-        found[key] = _kept(profile, f"{mark}-pruned-{share}-{further}", score)
+        found[key] = _kept(profile, f"{mark}-pruned-by-kernel-{share}-{further}", score)
         if not further:
             found[f"bytes|{network.name}|{share}"] = float(pruning.compressed_bytes(pruning.prune(model, share)))
     return found

@@ -1,5 +1,7 @@
-"""Magnitude pruning: the smallest kernel weights of the whole network set to zero (Han et al. 2015).
+"""Magnitude pruning: the smallest weights of every kernel set to zero (Han et al. 2015).
 
+One limit for the whole network would empty whole layers of a MobileNet, whose kernels differ in scale, and nothing passes an
+empty layer. Depthwise kernels stay as they are: they hold few weights, and all that a channel carries passes nine of them.
 The zeros lie anywhere. They shrink a compressed file; a dense kernel multiplies by them as by any other number.
 """
 
@@ -10,15 +12,22 @@ import numpy as np
 
 
 def prune(model: keras.Model, share: float) -> keras.Model:
-    """Return a copy whose `share` (0..1) of kernel weights that are smallest in magnitude, of all layers together, are zero.
+    """Return a copy in which the `share` (0..1) of each kernel's weights that is smallest in magnitude is zero.
 
     Vectors (biases, normalisation) stay: they are few, and normalisation would amplify what is left.
     """
     pruned = keras.models.clone_model(model)
-    weights = model.get_weights()
-    limit = np.quantile(np.concatenate([np.abs(each).ravel() for each in weights if each.ndim > 1]), share)
-    pruned.set_weights([np.where(np.abs(each) < limit, 0, each) if each.ndim > 1 else each for each in weights])
+    pruned.set_weights([_cut(each, share) if _prunable(each) else each for each in model.get_weights()])
     return pruned
+
+
+def _prunable(weights: np.ndarray) -> bool:
+    """Tell whether weights are a kernel, and no depthwise one (height, width, channels, 1)."""
+    return weights.ndim > 1 and not (weights.ndim == 4 and weights.shape[-1] == 1)
+
+
+def _cut(kernel: np.ndarray, share: float) -> np.ndarray:
+    return np.where(np.abs(kernel) < np.quantile(np.abs(kernel), share), 0, kernel)
 
 
 class KeepZeros(keras.callbacks.Callback):
@@ -38,8 +47,8 @@ class KeepZeros(keras.callbacks.Callback):
 
 
 def zeros(model: keras.Model) -> float:
-    """Return the share of kernel weights that are zero."""
-    kernels = [each for each in model.get_weights() if each.ndim > 1]
+    """Return the share of zeros among the weights that may be cut."""
+    kernels = [each for each in model.get_weights() if _prunable(each)]
     return sum(int((each == 0).sum()) for each in kernels) / sum(each.size for each in kernels)
 
 

@@ -11,6 +11,7 @@ from cxr_helpers.report import origins, tables
 from cxr_helpers.report.chapters import Chapter
 
 NAME = "run_records"
+_MEMBERS = "its members'"  # of a run that joins others
 HASH_DIGITS = 12  # of a data hash in print; run.json has them all
 
 
@@ -83,8 +84,8 @@ def _row(record: Record) -> dict[str, object]:
     info = record.info
     return {
         "Run": f"`{record.run_id}`",
-        "Start": record.config.start,
-        "Pixels": f"{info.get('pixels', 'unknown')}, at {record.config.size}",
+        "Start": _MEMBERS if record.config.members else record.config.start,
+        "Pixels": _MEMBERS if record.config.members else f"{info.get('pixels', 'unknown')}, at {record.config.size}",
         "Trained on": info.get("images", {}).get("train"),
         "Epochs": record.epochs,
         "Parameters": info.get("parameters"),

@@ -46,7 +46,15 @@ def compiled(text: str, figures: dict[str, bytes]) -> bytes:
 
 
 def _blocks(part: Part) -> list[Node]:
-    return [_float(block) for cell in part.cells for block in cell.blocks if not _page_only(block)]
+    """Return what a part prints.
+
+    A figure goes to the head or foot of a page, but not beyond the part's end; where it was, a line points to it.
+    """
+    printed = []
+    for block in (block for cell in part.cells for block in cell.blocks if not _page_only(block)):
+        printed += [_raw(f"#pointer(<{floats.label(block)}>)")] if block["t"] == "Figure" and floats.label(block) else []
+        printed.append(_float(block))
+    return [*printed, _raw("#place.flush()")]
 
 
 def _page_only(block: Node) -> bool:
@@ -65,8 +73,8 @@ def _float(block: Node) -> Node:
 
 def _picture(figure: Node) -> Node:
     _, alt, (path, _) = floats.image(figure)["c"]
-    call = f"#picture({_string(path)}, alt: {_string(alt[0]['c'])})"
     identity, words, _ = figure["c"]
+    call = f"#picture({_string(path)}, alt: {_string(alt[0]['c'])})#metadata(none)<at-{floats.label(figure)}>"
     return {"t": "Figure", "c": [identity, words, [Plain([RawInline("typst", call)])]]}
 
 

@@ -22,18 +22,25 @@ FEW = 1000  # films; for fewer an export takes longer than another engine saves
 
 
 def stored(
-    config: Config, profile: str, backbone: keras.Model, pixels: np.ndarray, rows: np.ndarray, data_hash: str, views: int
+    config: Config,
+    profile: str,
+    backbone: keras.Model,
+    pixels: np.ndarray,
+    rows: np.ndarray,
+    data_hash: str,
+    views: int,
+    run: engines.Runner | None = None,
 ) -> np.ndarray:
     """Return features float32 (max(views, 1), len(rows), ...) of the films at `rows`, from the store where they lie there.
 
     With `views` 0 the films pass as they are; otherwise each passes `views` times through the configured
-    augmentation. The array is memory-mapped and may be larger than the memory.
+    augmentation. The array is memory-mapped and may be larger than the memory. `run` as for `extract`.
     """
     path = paths.build(profile) / "features" / f"{_key(config, backbone, rows, data_hash, views)}.npy"
     if not path.is_file():
         policy = augmentation.build(config.augmentation, VIEW_SEED) if views else None
         shape = (max(views, 1), len(rows), *backbone.output_shape[1:])
-        run = forward(backbone, shape[0] * shape[1])
+        run = run or forward(backbone, shape[0] * shape[1])
         with atomic_path(path) as temporary:
             array = new_array(temporary, np.float32, shape)
             for view, passed in enumerate(array):
@@ -80,11 +87,9 @@ def forward(backbone: keras.Model, films: int, name: str | None = None) -> engin
     chosen: list[engines.Runner] = []
 
     def run(films: np.ndarray) -> np.ndarray:
-        if chosen:
-            return chosen[0](films)
-        expected = plain(films)
-        chosen.append(_agreeing(backbone, name, films, expected) or plain)
-        return expected
+        if not chosen:
+            chosen.append(_agreeing(backbone, name, films, plain(films)) or plain)
+        return chosen[0](films)  # the first batch too, so that a run that was stopped between two arrays gives the same
 
     return run
 

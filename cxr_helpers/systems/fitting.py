@@ -122,12 +122,12 @@ def _fit_stored(task: Task) -> Fitted:
     """Train what is not frozen on stored outputs of what is; with views, epoch e sees view e modulo `views`."""
     config = task.config
     backbone, head = models.split(task.model)
-    every = np.arange(len(task.pixels))
-    plain = features.stored(config, task.profile, backbone, task.pixels, every, task.data_hash, 0)
-    rows, labels = task.part("train")
+    every, (rows, labels) = np.arange(len(task.pixels)), task.part("train")
+    run = features.forward(backbone, len(every) + config.views * len(rows))  # one export for all views
+    plain = features.stored(config, task.profile, backbone, task.pixels, every, task.data_hash, 0, run)
     views = plain[:, rows]
     if config.views:
-        views = features.stored(config, task.profile, backbone, task.pixels, rows, task.data_hash, config.views)
+        views = features.stored(config, task.profile, backbone, task.pixels, rows, task.data_hash, config.views, run)
     val_rows, val_labels = task.part("val")
     train = batches.StoredBatches(views, labels, config.batch_size, config.seed)
     with devices.spread(head, config.batch_size) as trainer:

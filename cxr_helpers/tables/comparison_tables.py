@@ -20,7 +20,7 @@ GOALS = {
     "ingest": 3.0,
     "deploy_latency": 25.0,
 }
-TRAINED = ("train_vgg16_thesis", "train_mobilenet_rahman", "second_experiment", "fine_tune")
+TRAINED = ("train_vgg16_thesis", "train_mobilenet_rahman", "train_mobilenet_rahman_3_views", "second_experiment", "fine_tune")
 EXTRACTED = ("extract_mobilenet", "extract_mobilenetv2", "extract_resnet50", "extract_vgg16")
 
 

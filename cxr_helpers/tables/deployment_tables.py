@@ -170,16 +170,19 @@ def front_sentence(front: pd.DataFrame) -> str:
 
 
 def pruning_sentence(aucs: pd.DataFrame) -> str:
-    """Return in words up to which share of zeros the AUC on validation films, as cut, stays within the goal."""
-    curve = pruning_curve(aucs)
-    part = curve[(curve.split == "val") & ~curve.tuned.astype(bool)].sort_values("share")
-    lost = part.value.iloc[0] - part.value
-    held = part.share[(lost > GOALS["loss in AUC"][0]).cumsum() == 0].max()
-    words = f"up to {held:.0%} of zeros" if held > 0 else "at no share that was tried"
-    limit, most = GOALS["loss in AUC"][0], lost.max()
-    return (
-        f"On validation films the AUC as cut stays within {limit:g} of the whole network's {words}; at most it loses {most:.3f}."
-    )
+    """Return in words up to which share of zeros the validation AUC stays within the goal, as cut and trained further."""
+    curve, limit = pruning_curve(aucs), GOALS["loss in AUC"][0]
+    val = curve[curve.split == "val"].sort_values("share")
+    tuned = val.tuned.astype(bool)
+    whole = val.value[val.share == 0].iloc[0]
+    parts = []
+    for words, part in (("as cut", val[~tuned]), ("trained further", val[tuned])):
+        lost = whole - part.value
+        held = part.share[(lost > limit).cumsum() == 0].max()
+        if len(part):
+            reach = f"up to {held:.0%} of zeros" if held > 0 else "at no share that was tried"
+            parts.append(f"{words} it stays within {limit:g} of the whole network's {reach}, and loses {lost.max():.3f} at most")
+    return f"The AUC on validation films: {'; '.join(parts)}."
 
 
 def reading(card: Card | None, profile: str) -> str:
@@ -195,7 +198,7 @@ def reading(card: Card | None, profile: str) -> str:
     second = (
         f"Its AUC on the official test films differs from the final model's by {gap:+.4f} (95 % CI {low:+.4f} to {high:+.4f})."
     )
-    third = f"Missed: {'; '.join(missed)}." if len(missed) else "No goal that was measured is missed."
+    third = f"Missed: {'; '.join(missed)}." if len(missed) else "None of the deployed file's goals that were measured is missed."
     return f"{first} {second} {third}"
 
 

@@ -54,8 +54,8 @@ def metric_table(runs: Sequence[Record], split: str = "test", rule: str = "youde
 
 
 def interval(row) -> str:
-    """Return "low–high" of anything with `ci_low` and `ci_high`, with three decimals."""
-    return f"{row.ci_low:.3f}–{row.ci_high:.3f}"
+    """Return "low–high" of anything with `ci_low` and `ci_high`, with three decimals; "low to high" where low is negative."""
+    return f"{row.ci_low:.3f}{' to ' if row.ci_low < 0 else '–'}{row.ci_high:.3f}"
 
 
 def cell(row) -> str:
