@@ -1,9 +1,11 @@
 """The lowest versions that pyproject.toml allows: requirements.lowest.txt is made of them, and the tests pass on them."""
 
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -43,10 +45,12 @@ def test_the_list_holds_the_lower_bounds():
 @only_long
 def test_the_suite_passes_on_the_lowest_versions(tmp_path):
     """Sets up an environment of these versions and runs in it what needs no report; the outcome is written down."""
-    uv = shutil.which("uv") or pytest.skip("uv is not installed")
+    if not (shutil.which("uv") or importlib.util.find_spec("uv")):
+        pytest.skip("uv is not installed")
+    uv = ["uv"] if shutil.which("uv") else [sys.executable, "-m", "uv"]
     python = tmp_path / "lowest" / "bin" / "python"
-    subprocess.run([uv, "venv", "--python", "3.11", tmp_path / "lowest"], check=True)
-    subprocess.run([uv, "pip", "install", "--python", python, "-r", LOWEST], check=True)
+    subprocess.run([*uv, "venv", "--python", "3.11", tmp_path / "lowest"], check=True)
+    subprocess.run([*uv, "pip", "install", "--python", python, "-r", LOWEST], check=True)
     command = [python, "-P", "-m", "pytest", "-q", "-n", "2", "-m", "not report and not notebooks and not lowest"]
     done = subprocess.run(command, cwd=paths.ROOT, env=environment(), stdout=subprocess.PIPE, text=True)
     summary = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR")) or " passed" in line]

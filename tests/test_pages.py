@@ -1,6 +1,7 @@
 """The committed PDF, page by page: nothing ends in a heading, nothing runs off a page, nothing is left empty or half said."""
 
 import io
+import itertools
 import re
 import shutil
 import subprocess
@@ -13,10 +14,12 @@ from PIL import Image
 from cxr_helpers import paths
 
 PDF = paths.ROOT / "reports" / "thesis.pdf"
-MARGIN, TEXT_WIDTH, FOOT = 25, 160, 26  # mm, of reports/template/thesis.typ
+MARGIN, TEXT_WIDTH, HEAD, FOOT = 25, 160, 27, 26  # mm, of reports/template/thesis.typ
 UNITS_A_MM = 1.5 * 72 / 25.4  # of pdftohtml
 HEADING = 16  # its unit for letters: bold ones above it are a heading
 DPI = 36
+A_MM = DPI / 25.4
+LARGEST_GAP = 100  # mm below the last line of a page, of 243 that text may fill
 pytestmark = pytest.mark.skipif(shutil.which("pdftohtml") is None, reason="poppler is not installed")
 
 
@@ -53,16 +56,31 @@ def test_no_page_says_what_only_a_draft_says(sheets):
     assert re.findall(r"TODO|FIXME|\?\?|@(?:fig|tbl|ch|sec):|\bnan\b|[Ll]orem|Traceback|Error", text) == []
 
 
-def test_nothing_stands_outside_the_margins():
-    """A table or figure that is too wide, or too tall, leaves ink where every page is white."""
+@pytest.fixture(scope="module")
+def pictures():
+    """Return every page as grey values (H, W) uint8."""
     done = subprocess.run(["pdftoppm", "-r", str(DPI), "-gray", str(PDF)], capture_output=True, check=True)
-    stream, number, a_mm = io.BytesIO(done.stdout), 0, DPI / 25.4
-    left, right = int((MARGIN - 2) * a_mm), int((MARGIN + TEXT_WIDTH + 2) * a_mm) + 1
+    stream, found = io.BytesIO(done.stdout), []
     while (sheet := picture(stream)) is not None:
-        number += 1
+        found.append(sheet)
+    assert len(found) > 100
+    return found
+
+
+def test_nothing_stands_outside_the_margins(pictures):
+    """A table or figure that is too wide, or too tall, leaves ink where every page is white."""
+    left, right = int((MARGIN - 2) * A_MM), int((MARGIN + TEXT_WIDTH + 2) * A_MM) + 1
+    for number, sheet in enumerate(pictures, start=1):
         assert (sheet[:, :left] > 250).all() and (sheet[:, right:] > 250).all(), f"page {number} has ink in its side margins"
-        assert (sheet[-int(11 * a_mm) :] > 250).all(), f"page {number} has ink below its number"
-    assert number > 100
+        assert (sheet[-int(11 * A_MM) :] > 250).all(), f"page {number} has ink below its number"
+
+
+def test_no_page_is_left_half_empty_but_at_the_end_of_a_chapter(pictures):
+    for number, (sheet, following) in enumerate(itertools.pairwise(pictures[1:]), start=2):
+        opens = (following[: int(HEAD * A_MM)] > 200).all()  # a page on which a chapter begins has no running head
+        ink = np.flatnonzero((sheet[: -int(FOOT * A_MM)] < 200).any(axis=1))
+        white = len(sheet) / A_MM - FOOT - ink[-1] / A_MM
+        assert opens or white < LARGEST_GAP, f"page {number} ends in {white:.0f} mm of white"
 
 
 def picture(stream: io.BytesIO) -> np.ndarray | None:
