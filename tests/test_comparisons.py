@@ -58,6 +58,18 @@ def test_a_stopped_comparison_goes_on_where_it_was(timed, monkeypatch):
         comparisons.run("ingest", "full")
 
 
+def test_a_comparison_that_was_stopped_within_a_round_goes_on_there(timed, monkeypatch, tmp_path):
+    monkeypatch.setattr(comparisons, "say", lambda line: 1 / ("round 1 of 3, ours" not in line))
+    with pytest.raises(ZeroDivisionError):
+        comparisons.run("ingest", "full")
+    assert timed == ["baseline", "ours"] and comparisons.load("ingest", "full", missing_ok=True) is None
+    monkeypatch.setattr(comparisons, "say", lambda line: None)
+    comparisons.run("ingest", "full")
+    assert timed == ["baseline", "ours", "ours", "baseline", "baseline", "ours"]
+    assert [row["ours"] for row in comparisons.load("ingest", "full")["rounds"]] == [2, 2, 3]
+    assert not list((tmp_path / "build").rglob("*.json"))
+
+
 def test_an_unknown_comparison_and_one_that_was_not_made_are_refused(timed):
     with pytest.raises(CxrError, match="'speed' is unknown: choose one of train_vgg16_thesis"):
         comparisons.run("speed", "full")
@@ -93,19 +105,20 @@ def test_ours_is_timed_in_a_build_folder_that_held_the_manifest_alone(monkeypatc
 
     monkeypatch.setattr(training_time, "_train", train)
     ours = training_time.Ours(experiments.get("mobilenet_rahman", "smoke").configs[0], "smoke")
-    assert ours.train() >= 0 and ours.train_another() >= 0
-    assert seen == [files, files] and (ours.first, ours.later) == ([0.5], [0.5])
+    (first, said), (second, _) = ours.train(), ours.train_another()
+    assert first >= 0 and second >= 0 and said == {"validation_auc": 0.5} and seen == [files, files]
     assert os.environ.get("CXR_BUILD_DIR") == before
 
 
 def test_a_further_comparison_of_the_same_rounds_is_kept_by_its_name(timed, monkeypatch):
-    ways = {"baseline": lambda: 8.0, "ours": lambda: 4.0, "second": lambda: 2.0}
+    ways = {"baseline": lambda: 8.0, "ours": lambda: (4.0, {"auc": 0.9}), "second": lambda: (2.0, {"auc": 0.8})}
     both = Comparison(ways, 1, also={"second_experiment": ("second", {"what_ours": "less still"})}, what_ours="less")
     monkeypatch.setattr(comparisons, "_module", lambda name: types.SimpleNamespace(prepare=lambda name, profile: both))
     comparisons.run("train_mobilenet_rahman", "full")
     first, second = (comparisons.load(name, "full") for name in ("train_mobilenet_rahman", "second_experiment"))
     assert (first["ratio_median"], second["ratio_median"]) == (2, 4)
     assert (second["ours"], second["what_ours"], second["rounds_of"]) == (2, "less still", "train_mobilenet_rahman")
+    assert (first["ours_auc"], first["second_auc"], second["ours_auc"]) == ([0.9], [0.8], [0.8])
 
 
 def test_ingest_names_the_variable_that_it_needs(monkeypatch):

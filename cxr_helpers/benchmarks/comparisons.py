@@ -40,14 +40,15 @@ class Comparison:
     """What is compared, and the works of one round.
 
     `works` gives for "baseline", "ours" and any other way a call that returns its cost: seconds, or whatever `unit` says,
-    less being better. `about` describes the ways in words and holds whatever else the result should say; a callable there
+    less being better; or the cost and a mapping of what else to keep of it, which the result has as `<way>_<key>`, a list over
+    rounds. `about` describes the ways in words and holds whatever else the result should say; a callable there
     is asked at the end. Ratios are baseline over ours, round by round: above 1 ours is the faster. `also` names further
     comparisons of the same rounds: name -> (the way that is ours there, about).
     """
 
     def __init__(
         self,
-        works: Mapping[str, Callable[[], float]],
+        works: Mapping[str, Callable[[], float | tuple[float, dict[str, Any]]]],
         rounds: int,
         unit: str = "s",
         also: Mapping[str, tuple[str, dict[str, Any]]] | None = None,
@@ -60,7 +61,8 @@ class Comparison:
 def run(name: str, profile: str, afresh: bool = False) -> Path:
     """Time a comparison in rounds and return its file, which is written after every round.
 
-    A stopped comparison goes on where it was, if machine and packages are the same; `afresh` begins anew.
+    A stopped comparison goes on where it was, in the middle of a round too, if machine and packages are the same; `afresh`
+    begins anew.
 
     Raises:
         CxrError: the name is unknown.
@@ -71,26 +73,39 @@ def run(name: str, profile: str, afresh: bool = False) -> Path:
     from cxr_helpers import provenance
 
     circumstances = {"machine": provenance.machine(), "packages": provenance.current()["packages"]}
-    path = file(name, profile)
-    rows = [] if afresh else _rows(path, circumstances)
+    begun = paths.build(profile) / "benchmarks" / f"{name}.json"  # a round that is not whole yet
+    rows, row = ([], {}) if afresh else (_rows(file(name, profile), circumstances), _round(begun, circumstances))
     comparison = module.prepare(name, profile)
     ways = list(comparison.works)
     while len(rows) < comparison.rounds:
-        load, started, row = os.getloadavg()[0], time.perf_counter(), {}
+        row = {"load_before": round(os.getloadavg()[0], 2), "seconds": 0.0} | row
         for way in ways[len(rows) % len(ways) :] + ways[: len(rows) % len(ways)]:  # every way is first in some round
-            row[way] = comparison.works[way]()
+            if way not in row:
+                started = time.perf_counter()
+                cost = comparison.works[way]()
+                row[way], said = cost if isinstance(cost, tuple) else (cost, {})
+                row |= {f"{way}_{key}": value for key, value in said.items()}
+                row["seconds"] = round(row["seconds"] + time.perf_counter() - started, 1)
+                atomic_write(begun, json.dumps(circumstances | {"round": row}))
             say(f"bench {name}: round {len(rows) + 1} of {comparison.rounds}, {way} {row[way]:.4g} {comparison.unit}")
-        rows.append(row | {"load_before": round(load, 2), "seconds": round(time.perf_counter() - started, 1)})
-        costs, closing = pd.DataFrame(rows)[ways], circumstances | provenance.current() | {"rounds": rows}
-        _write(name, profile, costs, comparison.about, {"unit": comparison.unit, "profile": profile} | closing)
+        rows, row = [*rows, row], {}
+        closing = {"unit": comparison.unit, "profile": profile} | circumstances | provenance.current() | {"rounds": rows}
+        _write(name, profile, rows, {way: way for way in ways}, comparison.about, closing)
+        begun.unlink()
         for other, (way, about) in comparison.also.items():
-            two = costs[["baseline", way]].set_axis(["baseline", "ours"], axis=1)
-            _write(other, profile, two, about, {"unit": comparison.unit, "profile": profile, "rounds_of": name} | closing)
+            _write(other, profile, rows, {"baseline": "baseline", "ours": way}, about, {"rounds_of": name} | closing)
     return file(asked, profile)
 
 
-def _write(name: str, profile: str, costs: pd.DataFrame, about: Mapping[str, Any], closing: Mapping[str, Any]) -> None:
+def _write(
+    name: str, profile: str, rows: list[dict], ways: Mapping[str, str], about: Mapping[str, Any], closing: Mapping[str, Any]
+) -> None:
+    """Write what rounds say of a comparison; `ways` gives for each way the one that stands for it in the rounds."""
+    costs = pd.DataFrame({way: [row[held] for row in rows] for way, held in ways.items()})
     said = {key: value() if callable(value) else value for key, value in about.items()}
+    for way, held in ways.items():
+        for key in (key for key in rows[0] if key.startswith(f"{held}_")):
+            said[f"{way}{key.removeprefix(held)}"] = [row[key] for row in rows]
     result = summary(name, costs) | said | dict(closing)
     atomic_write(file(name, profile), json.dumps(result, indent=2, ensure_ascii=False) + "\n")
 
@@ -127,6 +142,14 @@ def _rows(path: Path, circumstances: dict) -> list[dict]:
         return []
     left = json.loads(path.read_text(encoding="utf-8"))
     return left["rounds"] if all(left.get(key) == value for key, value in circumstances.items()) else []
+
+
+def _round(begun: Path, circumstances: dict) -> dict[str, float]:
+    """Return what a stopped comparison had timed of its last round, under the same circumstances."""
+    if not begun.is_file():
+        return {}
+    left = json.loads(begun.read_text(encoding="utf-8"))
+    return left["round"] if all(left.get(key) == value for key, value in circumstances.items()) else {}
 
 
 def _module(name: str) -> ModuleType:

@@ -74,7 +74,8 @@ def durations(table: pd.DataFrame, label: str) -> Figure:
     for place, (name, row) in enumerate(table.iterrows()):
         ax.plot([row.ci_low, row.ci_high], [place, place], color=colour(name), linewidth=2.2, solid_capstyle="butt")
         ax.plot(row.value, place, "o", color=colour(name), markersize=4)
-        value, low, high = (f"{number:.0f}" if number >= 100 else f"{number:#.3g}" for number in (row.value, row.ci_low, row.ci_high))
+        shown = (row.value, row.ci_low, row.ci_high)
+        value, low, high = (f"{number:.0f}" if number >= 100 else f"{number:#.3g}" for number in shown)
         text = f"{value} [{low}, {high}]"
         ax.annotate(text, (1, place), (6, 0), ("axes fraction", "data"), "offset points", va="center")
     ax.set(xlabel=label, xscale="log", yticks=range(len(table)), yticklabels=table.index, ylim=(len(table) - 0.5, -0.5))
