@@ -1,7 +1,8 @@
 """Predict any number of files into a table: memory does not grow with their number, and a stopped run goes on.
 
-Threads read and decode films ahead of the network. Rows stand in the order of the files; they are appended, batch by
-batch, to `<table>.part`, which becomes the table when it is whole. A file that is no film costs its own row.
+Threads read and decode films, ahead of the network where it has a device of its own. Rows stand in the order of the files;
+they are appended, batch by batch, to `<table>.part`, which becomes the table when it is whole. A file that is no film costs
+its own row.
 """
 
 import contextlib
@@ -127,13 +128,24 @@ class _Reader:
     def rows(self, files: Iterator[Path], first: int) -> Iterator[dict[str, object]]:
         """Yield one row per file, in order; the first is row `first` of the table."""
         with ThreadPoolExecutor(processes.cores()) as pool:
-            read = processes.ahead(pool, self._read, files, AHEAD)
             try:
-                while batch := list(itertools.islice(read, BATCH)):
+                for batch in self._batches(pool, files):
                     yield from self._answers(batch, first)
                     first += len(batch)
             finally:
                 pool.shutdown(cancel_futures=True)
+
+    def _batches(self, pool: ThreadPoolExecutor, files: Iterator[Path]) -> Iterator[list["_Film"]]:
+        """Yield what is read, batch by batch: ahead of an accelerator, in turns with a network that needs all cores itself."""
+        from cxr_helpers.systems import devices
+
+        if devices.on_processor():
+            while paths := list(itertools.islice(files, BATCH)):
+                yield list(pool.map(self._read, paths))
+        else:
+            read = processes.ahead(pool, self._read, files, AHEAD)
+            while batch := list(itertools.islice(read, BATCH)):
+                yield batch
 
     def _read(self, path: Path) -> "_Film":
         """Return all that is known of a film without the network."""

@@ -94,7 +94,7 @@ def test_a_blank_page_is_no_film(rules):
 
 def test_each_figure_sees_what_it_is_for(rules):
     film, landscape, side, slice_ = small(*drawn([300]), photograph(), lateral(), ct_slice())[:, None]
-    assert frontal.likeness(film, rules.chest) > 0.7 > frontal.likeness(landscape, rules.chest)
+    assert frontal.alike(film, rules.chest)["upright"] > 0.7 > frontal.alike(landscape, rules.chest)["upright"]
     assert frontal.midline(film) > frontal.midline(side)
     assert frontal.frame(slice_) < 0.05 < frontal.frame(film)
 
@@ -102,18 +102,21 @@ def test_each_figure_sees_what_it_is_for(rules):
 def test_likeness_is_the_best_correlation_over_sizes_and_places(rules):
     """The bank of templates against a correlation that NumPy makes of each window."""
     films = small(*drawn([300]), photograph())
-    chest, best = rules.chest.astype(np.float32), np.full(2, -1.0)
+    chest, best = rules.chest.astype(np.float32), {name: np.full(2, -1.0) for name in ("upright", *frontal.TURNED)}
     for high, wide in itertools.product((31, 28, 24, 22), (27, 24, 21, 18)):
-        template = cv2.resize(chest, (wide, high), interpolation=cv2.INTER_AREA).ravel()
+        template = cv2.resize(chest, (wide, high), interpolation=cv2.INTER_AREA)
+        turned = {"upright": template, "inverted": -template, "upside down": np.flipud(template)}
         for row, column in np.ndindex(frontal.SIDE - high + 1, frontal.SIDE - wide + 1):
-            for place, film in enumerate(films):
-                under = film[row : row + high, column : column + wide].ravel()
-                best[place] = max(best[place], np.corrcoef(under, template)[0, 1])
-    np.testing.assert_allclose(frontal.likeness(films, rules.chest), best, atol=1e-4)
+            for (place, film), (name, each) in itertools.product(enumerate(films), turned.items()):
+                under = film[row : row + high, column : column + wide]
+                best[name][place] = max(best[name][place], np.corrcoef(under.ravel(), each.ravel())[0, 1])
+    for name, found in frontal.alike(films, rules.chest).items():
+        np.testing.assert_allclose(found, best[name], atol=1e-4)
 
 
 def test_what_has_no_contrast_is_like_nothing(rules):
-    assert frontal.likeness(np.full((1, frontal.SIDE, frontal.SIDE), 7, np.uint8), rules.chest) == 0
+    found = frontal.alike(np.full((1, frontal.SIDE, frontal.SIDE), 7, np.uint8), rules.chest)
+    assert set(found) == {"upright", *frontal.TURNED} and not any(each.any() for each in found.values())
 
 
 def test_midline_and_frame_of_films_known_by_hand():

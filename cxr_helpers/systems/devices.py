@@ -35,6 +35,11 @@ def count() -> int:
     return int(asked)
 
 
+def on_processor() -> bool:
+    """Tell whether networks run on the processor, because no accelerator is here."""
+    return all("cpu" in name.lower() for name in keras.distribution.list_devices())
+
+
 @contextlib.contextmanager
 def spread(model: keras.Model, batch_size: int) -> Iterator[keras.Model]:
     """Yield a copy of `model` that lies on all devices, to be compiled and fitted there; on leaving, `model` has its weights.

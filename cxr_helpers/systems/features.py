@@ -15,7 +15,7 @@ from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_path, mapped, new_array
 from cxr_helpers.progress import say
-from cxr_helpers.systems import augmentation, batches
+from cxr_helpers.systems import augmentation, batches, devices
 
 VIEW_SEED = 0  # all seeds of a system see the same augmented views, so that they are computed once
 FEW = 1000  # films; for fewer an export takes longer than another engine saves
@@ -95,8 +95,7 @@ def forward(backbone: keras.Model, films: int, name: str | None = None) -> engin
 
 
 def _worthwhile(backbone: keras.Model, films: int) -> bool:
-    on_cpu = all("cpu" in device.lower() for device in keras.distribution.list_devices())
-    return films >= FEW and on_cpu and backbone.compute_dtype == "float32"
+    return films >= FEW and devices.on_processor() and backbone.compute_dtype == "float32"
 
 
 def _agreeing(backbone: keras.Model, name: str, films: np.ndarray, expected: np.ndarray) -> engines.Runner | None:
