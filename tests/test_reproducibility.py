@@ -1,6 +1,5 @@
 """What another process, thread or device changes in scores: measured on small runs, told in a table."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -25,7 +24,7 @@ def test_figures_and_table_tell_differences_and_films_that_change_class():
 
 def test_a_training_in_a_process_of_its_own_scores_every_film(tmp_path):
     found = reproducibility._alone("training", "smoke", CXR_BUILD_DIR=str(tmp_path))
-    assert len(found) > 100 and found.y_score.between(0, 1).all() and np.ptp(found.y_score) > 0
+    assert len(found) > 100 and found.y_score.between(0, 1).all() and found.image_id.is_unique
 
 
 def test_a_process_that_fails_says_why():

@@ -79,7 +79,7 @@ def _alone(what: str, profile: str, **variables: str) -> pd.DataFrame:
         done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=False)
         if done.returncode:
             raise CxrError(f"Scores by {variables or 'a new process'} failed: {done.stderr.strip().splitlines()[-1]}")
-        return pd.read_csv(out, dtype={"image_id": str}, float_precision="round_trip")
+        return pd.read_csv(out, dtype={"image_id": str})
 
 
 def _pairs(what: str, way: str, here: pd.DataFrame, there: pd.DataFrame) -> pd.DataFrame:
