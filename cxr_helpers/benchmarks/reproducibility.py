@@ -16,6 +16,7 @@ import pandas as pd
 from cxr_helpers import environment, experiments, records
 from cxr_helpers.errors import CxrError
 from cxr_helpers.progress import say
+from cxr_helpers.tables import results
 
 TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 HEAD = "mobilenet_official"  # whose frozen features are stored once, for all ways
@@ -113,7 +114,7 @@ def _again(run: records.Record, known: pd.DataFrame, profile: str) -> pd.DataFra
     films = packing.films(profile, known.image_id, run.config.size, run.config.variant)
     score = rescoring.of_model(saved.of_run(run, profile), run.config)
     found = np.concatenate([score(films[start : start + 32]) for start in range(0, len(films), 32)])
-    return known.assign(y_score=found, threshold=run.info["threshold"])
+    return known.assign(y_score=found, threshold=results.thresholds([run])[0])
 
 
 def _scores(what: str, profile: str) -> pd.DataFrame:

@@ -13,52 +13,58 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from cxr_helpers import environment, processes
+from cxr_helpers.benchmarks import measurements
 
 CHESTXRAY14 = 112_120  # films
 BATCH = 32
+ROUNDS = 5
 
 
 def predict(folder: Path, number: int) -> dict[str, float]:
-    """Return films a second of the network on ready films and of the whole command, and the memory (MB) both came to hold.
+    """Return films a second of the network on ready films and of the command, their ratio, and the memory (MB) it came to hold.
 
-    The network is timed before and after the command, on the same number of films; the quicker counts. What a run of one
-    batch takes, the loading of the network above all, is told apart from the rate of all that follow.
+    Network and command take turns, round by round, so that a slow spell of the machine meets both; figures are medians over
+    rounds. What a run of one batch takes, the loading of the network above all, is told apart from the films that follow.
     """
     from cxr_helpers import bulk, default_model
 
     model, card = default_model.load()
     films = np.random.default_rng(0).integers(0, 256, (BATCH, card.size, card.size), dtype=np.uint8)
     files = list(itertools.islice(itertools.cycle(bulk.Files([folder])), number))
+    few = files[: max(1, number // ROUNDS // BATCH) * BATCH + BATCH]
     bulk.score(model, films)  # traced
-
-    def bare() -> float:
-        started = time.perf_counter()
-        for _ in range(number // BATCH):
-            bulk.score(model, films)
-        return number // BATCH * BATCH / (time.perf_counter() - started)
-
-    speeds, memory, rates = [bare()], [], []
+    rounds = []
     with tempfile.TemporaryDirectory() as scratch:
 
-        def command(part: list[Path], check: bool) -> float:
-            started = time.perf_counter()
-            bulk.write(bulk.Files(part), Path(scratch) / f"{len(part)}-{check}.csv", check=check)
-            return time.perf_counter() - started
+        def bare() -> None:
+            for _ in range(len(few) // BATCH - 1):
+                bulk.score(model, films)
 
-        for check in (True, False):
-            start = command(files[:BATCH], check)
-            for part in (files[: number // 4], files) if check else (files,):  # more films, the same memory
-                processes.forget_peak()
-                taken = command(part, check)
-                rates.append((len(part) - BATCH) / (taken - start))
-                memory.append(processes.peak_memory())
-    speeds.append(bare())
-    network, (_, checked, unchecked) = max(speeds), rates
-    found = {"network": network, "command": checked, "share": checked / network, "first_batch_s": start}
-    found |= {"command_unchecked": unchecked, "share_unchecked": unchecked / network}
-    return found | {"films": number, "memory_quarter_mb": memory[0], "memory_all_mb": memory[1]}
+        def command(part: list[Path], check: bool = True) -> float:
+            table = Path(scratch) / "table.csv"
+            taken = measurements.seconds(lambda: bulk.write(bulk.Files(part), table, check=check))
+            table.unlink()
+            return taken
+
+        for _ in range(ROUNDS):
+            row = {"network": measurements.seconds(bare), "first_batch_s": command(files[:BATCH])}
+            row |= {"command": command(few) - row["first_batch_s"], "unchecked": command(few, False) - row["first_batch_s"]}
+            rounds.append(row)
+        memory = []
+        for part in (files[: number // 4], files):  # more films, the same memory
+            processes.forget_peak()
+            command(part)
+            memory.append(processes.peak_memory())
+    costs, after = pd.DataFrame(rounds), len(few) - BATCH
+    found = {name: float(after / costs[name].median()) for name in ("network", "command", "unchecked")}
+    shares = {f"share_of_{name}": costs.network / costs[name] for name in ("command", "unchecked")}
+    for name, share in shares.items():
+        found |= {name: float(share.median()), f"{name}_least": float(share.min()), f"{name}_most": float(share.max())}
+    found |= {"first_batch_s": float(costs.first_batch_s.median()), "rounds": ROUNDS, "films": number}
+    return found | {"memory_quarter_mb": memory[0], "memory_all_mb": memory[1]}
 
 
 def simulated(folders: list[Path], films: int, size: int) -> dict[str, float]:
