@@ -64,7 +64,8 @@ def environment(records: list[Record], profile: str) -> Chapter:
     if measured is not None:
         caption = (
             "What computing anew changes: differences of P(PNEUMONIA) between two cores under TensorFlow and another process, "
-            "one thread, another backend, or the device that made a record; and the films that change class by it."
+            "one thread, another backend, or the device that made a record, "
+            "which multiplies in TF32 or bfloat16; and the films that change class by it."
         )
         shown += "\n" + table("tbl:reproducibility", caption, reproducibility.table(measured))
     return chapter("environment", f"# Environment\n\n{shown}")
