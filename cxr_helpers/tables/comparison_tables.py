@@ -13,6 +13,7 @@ _NONE = "–"
 GOALS = {
     "train_vgg16_thesis": 12.0,
     "train_mobilenet_rahman": 15.0,
+    "train_mobilenet_rahman_3_views": 15.0,
     "second_experiment": 100.0,
     "fine_tune": 1.5,
     "extract_mobilenet": 2.5,
