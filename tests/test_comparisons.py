@@ -82,6 +82,23 @@ def test_an_unknown_comparison_and_one_that_was_not_made_are_refused(timed):
         comparisons.load("ingest", "full")
 
 
+@pytest.mark.parametrize("name", comparisons.NAMES)
+def test_every_comparison_has_a_module_that_prepares_it(name):
+    assert callable(comparisons._module(name).prepare)
+
+
+def test_a_round_has_seeds_of_its_own_also_where_a_stopped_comparison_goes_on(timed, monkeypatch):
+    seen = []
+    made = Comparison({"baseline": lambda: 2.0, "ours": lambda: seen.append(made.place) or 1.0}, 3)
+    monkeypatch.setattr(comparisons, "_module", lambda name: types.SimpleNamespace(prepare=lambda name, profile: made))
+    comparisons.run("ingest", "full")
+    path = comparisons.file("ingest", "full")
+    whole = json.loads(path.read_text())
+    path.write_text(json.dumps(whole | {"rounds": whole["rounds"][:1]}))
+    comparisons.run("ingest", "full")
+    assert seen == [0, 1, 2, 1, 2]
+
+
 def test_ratios_are_of_the_same_round():
     found = comparisons.summary("x", pd.DataFrame({"baseline": [1.0, 10.0], "ours": [1.0, 1.0], "other": [3.0, 5.0]}))
     assert (found["ratio_median"], found["ratio_min"], found["ratio_max"], found["other"]) == (5.5, 1, 10, 4)
@@ -105,7 +122,7 @@ def test_ours_is_timed_in_a_build_folder_that_held_the_manifest_alone(monkeypatc
 
     monkeypatch.setattr(training_time, "_train", train)
     ours = training_time.Ours(experiments.get("mobilenet_rahman", "smoke").configs[0], "smoke")
-    (first, said), (second, _) = ours.train(), ours.train_another()
+    (first, said), (second, _) = ours.train(0), ours.train_another(1)
     assert first >= 0 and second >= 0 and said == {"validation_auc": 0.5} and seen == [files, files]
     assert os.environ.get("CXR_BUILD_DIR") == before
 

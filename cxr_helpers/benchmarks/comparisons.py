@@ -55,6 +55,7 @@ class Comparison:
         **about: Any,
     ) -> None:
         self.works, self.rounds, self.unit, self.about = works, rounds, unit, about
+        self.place = 0  # the round that is being timed, from 0
         self.also = also or {}
 
 
@@ -74,11 +75,13 @@ def run(name: str, profile: str, afresh: bool = False) -> Path:
 
     circumstances = {"machine": provenance.machine(), "packages": provenance.current()["packages"]}
     begun = paths.build(profile) / "benchmarks" / f"{name}.json"  # a round that is not whole yet
-    rows, row = ([], {}) if afresh else (_rows(file(name, profile), circumstances), _round(begun, circumstances))
+    rows, row = [], {}
+    if not afresh:
+        rows, row = _left(file(name, profile), "rounds", circumstances) or [], _left(begun, "round", circumstances) or {}
     comparison = module.prepare(name, profile)
     ways = list(comparison.works)
     while len(rows) < comparison.rounds:
-        row = {"load_before": round(os.getloadavg()[0], 2), "seconds": 0.0} | row
+        comparison.place, row = len(rows), {"load_before": round(os.getloadavg()[0], 2), "seconds": 0.0} | row
         for way in ways[len(rows) % len(ways) :] + ways[: len(rows) % len(ways)]:  # every way is first in some round
             if way not in row:
                 started = time.perf_counter()
@@ -136,20 +139,12 @@ def file(name: str, profile: str) -> Path:
     return paths.reports(profile) / "benchmarks" / f"{name}.json"
 
 
-def _rows(path: Path, circumstances: dict) -> list[dict]:
-    """Return the rounds that a stopped comparison left, where they were timed under the same circumstances."""
+def _left(path: Path, key: str, circumstances: dict) -> Any:
+    """Return what a stopped comparison left under a key of a file, None where it is not there or of other circumstances."""
     if not path.is_file():
-        return []
+        return None
     left = json.loads(path.read_text(encoding="utf-8"))
-    return left["rounds"] if all(left.get(key) == value for key, value in circumstances.items()) else []
-
-
-def _round(begun: Path, circumstances: dict) -> dict[str, float]:
-    """Return what a stopped comparison had timed of its last round, under the same circumstances."""
-    if not begun.is_file():
-        return {}
-    left = json.loads(begun.read_text(encoding="utf-8"))
-    return left["round"] if all(left.get(key) == value for key, value in circumstances.items()) else {}
+    return left[key] if all(left.get(name) == value for name, value in circumstances.items()) else None
 
 
 def _module(name: str) -> ModuleType:

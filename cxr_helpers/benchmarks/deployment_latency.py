@@ -6,7 +6,8 @@ import statistics
 import numpy as np
 
 from cxr_helpers import engines, processes
-from cxr_helpers.benchmarks.comparisons import Comparison, seconds
+from cxr_helpers.benchmarks import measurements
+from cxr_helpers.benchmarks.comparisons import Comparison
 from cxr_helpers.benchmarks.programs import PROGRAMS
 from cxr_helpers.deployment import artefact
 
@@ -30,7 +31,7 @@ def prepare(name: str, profile: str) -> Comparison:
         work(0), work(1)
 
     def cost(work) -> float:
-        return 1000 * statistics.median(seconds(lambda film=film: work(film)) for film in range(FILMS[profile]))
+        return 1000 * statistics.median(measurements.seconds(lambda film=film: work(film)) for film in range(FILMS[profile]))
 
     return Comparison(
         {way: lambda work=work: cost(work) for way, work in ways.items()},

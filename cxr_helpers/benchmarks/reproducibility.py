@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -113,8 +114,11 @@ def _again(run: records.Record, known: pd.DataFrame, profile: str) -> pd.DataFra
 
     films = packing.films(profile, known.image_id, run.config.size, run.config.variant)
     score = rescoring.of_model(saved.of_run(run, profile), run.config)
-    found = np.concatenate([score(films[start : start + 32]) for start in range(0, len(films), 32)])
-    return known.assign(y_score=found, threshold=results.thresholds([run])[0])
+    return known.assign(y_score=_in_batches(score, films), threshold=results.thresholds([run])[0])
+
+
+def _in_batches(score: Callable[[np.ndarray], np.ndarray], films: np.ndarray) -> np.ndarray:
+    return np.concatenate([score(films[start : start + 32]) for start in range(0, len(films), 32)])
 
 
 def _scores(what: str, profile: str) -> pd.DataFrame:
@@ -130,8 +134,7 @@ def _scores(what: str, profile: str) -> pd.DataFrame:
         films = manifest.load(profile).merge(splits.load(profile, "official")[["image_id", "split"]], on="image_id")
         test = films.image_id[films.split == "test"]
         pixels, score = packing.films(profile, test, card.size, card.variant), rescoring.of_model(model, card)
-        found = np.concatenate([score(pixels[start : start + 32]) for start in range(0, len(pixels), 32)])
-        return pd.DataFrame({"image_id": test, "y_score": found, "threshold": card.threshold})
+        return pd.DataFrame({"image_id": test, "y_score": _in_batches(score, pixels), "threshold": card.threshold})
     import keras
 
     from cxr_helpers.systems import fitting

@@ -48,12 +48,17 @@ def prepare(name: str, profile: str) -> Comparison:
     }
     first = about | {"what_ours": "packing, frozen layers once for each view, head on what they gave"}
     second = about | {"what_ours": "another seed of the head on features that are stored"}
-    return Comparison(
-        {"baseline": lambda: common.epoch() * config.epochs, "ours": ours.train, "second": ours.train_another},
+    comparison = Comparison(
+        {
+            "baseline": lambda: common.epoch() * config.epochs,
+            "ours": lambda: ours.train(2 * comparison.place),
+            "second": lambda: ours.train_another(2 * comparison.place + 1),
+        },
         ROUNDS if profile == "full" else 1,
         also={SECOND[name]: ("second", second)} if name in SECOND else None,
         **first,
     )
+    return comparison
 
 
 class CommonWay:
@@ -94,24 +99,22 @@ class Ours:
         self._config, self._profile = config, profile
         self._build = contextlib.ExitStack()
         self._folder: str | None = None
-        self._trained = 0
 
-    def train(self) -> tuple[float, dict[str, float]]:
+    def train(self, seed: int) -> tuple[float, dict[str, float]]:
         """Return the seconds of one whole training, features and all, and its validation AUC."""
         self._build.close()
         self._folder = self._build.enter_context(tempfile.TemporaryDirectory())
         shutil.copytree(paths.build(self._profile), Path(self._folder) / self._profile, ignore=_all_but_the_manifest)
-        return self._timed()
+        return self._timed(seed)
 
-    def train_another(self) -> tuple[float, dict[str, float]]:
+    def train_another(self, seed: int) -> tuple[float, dict[str, float]]:
         """Return the seconds of training another seed of the head, and its validation AUC."""
         if self._folder is None:  # a stopped comparison went on here
-            self.train()
-        return self._timed()
+            self.train(seed)
+        return self._timed(seed)
 
-    def _timed(self) -> tuple[float, dict[str, float]]:
-        config, found = dataclasses.replace(self._config, seed=self._trained), []
-        self._trained += 1
+    def _timed(self, seed: int) -> tuple[float, dict[str, float]]:
+        config, found = dataclasses.replace(self._config, seed=seed), []
         with _build_folder(self._folder):
             seconds = measurements.seconds(lambda: found.append(_train(config, self._profile)))
         return seconds, {"validation_auc": round(found[0], 4)}

@@ -1,7 +1,6 @@
 """Films as one memory-mapped array, decoded once."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -81,7 +80,7 @@ def enough_for(size: int) -> int:
 def _pack(items: Iterable, count: int, make: Callable[..., np.ndarray], size: int, path: Path) -> None:
     """Write `make(item)` of each of `count` items, a (size, size) uint8 film, to one array file."""
     header = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size)}
-    with atomic_path(path) as temporary, ThreadPoolExecutor(os.cpu_count()) as pool, open(temporary, "wb") as packed:
+    with atomic_path(path) as temporary, ThreadPoolExecutor(processes.cores()) as pool, open(temporary, "wb") as packed:
         np.lib.format.write_array_header_1_0(packed, header)
         for film in tqdm(processes.ahead(pool, make, items, _AHEAD), total=count, desc=path.stem, unit="film"):
             packed.write(np.ascontiguousarray(film).data)  # a memory map would hold what it has written

@@ -30,7 +30,6 @@ def pareto(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
             ax.plot(place, row.value, _MARKS[row.engine], color=shade, markerfacecolor=face, markersize=5)
         ax.set(xscale="log", xlabel=label)
         ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-        ax.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
         ax.xaxis.set_minor_formatter(ticker.NullFormatter())
         ax.xaxis.set_major_formatter("{x:g}")
         ax.grid(color=FAINT, linewidth=0.3)
