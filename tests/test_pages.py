@@ -51,6 +51,18 @@ def test_no_page_ends_in_the_caption_of_a_table(sheets):
         assert not re.match(r"\s*Table\s\d+\.", said), f"page {number} ends in the caption {said!r}"
 
 
+def test_a_table_that_goes_on_says_which_it_is(sheets):
+    begun, continued = None, 0
+    for number, sheet in enumerate(sheets, start=1):
+        for found in (re.match(r"\s*Table\s(\d+)([.,])", said) for _, bold, said in sheet if bold):
+            if found and found[2] == ".":
+                begun = found[1]
+            elif found:
+                assert found[1] == begun, f"page {number} goes on with Table {found[1]}, but Table {begun} was begun last"
+                continued += 1
+    assert continued > 5
+
+
 def test_no_page_says_what_only_a_draft_says(sheets):
     text = "\n".join(said for sheet in sheets for *_, said in sheet)
     assert re.findall(r"TODO|FIXME|\?\?|@(?:fig|tbl|ch|sec):|\bnan\b|[Ll]orem|Traceback|Error", text) == []

@@ -17,6 +17,7 @@ from cxr_helpers.tables.comparison import verdict
 
 BOTH = "both"  # the stages before the network are the same in both programs
 _FLOOR = 1e-3  # seconds or MB
+_FAR = 0.5  # an exponent that far from the claimed one is half an order of growth away
 QUANTITIES = {"seconds": "time", "megabytes": "memory"}
 # Program -> stage -> ((order of the time, its exponent in the number of films), (order of the memory, its exponent)).
 # Kondragunta 2024, Tables 3 and 4: N films, K films shown (Table 3) or layers (Table 4), P parameters, E epochs,
@@ -136,7 +137,7 @@ def table(figures: pd.DataFrame, program: str) -> pd.DataFrame:
         for title, (order, exponent) in zip(QUANTITIES.values(), claims, strict=True):
             fit = found.loc[f"{program}, {stage}, {title}"]
             row = {"stage": stage, "cost": title, "claimed": order, "exponent claimed": exponent, "exponent fitted": fit.value}
-            row |= {"95 % CI": f"{fit.ci_low:.2f} to {fit.ci_high:.2f}"}
+            row |= {"95 % CI": f"{fit.ci_low:z.2f} to {fit.ci_high:z.2f}"}
             rows.append(row | {"verdict": _verdict(exponent, fit)})
     return pd.DataFrame(rows)
 
@@ -150,12 +151,21 @@ def _verdict(claimed: int, fit: pd.Series) -> str:
 
 
 def sentence(judged: pd.DataFrame, program: str) -> str:
-    """Return in words how many claims of a program, as `table` gives them, have each verdict, and which are not reproduced."""
+    """Return in words how many claims of a program, as `table` gives them, have each verdict, and which are not reproduced.
+
+    A claim that a wide interval holds, while the fitted exponent lies more than half an order away, is named too.
+    """
     parts = []
     for found, part in judged.groupby("verdict", sort=False):
-        named = "" if found == "reproduced" else f" ({', '.join(part.cost + ' of ' + part.stage)})"
+        named = "" if found == "reproduced" else f" ({_named(part)})"
         parts.append(f"**{len(part)}** {found}{named}")
-    return f"Of the {len(judged)} orders claimed for {program}: {'; '.join(parts)}."
+    far = judged[(judged.verdict == "reproduced") & ((judged["exponent fitted"] - judged["exponent claimed"]).abs() > _FAR)]
+    doubt = f" Not excluded rather than shown: {_named(far)}, whose fitted exponent lies more than {_FAR:g} from the claimed one."
+    return f"Of the {len(judged)} orders claimed for {program}: {'; '.join(parts)}.{doubt if len(far) else ''}"
+
+
+def _named(judged: pd.DataFrame) -> str:
+    return ", ".join(judged.cost + " of " + judged.stage)
 
 
 def largest(repeats: pd.DataFrame) -> pd.DataFrame:

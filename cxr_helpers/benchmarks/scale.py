@@ -7,10 +7,12 @@ The machine should do nothing else meanwhile. `predict` repeats the folder's fil
 """
 
 import argparse
+import functools
 import itertools
 import tempfile
 import time
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -20,28 +22,24 @@ from cxr_helpers.benchmarks import measurements
 
 CHESTXRAY14 = 112_120  # films
 BATCH = 32
-ROUNDS = 5
+ROUNDS, ROUND = 24, 8 * BATCH  # of comparing `cxr predict` with the bare network; films of one
 
 
 def predict(folder: Path, number: int) -> dict[str, float]:
     """Return films a second of the network on ready films and of the command, their ratio, and the memory (MB) it came to hold.
 
-    Network and command take turns, round by round, so that a slow spell of the machine meets both; figures are medians over
-    rounds. What a run of one batch takes, the loading of the network above all, is told apart from the films that follow.
+    Network and command take turns over the same number of films, in short rounds, so that a slow spell of the machine meets
+    both; figures are medians over rounds, with the quartiles of the ratio. The loading of the network is told apart: the
+    rounds share what the first run loaded.
     """
-    from cxr_helpers import bulk, default_model
+    from cxr_helpers import bulk
+    from cxr_helpers import predict as published
 
-    model, card = default_model.load()
-    films = np.random.default_rng(0).integers(0, 256, (BATCH, card.size, card.size), dtype=np.uint8)
     files = list(itertools.islice(itertools.cycle(bulk.Files([folder])), number))
-    few = files[: max(1, number // ROUNDS // BATCH) * BATCH + BATCH]
-    bulk.score(model, films)  # traced
+    parts = [files[start : start + ROUND] for start in range(0, min(number, ROUNDS * ROUND), ROUND)]
+    loaded = functools.cache(published.load)
     rounds = []
-    with tempfile.TemporaryDirectory() as scratch:
-
-        def bare() -> None:
-            for _ in range(len(few) // BATCH - 1):
-                bulk.score(model, films)
+    with tempfile.TemporaryDirectory() as scratch, mock.patch.object(published, "load", loaded):
 
         def command(part: list[Path], check: bool = True) -> float:
             table = Path(scratch) / "table.csv"
@@ -49,21 +47,28 @@ def predict(folder: Path, number: int) -> dict[str, float]:
             table.unlink()
             return taken
 
-        for _ in range(ROUNDS):
-            row = {"network": measurements.seconds(bare), "first_batch_s": command(files[:BATCH])}
-            row |= {"command": command(few) - row["first_batch_s"], "unchecked": command(few, False) - row["first_batch_s"]}
-            rounds.append(row)
+        found = {"first_batch_s": command(files[: bulk.BATCH])}
+        model, card, _ = loaded(None)
+        films = np.random.default_rng(0).integers(0, 256, (bulk.BATCH, card.size, card.size), dtype=np.uint8)
+
+        def bare(films_wanted: int) -> float:
+            return measurements.seconds(lambda: [bulk.score(model, films) for _ in range(0, films_wanted, bulk.BATCH)])
+
+        for part in parts:
+            rounds.append({"network": bare(len(part)), "command": command(part), "unchecked": command(part, False)} | {"n": len(part)})
         memory = []
         for part in (files[: number // 4], files):  # more films, the same memory
             processes.forget_peak()
             command(part)
             memory.append(processes.peak_memory())
-    costs, after = pd.DataFrame(rounds), len(few) - BATCH
-    found = {name: float(after / costs[name].median()) for name in ("network", "command", "unchecked")}
-    shares = {f"share_of_{name}": costs.network / costs[name] for name in ("command", "unchecked")}
-    for name, share in shares.items():
-        found |= {name: float(share.median()), f"{name}_least": float(share.min()), f"{name}_most": float(share.max())}
-    found |= {"first_batch_s": float(costs.first_batch_s.median()), "rounds": ROUNDS, "films": number}
+    costs = pd.DataFrame(rounds)
+    for name in ("network", "command", "unchecked"):
+        found[name] = float((costs.n / costs[name]).median())
+    for name in ("command", "unchecked"):
+        share = costs.network / costs[name]
+        found |= {f"share_of_{name}": float(share.median())}
+        found |= {f"share_of_{name}_{part}_quartile": float(share.quantile(at)) for part, at in (("lower", 0.25), ("upper", 0.75))}
+    found |= {"rounds": len(costs), "films": number}
     return found | {"memory_quarter_mb": memory[0], "memory_all_mb": memory[1]}
 
 
