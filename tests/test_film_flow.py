@@ -5,6 +5,17 @@ import pandas as pd
 from cxr_helpers.plots.film_flow import film_flow
 
 
+def test_the_final_models_answers_stand_below_by_label():
+    films = pd.DataFrame([("p1", "test", "NORMAL", None)], columns=["patient_id", "split", "label", "pathogen"])
+    pairs = [("PNEUMONIA", "PNEUMONIA")] * 4 + [("NORMAL", "PNEUMONIA")] * 3 + [("PNEUMONIA", "NORMAL")] * 2 + [("NORMAL", "NORMAL")]
+    answered = pd.DataFrame(pairs, columns=["label", "predicted"])
+    said = [text.get_text() for text in film_flow(films, 0, answered).axes[0].texts if "calls" in text.get_text()]
+    assert said == [
+        "Final model calls\nPNEUMONIA 7\nPNEUMONIA 4 (TP)\nNORMAL 3 (FP)",
+        "Final model calls\nNORMAL 3\nPNEUMONIA 2 (FN)\nNORMAL 1 (TN)",
+    ]
+
+
 def test_films_are_counted_by_part_and_class():
     rows = [
         ("p1", "train", "NORMAL", None),

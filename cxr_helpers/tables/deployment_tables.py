@@ -224,7 +224,7 @@ def _worsened(cut: pd.DataFrame, tuned: pd.DataFrame) -> str:
         )
     if len(turned):
         shares = ", ".join(f"{share:.0%}" for share in turned.share)
-        words += f" An AUC below one half with its whole interval, as at {shares}, orders films the wrong way: the network is broken."
+        words += f" An AUC whose interval lies below one half, as at {shares}, orders films the wrong way: the network is broken."
     return words
 
 
