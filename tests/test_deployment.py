@@ -136,7 +136,8 @@ def test_an_engine_on_which_8_bits_lose_is_named_beside_the_claim():
     name = "net|openvino|int8: difference, test"
     judged = []
     for low, high in ((-0.03, 0.001), (-0.03, -0.01)):
-        table = aucs.assign(ci_low=aucs.ci_low.mask(aucs.figure == name, low), ci_high=aucs.ci_high.mask(aucs.figure == name, high))
+        table = aucs.copy()
+        table.loc[table.figure == name, ["ci_low", "ci_high"]] = low, high
         judged.append(deployment_tables.claims(costs(), CARD, table).verdict.iloc[-1])
     assert judged[0] == "open for the deployed file, on OpenVINO"
     assert judged[1].startswith("open for the deployed file, on OpenVINO; does not hold on OpenVINO (net ")
