@@ -214,7 +214,6 @@ def judged_in_words(comparison: pd.DataFrame) -> str:
     )
 
 
-
 def _kind(metric: str) -> str:
     if metric.endswith("exponent of N"):
         return "on growth"
