@@ -104,8 +104,8 @@ def test_what_was_reproduced_is_said_by_kind():
     said = comparison.judged_in_words(pd.DataFrame([*rows, made("f1", comparison.NOT_TESTABLE)]))
     assert said == (
         "Of the 7 rows with a reported figure 6 could be judged, and 3 of these are reproduced: 1 on growth, 1 on size, "
-        "1 on performance. Of the 4 rows on performance 1 are reproduced; in 1 ours is the better figure, in 2 the worse "
-        "(FN, Sensitivity)."
+        "1 on performance. Rows on performance: 4, of these 1 reproduced, 1 in which ours is the better figure and 2 in which "
+        "it is the worse (FN, Sensitivity)."
     )
     assert comparison.judged_in_words(pd.DataFrame([made("f1", comparison.NOT_TESTABLE)])).startswith("None")
 

@@ -55,8 +55,8 @@ def _called(answered: pd.DataFrame, called: str) -> str:
     """Return how many films the model calls by a class, and how many of these are rightly and wrongly so called."""
     labels = answered.label[answered.predicted == called].value_counts()
     names = {"PNEUMONIA": ("TP", "FP"), "NORMAL": ("FN", "TN")}[called]
-    counts = [f"{label} {labels.get(label, 0):,} ({name})" for label, name in zip(("PNEUMONIA", "NORMAL"), names, strict=True)]
-    return f"Final model calls\n{called} {labels.sum():,}\n" + "\n".join(counts)
+    counts = [f"label {label} {labels.get(label, 0):,} ({name})" for label, name in zip(("PNEUMONIA", "NORMAL"), names, strict=True)]
+    return f"Called {called}\nby the final model: {labels.sum():,}\n" + "\n".join(counts)
 
 
 def _classes(films: pd.DataFrame) -> str:

@@ -208,9 +208,9 @@ def judged_in_words(comparison: pd.DataFrame) -> str:
     worse = ", ".join(metrics.title(name) for name in dict.fromkeys(apart.metric[~better]))
     return (
         f"Of the {len(comparison.dropna(subset='reported'))} rows with a reported figure {len(judged)} could be judged, "
-        f"and {agrees.sum()} of these are reproduced{named}. Of the {(kinds == PERFORMANCE).sum()} rows on performance "
-        f"{(agrees & (kinds == PERFORMANCE)).sum()} are reproduced; in {better.sum()} ours is the better figure, "
-        f"in {(~better).sum()} the worse{f' ({worse})' if worse else ''}."
+        f"and {agrees.sum()} of these are reproduced{named}. Rows on performance: {(kinds == PERFORMANCE).sum()}, of these "
+        f"{(agrees & (kinds == PERFORMANCE)).sum()} reproduced, {better.sum()} in which ours is the better figure and "
+        f"{(~better).sum()} in which it is the worse{f' ({worse})' if worse else ''}."
     )
 
 

@@ -76,14 +76,11 @@ def views_sentence(profile: str) -> str:
     if not found or not (found.get("ours_validation_auc") and found.get("baseline_validation_auc")):
         return "What one view costs in AUC was not measured yet."
     ours, anew = found["ours_validation_auc"], found["baseline_validation_auc"]
-    enough = (
-        "so that one view is enough here, and nothing is claimed of a gain"
-        if min(ours) >= min(anew)
-        else "so that one view is too few"
-    )
+    enough = "so that one view is enough here" if min(ours) >= min(anew) else "so that one view is too few"
+    above = " That it lies above is noted and, with so few seeds, not explained." if min(ours) > max(anew) else ""
     return (
         f"Rahman's protocol with one view has validation AUCs from {min(ours):.4f} to {max(ours):.4f} over {len(ours)} seeds, "
-        f"with films augmented anew from {min(anew):.4f} to {max(anew):.4f} over {len(anew)}: {enough}."
+        f"with films augmented anew from {min(anew):.4f} to {max(anew):.4f} over {len(anew)}, {enough}.{above}"
     )
 
 
