@@ -54,8 +54,8 @@ def _counted(title: str, films: pd.DataFrame) -> str:
 def _called(answered: pd.DataFrame, called: str) -> str:
     """Return how many films the model calls by a class, and how many of these are rightly and wrongly so called."""
     labels = answered.label[answered.predicted == called].value_counts()
-    names = {"PNEUMONIA": ("TP", "FP"), "NORMAL": ("FN", "TN")}[called]
-    counts = [f"label {label} {labels.get(label, 0):,} ({name})" for label, name in zip(("PNEUMONIA", "NORMAL"), names, strict=True)]
+    names = {"PNEUMONIA": "TP", "NORMAL": "FP"} if called == "PNEUMONIA" else {"PNEUMONIA": "FN", "NORMAL": "TN"}
+    counts = [f"label {label} {labels.get(label, 0):,} ({name})" for label, name in names.items()]
     return f"Called {called}\nby the final model: {labels.sum():,}\n" + "\n".join(counts)
 
 
