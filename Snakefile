@@ -9,6 +9,7 @@ from cxr_helpers import experiments, imports, notebooks, paths, records, workflo
 
 PROFILE = config.get("profile", "smoke")
 RETRAIN = bool(config.get("retrain"))
+GPUS = int(config.get("gpus", 0))  # of one job; more than one share each batch
 CHAPTERS = [config["only"]] if "only" in config else notebooks.names()
 SYSTEMS = experiments.load(PROFILE)
 SMALL = ("published*.csv", "future_work.csv", "*.toml", "measurements/*.csv", "search/*.csv", "tables/explanation_measures.csv")
@@ -110,14 +111,15 @@ rule train:
     threads: HALF
     resources:
         accelerator=1,
-        gpu=int(config.get("gpus", 0)),  # of one job; more than one share each batch (CXR_DEVICES)
+        gpu=GPUS,
         mem_mb=8000 if PROFILE == "full" else 4000,
         runtime=720 if PROFILE == "full" else 60,
     params:
         systems=lambda wildcards: JOBS[wildcards.job],
         retrain="--retrain" if RETRAIN else "",
+        devices=f"CXR_DEVICES={GPUS} " if GPUS else "",
     shell:
-        "{CXR} train {params.systems:q} --profile {PROFILE} {params.retrain}"
+        "{params.devices}{CXR} train {params.systems:q} --profile {PROFILE} {params.retrain}"
 
 
 rule chapter:

@@ -103,7 +103,7 @@ install_packages() {
     [ -t 2 ] || quiet="--quiet" # progress bars only where someone watches
     export PIP_DISABLE_PIP_VERSION_CHECK=1
     # uv is several times faster; whatever keeps it from working (a mirror only pip knows, say), pip is there.
-    "$venv/bin/python" -m pip install --quiet uv &&
+    "$venv/bin/python" -m pip install --quiet --require-hashes -r "$root/requirements.uv.txt" &&
         "$venv/bin/python" -m uv pip install $quiet --python "$venv/bin/python" --compile-bytecode --require-hashes -r "$lock" ||
         "$venv/bin/python" -m pip install $quiet --require-hashes -r "$lock" ||
         fail "the packages could not be installed (the reason stands above); check the network and run again."

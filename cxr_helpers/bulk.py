@@ -1,8 +1,8 @@
 """Predict any number of files into a table: memory does not grow with their number, and a stopped run goes on.
 
 Threads read and decode films, ahead of the network where it has a device of its own. Rows stand in the order of the files;
-they are appended, batch by batch, to `<table>.part`, which becomes the table when it is whole. A file that is no film costs
-its own row.
+they are appended, batch by batch, to `<table>.part` (with the options in between), which becomes the table when it is whole.
+A file that is no film costs its own row.
 """
 
 import contextlib
@@ -30,6 +30,7 @@ from cxr_helpers.files import atomic_path, atomic_write
 BATCH = 32  # films; every batch is filled up to it, so that a score does not depend on where a run was interrupted
 AHEAD = 4 * BATCH  # films that may wait, read, for the network
 SUFFIXES = (".jpg", ".jpeg", ".png", ".dcm", ".dicom", "")  # of what is taken from a folder; DICOM files often have none
+_LONGEST_STEM = 200  # bytes of a film's name that its heat map takes over; a file's name has 255 at most
 COLUMNS = ("file", "class", "probability", "operating_point", "heat_map", "warning", "problem", "model")
 
 
@@ -82,7 +83,7 @@ def write(
     if not total:
         raise CxrError("No film is among what was named; give files, folders, patterns in quotation marks, or --list FILE.")
     reader = _Reader(model_dir, maps, check)
-    part = table.with_name(f"{table.name}.part")
+    part = _part(table, maps is not None, check)
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
         with _alone(part) as handle:
@@ -156,8 +157,8 @@ class _Reader:
             return _Film(path, "", small, frontal.thumbnail(read.pixels), coloured, read.pixels if self.maps else None)
         except CxrError as error:
             return _Film(path, str(error))
-        except Exception as error:  # whatever a decoder makes of one file, the others are answered
-            return _Film(path, f"{path} is refused: it cannot be decoded ({type(error).__name__}: {error}).")
+        except Exception as error:  # whatever a decoder makes of one file, the others are answered; its words may quote tags
+            return _Film(path, f"{path} is refused: it cannot be decoded ({type(error).__name__}).")
 
     def _answers(self, batch: list["_Film"], first: int) -> Iterator[dict[str, object]]:
         usable = [film for film in batch if not film.problem]
@@ -182,7 +183,8 @@ class _Reader:
         from cxr_helpers.explain import gradcam, targets
 
         (heat_map,) = gradcam.gradcam(self.model, small[None], targets.predicted(np.array([p]), self.card.threshold))
-        target = self.maps / f"{path.stem}_{place}_heatmap.png"
+        stem = os.fsencode(path.stem)[:_LONGEST_STEM].decode("utf-8", "ignore")
+        target = self.maps / f"{stem}_{place}_heatmap.png"
         atomic_write(target, predict.picture(film, heat_map))
         return target
 
@@ -202,9 +204,11 @@ def _is_several(source: Path) -> bool:
 
 def _expanded(source: Path) -> Iterator[Path]:
     if source.is_dir():
-        for folder, below, names in os.walk(source):
+        unread: list[Path] = []
+        for folder, below, names in os.walk(source, onerror=lambda error: unread.append(Path(error.filename))):
             below.sort()
             yield from (Path(folder, name) for name in sorted(names) if not name.startswith(".") and _is_film_name(name))
+        yield from unread  # a folder that may not be looked into has a row that says so
     elif _is_several(source):
         yield from (Path(path) for path in sorted(glob.iglob(str(source), recursive=True)) if os.path.isfile(path))
     else:
@@ -222,6 +226,16 @@ def _check(table: Path) -> None:
         raise CxrError(f"{table} is there already; give another name, or remove it to predict anew.")
     if table.suffix == ".parquet" and not importlib.util.find_spec("pyarrow"):
         raise CxrError("A Parquet table needs pyarrow: `pip install pyarrow`, or give a .csv table.")
+
+
+def _part(table: Path, maps: bool, check: bool) -> Path:
+    """Return where the rows are gathered; the name has the options in it, which are the same for all rows of a table."""
+    ways = {(m, c): table.with_name(f"{table.name}{'.maps' * m}{'.unchecked' * (not c)}.part") for m in (0, 1) for c in (0, 1)}
+    part = ways.pop((maps, check))
+    for other in ways.values():
+        if other.exists():
+            raise CxrError(f"{other} was begun with other options; give the same, or remove it to begin anew.")
+    return part
 
 
 @contextlib.contextmanager

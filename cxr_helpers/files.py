@@ -32,7 +32,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with open(temporary, "rb+") as handle:
             os.fsync(handle.fileno())
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -44,15 +44,20 @@ def draft_of(path: Path) -> Path:
 
 def sweep(path: Path) -> None:
     """Remove the drafts of `path`, files or folders, whose processes on this machine have ended."""
-    prefix = f".{_host()}-"
-    for draft in path.parent.glob(f"{glob.escape(prefix)}*.{glob.escape(path.name)}"):
-        number = draft.name.removeprefix(prefix).partition(".")[0]
-        if not number.isdigit() or _alive(int(number)):
-            continue
+    for draft in abandoned(path.parent, glob.escape(path.name)):
         if draft.is_dir() and not draft.is_symlink():
             shutil.rmtree(draft, ignore_errors=True)
         else:
             draft.unlink(missing_ok=True)
+
+
+def abandoned(folder: Path, name: str) -> Iterator[Path]:
+    """Yield the drafts in `folder` of what `name` (a pattern) matches, whose processes on this machine have ended."""
+    prefix = f".{_host()}-"
+    for draft in folder.glob(f"{glob.escape(prefix)}*.{name}"):
+        number = draft.name.removeprefix(prefix).partition(".")[0]
+        if number.isdigit() and not _alive(int(number)):
+            yield draft
 
 
 def _host() -> str:
@@ -69,7 +74,7 @@ def _alive(process: int) -> bool:
     return True
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Have a rename reach the disk; some file systems know nothing of it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
@@ -145,6 +150,7 @@ def renew(folders: Iterable[Path], write: Callable[[Path], None], sources: Itera
             for folder in reversed(folders):
                 shutil.rmtree(folder, ignore_errors=True)
                 (draft / folder.name).replace(folder)
+            sync_folder(stamp.parent)
             atomic_write(stamp, version)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

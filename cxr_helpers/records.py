@@ -1,7 +1,9 @@
 """Run records: what a training run leaves behind, and the only thing that tables and figures read."""
 
+import contextlib
 import dataclasses
 import functools
+import glob
 import gzip
 import hashlib
 import io
@@ -18,7 +20,7 @@ from cxr_helpers.files import atomic_write
 
 SCORE_COLUMNS = ["image_id", "patient_id", "split", "y_true", "y_score"]
 PLAIN_LIMIT = 100_000  # bytes; larger score files are compressed
-FORMAT = 2  # of run.json; 1, which does not say so, has no hash of its own content
+FORMAT = 2  # of run.json; 1, which does not say so, had no hash of its own content
 RESTORE = "restore it from git or train the run again with --retrain"
 
 
@@ -98,6 +100,7 @@ def write(config: Config, profile: str, info: dict, tables: dict[str, pd.DataFra
     """Store a run's record whole: it is written beside the old one, which it then replaces."""
     folder = paths.runs(profile) / config.run_id
     aside = folder.with_name(f"{folder.name}.old")
+    _lies_in(folder)
     files.sweep(folder)
     files.sweep(aside)
     draft, old = files.draft_of(folder), files.draft_of(aside)
@@ -118,25 +121,26 @@ def write(config: Config, profile: str, info: dict, tables: dict[str, pd.DataFra
     if folder.exists():  # aside in one step: a folder that is being removed would look like a record
         folder.rename(old)
     draft.rename(folder)
+    files.sync_folder(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
     return read(folder)
 
 
 def read(folder: Path) -> Record:
-    """Read the record in `folder`: one of this format, or of format 1, which says less of itself.
+    """Read the record in `folder`.
 
     Raises:
-        CxrError: run.json is broken or foreign, of a later format, or changed by hand; the sentence names it.
+        CxrError: run.json is broken or foreign, of another format, or changed by hand; the sentence names it.
     """
     path = folder / "run.json"
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
         number = info.get("format", 1)
-        if number not in range(1, FORMAT + 1):
-            raise CxrError(f"Its format is {number}, and this version reads those up to {FORMAT}; update the checkout.")
+        if number != FORMAT:
+            remedy = RESTORE if number == 1 else "update the checkout"
+            raise CxrError(f"Its format is {number}, and this version reads format {FORMAT}; {remedy}.")
         config = Config.from_dict(info["config"])
-        old = number == 1 and "info_sha256" not in info
-        whole = old or info["info_sha256"] == _digest(info)
+        whole = info["info_sha256"] == _digest(info)
         whole = whole and config.key == info["config_hash"] and config.run_id == folder.name
     except CxrError as error:
         raise CxrError(f"{path} cannot be used. {error}") from error
@@ -156,11 +160,23 @@ def _digest(info: dict) -> str:
 def load(config: Config, profile: str) -> Record | None:
     """Return the record that answers for `config`, or None where none exists."""
     folder = paths.runs(profile) / config.run_id
-    return read(folder) if (folder / "run.json").is_file() else None
+    return read(folder) if _lies_in(folder) else None
+
+
+def _lies_in(folder: Path) -> bool:
+    """Tell whether `folder` has a record. One that was killed between putting the old aside and the new in place is put there."""
+    if not folder.exists():
+        for old in files.abandoned(folder.parent, glob.escape(f"{folder.name}.old")):
+            new = old.with_name(old.name.removesuffix(".old"))  # whole, or the old one would not have been put aside
+            with contextlib.suppress(OSError):  # read-only, or another process was faster
+                (new if new.exists() else old).rename(folder)
+    return (folder / "run.json").is_file()
 
 
 def every(profile: str) -> list[Record]:
     """Return all records of a profile, sorted by run name."""
+    for old in list(files.abandoned(paths.runs(profile), "*.old")):
+        _lies_in(old.with_name(old.name.split(".", 2)[2].removesuffix(".old")))
     return [read(path.parent) for path in sorted(paths.runs(profile).glob("[!.]*/run.json"))]
 
 
@@ -192,7 +208,7 @@ def of_seed(experiment: experiments.Experiment, seed: int, profile: str) -> list
 def recorded_way(experiment: experiments.Experiment, profile: str) -> tuple[Config, ...] | None:
     """Return the runs that answer for a system, as written or its fallback's, or None where some of either are missing."""
     runs = paths.runs(profile)
-    whole = (way for way in experiment.ways if all((runs / config.run_id / "run.json").is_file() for config in way))
+    whole = (way for way in experiment.ways if all(_lies_in(runs / config.run_id) for config in way))
     return next(whole, None)
 
 

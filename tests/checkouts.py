@@ -13,7 +13,7 @@ import nbformat
 
 from cxr_helpers import paths
 
-PARTS = ("run_all.sh", "Snakefile", "pyproject.toml", "requirements.lock.txt", "cxr_helpers")
+PARTS = ("run_all.sh", "Snakefile", "pyproject.toml", "requirements.lock.txt", "requirements.uv.txt", "cxr_helpers")
 REPORT_PARTS = ("reports/template", "reports/front_matter.md", "reports/references.bib")
 
 

@@ -8,6 +8,6 @@ case "$*" in
     "-c import fcntl"* | "- "*) exec "$FAKE_REAL" "$@" ;;
     "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
     *" --editable "*) [ -d "${!#}" ] ;; # the path must arrive in one piece
-    "-m pip install --quiet uv") exit "${FAKE_NO_UV:-0}" ;;
+    "-m pip install"*uv.txt) exit "${FAKE_NO_UV:-0}" ;;
     "-m pip install"*lock.txt | "-m uv pip install"*) exit "${FAKE_NO_NETWORK:-0}" ;;
 esac

@@ -13,16 +13,19 @@ import pydicom
 import tiny_films
 from hypothesis import strategies as st
 from PIL import Image
+from pydicom.data import get_testdata_file
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 INTERESTING = (b"\0", b"\xff", b"\xff\xd8", b"\xff\xd9", b"\xff\xda", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"IEND")
+# Made by machines and converters: plain, RLE, JPEG 2000, a lossy JPEG of 12 bits, big-endian.
+DICOM_FILES = ("CT_small.dcm", "MR_small_RLE.dcm", "MR_small_jp2klossless.dcm", "JPGExtended.dcm", "MR_small_bigendian.dcm")
 IDENTITY = "Doe^Jane"  # the patient of every film that has tags
 
 
 @functools.cache
 def seeds() -> dict[str, bytes]:
-    """Return whole files by name: drawn ones, and one of the real set where that is at hand."""
+    """Return whole files by name: drawn ones, DICOM files that pydicom brings, a film of the real set where that is at hand."""
     film = tiny_films.film(0, 56, 48)
     colour = cv2.merge([film] * 3)
     found = {
@@ -37,9 +40,14 @@ def seeds() -> dict[str, bytes]:
         "implicit.dcm": dicom(film, ImplicitVRLittleEndian, WindowCenter=2048, WindowWidth=1024),
         "rle.dcm": dicom(film, RLELossless),
     }
+    for name in DICOM_FILES:
+        found[f"real {name}"] = Path(get_testdata_file(name, download=False)).read_bytes()
     real = os.environ.get("CXR_DATA_DIR")
     real = next(iter(sorted(Path(real).glob("test/NORMAL/*.jp*g"))), None) if real else None
-    return found | ({"real.jpeg": real.read_bytes()} if real else {})
+    if real:
+        found["real.jpeg"] = real.read_bytes()
+        found["real.png"] = cv2.imencode(".png", cv2.imread(str(real), cv2.IMREAD_GRAYSCALE))[1].tobytes()
+    return found
 
 
 def _with_exif(film: np.ndarray) -> bytes:

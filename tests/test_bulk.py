@@ -1,5 +1,6 @@
 """Tables of many predictions: one row a file, whatever the file; going on after a kill; memory that does not grow."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -128,6 +129,27 @@ def test_what_is_left_of_other_files_or_another_model_is_not_gone_on_with(publis
     with pytest.raises(CxrError, match=r"out\.csv\.part was begun for other files"):
         bulk.write(bulk.Files([folder]), tmp_path / "out.csv", published)
     assert part.read_text().endswith("0123456789ab\n")
+    with pytest.raises(CxrError, match=r"out\.csv\.part was begun with other options"):
+        bulk.write(bulk.Files([folder]), tmp_path / "out.csv", published, check=False)
+
+
+def test_a_film_of_the_longest_name_has_its_map_and_a_closed_folder_its_row(published, folder, tmp_path, monkeypatch):  # noqa: F811
+    film = (folder / "a" / "001.png").rename(folder / "a" / f"{'胸' * 83}.png")
+    closed = folder / "closed"
+    closed.mkdir()
+    scandir = os.scandir
+
+    def refusing(path):
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)  # who runs the tests may be root, to whom nothing is closed
+    files = bulk.Files([film, closed])
+    assert bulk.write(files, tmp_path / "out.csv", published, tmp_path / "maps") == (2, 1)
+    found = table_of(tmp_path / "out.csv")
+    assert cv2.imread(found.heat_map[0]) is not None
+    assert found.file[1] == str(closed) and "unreadable" in found.problem[1]
 
 
 @pytest.mark.parametrize(

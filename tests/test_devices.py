@@ -1,5 +1,6 @@
 """Training on two devices (logical ones of this processor) is, step for step, that on one."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -15,9 +16,11 @@ from cxr_helpers.systems import devices
 
 SCRIPT = """
     import json, os, sys
-    import numpy as np, pandas as pd, tensorflow as tf
-    processor = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+    import numpy as np, pandas as pd
+    if os.environ["KERAS_BACKEND"] == "tensorflow":
+        import tensorflow as tf
+        processor = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
     import keras
     from cxr_helpers.config import Config
     from cxr_helpers.systems import devices, fitting
@@ -54,14 +57,19 @@ SCRIPT = """
 """
 
 
-@pytest.fixture(scope="module")
-def found():
+def trained(backend: str) -> dict:
     """Return steps, validation losses and scores of each case on one device and on two."""
     command = [sys.executable, "-c", textwrap.dedent(SCRIPT)]
-    variables = os.environ | {"KERAS_BACKEND": "tensorflow", "TF_NUM_INTEROP_THREADS": "8"}  # a sum holds one of them
+    variables = os.environ | {"KERAS_BACKEND": backend, "TF_NUM_INTEROP_THREADS": "8"}  # a sum holds one of them
+    variables |= {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"} if backend == "jax" else {}
     done = subprocess.run(command, env=variables, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def found():
+    return trained("tensorflow")
 
 
 @pytest.mark.parametrize("case", ["frozen", "synchronised"])
@@ -70,6 +78,13 @@ def test_two_devices_have_the_losses_and_the_scores_of_one(found, case):
     assert len(one["steps"]) == 2 * 4  # 32 films in batches of 8, twice
     for name in ("steps", "val", "scores"):
         np.testing.assert_allclose(two[name], one[name], rtol=0, atol=1e-5)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="JAX is not installed")
+def test_two_devices_have_the_losses_and_the_scores_of_one_under_jax():
+    found = trained("jax")
+    for case in ("frozen", "synchronised"):
+        test_two_devices_have_the_losses_and_the_scores_of_one(found, case)
 
 
 def test_moments_of_each_device_alone_would_give_other_losses(found):

@@ -7,7 +7,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless
+from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
 from cxr_helpers.data import images
 
@@ -33,6 +33,16 @@ def film(values: np.ndarray = RAMP, photometric: str = "MONOCHROME2", syntax=Exp
     return target.getvalue()
 
 
+def compressed(values: np.ndarray, rows: int) -> bytes:
+    """Return an RLE-compressed DICOM file that claims so many rows."""
+    made = pydicom.dcmread(io.BytesIO(film(values)))
+    made.compress(RLELossless)
+    made.Rows = rows
+    target = io.BytesIO()
+    pydicom.dcmwrite(target, made)
+    return target.getvalue()
+
+
 @pytest.fixture
 def read(tmp_path):
     def _read(data: bytes) -> np.ndarray:
@@ -46,6 +56,13 @@ def test_without_a_window_the_whole_range_is_shown(read):
     found = read(film(RAMP // 2))  # the highest value is half of what the bits hold, and still white
     assert found.dtype == np.uint8 and found.shape == RAMP.shape
     np.testing.assert_allclose(found[0], np.linspace(0, 255, 40), atol=1)
+
+
+def test_a_compressed_frame_must_be_as_large_as_the_file_says(read):
+    tall = np.tile(RAMP, (2, 1))
+    np.testing.assert_array_equal(read(compressed(tall, 72)), read(film(tall)))
+    with pytest.raises(images.Refused, match="damaged DICOM"):
+        read(compressed(tall, 36))
 
 
 def test_monochrome1_is_turned_to_bright_for_dense(read):

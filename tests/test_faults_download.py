@@ -23,7 +23,7 @@ DATASET = __import__("dataclasses").replace(
 
 
 class Host(http.server.BaseHTTPRequestHandler):
-    """Serve an archive as `server.manner` says: whole, cut off half way, slowly, or with another checksum."""
+    """Serve an archive as `server.manner` says: whole, cut off half way, slowly, silent half way, or with another checksum."""
 
     def do_HEAD(self):
         self.send_response(405)
@@ -50,6 +50,10 @@ class Host(http.server.BaseHTTPRequestHandler):
             if manner == "slow":
                 self.wfile.flush()
                 time.sleep(0.1)
+            if manner == "silent" and start == 0 and place:  # until the other side gives up
+                self.wfile.flush()
+                self.rfile.read()
+                return
 
     def _send(self, content: bytes) -> None:
         self.send_response(200)
@@ -81,7 +85,8 @@ def checkout(host, tmp_path_factory):
     with open(root / "cxr_helpers/data/dataset.py", "a") as module:
         module.write(PATCH.format(counts=tiny_films.COUNTS, port=host.server_port))
     path = root / "cxr_helpers/data/download.py"
-    path.write_text(path.read_text().replace('"https://www.kaggle.com"', '"http://127.0.0.1:1"'))
+    text = path.read_text().replace('"https://www.kaggle.com"', '"http://127.0.0.1:1"')
+    path.write_text(text.replace("_SILENCE_SECONDS = 30", "_SILENCE_SECONDS = 1"))
     return root
 
 
@@ -104,6 +109,16 @@ def test_a_slow_network(checkout, host):
     assert done.code == 0, done.err
     assert [path.name for path in (checkout / "data").iterdir()] == ["chest_xray"]
     came_to("slow network", "cxr prepare", "the set is there, its SHA-256 checked")
+
+
+def test_a_host_that_falls_silent(checkout, host):
+    host.manner = "silent"
+    host.starts.clear()
+    done = prepare(checkout)
+    assert done.code == 0, done.err
+    assert len(host.starts) == 2 and 0 < host.starts[1] < len(host.archive)
+    assert [path.name for path in (checkout / "data").iterdir()] == ["chest_xray"]
+    came_to("a host that falls silent half way", "cxr prepare", "connected again, goes on where it was; its SHA-256 checked")
 
 
 def test_a_download_cut_off_half_way(checkout, host):

@@ -4,6 +4,7 @@ import collections
 import functools
 import io
 import os
+import struct
 import zlib
 
 import numpy as np
@@ -14,7 +15,8 @@ import tiny_films
 from commands import cxr, only_long
 from fuzzed import IDENTITY, chunk, dicom, many_scans, png, resized_jpeg, seeds, spoiled
 from hypothesis import HealthCheck, given, settings
-from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
+from pydicom.encaps import encapsulate
+from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
 
 from cxr_helpers.data import frontal, images
 
@@ -107,6 +109,8 @@ BOMBS = {
     "JPEG of a million scans' start": (lambda: many_scans(20_000), "scans"),
     "DICOM of 65,535 pixels a side": (lambda: dicom(tiny_films.film(0), Rows=65_535, Columns=65_535), "million pixels"),
     "RLE of 65,535 pixels a side": (lambda: claimed(65_535), "million pixels"),
+    "RLE of 1 GiB for 2,688 pixels": (lambda: compressed(rle_frame()), "damaged DICOM"),
+    "JPEG of 144 megapixels in a DICOM": (lambda: compressed(resized_jpeg(12_000, 12_000), JPEGBaseline8Bit), "damaged DICOM"),
     "DICOM of 64 bits a pixel": (lambda: dicom(tiny_films.film(0), BitsAllocated=64), "no single grey frame"),
     "DICOM of a million frames": (lambda: dicom(tiny_films.film(0), NumberOfFrames=1_000_000), "no single grey frame"),
     "deflated DICOM of 1 GiB": (deflated_dicom, "deflated as a whole"),
@@ -123,6 +127,21 @@ def claimed(side: int) -> bytes:
     target = io.BytesIO()
     pydicom.dcmwrite(target, film)
     return target.getvalue()
+
+
+def compressed(frame: bytes, syntax: str = RLELossless) -> bytes:
+    """Return a DICOM file of 56×48 pixels that holds any compressed frame."""
+    film = pydicom.dcmread(io.BytesIO(dicom(tiny_films.film(0, 56, 48), RLELossless)))
+    film.PixelData, film.file_meta.TransferSyntaxUID = encapsulate([frame]), syntax
+    target = io.BytesIO()
+    pydicom.dcmwrite(target, film)
+    return target.getvalue()
+
+
+def rle_frame() -> bytes:
+    """Return an RLE frame of two segments, each of which unpacks to 512 MiB of zeros."""
+    segment = b"\x81\0" * (1 << 22)  # 128 zeros a pair
+    return struct.pack("<16L", 2, 64, 64 + len(segment), *[0] * 13) + 2 * segment
 
 
 def test_bombs_cost_a_reason_and_no_memory(tmp_path):
@@ -145,6 +164,12 @@ def test_bombs_cost_a_reason_and_no_memory(tmp_path):
     assert refused["train/NORMAL/an endless device.jpeg"] == "unreadable (it is no file)"
     assert refused["train/NORMAL/a pipe that nobody fills.jpeg"] == "unreadable (it is no file)"
     assert refused["train/NORMAL/a file of one terabyte.jpeg"] == "1,000,000 MB, more than 500"
+    done = cxr("predict", bombs, "--table", tmp_path / "table.csv")
+    assert done.code == 0 and done.peak < 2500, done.err  # the network takes more than half of it
+    rows = pd.read_csv(tmp_path / "table.csv", keep_default_na=False).set_index("file").problem
+    for path in bombs.iterdir():
+        reason = refused.get(f"train/NORMAL/{path.name}")
+        assert rows[str(path)].startswith(f"{path} is refused: {reason};") if reason else rows[str(path)] == "", path.name
 
 
 def test_names_that_are_no_text_or_look_like_code_are_listed(tmp_path):
@@ -190,3 +215,4 @@ def test_many_more_spoiled_files(tmp_path):
     found = drawn(LONG)
     reasons = collections.Counter(outcome(tmp_path / "film", data) for data in found)
     print(f"{len(found):,} files: {dict(reasons.most_common())}")
+    print(f"made from: {dict(collections.Counter(found.values()).most_common())}")

@@ -17,7 +17,7 @@ from cxr_helpers.config import Config
 from cxr_helpers.data import download, external, frontal, manifest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import read_arrays
-from cxr_helpers.other_sets import chestxray14, class_folders, label_tables, skin_lesions
+from cxr_helpers.other_sets import chestxray14, class_folders, label_tables, own_set, skin_lesions
 
 ANY = settings(max_examples=60, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 CELL = st.one_of(
@@ -57,6 +57,7 @@ READERS = {
     "findings": ("Data_Entry_2017.csv", ("Image Index", "Finding Labels", "Patient ID"), chestxray14.read),
     "metadata": ("metadata.csv", external.COLUMNS, external.films),
     "labels": ("labels.csv", ("image_id", "label"), skin_lesions.read),
+    "own": ("films.csv", ("path", "label", "patient_id"), lambda folder: own_set.read(folder / "films.csv")),
     "columns": ("labels.csv", ("image_id", *skin_lesions.CLASSES), skin_lesions.read),
     "truth": ("ISIC-2017_Training_Part3_GroundTruth.csv", ("image_id", "melanoma", "seborrheic_keratosis"), skin_lesions.read),
 }

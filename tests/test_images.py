@@ -89,6 +89,24 @@ def test_progressive_and_padded_jpegs_are_films(tmp_path):
     assert images.read(padded).pixels.shape == images.read(progressive).pixels.shape == FILM.shape
 
 
+def oriented(orientation: int, data: bytes = JPEG) -> bytes:
+    """Return a JPEG file with an EXIF block that names how the camera was held."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    block = exif.tobytes()
+    return data[:2] + b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block + data[2:]
+
+
+def test_a_film_is_turned_as_its_orientation_says_and_a_cut_one_is_found_all_the_same(tmp_path):
+    path = tmp_path / "film.jpeg"
+    path.write_bytes(oriented(6))
+    assert images.read(path).pixels.shape == FILM.shape[::-1]
+    for orientation in (3, 6, 8):
+        path.write_bytes(oriented(orientation, JPEG[: len(JPEG) // 2] + b"\xff\xd9"))
+        with pytest.raises(images.Refused, match="the decoder's fill"):
+            images.read(path)
+
+
 def test_blanks_and_any_script_may_stand_in_a_path(tmp_path):
     path = tmp_path / "Röntgen 胸部 films" / "person 1 – äußere.jpeg"
     tiny_films.save(path, FILM)

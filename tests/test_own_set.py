@@ -58,6 +58,7 @@ def test_a_table_names_class_and_patient_and_its_paths_count_from_its_folder(tab
     ("text", "complaint"),
     [
         ("path\na.png\n", "lacks the column label"),
+        (f"path,label\n{'x' * 300}.png,NORMAL\n", "line 2: .* is not there"),
         ("path,label\na.png,NORMAL\nb.png,ill\n", "line 3, column label: 'ill' is unknown; write NORMAL or 0"),
         ("path,label\na.png,NORMAL\nc.png,PNEUMONIA\n", r"line 3: .*c.png is not there"),
         ("path,label\na.png,NORMAL\nb.png,NORMAL\n", "films of one class only"),

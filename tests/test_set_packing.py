@@ -1,8 +1,12 @@
 """Images of a set are packed once; unusable files are listed and left out; a changed file packs anew."""
 
+import os
+import struct
+
 import numpy as np
 import pandas as pd
 import pytest
+from fuzzed import chunk
 from tiny_films import film, save
 
 from cxr_helpers.data.preprocessing import resize
@@ -53,6 +57,19 @@ def test_rgba_is_taken_only_where_it_hides_nothing(found, tmp_path):
     assert table.image_id.tolist() == ["film0", "film2", "film3", "film4", "film5"]
     assert np.array_equal(pixels[0], resize(film(0), 32))
     assert set_packing.refused(found, "smoke").reason.tolist() == ["RGBA image"]
+
+
+def test_what_would_never_end_is_not_opened(found, tmp_path):
+    for name in ("film0.png", "film1.png", "film2.png"):
+        (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / "film0.png")
+    (tmp_path / "film1.png").symlink_to("/dev/zero")
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 12_000, 12_000, 8, 6, 0, 0, 0))  # RGBA
+    (tmp_path / "film2.png").write_bytes(b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
+    _, table = set_packing.load(found, "smoke", 32)
+    assert table.image_id.tolist() == ["film3", "film4", "film5"]
+    reasons = set_packing.refused(found, "smoke").reason.tolist()
+    assert reasons == ["unreadable (it is no file)"] * 2 + ["more than 50 million pixels"]
 
 
 def test_it_is_packed_once_and_anew_when_a_file_changes(found, tmp_path, monkeypatch):

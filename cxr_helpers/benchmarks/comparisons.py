@@ -107,8 +107,8 @@ def _write(
     costs = pd.DataFrame({way: [row[held] for row in rows] for way, held in ways.items()})
     said = {key: value() if callable(value) else value for key, value in about.items()}
     for way, held in ways.items():
-        for key in (key for key in rows[0] if key.startswith(f"{held}_")):
-            said[f"{way}{key.removeprefix(held)}"] = [row[key] for row in rows]
+        for key in dict.fromkeys(key for row in rows for key in row if key.startswith(f"{held}_")):
+            said[f"{way}{key.removeprefix(held)}"] = [row.get(key) for row in rows]  # an earlier version may have noted less
     result = summary(name, costs) | said | dict(closing)
     atomic_write(file(name, profile), json.dumps(result, indent=2, ensure_ascii=False) + "\n")
 

@@ -3,6 +3,7 @@
 Every way has a process of its own, since threads and backend are fixed at its start. What is compared is P(PNEUMONIA).
 """
 
+import dataclasses
 import importlib.util
 import os
 import subprocess
@@ -20,8 +21,11 @@ from cxr_helpers.progress import say
 from cxr_helpers.tables import results
 
 TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
-HEAD = "mobilenet_official"  # whose frozen features are stored once, for all ways
-NETWORK, TRAINING = "published model, official test films", "a head trained on the same stored features, all films"
+NETWORK = "published model, official test films"
+TRAININGS = {  # what is trained → the system, its changes, what it is called
+    "head": ("mobilenet_official", {}, "a head trained on the same stored features, all films"),
+    "whole": ("custom_cnn_thesis", {"size": 64, "epochs": 2}, "all layers of a small network trained for two epochs, all films"),
+}
 _SHOWN = {"films": "films", "median": "median difference", "largest": "largest", "change class": "change class"}
 _ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
@@ -36,11 +40,12 @@ def measure(profile: str) -> pd.DataFrame:
     for way, variables in {"again": {}, "one thread": _ONE_THREAD, **_other_backends()}.items():
         say(f"reproducibility: {NETWORK}, {way}")
         parts.append(_pairs(NETWORK, way, usual, _alone("network", profile, **variables)))
-    _alone("training", profile)  # stores the features
-    trained = _alone("training", profile)
-    for way, variables in {"again": {}, "one thread": _ONE_THREAD}.items():
-        say(f"reproducibility: {TRAINING}, {way}")
-        parts.append(_pairs(TRAINING, way, trained, _alone("training", profile, **variables)))
+    _alone("head", profile)  # stores the features
+    for what, (*_, title) in TRAININGS.items():
+        trained = _alone(what, profile)
+        for way, variables in {"again": {}, "one thread": _ONE_THREAD}.items():
+            say(f"reproducibility: {title}, {way}")
+            parts.append(_pairs(title, way, trained, _alone(what, profile, **variables)))
     parts += _made_elsewhere(profile)
     return pd.concat(parts, ignore_index=True)
 
@@ -122,7 +127,7 @@ def _in_batches(score: Callable[[np.ndarray], np.ndarray], films: np.ndarray) ->
 
 
 def _scores(what: str, profile: str) -> pd.DataFrame:
-    """Return image_id, y_score and threshold of the network or the training, in this process."""
+    """Return image_id, y_score and threshold of the network or of one of `TRAININGS`, in this process."""
     from cxr_helpers.data import manifest, packing, splits
     from cxr_helpers.systems import network
 
@@ -139,7 +144,8 @@ def _scores(what: str, profile: str) -> pd.DataFrame:
 
     from cxr_helpers.systems import fitting
 
-    config = experiments.get(HEAD, profile).configs[0]
+    system, changes, _ = TRAININGS[what]
+    config = dataclasses.replace(experiments.get(system, profile).configs[0], **changes)
     keras.utils.set_random_seed(config.seed)
     task, _ = network.prepare(config, profile)
     return task.table[["image_id"]].assign(y_score=fitting.fit(task).y_score, threshold=0.5)

@@ -4,11 +4,13 @@ Of the file's other contents, names and numbers of patients among them, nothing 
 """
 
 import io
+import struct
 import warnings
 
 import numpy as np
 import pydicom
-from pydicom import pixels
+from PIL import Image
+from pydicom import encaps, pixels, uid
 
 MAGIC = slice(128, 132)  # bytes that say b"DICM"
 LARGEST = 50_000_000  # pixels
@@ -41,6 +43,8 @@ def grey(data: bytes) -> np.ndarray:
                 raise NoFilm("a DICOM file that is deflated as a whole; export it uncompressed")
             film = pydicom.dcmread(io.BytesIO(data))
             _check(film)
+            if film.file_meta.TransferSyntaxUID.is_encapsulated:
+                _check_compressed(film)
             values = pixels.apply_modality_lut(film.pixel_array, film)
             shown = np.asarray(pixels.apply_voi_lut(values, film, index=0), "float64")
             low, high = _range(film, shown)
@@ -67,6 +71,34 @@ def _check(film: pydicom.Dataset) -> None:
         raise NoFilm("a DICOM file that is no single grey frame")
     if int(film.Rows) * int(film.Columns) > LARGEST:  # before anything of that size is made
         raise NoFilm(f"more than {LARGEST / 1e6:.0f} million pixels")
+
+
+def _check_compressed(film: pydicom.Dataset) -> None:
+    """Refuse a frame that unpacks to another size than the file claims: a decoder would make it all the same."""
+    frame = encaps.get_frame(film.PixelData, 0, number_of_frames=1)
+    rows, columns = int(film.Rows), int(film.Columns)
+    if film.file_meta.TransferSyntaxUID == uid.RLELossless:
+        count, *offsets = struct.unpack("<16L", frame[:64])
+        ends = [*offsets[1:count], len(frame)]
+        fits = all(_fits(frame[start:end], rows * columns) for start, end in zip(offsets[:count], ends, strict=True))
+    else:
+        try:
+            with Image.open(io.BytesIO(frame)) as image:
+                fits = image.size == (columns, rows)
+        except OSError:  # a compression that Pillow does not know; the decoder that does looks itself
+            fits = True
+    if not fits:
+        raise NoFilm("a damaged DICOM file")
+
+
+def _fits(segment: bytes, most: int) -> bool:
+    """Tell whether an RLE segment (DICOM PS3.5, annex G) unpacks to no more than so many bytes, and one to pad them."""
+    place = unpacked = 0
+    while place < len(segment) and unpacked <= most + 1:
+        count = segment[place]  # below 128 so many bytes and one follow; above, one byte stands for 257 less so many
+        unpacked += count + 1 if count < 128 else 257 - count if count > 128 else 0
+        place += count + 2 if count < 128 else 2 if count > 128 else 1
+    return unpacked <= most + 1
 
 
 def _range(film: pydicom.Dataset, shown: np.ndarray) -> tuple[float, float]:

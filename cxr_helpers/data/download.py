@@ -141,6 +141,7 @@ def _from_mendeley() -> Path:
             _check_sum(archive, dataset.DATASET)
             extract(archive, draft)
             _verified(draft).replace(target)
+            files.sync_folder(target.parent)
         except CxrError:
             archive.unlink()  # it came whole and is not what was asked for
             raise
@@ -189,7 +190,7 @@ def _append(url: str, path: Path) -> int:
         total = rest and rest + have * goes_on
         bar = tqdm(total=total or None, initial=have * goes_on, desc="Mendeley", unit="B", unit_scale=True)
         with open(path, "ab" if goes_on else "wb") as handle, bar:
-            while chunk := response.read(_CHUNK):
+            while chunk := response.read1(_CHUNK):  # what has come, so that a break loses none of it
                 handle.write(chunk)
                 bar.update(len(chunk))
     return total

@@ -37,8 +37,10 @@ _REDUCED = {  # part of a JPEG's size at which it is decoded → how OpenCV is a
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
+RGBA = "RGBA image"  # the reason for which a picture with an alpha channel is refused
 _TOO_LARGE = f"more than {LARGEST / 1e6:.0f} million pixels"
 _JPEG_END = b"\xff\xd9"
+_EXIF_WITHIN = 4096  # bytes; its block comes first or just after JFIF's
 _DECODER_FILL = 128  # libjpeg paints the part of a film whose data are missing in this grey
 
 
@@ -137,9 +139,9 @@ def _header(path: Path, data: bytes) -> tuple[str, str, int]:
         raise Refused(path, "no image") from error
     if image.format not in _FORMATS:
         raise Refused(path, f"{image.format} file, neither JPEG nor PNG")
+    _check_size(path, *image.size)
     if image.mode not in ("L", "RGB"):
         raise Refused(path, f"{_MODES.get(image.mode, image.mode)} image")
-    _check_size(path, *image.size)
     return image.mode, image.format, min(image.size)
 
 
@@ -169,6 +171,8 @@ def _decode(path: Path, data: bytes, kind: str, way: int) -> np.ndarray:
         raise Refused(path, "truncated or damaged")
     if pixels.dtype != np.uint8:
         raise Refused(path, "16-bit image")
-    if kind == "JPEG" and (pixels[-1] == _DECODER_FILL).all():
+    # OpenCV turns a picture as its EXIF orientation says; what was decoded last may then be any of its edges.
+    edges = [pixels[-1], pixels[0], pixels[:, 0], pixels[:, -1]] if b"Exif\0" in data[:_EXIF_WITHIN] else [pixels[-1]]
+    if kind == "JPEG" and any((edge == _DECODER_FILL).all() for edge in edges):
         raise Refused(path, "truncated (its lower part is the decoder's fill)")
     return pixels

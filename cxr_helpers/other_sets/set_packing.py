@@ -111,21 +111,22 @@ def _read(path: Path) -> images.Film:
     """Return an image as `images.read` does, and that of an RGBA file without transparency: ChestX-ray14 has hundreds."""
     try:
         return images.read(path)
-    except images.Refused:
-        opaque = _opaque(path)
+    except images.Refused as error:
+        if error.reason != images.RGBA:  # a file of another kind or size, a pipe, say, is not opened a second time
+            raise
+        data = path.read_bytes()
+        opaque = _opaque(data)
         if opaque is None:
             raise
-        return images.Film(opaque, "RGBA", hashlib.sha256(path.read_bytes()).hexdigest())
+        return images.Film(opaque, "RGBA", hashlib.sha256(data).hexdigest())
 
 
-def _opaque(path: Path) -> np.ndarray | None:
-    """Return the grey pixels of an RGBA image that hides nothing, None for any other file."""
+def _opaque(data: bytes) -> np.ndarray | None:
+    """Return the grey pixels of an RGBA image that hides nothing, None for any other."""
     try:
-        with Image.open(io.BytesIO(path.read_bytes())) as image:
-            usable = image.mode == "RGBA" and min(image.size) >= images.SMALLEST_SIDE
-            opaque = usable and image.getchannel("A").getextrema() == (255, 255)
-            return np.asarray(image.convert("L")) if opaque else None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        with Image.open(io.BytesIO(data)) as image:
+            return np.asarray(image.convert("L")) if image.getchannel("A").getextrema() == (255, 255) else None
+    except (OSError, SyntaxError, ValueError):
         return None
 
 

@@ -114,10 +114,16 @@ def _agreeing(backbone: keras.Model, name: str, films: np.ndarray, expected: np.
 
 
 def _key(config: Config, backbone: keras.Model, rows: np.ndarray, data_hash: str, views: int) -> str:
-    parts = [config.model, config.start, config.size, config.variant, views, data_hash]
-    parts += [config.augmentation if views else "none", hashlib.sha256(np.ascontiguousarray(rows)).hexdigest()]
-    if config.start == "random":
-        parts.append(config.seed)
+    """Return a name that differs where features may: films, views, and what runs on them, weights and precision included.
+
+    The engine is no part of it: all agree within `engines.TOLERANCE`.
+    """
+    weights = hashlib.sha256()
+    for array in backbone.get_weights():
+        weights.update(np.ascontiguousarray(array))
+    parts = [config.model, config.size, config.variant, views, data_hash, config.augmentation if views else "none"]
+    parts += [hashlib.sha256(np.ascontiguousarray(rows)).hexdigest(), weights.hexdigest()]
+    parts.append(backbone.compute_dtype)
     if not config.frozen:  # cut elsewhere than before the head
         parts.append(backbone.layers[-1].name)
     return f"{config.model}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]}"
