@@ -80,8 +80,8 @@ def figure(height: float, width: float = TEXT_WIDTH) -> Figure:
 def colour(name: str) -> str:
     """Return the colour of a model family.
 
-    It is that of the configuration where a system of experiments.toml is named ("calibrated_finetuned,\ntest films" is a
-    MobileNetV2), else that which the title contains ("VGG-16, frozen"), else the grey of null models.
+    It is that of the configuration where a system of experiments.toml is named ("calibrated_finetuned" is a MobileNetV2), else
+    that which the title contains ("VGG-16, frozen"), else the grey of null models.
     """
     systems = _systems()
     system = next((word for word in _WORD.findall(name) if word in systems), None)

@@ -16,8 +16,15 @@
     return { tp, fn, fp, tn, sensitivity, specificity, ppv: share(found, found + alarms), npv: share(cleared, cleared + missed) };
   }
 
+  // The scores of a class are stored as steps from one to the next, in ten-thousandths.
+  function summed(steps) {
+    let at = 0;
+    return steps.map((step) => (at += step) / 10000);
+  }
+
   function explorer(panel) {
     const models = JSON.parse(panel.dataset.models);
+    for (const each of Object.values(models)) for (const kind of ["ill", "well"]) each[kind] = summed(each[kind]);
     const control = (name) => panel.querySelector(`[data-control="${name}"]`);
     const [model, threshold, prevalence] = ["model", "threshold", "prevalence"].map(control);
     const svg = panel.querySelector("svg"), line = svg.querySelector("polyline"), dot = svg.querySelector("circle");
@@ -57,7 +64,7 @@
         `At ${Number.isFinite(near.at) ? near.at.toFixed(3) : "a threshold above every score"}: ` +
         `sensitivity ${shown(near.sensitivity)}, specificity ${shown(near.specificity)}`;
     });
-    for (const element of panel.querySelectorAll("[disabled]")) element.disabled = false;
+    for (const element of panel.querySelectorAll("[data-scripted]")) element.hidden = !element.hidden;
     drawn();
     update();
   }
