@@ -1,4 +1,4 @@
-"""What stands behind a place of the report: the cell that computed it, and the systems whose run records it was computed from."""
+"""What stands behind a place of the report: the cell that computed it, the run records and other stored results it came from."""
 
 import dataclasses
 import os
@@ -11,10 +11,10 @@ from pandocfilters import Code, Div, Link, Para, Space, Str, stringify
 from cxr_helpers import experiments, notebooks, paths, records
 from cxr_helpers.errors import CxrError
 from cxr_helpers.experiments import Experiment
-from cxr_helpers.report import floats
+from cxr_helpers.report import data_flow, floats
 from cxr_helpers.report.syntax_tree import Cell, Node, Part, transform
 
-MANY = 6  # systems; a note that would name more leads to the appendix as a whole
+MANY = 6  # systems or files; a note that would name more counts them
 APPENDIX = "ch:run_records"
 WORD = re.compile(r"[\w+]+")
 RUN = re.compile(r"\b[a-z]\w*-\w+-s\d+-[0-9a-f]{8}\b")
@@ -68,15 +68,14 @@ def anchor(system: str) -> str:
 
 
 def notes(parts: list[Part], profile: str) -> dict[str, Node]:
-    """Return, by label, the line below each figure and table of a chapter that leads to its cell and its run records."""
+    """Return, by label, the line at each figure and table that leads to its cell and to what it is computed from."""
     systems = recorded(profile)
-    reported = {part.name: of_chapter(part.name, systems) for part in parts}
     return {
-        floats.label(block): _note(block, cell, reported[part.name], systems, profile)
+        floats.label(block): _note(block, cell, part, systems, profile)
         for part in parts
         for cell in part.cells
         for block in cell.blocks
-        if floats.label(block) and cell.chapter and not part.appendix
+        if floats.label(block) and cell.chapter
     }
 
 
@@ -101,18 +100,42 @@ def _as_link(kind: str, content: list, systems: Collection[str]) -> Node | None:
     """Turn the text of a table's cell into a link where it is a system's name and nothing else."""
     if kind != "Plain" or any(piece["t"] == "Link" for piece in content) or stringify(content) not in systems:
         return None
-    return {"t": "Plain", "c": [Link(["", [], []], content, [f"#{anchor(stringify(content))}", ""])]}
+    return {"t": "Plain", "c": [_link(content, f"#{anchor(stringify(content))}")]}
 
 
-def _note(block: Node, cell: Cell, reported: list[str], systems: Collection[str], profile: str) -> Node:
-    behind = named(_texts(block), systems) or reported
-    source = notebooks.source(cell.chapter)
-    target = Path(os.path.relpath(source, paths.reports(profile))).as_posix()
-    code = Link(["", [], []], [Str(f"cell {cell.number} of "), Code(["", [], []], source.name)], [target, ""])
-    line = [Str("Computed by"), Space(), code]
+def _note(block: Node, cell: Cell, part: Part, systems: dict[str, Experiment], profile: str) -> Node:
+    files, runs = data_flow.behind(cell.chapter, cell.number, floats.label(block), profile)
+    behind = named(_texts(block), systems) or (of_chapter(part.name, systems) if runs else [])
+    sources = _files(files, profile)
     if behind:
-        line += [Str(", from the run records of"), Space(), *_mentions(behind)]
-    return Div(["", ["origin"], []], [Para([*line, Str(".")])])
+        sources.append([Str("the run records of"), Space(), *_mentions(behind)])
+    elif runs and part.appendix:
+        sources.append([_link([Str("the run records")], f"#{APPENDIX}")])
+    line = [Str("Listed from" if sources else "Listed by the program")]
+    if not part.appendix:
+        source = notebooks.source(cell.chapter)
+        place = [Str(f"cell {cell.number} of "), Code(["", [], []], source.name)]
+        line = [Str("Computed by"), Space(), _link(place, _beside(source, profile)), *([Str(", from")] if sources else [])]
+    listed = [piece for origin in sources for piece in (Str(","), Space(), *origin)][1:]
+    return Div(["", ["origin"], []], [Para([*line, *listed, Str(".")])])
+
+
+def _link(words: list[Node], target: str) -> Node:
+    return Link(["", [], []], words, [target, ""])
+
+
+def _beside(path: Path, profile: str) -> str:
+    """Return the relative address of a file on the page."""
+    return Path(os.path.relpath(path, paths.reports(profile))).as_posix()
+
+
+def _files(names: list[str], profile: str) -> list[list[Node]]:
+    """Return links to stored results, or to their folder with their number where they are many."""
+    stored = [data_flow.STORED[name] for name in names]
+    if len(stored) > MANY:
+        folder = stored[0].path(profile).parent
+        return [[Str(f"{len(stored)} files of "), _link([Code(["", [], []], f"{folder.name}/")], _beside(folder, profile))]]
+    return [[_link([Code(["", [], []], each.file)], _beside(each.path(profile), profile))] for each in stored]
 
 
 def _texts(block: Node) -> list[str]:
@@ -123,6 +146,6 @@ def _texts(block: Node) -> list[str]:
 
 def _mentions(behind: list[str]) -> list[Node]:
     if len(behind) > MANY:
-        return [Link(["", [], []], [Str(f"{len(behind)} systems")], [f"#{APPENDIX}", ""])]
-    links = [Link(["", [], []], [Code(["", [], []], name)], [f"#{anchor(name)}", ""]) for name in behind]
+        return [_link([Str(f"{len(behind)} systems")], f"#{APPENDIX}")]
+    links = [_link([Code(["", [], []], name)], f"#{anchor(name)}") for name in behind]
     return [piece for link in links for piece in (link, Str(","), Space())][:-2]

@@ -182,12 +182,19 @@
     return made;
   }
 
+  function copied(entry) {
+    const copy = entry.cloneNode(true);
+    copy.removeAttribute("id");
+    return copy;
+  }
+
   function records(shown) {
     const row = shown.closest("tbody tr"), table = shown.closest("table");
     const column = row && table.tHead ? table.tHead.rows[0].cells[shown.cellIndex].dataset.from : "";
-    const names = row?.dataset.from || column || shown.closest("[data-from]")?.dataset.from || "";
-    const found = names.split(" ").map((name) => document.getElementById(name)).filter(Boolean);
-    if (!found.length) return [paragraph("No run record is behind it: it is computed from the films, from a measurement or from the text itself.")];
+    const entries = (names = "") => names.split(" ").map((name) => document.getElementById(name)).filter(Boolean);
+    const stored = entries(shown.closest("[data-stored]")?.dataset.stored).map(copied);
+    const found = entries(row?.dataset.from || column || shown.closest("[data-from]")?.dataset.from);
+    if (!found.length && !stored.length) return [paragraph("No run record is behind it: it is computed from the films or from the text itself.")];
     if (found.length > MANY) {
       const links = found.flatMap((record) => {
         const link = document.createElement("a");
@@ -195,21 +202,20 @@
         link.textContent = record.id.replace("record-", "");
         return [", ", link];
       });
-      return [paragraph(`Its chapter reads ${found.length} systems: `, ...links.slice(1), ".")];
+      return [...stored, paragraph(`Its chapter reads ${found.length} systems: `, ...links.slice(1), ".")];
     }
-    const copies = found.map((record) => record.cloneNode(true));
+    const copies = found.map(copied);
     for (const copy of copies) {
-      copy.removeAttribute("id");
       const runs = [...copy.querySelectorAll("li")], own = runs.filter((run) => row?.textContent.includes(run.querySelector("code").textContent));
       if (own.length) for (const run of runs) if (!own.includes(run)) run.remove();
     }
-    return copies;
+    return [...stored, ...copies];
   }
 
   function place(shown) {
     const block = shown.closest("[data-cell]");
     const chapter = block.dataset.chapter ? document.getElementById(`ch:${block.dataset.chapter}`) : block.closest("section[id^='ch:']");
-    const notebook = chapter?.querySelector(".notebook a");
+    const notebook = chapter?.querySelector(".notebook a[href$='.ipynb']");
     return notebook ? ["Computed by cell ", block.dataset.cell, " of ", notebook.cloneNode(true), "."] : ["Listed from the run records."];
   }
 
