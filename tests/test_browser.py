@@ -86,7 +86,8 @@ def rendered(tmp_path_factory):
         patch.setattr(origins, "recorded", lambda profile: {"net": Experiment("net", "Net", "01_eda", "", RUNS)})
         panel = shown(document.panel, explorer.panel(SYSTEMS))
         said = shown(document.text, "Of **624** films [@kermany2018] −0.5 % are lost; see VGG-16 and @tbl:named.")
-        pieces = [figure("fig:one"), curves(), film(), panel, rows(9, "tbl:many"), rows(13, "tbl:long"), named(), said, table("tbl:wide", columns=9)]
+        pieces = [figure("fig:one"), curves(), film(), panel, rows(9, "tbl:many"), rows(13, "tbl:long"), named(), said]
+        pieces.append(table("tbl:wide", columns=9))
         write("full", **{"01_eda": chapter("One", *pieces)})
         (path,) = rendering.render("full", formats=("html",))
         return path, ledger.read("full")
@@ -104,7 +105,8 @@ def said(page) -> dict[str, str]:
 
 def expected(scores, threshold, prevalence) -> dict[str, str]:
     found = explorer.figures(scores, threshold, prevalence)
-    return {name: str(value) if name in explorer.COUNTS else f"{value:.3f}".replace("nan", "–") for name, value in found.items()}
+    words = {name: str(value) if name in explorer.COUNTS else f"{value:.3f}" for name, value in found.items()}
+    return {name: word.replace("nan", "–") for name, word in words.items()}
 
 
 def test_the_panel_opens_at_the_operating_point_of_the_first_model(page):
@@ -279,7 +281,8 @@ SAID_OF_ALL = """places => {
     const own = Number(control("threshold").value), said = places.map(([threshold, prevalence]) => {
       set("threshold", threshold, "input");
       set("prevalence", prevalence, "input");
-      return Object.fromEntries([...panel.querySelectorAll("[data-figure]")].map((shown) => [shown.dataset.figure, shown.textContent]));
+      const outputs = [...panel.querySelectorAll("[data-figure]")];
+      return Object.fromEntries(outputs.map((output) => [output.dataset.figure, output.textContent]));
     });
     return [value, own, said];
   });
@@ -304,7 +307,8 @@ def test_the_committed_viewer_shows_the_map_that_is_chosen_and_one_only(scripts)
         page.get_by_label("LIME", exact=True).check()
         shown_maps = page.locator(".map-viewer figure:visible")
         assert shown_maps.count() == 1 and "LIME" in shown_maps.locator("figcaption").inner_text()
-        assert page.locator('.explorer [data-figure="tp"]').is_visible() and page.locator("#tbl\\:evaluation-results").is_visible()
+        assert page.locator('.explorer [data-figure="tp"]').is_visible()
+        assert page.locator("#tbl\\:evaluation-results").is_visible()
         assert page.locator(".explorer .controls").is_visible() == scripts
 
 

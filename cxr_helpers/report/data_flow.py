@@ -64,7 +64,8 @@ READS = {
     "measuring.load_or_measure": ("explanation_measures",),
     "trials.load": ("grid_trials", "random_trials"),
 }
-APPENDICES = ("reproducibility", "claim_2024", "tripod_ai", "beside_others", "model_card")  # whose table has the name of its source
+# Appendices whose table has the name of its source.
+APPENDICES = ("reproducibility", "claim_2024", "tripod_ai", "beside_others", "model_card")
 _NAMED = ("measurements.", "deployment_tables.measured")  # what reads the measurement that is named beside it
 _WHOLE = {stored.command or Path(stored.file).name: name for name, stored in STORED.items()}  # literals that need no such reader
 

@@ -55,10 +55,12 @@ def panel(systems: Mapping[str, tuple[pd.DataFrame, float]]) -> str:
     values = "".join(f'<div><dt>{_TITLES[name]}</dt><dd data-figure="{name}">{found[name]:.3f}</dd></div>' for name in SHARES)
     curve = " ".join(_place(figures(scores, at, 0.5)) for at in (np.inf, *np.unique(scores.y_score.round(_DIGITS))[::-1]))
     x, y = _place(found).split(",")
-    return f"""<section class="explorer" aria-label="Operating point" data-models="{escape(json.dumps(models, separators=(",", ":")))}">
-<p data-scripted>{escape(first)} at its operating point, {threshold:.3f}; predictive values hold at a prevalence of {prevalence:.2f}.</p>
-<p data-scripted hidden>Choose one of the {len(models)} systems that scored these films, move the operating point or the prevalence:
-counts are those of the test films, predictive values hold at the prevalence.</p>
+    data = escape(json.dumps(models, separators=(",", ":")))
+    return f"""<section class="explorer" aria-label="Operating point" data-models="{data}">
+<p data-scripted>{escape(first)} at its operating point, {threshold:.3f}; predictive values are those at a prevalence of
+{prevalence:.2f}.</p>
+<p data-scripted hidden>Choose one of the {len(models)} systems that scored these films, move the operating point or the
+prevalence: counts are those of the test films, predictive values hold at the prevalence.</p>
 <div class="controls" data-scripted hidden>
 <label>Model <select data-control="model">{options}</select></label>
 <label>Operating point
@@ -105,7 +107,7 @@ def _place(found: dict[str, float]) -> str:
 
 
 def _model(name: str, scores: pd.DataFrame, threshold: float) -> dict:
-    """Return a model for the script: of either class the scores in order, as steps from one to the next in units of the last digit."""
+    """Return a model for the script: the scores of either class in order, as steps from one to the next in ten-thousandths."""
     parts = {kind: scores.y_score[scores.y_true == label] for kind, label in (("ill", 1), ("well", 0))}
     if any(part.empty for part in parts.values()):
         raise CxrError(f"The operating-point panel needs films of both classes; {name} has one only.")

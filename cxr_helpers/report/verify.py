@@ -60,7 +60,8 @@ def verify(profile: str, cores: int) -> list[str]:
     say(f"verify: {len(anew):,} numbers computed anew in {since(started)}; {len(changed)} differ from the ledger")
     say(f"verify: the curves of {len(drawn)} figures; those of {len(moved)} are not what they are computed anew")
     sentences = [*_sentences(shown, "the page has"), *printed, *_sentences(changed, "computed anew it is")]
-    return [*sentences, *(f"{label}: the page's curves are not those computed anew." for label in moved), *_overview(html, profile)]
+    sentences += [f"{label}: the page's curves are not those computed anew." for label in moved]
+    return sentences + _overview(html, profile)
 
 
 def _curves(parts: list[Part]) -> dict[str, list]:
