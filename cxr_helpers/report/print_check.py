@@ -35,7 +35,7 @@ def lacking(numbers: pd.DataFrame, page: str, pdf: Path) -> list[str]:
 
 
 def _numbers(text: str) -> list[str]:
-    return shown_numbers.NUMBER.findall(text.translate(INVISIBLE))
+    return [number.replace("-", "\u2212") for number in shown_numbers.NUMBER.findall(text.translate(INVISIBLE))]
 
 
 def _parts(pdf: Path) -> list[str]:
