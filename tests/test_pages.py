@@ -100,7 +100,8 @@ def test_every_figure_and_table_is_led_to_from_the_opening_of_its_chapter(tree):
     linked = {word for link in tree.iter("a") for word in re.findall(r"\d+", "".join(link.itertext()))}
     for kind in ("Figure", "Table"):
         count = sum(label.startswith(kind[0].lower()) for label in labels)
-        listed = [number for opening in re.findall(rf"\b{kind}s?:((?:\s*\d+\s*,?)+)", text) for number in re.findall(r"\d+", opening)]
+        openings = re.findall(rf"\b{kind}s?:((?:\s*\d+\s*,?)+)", text)
+        listed = [number for opening in openings for number in re.findall(r"\d+", opening)]
         assert listed == [str(number) for number in range(1, count + 1)] and set(listed) <= linked
 
 
