@@ -59,13 +59,13 @@ def test_no_page_ends_in_a_heading_or_is_empty(sheets):
 def test_no_page_ends_in_the_caption_of_a_table(sheets):
     for number, sheet in enumerate(sheets, start=1):
         said = "".join(text for *_, text in sheet[-2:])
-        assert not re.match(r"\s*Table\s\d+\.", said), f"page {number} ends in the caption {said!r}"
+        assert not re.match(r"\s*Table\s+\d+\.", said), f"page {number} ends in the caption {said!r}"
 
 
 def test_a_table_that_goes_on_says_which_it_is(sheets):
     begun, continued = None, 0
     for number, sheet in enumerate(sheets, start=1):
-        for found in (re.match(r"\s*Table\s(\d+)([.,])", said) for _, bold, said in sheet if bold):
+        for found in (re.match(r"\s*Table\s+(\d+)([.,])", said) for _, bold, said in sheet if bold):
             if found and found[2] == ".":
                 begun = found[1]
             elif found:
@@ -96,7 +96,7 @@ def test_every_figure_and_table_is_led_to_from_the_opening_of_its_chapter(tree):
     main = PAGE.read_text(encoding="utf-8").partition("<main")[2]
     labels = re.findall(r'<(?:figure|table) id="((?:fig|tbl):[^"]+)"', main)
     assert len(labels) > 100 and [label for label in labels if f'href="#{label}"' not in main] == []
-    text = " ".join(" ".join(piece.itertext()) for piece in tree.iter("text"))
+    text = " ".join("".join(piece.itertext()) for piece in tree.iter("text"))
     linked = {word for link in tree.iter("a") for word in re.findall(r"\d+", "".join(link.itertext()))}
     for kind in ("Figure", "Table"):
         count = sum(label.startswith(kind[0].lower()) for label in labels)

@@ -67,8 +67,38 @@ def anchor(system: str) -> str:
     return f"record-{system.replace('+', '-')}"
 
 
-def notes(parts: list[Part], profile: str) -> dict[str, Node]:
-    """Return, by label, the line at each figure and table that leads to its cell and to what it is computed from."""
+@dataclasses.dataclass(frozen=True)
+class Note:
+    """What leads from a figure or table to its cell and to what it is computed from, as inline elements.
+
+    `cell` is empty for what no notebook computes; `files` and `systems` are links, each to a stored result or to run records.
+    """
+
+    cell: str
+    notebook: str
+    address: str
+    files: list[list[Node]]
+    systems: list[Node]
+
+    def line(self) -> Node:
+        """Return the line below a figure or table of the page."""
+        sources = [*self.files, *([[Str("the run records of"), Space(), *self.systems]] if self.systems else [])]
+        opening = [Str("Listed from" if sources else "Listed by the program")]
+        if self.cell:
+            link = _link([Str(f"cell {self.cell} of "), Code(["", [], []], self.notebook)], self.address)
+            opening = [Str("Computed by"), Space(), link, *([Str(", from")] if sources else [])]
+        listed = [piece for source in sources for piece in (Str(","), Space(), *source)][1:]
+        return Div(["", ["origin"], []], [Para([*opening, *listed, Str(".")])])
+
+    def brief(self) -> list[Node]:
+        """Return the same in few words, for the end of a caption; the opening of the chapter names the notebook."""
+        cell = [[_link([Str(f"Cell {self.cell}")], self.address)]] if self.cell else []
+        sources = [*cell, *self.files, *([[Str("records of"), Space(), *self.systems]] if self.systems else [])]
+        return [piece for source in sources for piece in (Str(";"), Space(), *source)][2:]
+
+
+def notes(parts: list[Part], profile: str) -> dict[str, Note]:
+    """Return, by label, what leads from each figure and table to its cell and to what it is computed from."""
     systems = recorded(profile)
     return {
         floats.label(block): _note(block, cell, part, systems, profile)
@@ -103,21 +133,13 @@ def _as_link(kind: str, content: list, systems: Collection[str]) -> Node | None:
     return {"t": "Plain", "c": [_link(content, f"#{anchor(stringify(content))}")]}
 
 
-def _note(block: Node, cell: Cell, part: Part, systems: dict[str, Experiment], profile: str) -> Node:
-    files, runs = data_flow.behind(cell.chapter, cell.number, floats.label(block), profile)
+def _note(block: Node, cell: Cell, part: Part, systems: dict[str, Experiment], profile: str) -> Note:
+    stored, runs = data_flow.behind(cell.chapter, cell.number, floats.label(block), profile)
     behind = named(_texts(block), systems) or (of_chapter(part.name, systems) if runs else [])
-    sources = _files(files, profile)
-    if behind:
-        sources.append([Str("the run records of"), Space(), *_mentions(behind)])
-    elif runs and part.appendix:
-        sources.append([_link([Str("the run records")], f"#{APPENDIX}")])
-    line = [Str("Listed from" if sources else "Listed by the program")]
-    if not part.appendix:
-        source = notebooks.source(cell.chapter)
-        place = [Str(f"cell {cell.number} of "), Code(["", [], []], source.name)]
-        line = [Str("Computed by"), Space(), _link(place, _beside(source, profile)), *([Str(", from")] if sources else [])]
-    listed = [piece for origin in sources for piece in (Str(","), Space(), *origin)][1:]
-    return Div(["", ["origin"], []], [Para([*line, *listed, Str(".")])])
+    files, source = _files(stored, profile), notebooks.source(cell.chapter)
+    if part.appendix and runs and not behind:
+        files.append([_link([Str("the run records")], f"#{APPENDIX}")])
+    return Note("" if part.appendix else cell.number, source.name, _beside(source, profile), files, _mentions(behind))
 
 
 def _link(words: list[Node], target: str) -> Node:

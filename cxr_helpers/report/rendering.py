@@ -37,14 +37,14 @@ SIZE_LIMIT = 15_000_000  # bytes of either file
 class Report:
     """The whole report as a tree: abstract, introduction, chapters, appendices; the numbers of its labels; its figures.
 
-    `origins` holds, by label, the line that leads from a figure or table to its cell and to what it is computed from.
+    `origins` holds, by label, what leads from a figure or table to its cell and to what it is computed from.
     """
 
     parts: list[Part]
     names: dict[str, str]
     figures: dict[str, bytes]
     meta: Node
-    origins: dict[str, Node]
+    origins: dict[str, origins.Note]
 
 
 def render(profile: str, chapters: Sequence[str] | None = None, formats: Sequence[str] = FORMATS) -> list[Path]:

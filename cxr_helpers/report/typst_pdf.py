@@ -10,15 +10,16 @@ from pandocfilters import Link, Plain, RawBlock, RawInline
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.report import citations, floats, origins
+from cxr_helpers.report.origins import Note
 from cxr_helpers.report.syntax_tree import Node, Part, transform, write
 
 ARGUMENTS = ["--standalone", f"--template={paths.TEMPLATE / 'thesis.typ'}", *citations.ARGUMENTS]
 
 
-def source(parts: list[Part], meta: Node, notes: dict[str, Node]) -> str:
+def source(parts: list[Part], meta: Node, notes: dict[str, Note]) -> str:
     """Return the Typst source; `parts` begin with the abstract, `meta` are the variables of the template.
 
-    `notes` holds, by label, the line that tells where a figure or table comes from; it ends the caption.
+    `notes` holds, by label, what tells where a figure or table comes from; it ends the caption.
     """
     abstract, *chapters = parts
     content = [*_blocks(abstract, notes), _raw("#contents()\n#show: chapters")]
@@ -48,7 +49,7 @@ def compiled(text: str, figures: dict[str, bytes]) -> bytes:
             raise CxrError(f"Typst could not set the PDF: {error}") from error
 
 
-def _blocks(part: Part, notes: dict[str, Node]) -> list[Node]:
+def _blocks(part: Part, notes: dict[str, Note]) -> list[Node]:
     """Return what a part prints.
 
     A figure goes to the head or foot of a page, but not beyond the part's end; where it was, a line points to it.
@@ -64,7 +65,7 @@ def _page_only(block: Node) -> bool:
     return block["t"] == "Div" and "page-only" in block["c"][0][1]
 
 
-def _float(block: Node, notes: dict[str, Node]) -> Node:
+def _float(block: Node, notes: dict[str, Note]) -> Node:
     if not floats.label(block):
         return block
     first, rest = floats.split_caption(floats.caption(block))
@@ -75,14 +76,14 @@ def _float(block: Node, notes: dict[str, Node]) -> Node:
     return _picture(block) if block["t"] == "Figure" else block
 
 
-def _printed(note: Node) -> list[Node]:
+def _printed(note: Note) -> list[Node]:
     """Return the words of a note; in print the records of one system are rows of the appendix, which has no place for each."""
 
     def led(kind: str, content: list) -> Node | None:
         record = kind == "Link" and content[2][0].startswith("#record-")
         return Link(content[0], content[1], [f"#{origins.APPENDIX}", ""]) if record else None
 
-    return transform(note["c"][1][0]["c"], led)
+    return transform(note.brief(), led)
 
 
 def _picture(figure: Node) -> Node:
