@@ -42,6 +42,19 @@ def test_two_tables_of_one_cell_are_told_apart_and_aliases_are_known():
     assert found["tbl:a"] == {"speed"} and found["tbl:b"] == {"accelerator"} and found["3"] == {"speed", "accelerator"}
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "first, second = speed, runs",
+        "first, second = (measurements.load(name, profile) for name in ('speed', 'maps'))",
+    ],
+)
+def test_names_that_are_set_together_carry_their_own(setting):
+    shown = 'document.table(first, "tbl:first")\ndocument.table(second, "tbl:second")'
+    found = flows(LOADED, setting, shown)
+    assert found["tbl:first"] == {"speed"} and found["tbl:second"] == ({"runs"} if "runs" in setting else {"maps"})
+
+
 def test_every_measurement_and_benchmark_of_the_report_is_behind_something():
     found = {name for chapter in notebooks.names() for flow in _of(chapter).values() for name in flow} | set(data_flow.APPENDICES)
     assert {*measurements.NAMES, *comparisons.NAMES} <= found

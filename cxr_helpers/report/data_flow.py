@@ -98,10 +98,10 @@ def _flows(source: str) -> dict[str, set[str]]:
                 aliases |= {alias.asname or alias.name: alias.name for alias in statement.names}
             nodes = list(_expressions(statement))
             found = _read(nodes, aliases, carried)
-            names = _set(statement, nodes)
             if isinstance(statement, ast.AugAssign):
-                found = found.union(*(carried.get(name, set()) for name in names))
-            carried |= dict.fromkeys(names, found)
+                found = found.union(*(carried.get(name, set()) for name in _set(statement, nodes)))
+            parts = [(names, found if own is nodes else _read(own, aliases, carried)) for names, own in _parts(statement, nodes)]
+            carried |= {name: flow for names, flow in parts for name in names}
             for key in (number, *(text for text in _literals(nodes) if text.startswith(("fig:", "tbl:")))):
                 flows[key] = flows.get(key, set()) | found
     return flows
@@ -119,6 +119,21 @@ def _expressions(statement: ast.stmt) -> Iterator[ast.AST]:
     for child in ast.iter_child_nodes(statement):
         if not isinstance(child, ast.stmt):
             yield from ast.walk(child)
+
+
+def _parts(statement: ast.stmt, nodes: list[ast.AST]) -> list[tuple[set[str], list[ast.AST]]]:
+    """Return the names that a statement sets, with the nodes of what they are set to: of `a, b = x, y` two parts."""
+    match statement:
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)) if len(targets) == len(values):
+            pieces = [[*ast.walk(value)] for value in values]
+        case ast.Assign(
+            targets=[ast.Tuple(elts=targets)],
+            value=ast.GeneratorExp(elt=each, generators=[ast.comprehension(iter=ast.Tuple(elts=values)) as loop]),
+        ) if len(targets) == len(values):
+            pieces = [[*ast.walk(each), *ast.walk(value), loop] for value in values]
+        case _:
+            return [(_set(statement, nodes), nodes)]
+    return [(_names([target]), piece) for target, piece in zip(targets, pieces, strict=True)]
 
 
 def _read(nodes: list[ast.AST], aliases: dict[str, str], carried: dict[str, set[str]]) -> set[str]:
@@ -151,6 +166,10 @@ def _literals(nodes: list[ast.AST]) -> list[str]:
 def _set(statement: ast.stmt, nodes: list[ast.AST]) -> set[str]:
     """Return the names that a statement sets; of `gaps[name] = ...` both count."""
     targets = [target for node in (statement, *nodes) if not isinstance(node, ast.comprehension) for target in _targets(node)]
+    return _names(targets)
+
+
+def _names(targets: list[ast.expr]) -> set[str]:
     return {name.id for target in targets for name in ast.walk(target) if _is_name(name)}
 
 

@@ -2,7 +2,9 @@
 
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import typst
 from pandocfilters import Link, Plain, RawBlock, RawInline
@@ -16,7 +18,7 @@ from cxr_helpers.report.syntax_tree import Node, Part, transform, write
 ARGUMENTS = ["--standalone", f"--template={paths.TEMPLATE / 'thesis.typ'}", *citations.ARGUMENTS]
 
 
-def source(parts: list[Part], meta: Node, notes: dict[str, Note]) -> str:
+def source(parts: list[Part], meta: Node, notes: Mapping[str, Note] = MappingProxyType({})) -> str:
     """Return the Typst source; `parts` begin with the abstract, `meta` are the variables of the template.
 
     `notes` holds, by label, what tells where a figure or table comes from; it ends the caption.
@@ -49,7 +51,7 @@ def compiled(text: str, figures: dict[str, bytes]) -> bytes:
             raise CxrError(f"Typst could not set the PDF: {error}") from error
 
 
-def _blocks(part: Part, notes: dict[str, Note]) -> list[Node]:
+def _blocks(part: Part, notes: Mapping[str, Note]) -> list[Node]:
     """Return what a part prints.
 
     A figure goes to the head or foot of a page, but not beyond the part's end; where it was, a line points to it.
@@ -65,11 +67,11 @@ def _page_only(block: Node) -> bool:
     return block["t"] == "Div" and "page-only" in block["c"][0][1]
 
 
-def _float(block: Node, notes: dict[str, Note]) -> Node:
+def _float(block: Node, notes: Mapping[str, Note]) -> Node:
     if not floats.label(block):
         return block
     first, rest = floats.split_caption(floats.caption(block))
-    note = [RawInline("typst", "#origin["), *_printed(notes[floats.label(block)]), RawInline("typst", "]")]
+    note = _printed(notes[floats.label(block)]) if floats.label(block) in notes else []
     # `more` hides itself in the lists of figures and tables.
     words = [*first, RawInline("typst", "#more["), *rest, *note, RawInline("typst", "]")]
     block = floats.with_caption(block, words)
@@ -77,13 +79,13 @@ def _float(block: Node, notes: dict[str, Note]) -> Node:
 
 
 def _printed(note: Note) -> list[Node]:
-    """Return the words of a note; in print the records of one system are rows of the appendix, which has no place for each."""
+    """Return a note as it ends a caption; in print the records of one system are rows of the appendix, and no place to lead to."""
 
     def led(kind: str, content: list) -> Node | None:
         record = kind == "Link" and content[2][0].startswith("#record-")
         return Link(content[0], content[1], [f"#{origins.APPENDIX}", ""]) if record else None
 
-    return transform(note.brief(), led)
+    return [RawInline("typst", "#origin["), *transform(note.brief(), led), RawInline("typst", "]")]
 
 
 def _picture(figure: Node) -> Node:
