@@ -36,12 +36,12 @@ def _block(block: Node, cell: Cell, part: Part, systems: dict[str, Experiment], 
     place = [["cell", cell.number]] if part.name == cell.chapter else [["cell", cell.number], ["chapter", cell.chapter]]
     stored, runs = data_flow.behind(cell.chapter, cell.number, floats.label(block), profile)
     said = stringify(block) if block["t"] in TEXTS else stringify(floats.caption(block))
-    behind = _from(origins.named([said], systems)) or ([] if runs else [["from", ""]])  # empty: not those of the chapter either
+    behind = _from(origins.named([said], systems)) if runs else [["from", ""]]  # empty: not those of the chapter either
     behind += [["stored", " ".join(map(data_flow.anchor, stored))]] if stored else []
     if block["t"] in TEXTS:
         return Div(["", [], [*place, *behind]], [block])
     (identity, classes, pairs), words, *rest = block["c"]
-    if block["t"] == "Table":
+    if block["t"] == "Table" and runs:
         columns, (own, head), bodies, foot = rest
         rest = [columns, [own, [_columns(row, systems) for row in head]], [_rows(body, systems) for body in bodies], foot]
     return {"t": block["t"], "c": [[identity, classes, [*pairs, *place, *behind]], words, *rest]}

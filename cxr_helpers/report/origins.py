@@ -135,7 +135,7 @@ def _as_link(kind: str, content: list, systems: Collection[str]) -> Node | None:
 
 def _note(block: Node, cell: Cell, part: Part, systems: dict[str, Experiment], profile: str) -> Note:
     stored, runs = data_flow.behind(cell.chapter, cell.number, floats.label(block), profile)
-    behind = named(_texts(block), systems) or (of_chapter(part.name, systems) if runs else [])
+    behind = (named(_texts(block), systems) or of_chapter(part.name, systems)) if runs else []
     files, source = _files(stored, profile), notebooks.source(cell.chapter)
     if part.appendix and runs and not behind:
         files.append([_link([Str("the run records")], f"#{APPENDIX}")])

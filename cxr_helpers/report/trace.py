@@ -33,8 +33,8 @@ def trace(number: str, profile: str) -> Iterator[str]:
     yield f"{number} stands in {len(found)} place{'s' if len(found) > 1 else ''} of the {profile} report:"
     named, read, stored = {}, {}, {}
     for place in found.head(PLACES).itertuples():
-        own = _named(place, systems)
         files, runs = data_flow.behind(place.chapter, place.cell, place.label, profile)
+        own = _named(place, systems) if runs else []
         of_chapter = origins.of_chapter(place.chapter, systems) if runs and not own else []
         named, read, stored = (each | dict.fromkeys(more) for each, more in ((named, own), (read, of_chapter), (stored, files)))
         yield f"  {described(place)}: {place.text}"
@@ -128,7 +128,7 @@ def _system(system: Experiment, profile: str) -> Iterator[str]:
 def _stored(name: str, profile: str) -> Iterator[str]:
     stored = data_flow.STORED[name]
     yield ""
-    yield f"{name}: a stored result that is no run"
+    yield f"{name}: a stored result, no run"
     yield f"  command  {f'{stored.command} --profile {profile}' if stored.command else 'none; it is written by hand'}"
     yield f"  file     {os.path.relpath(stored.path(profile), paths.ROOT)}"
     yield f"           sha256 {stored.digest(profile)}"
