@@ -81,7 +81,8 @@ def _scale(ax: Axes, colours: str, ticks: tuple[float, float, float], label: str
     """Turn an empty panel into a colour bar from the first to the last tick."""
     scale = ScalarMappable(Normalize(ticks[0], ticks[-1]), colours)
     bar = ax.figure.colorbar(scale, cax=ax, orientation="horizontal", ticks=ticks, format="%.2g")
-    bar.set_label(label)
+    bar.set_label(label, fontsize=7)
+    bar.ax.tick_params(labelsize=7)
     bar.outline.set_visible(False)
 
 

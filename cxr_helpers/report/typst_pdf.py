@@ -79,7 +79,7 @@ def _float(block: Node, notes: Mapping[str, Note]) -> Node:
 
 
 def _printed(note: Note) -> list[Node]:
-    """Return a note as it ends a caption; in print the records of one system are rows of the appendix, and no place to lead to."""
+    """Return a note as it ends a caption; in print one system's records are rows of the appendix, no place to lead to."""
 
     def led(kind: str, content: list) -> Node | None:
         record = kind == "Link" and content[2][0].startswith("#record-")
