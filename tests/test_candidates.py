@@ -32,6 +32,9 @@ def test_of_candidates_that_hold_the_result_the_smallest_is_taken(make, monkeypa
     monkeypatch.setattr(candidates.members, "networks", lambda run, profile: [run] * sizes[run.run_id])
     table = candidates.table(systems, "smoke", {"small": "12"}, {})
     assert table.system.iloc[-1] == "worse"
+    gaps = table.set_index("system")[candidates.GAP]
+    assert gaps.iloc[0] == "–" and gaps.iloc[1].startswith("+0.") and "(-0." in gaps.iloc[1]  # not told apart
+    assert "(+0." in gaps.worse and list(candidates.held(systems, "smoke")) == list(gaps.index[:2])
     assert table.set_index("system")["ms a film"].to_dict() == {"small": "12", "large": "–", "worse": "–"}
     assert candidates.choose(systems, "smoke").run_id == systems["small"][0].run_id
     sizes[systems["large"][0].run_id] = 1

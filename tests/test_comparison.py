@@ -63,6 +63,53 @@ def test_the_verdict_follows_from_the_interval():
     assert verdicts == {"low": "higher", "in": "reproduced", "high": "lower"}
 
 
+@pytest.mark.parametrize(
+    ("value", "low", "high", "exact", "verdict"),
+    [
+        (0.96, 0.963, 0.982, False, "reproduced"),  # 0.96 may be 0.965
+        (0.96, 0.9651, 0.982, False, "higher"),
+        (0.960, 0.9, 0.956, False, "reproduced"),  # Python does not keep the last zero: 0.96
+        (0.9601, 0.963, 0.982, False, "higher"),
+        (635, 596.3, 634.8, False, "reproduced"),
+        (635, 596.3, 634.8, True, "lower"),  # a count is no rounded figure
+        (1, 1.2, 1.4, True, "higher"),
+    ],
+)
+def test_the_reported_figures_rounding_counts(value, low, high, exact, verdict):
+    assert comparison.verdict(value, (low + high) / 2, low, high, exact) == verdict
+
+
+def test_counts_and_orders_of_growth_are_exact(monkeypatch):
+    counted = metrics.evaluate_counts([run().scores]).loc["tp"]
+    assert row({"metric": "tp", "value": int(counted.ci_high) + 1}, run()).verdict == "lower"
+    found = pd.DataFrame({"figure": ["exponent"], "value": [1.2], "ci_low": [1.1], "ci_high": [1.3]})
+    monkeypatch.setattr(comparison.measurements, "load", lambda name, profile, missing_ok: found)
+    figure = {"metric": "exponent", "value": 1, "measured": "complexity"}
+    assert [row(figure, exact=exact).verdict for exact in (False, True)] == ["reproduced", "higher"]
+
+
+def test_a_figure_counts_once_however_many_systems_answer_to_it():
+    texts = text({"metric": "accuracy", "value": 0.9}, {"metric": "recall", "value": 0.9}, {"metric": "roc_auc"})
+    texts["b"] = texts["a"] | {"same_as": "a", "figures": [{"metric": "accuracy", "value": 0.9}]}
+    table = comparison.table({"a": [run(start="random")], "b": [run()]}, texts)
+    assert comparison.distinct(table, texts).to_dict() == {("a", "accuracy"): True, ("a", "recall"): False}
+
+
+def test_what_was_reproduced_is_said_by_kind():
+    def made(metric, verdict):
+        return dict(zip(comparison.COLUMNS, ["a", "Doe", metric, 1, 1, None, None, verdict, "", ""], strict=True))
+
+    rows = [made("time of loading, exponent of N", "reproduced"), made("parameters", "reproduced")]
+    rows += [made("roc_auc", "reproduced"), made("accuracy", "higher"), made("fn", "higher"), made("recall", "lower")]
+    said = comparison.judged_in_words(pd.DataFrame([*rows, made("f1", comparison.NOT_TESTABLE)]))
+    assert said == (
+        "Of the 7 rows with a reported figure 6 could be judged, and 3 of these are reproduced: 1 on growth, 1 on size, "
+        "1 on performance. Rows on performance: 4, of these 1 reproduced, 1 in which ours is the better figure and 2 in which "
+        "it is the worse (FN, Sensitivity)."
+    )
+    assert comparison.judged_in_words(pd.DataFrame([made("f1", comparison.NOT_TESTABLE)])).startswith("None")
+
+
 def test_a_row_holds_figure_interval_status_and_command(monkeypatch):
     monkeypatch.setattr(comparison.experiments, "load", lambda profile: {"a": SYSTEM})
     found = row({"metric": "roc_auc", "value": 0.5, "n": 300}, run())

@@ -33,6 +33,25 @@ def test_trainings_stand_beside_their_validation_aucs():
     assert row["validation AUC, here"] == "0.9850 (one seed)"
 
 
+def test_whole_runs_are_the_same_in_every_row(monkeypatch):
+    few = MADE["fine_tune"] | {"baseline_validation_auc_of": "a", "baseline_validation_auc": [0.9]}
+    many = MADE["fine_tune"] | {"baseline_validation_auc_of": "a", "baseline_validation_auc": [0.9, 0.8]}
+    made = {"train_mobilenet_rahman": many, "fine_tune": few}
+    monkeypatch.setattr(comparisons, "load", lambda name, *_, **__: made.get(name))
+    table = comparison_tables.training("full")
+    assert table["validation AUC, as written"].tolist() == ["0.8500 (0.8000–0.9000, 2 seeds)"] * 2
+
+
+@pytest.mark.parametrize(("ours", "said"), [([0.985, 0.99], "so that one view is enough here"), ([0.97], "too few")])
+def test_one_view_is_enough_where_it_does_not_lie_below(monkeypatch, ours, said):
+    made = MADE["fine_tune"] | {"ours_validation_auc": ours}
+    monkeypatch.setattr(comparisons, "load", lambda name, *_, **__: made)
+    sentence = comparison_tables.views_sentence("full")
+    assert said in sentence and f"from {min(ours):.4f} to {max(ours):.4f}" in sentence
+    monkeypatch.setattr(comparisons, "load", lambda name, *_, **__: None)
+    assert "not measured" in comparison_tables.views_sentence("full")
+
+
 def test_verdicts_name_what_was_met_and_missed():
     names = ("ingest", "fine_tune", "extract_vgg16", "deploy_latency")  # no goal, and not timed
     assert (

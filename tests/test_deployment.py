@@ -131,6 +131,36 @@ def test_tables_hold_costs_aucs_and_paired_differences():
     assert len(drawings.pareto(front, engines.TITLES).axes) == len(drawings.pruning(curve).axes) == 2
 
 
+def test_an_engine_on_which_8_bits_lose_is_named_beside_the_claim():
+    aucs = compression.figures(scores())
+    name = "net|openvino|int8: difference, test"
+    judged = []
+    for low, high in ((-0.03, 0.001), (-0.03, -0.01)):
+        table = aucs.copy()
+        table.loc[table.figure == name, ["ci_low", "ci_high"]] = low, high
+        judged.append(deployment_tables.claims(costs(), CARD, table).verdict.iloc[-1])
+    assert judged[0] == "open for the deployed file, on OpenVINO"
+    assert judged[1].startswith("open for the deployed file, on OpenVINO; does not hold on OpenVINO (net ")
+
+
+def test_a_missing_export_is_named():
+    table = costs()
+    assert deployment_tables.absent(table) == ""
+    other = table.assign(figure=table.figure.str.replace("net,", "other,"))[lambda found: ~found.figure.str.contains("int8")]
+    said = deployment_tables.absent(pd.concat([table, other], ignore_index=True))
+    assert said.endswith(": other on OpenVINO in int8.")
+
+
+def test_a_cut_that_further_training_makes_worse_is_said():
+    columns = ["share", "tuned", "split", "value", "ci_low", "ci_high"]
+    rows = [(0.0, False, 0.99, 0.98, 1.0), (0.5, False, 0.8, 0.7, 0.9), (0.5, True, 0.9, 0.85, 0.95)]
+    rows += [(0.9, False, 0.3, 0.2, 0.4), (0.9, True, 0.2, 0.1, 0.3)]
+    curve = pd.DataFrame([(share, tuned, "val", *values) for share, tuned, *values in rows], columns=columns)
+    said = deployment_tables._worsened(curve[~curve.tuned & (curve.share > 0)], curve[curve.tuned])
+    assert "At 90% (0.300 to 0.200) of zeros training further leaves a lower AUC" in said and "as at 90%" in said
+    assert deployment_tables._worsened(curve.iloc[1:2], curve.iloc[2:3]) == ""
+
+
 def test_goals_tell_what_is_met_missed_and_not_timed(monkeypatch):
     monkeypatch.setattr(comparisons, "load", lambda *_, **__: None)
     assert deployment_tables.goals(CARD, "full").verdict.tolist() == [

@@ -84,11 +84,11 @@ def test_calibration_before_and_after_beside_perfect_models(systems):
     table = evaluated.calibration_table(run).set_index("measure")
     assert list(table.index) == list(calibration.TITLES.values())
     plain = metrics.evaluate(evaluated.part([run])[0])
-    assert table["as trained (95 % CI)"]["Brier score"] == results.cell(plain.loc["brier"])
+    assert table["as recorded (95 % CI)"]["Brier score"] == results.cell(plain.loc["brier"])
     scaled = table[f"temperature {temperature:.2f} (95 % CI)"]["Cross-entropy"]
     assert scaled.startswith(f"{metrics.points(after).bce:.3f} (")
     row = evaluated.calibration_overview({"good": [run]}).iloc[0]
-    assert row.temperature == temperature and row["ECE as trained"] == table["as trained (95 % CI)"].iloc[0]
+    assert row.temperature == temperature and row["ECE as recorded"] == table["as recorded (95 % CI)"].iloc[0]
     assert row.perfect == calibration.perfect(after).value.ece_width
 
 

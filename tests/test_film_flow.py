@@ -5,6 +5,17 @@ import pandas as pd
 from cxr_helpers.plots.film_flow import film_flow
 
 
+def test_the_final_models_answers_stand_below_by_label():
+    films = pd.DataFrame([("p1", "test", "NORMAL", None)], columns=["patient_id", "split", "label", "pathogen"])
+    counts = {("PNEUMONIA", "PNEUMONIA"): 4, ("NORMAL", "PNEUMONIA"): 3, ("PNEUMONIA", "NORMAL"): 2, ("NORMAL", "NORMAL"): 1}
+    answered = pd.DataFrame([pair for pair, count in counts.items() for _ in range(count)], columns=["label", "predicted"])
+    said = [text.get_text() for text in film_flow(films, 0, answered).axes[0].texts if "Called" in text.get_text()]
+    assert said == [
+        "Called PNEUMONIA\nby the final model: 7\nlabel PNEUMONIA 4 (TP)\nlabel NORMAL 3 (FP)",
+        "Called NORMAL\nby the final model: 3\nlabel PNEUMONIA 2 (FN)\nlabel NORMAL 1 (TN)",
+    ]
+
+
 def test_films_are_counted_by_part_and_class():
     rows = [
         ("p1", "train", "NORMAL", None),

@@ -30,6 +30,15 @@ def test_calibration_stands_beside_that_of_perfect_scores(make):
     assert table.loc["Cross-entropy", "perfectly calibrated (95 % range)"] == "–"
 
 
+def test_published_results_stand_above_ours_with_its_interval(make):
+    run = make("x", RIGHT, [0.2, 0.8, 0.6, 0.8])
+    table = final_model.beside_published(run)
+    assert table.study.iloc[-1] == final_model.OURS and table["specificity"].iloc[-1].startswith("0.500 (")
+    assert table["reference"].iloc[0] == "[@kermany2018]" and table["ROC AUC"].iloc[0] == "0.968"
+    across = final_model.beside_published_external(run, "smoke")
+    assert across["internal AUC"].iloc[-1].startswith("1.000 (") and across["external AUC"].isna().iloc[-1]
+
+
 def test_what_is_written_is_what_the_scores_say(make):
     run = make("x", RIGHT, [0.2, 0.8, 0.6, 0.8])
     content = json.loads(final_model.write(run, "smoke").read_text())

@@ -83,17 +83,24 @@ def test_a_class_of_one_patient_has_no_variance():
 
 
 def test_clustered_mcnemar_by_hand():
-    # A: ours alone is right on both films; B: on its only one; C: theirs alone on one of three. Terms 1, 1, -1/3.
+    # A: ours alone is right on both films; B: on its only one; C: theirs alone on one of three. Terms 2, 1, -1; 3 patients.
     ours, theirs = np.array([1, 1, 1, 0, 1, 1]), np.array([0, 0, 0, 1, 1, 1])
-    statistic = (5 / 3) ** 2 / (1 + 1 + 1 / 9)
+    statistic = 2 / 3 * 2**2 / (4 + 1 + 1)
     assert paired.clustered_mcnemar(ours, theirs, list("AABCCC")) == pytest.approx(stats.chi2.sf(statistic, 1))
 
 
 def test_clustered_mcnemar_of_single_films_is_mcnemars():
     ours, theirs = np.repeat([1, 0, 1, 0], [9, 3, 20, 5]), np.repeat([0, 1, 1, 0], [9, 3, 20, 5])
     p_value = paired.clustered_mcnemar(ours, theirs, np.arange(37))
-    assert p_value == pytest.approx(stats.chi2.sf((9 - 3) ** 2 / (9 + 3), 1))
+    assert p_value == pytest.approx(stats.chi2.sf(36 / 37 * (9 - 3) ** 2 / (9 + 3), 1))
     assert paired.clustered_mcnemar(ours, ours, np.arange(37)) == 1
+
+
+def test_clustered_mcnemar_and_the_interval_of_the_accuracy_answer_for_the_same_difference():
+    """Of one patient ours is right about twenty films, of thirty others theirs about one: even by film, not by patient."""
+    ours, theirs = np.repeat([1, 0], [20, 30]), np.repeat([0, 1], [20, 30])
+    patients = np.repeat(np.arange(31), [20, *[1] * 30])
+    assert paired.clustered_mcnemar(ours, theirs, patients) == pytest.approx(stats.chi2.sf(30 / 31 * 100 / 430, 1))
 
 
 def test_exact_mcnemar_is_a_binomial_test_of_the_discordant_films():

@@ -147,7 +147,7 @@ def _verdict(claimed: int, fit: pd.Series) -> str:
         return "not determined"
     if fit.ci_low <= 0 < claimed:
         return "no growth seen"
-    return verdict(claimed, fit.value, fit.ci_low, fit.ci_high)
+    return verdict(claimed, fit.value, fit.ci_low, fit.ci_high, exact=True)
 
 
 def sentence(judged: pd.DataFrame, program: str) -> str:

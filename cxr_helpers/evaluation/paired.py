@@ -44,17 +44,17 @@ def auc_difference(ours: Sequence[pd.DataFrame], theirs: Sequence[pd.DataFrame])
 
 
 def clustered_mcnemar(ours: np.ndarray, theirs: np.ndarray, patient_id: np.ndarray) -> float:
-    """Return the two-sided p of McNemar's test for films clustered in patients (Durkalski et al. 2003).
+    """Return the two-sided p of McNemar's test for films clustered in patients (Obuchowski 1998).
 
-    Every patient counts once, whatever the number of films; with one film a patient it is McNemar's test without
-    correction for continuity.
+    Every film counts once, as in the difference in accuracy that it tests; with one film a patient it is McNemar's test
+    without correction for continuity, but for the factor (K - 1) / K of K patients.
 
     Args:
         ours, theirs: (N,) in [0, 1], the share of a system's seeds that are right about a film (see `share_right`).
         patient_id: (N,) one key per film.
     """
-    gaps = pd.Series(ours - theirs).groupby(np.asarray(patient_id)).mean()
-    spread = (gaps**2).sum()
+    gaps = pd.Series(ours - theirs).groupby(np.asarray(patient_id)).sum()
+    spread = (gaps**2).sum() * len(gaps) / (len(gaps) - 1) if len(gaps) > 1 else 0.0
     return float(stats.chi2.sf(gaps.sum() ** 2 / spread, df=1)) if spread > 0 else 1.0
 
 

@@ -1,4 +1,4 @@
-"""The flow of films through the study, after STARD: published, left out, divided, and by class."""
+"""The flow of films through the study, after STARD 2015: published, left out, divided, and what a model says of test films."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,13 +13,15 @@ ARROW = {"arrowstyle": "-|>", "color": INK, "linewidth": 1}
 
 
 @styled
-def film_flow(films: pd.DataFrame, left_out: int) -> Figure:
-    """Draw how many films were published, left out and used, by part and class.
+def film_flow(films: pd.DataFrame, left_out: int, answered: pd.DataFrame | None = None) -> Figure:
+    """Draw how many films were published, left out and used, by part and class, and the index test's results on test films.
 
     `films` has one row a film: patient_id, split (train, val or test), label and pathogen ("bacteria", "virus" or
-    missing); `left_out` counts the files that could not be used.
+    missing); `left_out` counts the files that could not be used. `answered`: the final model's answers to the test films,
+    as `results.answers` gives them; without it the diagram ends with the classes.
     """
-    fig = empty_figure(3.4, TEXT_WIDTH)
+    lowest = -0.3 if answered is None else -1.75
+    fig = empty_figure(0.82 * (3.85 - lowest), TEXT_WIDTH)
     ax = fig.subplots()
     _box(ax, 3, 3.4, f"Files in the published folders\n{len(films) + left_out:,}")
     _box(ax, 5, 2.75, f"Left out as unreadable\nor unfit: {left_out:,}")
@@ -30,7 +32,11 @@ def film_flow(films: pd.DataFrame, left_out: int) -> Figure:
         part = films[films.split == split]
         _box(ax, 1 + 2 * place, 0.4, f"{_counted(title, part)}\n{_classes(part)}", tall=1.3)
         ax.annotate("", (1 + 2 * place, 1.06), (3, 1.72), arrowprops=ARROW)
-    ax.set(xlim=(0, 6), ylim=(-0.3, 3.85))
+    if answered is not None:
+        for place, called in ((3, "PNEUMONIA"), (5, "NORMAL")):
+            _box(ax, place, -1.1, _called(answered, called), tall=1.1)
+            ax.annotate("", (place, -0.55), (5, -0.25), arrowprops=ARROW)
+    ax.set(xlim=(0, 6), ylim=(lowest, 3.85))
     ax.set_axis_off()
     return fig
 
@@ -43,6 +49,14 @@ def _box(ax: Axes, x: float, y: float, text: str, tall: float = 0.74) -> None:
 
 def _counted(title: str, films: pd.DataFrame) -> str:
     return f"{title}\n{len(films):,} films, {films.patient_id.nunique():,} patients"
+
+
+def _called(answered: pd.DataFrame, called: str) -> str:
+    """Return how many films the model calls by a class, and how many of these are rightly and wrongly so called."""
+    labels = answered.label[answered.predicted == called].value_counts()
+    names = {"PNEUMONIA": "TP", "NORMAL": "FP"} if called == "PNEUMONIA" else {"PNEUMONIA": "FN", "NORMAL": "TN"}
+    counts = [f"label {label} {labels.get(label, 0):,} ({name})" for label, name in names.items()]
+    return f"Called {called}\nby the final model: {labels.sum():,}\n" + "\n".join(counts)
 
 
 def _classes(films: pd.DataFrame) -> str:

@@ -19,6 +19,7 @@ from cxr_helpers.tables import recipes, results
 CHAPTER = "17_final_model"  # whose calibrated systems are the candidates
 FIGURES = ("roc_auc", "accuracy", "recall", "specificity", "ece")
 _CHANGED = ("accuracy", "recall", "specificity", "ece")  # by a temperature or a threshold
+GAP = "minus the least (95 % CI)"
 _NONE = "–"
 
 
@@ -42,13 +43,17 @@ def table(
 
     Returns:
         system; seeds; networks (whose answers it joins); MB (of their files); ms a film, one at a time; `recipes.LOSS` (mean
-        over seeds); and, to be read only, the test films' `FIGURES` at each run's own threshold.
+        over seeds) and, by `GAP`, that minus the first row's; and, to be read only, the test films' `FIGURES` at each run's
+        own threshold.
     """
+    first = _first(systems, profile)
+    gaps = recipes.differences(systems, first, profile)
     rows = []
     for name, runs in systems.items():
         row = {"system": name, "seeds": len(runs), "networks": len(members.networks(runs[0], profile))}
         row |= {"MB": f"{runs[0].info['model_bytes'] / 1e6:.1f}", "ms a film": times.get(name, _NONE)}
         row |= {recipes.LOSS: recipes.losses(runs, profile).loss.mean()}
+        row |= {GAP: _NONE if name == first else results.signed(*gaps.loc[name])}
         rows.append(row | _figures(results.scores(runs), results.thresholds(runs)))
     rows.sort(key=lambda row: row[recipes.LOSS])
     rows = [row | {recipes.LOSS: f"{row[recipes.LOSS]:.3f}"} for row in rows]
@@ -106,13 +111,21 @@ def choose(systems: Mapping[str, Sequence[Record]], profile: str) -> Record:
     Losses are those on disturbed validation films. A candidate holds the result if the paired interval of its loss minus the
     least candidate's holds zero; the smallest joins the fewest networks, and of those that join as many has the least loss.
     """
-    losses = {name: recipes.losses(runs, profile) for name, runs in systems.items()}
-    first = min(losses, key=lambda name: losses[name].loss.mean())
+    holding = held(systems, profile)
+    chosen = min(holding, key=lambda name: (holding[name], recipes.losses(systems[name], profile).loss.mean()))
+    losses = recipes.losses(systems[chosen], profile)
+    return min(systems[chosen], key=lambda run: losses[run.run_id].mean())
+
+
+def held(systems: Mapping[str, Sequence[Record]], profile: str) -> dict[str, int]:
+    """Return the candidates that hold the result (see `choose`): system → how many networks it joins; the least loss first."""
+    first = _first(systems, profile)
     gaps = recipes.differences(systems, first, profile)
-    holding = [first, *gaps.index[gaps.ci_low <= 0]]
-    size = {name: len(members.networks(systems[name][0], profile)) for name in holding}
-    chosen = min(holding, key=lambda name: (size[name], losses[name].loss.mean()))
-    return min(systems[chosen], key=lambda run: losses[chosen][run.run_id].mean())
+    return {name: len(members.networks(systems[name][0], profile)) for name in [first, *gaps.index[gaps.ci_low <= 0]]}
+
+
+def _first(systems: Mapping[str, Sequence[Record]], profile: str) -> str:
+    return min(systems, key=lambda name: recipes.losses(systems[name], profile).loss.mean())
 
 
 def _figures(scores: Sequence[pd.DataFrame], limits: Sequence[float], shown: Sequence[str] = FIGURES) -> dict[str, str]:

@@ -29,6 +29,8 @@ SOURCES = {
 }
 # A system that a document names without a figure gets these rows.
 NAMED = [{"metric": "accuracy"}, {"metric": "roc_auc"}]
+LESS_IS_BETTER = ("bce", "fp", "fn", figures.GAP)
+PERFORMANCE = "on performance"
 WIDEST = 1.0  # a measured interval that is wider than the reported value itself decides nothing
 Runs = Mapping[str, Sequence[Record]]
 
@@ -62,9 +64,8 @@ def table(runs: Runs, texts: Mapping[str, dict] | None = None, profile: str = "f
     Returns:
         One row per figure, columns `COLUMNS`. `reproduced` is the mean over seeds, ci_low and ci_high its 95 %
         interval over patients (see `metrics`; none for figures of the run itself), or what was measured with its
-        spread. `verdict`: "reproduced" where the reported value lies in the interval (without one: where ours rounds
-        to it), "higher" or "lower" where ours is, "not testable here" where the run departs from the text, the text
-        gives no figure, or there is no run; `status` ("real: ..." or "waits: ...") says why.
+        spread. `verdict`: see `verdict`; "not testable here" where the run departs from the text, the text gives no
+        figure, or there is no run; `status` ("real: ..." or "waits: ...") says why.
     """
     texts = reported() if texts is None else texts
     known = experiments.load("full")
@@ -95,6 +96,10 @@ class _Subject:
     def figures(self) -> pd.DataFrame:
         return figures.of(self.runs, self.text.get("split", "test"), self.text.get("rule", ""))
 
+    def exact(self, figure: dict) -> bool:
+        """Tell whether the text's value is no rounded one: a count, or an order of growth."""
+        return self.text.get("exact", False) or figure.get("of", figure["metric"]) in metrics.COUNTS
+
 
 def _row(subject: _Subject, figure: dict, runs: Runs) -> dict:
     row = {"system": subject.name, "source": subject.text["source"], "metric": figure["metric"]}
@@ -113,7 +118,7 @@ def _row(subject: _Subject, figure: dict, runs: Runs) -> dict:
         return row | {"status": "waits: no record holds this figure"}
     value, low, high = ours.loc[name, figures.COLUMNS]
     row |= {"reproduced": value, "ci_low": low, "ci_high": high, "status": _status(subject.runs, reasons)}
-    return row if reasons else row | {"verdict": verdict(figure["value"], value, low, high)}
+    return row if reasons else row | {"verdict": verdict(figure["value"], value, low, high, subject.exact(figure))}
 
 
 def _measured(subject: _Subject, figure: dict) -> dict:
@@ -130,7 +135,7 @@ def _measured(subject: _Subject, figure: dict) -> dict:
     reason = figure.get("apart") or ("too wide an interval" if high - low >= WIDEST * abs(figure["value"] or 1) else "")
     if reason:
         return row | {"status": f"real: measured; {reason}"}
-    return row | {"status": "real: measured", "verdict": verdict(figure["value"], value, low, high)}
+    return row | {"status": "real: measured", "verdict": verdict(figure["value"], value, low, high, subject.exact(figure))}
 
 
 def departures(run: Record, text: dict, figure: dict, films: int) -> list[str]:
@@ -166,14 +171,55 @@ def _status(runs: Sequence[Record], reasons: list[str]) -> str:
     return f"{'real' if real else 'waits'}: {'; '.join(facts if real else reasons)}"
 
 
-def verdict(value: float, ours: float, low: float, high: float) -> str:
-    """Return "reproduced", "higher" or "lower" (ours against the reported `value`); NaN bounds mean no interval."""
-    if pd.isna(low):
-        last_digit = Decimal(1).scaleb(Decimal(str(value)).as_tuple().exponent)
-        agrees = abs(ours - value) <= float(last_digit) / 2
-    else:
-        agrees = low <= value <= high
+def verdict(value: float, ours: float, low: float, high: float, exact: bool = False) -> str:
+    """Return "reproduced", "higher" or "lower": ours against the reported `value`.
+
+    Reproduced: our interval (where the bounds are NaN, ours alone) meets the values that round to the reported one; with
+    `exact` it must hold that value itself.
+    """
+    half = 0.0 if exact else float(Decimal(1).scaleb(Decimal(str(value)).as_tuple().exponent)) / 2
+    low, high = (ours, ours) if pd.isna(low) else (low, high)
+    agrees = low <= value + half and value - half <= high
     return "reproduced" if agrees else "higher" if ours > value else "lower"
+
+
+def distinct(comparison: pd.DataFrame, texts: Mapping[str, dict] | None = None) -> pd.Series:
+    """Return of each figure that the texts report, once however many rows it has, whether one of them could be judged.
+
+    Index: the system in whose entry of reported.toml the figure first stands (`same_as`), and metric.
+    """
+    texts = reported() if texts is None else texts
+    given = comparison.dropna(subset="reported")
+    first = given.system.map(lambda name: texts[name].get("same_as", name))
+    return (given.verdict != NOT_TESTABLE).groupby([first, given.metric], sort=False).any()
+
+
+def judged_in_words(comparison: pd.DataFrame) -> str:
+    """Return in words how many rows could be judged, of which kind those are that are reproduced, and where ours are better."""
+    judged = comparison[comparison.verdict != NOT_TESTABLE]
+    if judged.empty:
+        return "None of the documents' figures could be judged."
+    kinds = judged.metric.map(_kind)
+    agrees = judged.verdict == "reproduced"
+    counted = kinds[agrees].value_counts()
+    named = f": {', '.join(f'{count} {kind}' for kind, count in counted.items())}" if len(counted) else ""
+    apart = judged[~agrees & (kinds == PERFORMANCE)]
+    better = (apart.verdict == "higher") ^ apart.metric.isin(LESS_IS_BETTER)
+    worse = ", ".join(metrics.title(name) for name in dict.fromkeys(apart.metric[~better]))
+    return (
+        f"Of the {len(comparison.dropna(subset='reported'))} rows with a reported figure {len(judged)} could be judged, "
+        f"and {agrees.sum()} of these are reproduced{named}. Rows on performance: {(kinds == PERFORMANCE).sum()}, of these "
+        f"{(agrees & (kinds == PERFORMANCE)).sum()} reproduced, {better.sum()} in which ours is the better figure and "
+        f"{(~better).sum()} in which it is the worse{f' ({worse})' if worse else ''}."
+    )
+
+
+def _kind(metric: str) -> str:
+    if metric.endswith("exponent of N"):
+        return "on growth"
+    if metric == "parameters" or "(MB)" in metric:
+        return "on size"
+    return "on time" if "time" in metric else PERFORMANCE
 
 
 def brief(comparison: pd.DataFrame) -> pd.DataFrame:

@@ -123,7 +123,7 @@ def calibration_table(run: pd.DataFrame) -> pd.DataFrame:
     """Return one row per measure of calibration: before and after temperature scaling, each beside a perfect model's."""
     temperature, after = tempered(run)
     columns = {}
-    for title, scores in (("as trained", *part([run])), (f"temperature {temperature:.2f}", after)):
+    for title, scores in (("as recorded", *part([run])), (f"temperature {temperature:.2f}", after)):
         columns[f"{title} (95 % CI)"] = calibration.measure(scores).apply(results.cell, axis=1)
         columns[f"{title}, perfect (95 % range)"] = calibration.perfect(scores).apply(results.cell, axis=1)
     table = pd.DataFrame(columns).loc[list(calibration.TITLES)].rename(index=calibration.TITLES)
@@ -138,9 +138,9 @@ def calibration_overview(systems: _Systems) -> pd.DataFrame:
         temperature, after = tempered(run)
         before, scaled = calibration.measure(*part([run])), calibration.measure(after)
         row = {"system": name, "temperature": temperature}
-        row |= {"ECE as trained": results.cell(before.loc["ece_width"]), "ECE after": results.cell(scaled.loc["ece_width"])}
+        row |= {"ECE as recorded": results.cell(before.loc["ece_width"]), "ECE after": results.cell(scaled.loc["ece_width"])}
         row |= {"perfect": calibration.perfect(after).value.ece_width}
-        rows.append(row | {"Brier as trained": before.value.brier, "Brier after": scaled.value.brier})
+        rows.append(row | {"Brier as recorded": before.value.brier, "Brier after": scaled.value.brier})
     return pd.DataFrame(rows)
 
 

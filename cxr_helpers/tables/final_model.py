@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from cxr_helpers import paths
+from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import calibration, metrics
 from cxr_helpers.files import atomic_write
 from cxr_helpers.records import Record
@@ -18,6 +19,9 @@ FILE = "final_model.json"
 FIGURES = {"auc": "roc_auc", "accuracy": "accuracy", "sensitivity": "recall", "specificity": "specificity", "ece": "ece"}
 # Fixed before any candidate was trained: metric -> (its goal, whether less is better).
 GOALS = {"roc_auc": (0.994, False), "accuracy": (0.965, False), "specificity": (0.93, False), "ece": (0.02, True)}
+# Column of reports/published.csv -> the metric of `metrics`.
+_PUBLISHED = {"accuracy": "accuracy", "ROC AUC": "roc_auc", "sensitivity": "recall", "specificity": "specificity"}
+OURS = "final model, @ch:17_final_model"
 
 
 def goals(run: Record) -> pd.DataFrame:
@@ -76,6 +80,37 @@ def outside(run: Record, profile: str) -> str:
         return "The adult films have not been scored with it: `CXR_EXTERNAL_DIR` names no folder."
     low, high = found["external_auc_ci"]
     return f"On the adult films (@ch:16_external) its AUC is {found['external_auc']:.3f} (95 % CI {low:.3f}–{high:.3f})."
+
+
+def beside_published(run: Record) -> pd.DataFrame:
+    """Return the published results on the official test folder, as reports/published.csv has them, and the final model's below.
+
+    Raises:
+        CxrError: reports/published.csv cannot be read.
+    """
+    found = official(run)
+    ours = {name: results.cell(found.loc[metric]) for name, metric in _PUBLISHED.items()}
+    return _below("published.csv", {"study": OURS, "reference": "this report", "films": "official test folder"} | ours)
+
+
+def beside_published_external(run: Record, profile: str) -> pd.DataFrame:
+    """Return the published results across sets, reports/published_external.csv, and the final model's on adult films below."""
+    area, outside = official(run).loc["roc_auc"], _external(run, profile)
+    ours = {"study": OURS, "reference": "this report", "trained on": "Guangzhou set", "internal AUC": results.cell(area)}
+    ours |= {"tested on": "adult films of other hospitals"}
+    if outside["external_auc"] is not None:
+        low, high = outside["external_auc_ci"]
+        ours["external AUC"] = f"{outside['external_auc']:.3f} ({low:.3f}–{high:.3f})"
+    return _below("published_external.csv", ours)
+
+
+def _below(file: str, ours: dict[str, str]) -> pd.DataFrame:
+    path = paths.reports("full") / file
+    try:
+        published = pd.read_csv(path, dtype=str)
+    except (OSError, ValueError) as error:
+        raise CxrError(f"{path} cannot be read ({error}); restore it from git.") from error
+    return pd.concat([published, pd.DataFrame([ours])], ignore_index=True)
 
 
 def hours(systems: Mapping[str, Sequence[Record]], profile: str) -> str:
