@@ -38,6 +38,16 @@ def test_the_first_cell_is_the_title_and_the_only_one(notebook):
     assert not any(line.startswith("# ") for source in others for line in source.splitlines())
 
 
+def test_the_title_is_followed_by_question_needs_and_time(notebook):
+    opening = notebook.cells[0].source
+    assert [word for word in ("**Question.**", "**Needs.**", "**Takes**") if word not in opening] == []
+
+
+def test_a_source_holds_no_state_of_widgets(notebook):
+    assert "widgets" not in notebook.metadata
+    assert not any("application/vnd.jupyter.widget" in str(cell) for cell in notebook.cells)
+
+
 def test_one_parameters_cell_comes_first_and_holds_literals(code):
     tagged = [index for index, cell in enumerate(code) if "parameters" in cell.metadata.get("tags", [])]
     assert tagged == [0]

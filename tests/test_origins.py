@@ -41,7 +41,7 @@ def page(monkeypatch, tmp_path):
     monkeypatch.setattr(rendering.records, "every", lambda profile: [run])
     monkeypatch.setattr(origins, "recorded", lambda profile: SYSTEMS)
     frame = pd.DataFrame({"system": list(SYSTEMS), "ROC AUC": [0.9, 0.8]})
-    write("smoke", **{"03_vgg16": chapter("One", shown(document.table, frame, "tbl:both", caption="Both."))})
+    write("smoke", **{"21_net": chapter("One", shown(document.table, frame, "tbl:both", caption="Both."))})
     (path,) = rendering.render("smoke", formats=["html"])
     return path.read_text(encoding="utf-8")
 
@@ -49,7 +49,7 @@ def page(monkeypatch, tmp_path):
 def test_a_table_and_each_system_in_it_lead_to_the_records(page):
     assert '<td style="text-align: left;"><a href="#record-net_gaussian-clahe">net_gaussian+clahe</a></td>' in page
     note = page[page.index('<div class="origin">') :].partition("</div>")[0]
-    assert '03_vgg16.ipynb">cell 2 of' in note
+    assert '21_net.ipynb">cell 2 of' in note
     assert '<a href="#record-net"><code>net</code></a>, <a href="#record-net_gaussian-clahe">' in note
 
 

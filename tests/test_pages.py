@@ -1,10 +1,14 @@
-"""The committed PDF, page by page: nothing ends in a heading, nothing runs off a page, nothing is left empty or half said."""
+"""The committed PDF, page by page: nothing ends in a heading, runs off a page, is left empty, half said or too small.
+
+What its figures and tables are reached by is looked at on the web page, too.
+"""
 
 import io
 import itertools
 import re
 import shutil
 import subprocess
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import numpy as np
@@ -13,21 +17,28 @@ from PIL import Image
 
 from cxr_helpers import paths
 
-PDF = paths.ROOT / "reports" / "thesis.pdf"
+PDF, PAGE = paths.ROOT / "reports" / "thesis.pdf", paths.ROOT / "reports" / "thesis.html"
 MARGIN, TEXT_WIDTH, HEAD, FOOT = 25, 160, 27, 26  # mm, of reports/template/thesis.typ
 UNITS_A_MM = 1.5 * 72 / 25.4  # of pdftohtml
 HEADING = 16  # its unit for letters: bold ones above it are a heading
 DPI = 36
 A_MM = DPI / 25.4
+SMALLEST = 7  # points, of a letter in print
+PRINTED = 160 / 25.4 * 72, 200 / 25.4 * 72  # points: a wider or higher figure is printed smaller than it was drawn (thesis.typ)
 LARGEST_GAP = 100  # mm below the last line of a page, of 243 that text may fill
 pytestmark = pytest.mark.skipif(shutil.which("pdftohtml") is None, reason="poppler is not installed")
 
 
 @pytest.fixture(scope="module")
-def sheets():
-    """Return the pieces of text between head and foot of every page, from top to bottom: (size, bold, text)."""
+def tree():
+    """Return the PDF's text as pdftohtml gives it: pages of pieces of text, fonts, links."""
     done = subprocess.run(["pdftohtml", "-xml", "-i", "-stdout", str(PDF)], capture_output=True, check=True)
-    tree = ElementTree.fromstring(done.stdout)
+    return ElementTree.fromstring(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def sheets(tree):
+    """Return the pieces of text between head and foot of every page, from top to bottom: (size, bold, text)."""
     sizes = {font.get("id"): int(font.get("size")) for font in tree.iter("fontspec")}
     found = []
     for sheet in tree.iter("page"):
@@ -48,19 +59,50 @@ def test_no_page_ends_in_a_heading_or_is_empty(sheets):
 def test_no_page_ends_in_the_caption_of_a_table(sheets):
     for number, sheet in enumerate(sheets, start=1):
         said = "".join(text for *_, text in sheet[-2:])
-        assert not re.match(r"\s*Table\s\d+\.", said), f"page {number} ends in the caption {said!r}"
+        assert not re.match(r"\s*Table\s+\d+\.", said), f"page {number} ends in the caption {said!r}"
 
 
 def test_a_table_that_goes_on_says_which_it_is(sheets):
     begun, continued = None, 0
     for number, sheet in enumerate(sheets, start=1):
-        for found in (re.match(r"\s*Table\s(\d+)([.,])", said) for _, bold, said in sheet if bold):
+        for found in (re.match(r"\s*Table\s+(\d+)([.,])", said) for _, bold, said in sheet if bold):
             if found and found[2] == ".":
                 begun = found[1]
             elif found:
                 assert found[1] == begun, f"page {number} goes on with Table {found[1]}, but Table {begun} was begun last"
                 continued += 1
     assert continued > 5
+
+
+def test_no_letter_is_smaller_than_seven_points(tree):
+    """Letters of code are left out: thesis.typ sets them as tall as those beside them, in a font with a larger number."""
+    fonts = {font.get("id"): font for font in tree.iter("fontspec") if "Mono" not in font.get("family")}
+    sizes = {int(fonts[text.get("font")].get("size")) for text in tree.iter("text") if text.get("font") in fonts}
+    assert min(sizes) >= SMALLEST * UNITS_A_MM / 72 * 25.4
+
+
+def test_no_letter_of_a_figure_is_printed_smaller_than_seven_points():
+    figures = re.findall(r'<figure id="([^"]+)"[^>]*>\s*<img src="data:image/svg\+xml,([^"]*)"', PAGE.read_text(encoding="utf-8"))
+    assert len(figures) > 50
+    for label, source in figures:
+        svg = unquote(source)
+        size = [float(side) for side in re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups()]
+        scale = min(1, *(room / side for room, side in zip(PRINTED, size, strict=True)))
+        letters = [100 * float(share) for share in re.findall(r"scale\((0\.\d+) -0\.\d+\)", svg)]  # of outlines of 100 points
+        assert min(letters, default=SMALLEST) * scale > SMALLEST - 0.01, label
+
+
+def test_every_figure_and_table_is_led_to_from_the_opening_of_its_chapter(tree):
+    main = PAGE.read_text(encoding="utf-8").partition("<main")[2]
+    labels = re.findall(r'<(?:figure|table) id="((?:fig|tbl):[^"]+)"', main)
+    assert len(labels) > 100 and [label for label in labels if f'href="#{label}"' not in main] == []
+    text = " ".join("".join(piece.itertext()) for piece in tree.iter("text"))
+    linked = {word for link in tree.iter("a") for word in re.findall(r"\d+", "".join(link.itertext()))}
+    for kind in ("Figure", "Table"):
+        count = sum(label.startswith(kind[0].lower()) for label in labels)
+        openings = re.findall(rf"\b{kind}s?:((?:\s*\d+\s*,?)+)", text)
+        listed = [number for opening in openings for number in re.findall(r"\d+", opening)]
+        assert listed == [str(number) for number in range(1, count + 1)] and set(listed) <= linked
 
 
 def test_no_page_says_what_only_a_draft_says(sheets):

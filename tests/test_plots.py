@@ -1,5 +1,7 @@
 """Figures show what they are given: counts, films, curves, colours."""
 
+import itertools
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -8,7 +10,7 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 from test_metrics import FOUR, random_scores
 
-from cxr_helpers import plots
+from cxr_helpers import experiments, plots
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.plots import style
 
@@ -45,10 +47,45 @@ def relative_luminance(shade):
         ("mobilenet_rahman", "mobilenet"),
         ("Custom CNN", "custom_cnn"),
         ("image width", "null"),
+        ("ablation_gaussian+clahe", "mobilenetv2"),
+        ("search_grid", "mobilenetv2"),
+        ("calibrated_finetuned,\nadult films", "mobilenetv2"),
+        ("calibrated_mobilenetv2_ensemble", "ensemble"),
+        ("logistic_mobilenetv2", "mobilenetv2"),
+        ("resnet152_depth", "resnet50"),
+        ("svm_hog", "other"),
     ],
 )
 def test_a_family_has_one_colour_whatever_its_system_is_called(name, family):
     assert plots.colour(name) == plots.COLOURS[family]
+
+
+def test_no_trained_system_looks_like_a_null_model():
+    assert [name for name in experiments.load("full") if plots.colour(name) == plots.COLOURS["null"]] == []
+
+
+# Linear RGB as people without red-sensitive or without green-sensitive cones see it (Machado, Oliveira and Fernandes 2009).
+SEEN = {
+    "by all": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+}
+XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
+
+
+def lab(shade, seen):
+    """Return a colour in CIELAB as it is seen: L*, a*, b*."""
+    linear = np.array([c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(shade)])
+    share = XYZ @ np.clip(seen @ linear, 0, 1) / XYZ.sum(axis=1)
+    x, y, z = np.where(share > 0.008856, np.cbrt(share), 7.787 * share + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("eyes", SEEN)
+def test_the_colours_of_two_families_are_told_apart_by_all_eyes(eyes):
+    shades = {family: lab(shade, np.array(SEEN[eyes])) for family, shade in plots.COLOURS.items()}
+    for one, other in itertools.combinations(shades, 2):
+        assert np.linalg.norm(shades[one] - shades[other]) > 15, (one, other)  # 2.3 are just noticed side by side
 
 
 def test_colours_are_distinct_and_systems_of_a_family_differ_in_the_line():

@@ -21,8 +21,8 @@ def pair():
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
-        (["mobilenetv2 a", "vgg16 b"], {(0, 1): "-0.050", (1, 0): "-0.100"}),  # row minus column: b minus a in AUC
-        (["vgg16 b", "mobilenetv2 a"], {(0, 1): "+0.050", (1, 0): "+0.100"}),
+        (["mobilenetv2 a", "vgg16 b"], {(0, 1): "−.050", (1, 0): "−.100"}),  # row minus column: b minus a in AUC
+        (["vgg16 b", "mobilenetv2 a"], {(0, 1): "+.050", (1, 0): "+.100"}),
     ],
 )
 def test_a_difference_is_row_minus_column_and_framed_if_it_holds(pair, names, expected):

@@ -78,6 +78,11 @@ def test_figures_and_tables_are_numbered_through_the_report_and_mentions_lead_to
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(identifiers)
 
 
+def test_a_chapter_opens_with_links_to_its_figures_and_tables(page, pdf):
+    assert 'Figures: <a href="#fig:first">1</a>, <a href="#fig:roc">2</a>. Table: <a href="#tbl:wide">2</a>' in page
+    assert any("Figures: 1, 2. Table: 2" in words(sheet) for sheet in pdf.pages)
+
+
 def test_every_picture_is_the_chapters_own_svg_and_has_its_alternative_text(page):
     pictures = re.findall(r'<img src="data:image/svg\+xml,([^"]*)" alt="([^"]*)"', page)
     assert [html.unescape(alt) for _, alt in pictures] == ['Two "rising" curves'] * 2
@@ -123,6 +128,7 @@ def test_pdf_has_the_parts_of_a_thesis_in_order(pdf):
     positions = [text.index(part) for part in [*opening, "Chapter 1", "Appendix A"]]
     assert positions == sorted(positions)
     assert "Figure 2. ROC curves of two models. The rest of the caption" in text
+    assert "stays out of the list. Cell 4" in text
     assert "Error" not in text
 
 

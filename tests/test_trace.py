@@ -1,5 +1,7 @@
 """From a number back to its places and to what is behind them; every expected line follows from tiny records."""
 
+import hashlib
+
 import pandas as pd
 import pytest
 
@@ -69,6 +71,18 @@ def test_a_number_that_no_system_made_says_so(report):
     lines = list(trace.trace("5,856", "full"))
     assert lines[2].strip().startswith("from no run record")  # chapter 01 reads none, and no system is named
     assert len(lines) == 3
+
+
+def test_a_measured_number_leads_to_file_digest_and_command(report, tmp_path):
+    row = ("11_complexity", "16", "tbl:speed", "VGG-16", "forward", "134.3")
+    ledger.write(pd.DataFrame([row], columns=ledger.COLUMNS), "full")
+    (tmp_path / "measurements").mkdir()
+    (tmp_path / "measurements" / "speed.csv").write_text("figure,value,ci_low,ci_high\n")
+    lines = list(trace.trace("134.3", "full"))
+    assert lines[2].strip() == "from measurements/speed.csv"
+    assert "  command  cxr measure speed --profile full" in lines
+    assert lines[-1].endswith(f"sha256 {hashlib.sha256((tmp_path / 'measurements' / 'speed.csv').read_bytes()).hexdigest()}")
+    assert not any("small_net" in line for line in lines)  # its chapter reads no runs
 
 
 def test_a_run_that_a_row_names_is_found_by_its_name(report):

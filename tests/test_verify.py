@@ -6,14 +6,15 @@ import json
 import nbformat
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from tiny_chapters import first_chapter, second_chapter, workplace
+from tiny_chapters import chapter, first_chapter, second_chapter, shown, workplace
 
 from cxr_helpers import notebooks, paths, records
 from cxr_helpers.config import Config
 from cxr_helpers.data import dataset
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import rendering, verify
+from cxr_helpers.report import document, ledger, print_check, rendering, verify
 
 CONFIG = Config(model="mobilenet")
 
@@ -23,7 +24,7 @@ def report(monkeypatch, tmp_path):
     """A rendered report of two tiny chapters whose cells "executed anew" say what they said."""
     write = workplace(monkeypatch, tmp_path)
     write("smoke", **{"01_eda": first_chapter(), "02_models": second_chapter()})
-    rendering.render("smoke", formats=["html"])
+    rendering.render("smoke")
     monkeypatch.setattr(verify, "recomputed", lambda profile, cores: contextlib.nullcontext(paths.build(profile)))
     return paths.reports("smoke")
 
@@ -38,10 +39,11 @@ def test_a_report_that_nobody_touched_is_clean(report):
     assert verify.verify("smoke", 1) == []
 
 
-def test_a_number_changed_in_the_ledger_differs_from_page_and_records(report):
+def test_a_number_changed_in_the_ledger_differs_from_page_pdf_and_records(report):
     edited(report / "numbers.csv", "The best model reaches,,0.982", "The best model reaches,,0.992")
     place = "02_models, cell 2, abstract, after 'The best model reaches': the ledger has 0.992"
-    assert verify.verify("smoke", 1) == [f"{place}, the page has 0.982.", f"{place}, computed anew it is 0.982."]
+    printed = "abstract: the ledger has 0.992 1 times, the PDF prints it 0 times."
+    assert verify.verify("smoke", 1) == [f"{place}, the page has 0.982.", printed, f"{place}, computed anew it is 0.982."]
 
 
 def test_a_number_changed_in_the_page_is_named(report):
@@ -73,10 +75,41 @@ def test_a_score_file_changed_by_hand_is_named_and_nothing_is_executed(report, m
     assert sentence == f"{record.folder / 'scores.csv'} is missing; restore it from git or train the run again with --retrain."
 
 
-def test_without_a_page_there_is_nothing_to_verify(report):
-    (report / "thesis.html").unlink()
-    with pytest.raises(CxrError, match="thesis.html is missing"):
+@pytest.mark.parametrize("kind", ["html", "pdf"])
+def test_without_page_or_pdf_there_is_nothing_to_verify(report, kind):
+    (report / f"thesis.{kind}").unlink()
+    with pytest.raises(CxrError, match=f"thesis.{kind} is missing"):
         verify.verify("smoke", 1)
+
+
+def test_a_number_that_the_pdf_lacks_is_named_with_its_part(report):
+    page, numbers = (report / "thesis.html").read_text(encoding="utf-8"), ledger.read("smoke")
+    assert print_check.lacking(numbers, page, report / "thesis.pdf") == []
+    numbers.loc[(numbers.label == "tbl:wide").idxmax(), "text"] = "0.555 [0.970, 0.991]"
+    sentence = "02_models: the ledger has 0.555 1 times, the PDF prints it 0 times."
+    assert print_check.lacking(numbers, page, report / "thesis.pdf") == [sentence]
+
+
+def test_a_curve_that_was_moved_in_the_page_is_named(monkeypatch, tmp_path):
+    fig, ax = plt.subplots()
+    ax.plot([0, 0.5, 1], [0, 0.75, 1], label="net")
+    curve = shown(document.figure, fig, "fig:curve", caption="A curve.", alt="A curve")
+    workplace(monkeypatch, tmp_path)("smoke", **{"01_eda": chapter("One", curve)})
+    rendering.render("smoke")
+    monkeypatch.setattr(verify, "recomputed", lambda profile, cores: contextlib.nullcontext(paths.build(profile)))
+    assert verify.verify("smoke", 1) == []
+    edited(paths.reports("smoke") / "thesis.html", "0.5,0.75]", "0.5,0.85]")
+    assert verify.verify("smoke", 1) == ["fig:curve: the page's curves are not those computed anew."]
+
+
+def test_the_readmes_picture_is_the_pages(monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    page = '<figure id="fig:final-roc">\n<img src="data:image/svg+xml,%3Csvg/%3E" alt="">'
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "overview.svg").write_text("<svg/>")
+    assert verify._overview(page, "full") == []
+    (tmp_path / "reports" / "overview.svg").write_text("<svg></svg>")
+    assert "overview.svg is not the page's fig:final-roc" in verify._overview(page, "full")[0]
 
 
 @pytest.fixture

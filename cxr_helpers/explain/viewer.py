@@ -11,7 +11,7 @@ from cxr_helpers.explain.gallery import Gallery
 from cxr_helpers.plots.map_gallery import picture
 
 SIDE = 288  # pixels of a picture as it is shown; it is stored as the gallery has it
-_QUALITY = 85  # of a JPEG
+_QUALITY = 80  # of a JPEG
 NAME = "map-viewer"
 
 

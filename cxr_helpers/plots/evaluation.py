@@ -13,7 +13,7 @@ from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, colour, styled
 from cxr_helpers.plots.style import figure as empty_figure
 
 _SHADE = 0.7  # difference of the full colour; beyond all that occur, so that black figures stay readable
-_SMALL = 6.2  # points, so that ten systems fit beside each other
+_SMALL = 7  # points: the least of any figure
 
 
 @styled
@@ -38,10 +38,10 @@ def pair_matrix(table: pd.DataFrame, names: Sequence[str]) -> Figure:
             held[cell] = getattr(pair, f"{key}_holm") < paired.SIGNIFICANT
     ax.imshow(gaps, cmap="PuOr", vmin=-_SHADE, vmax=_SHADE, alpha=0.75)
     for (row, column), gap in np.ndenumerate(gaps):
-        if np.isfinite(gap):
-            _mark(ax, row, column, f"{gap:+.3f}", bool(held[row, column]))
-    ax.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor", fontsize=_SMALL + 1)
-    ax.set_yticks(range(len(names)), names, fontsize=_SMALL + 1)
+        if np.isfinite(gap):  # without the zero before the point, so that ten systems fit beside each other
+            _mark(ax, row, column, f"{gap:+.3f}".replace("0.", ".").replace("-", "−"), bool(held[row, column]))
+    ax.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor", fontsize=_SMALL)
+    ax.set_yticks(range(len(names)), names, fontsize=_SMALL)
     ax.set_title("above the diagonal: accuracy; below: AUC; row minus column")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
@@ -106,7 +106,7 @@ def auc_by_stratum(table: pd.DataFrame, label: str) -> Figure:
         ax.tick_params(axis="y", length=0)
     labels = [f"{row}\n({counts.normal[row]} N, {counts.pneumonia[row]} P)" for row in rows]
     fig.axes[0].set(yticks=range(len(rows)), ylim=(len(rows) - 0.5, -0.5))
-    fig.axes[0].set_yticklabels(labels, fontsize=7)
+    fig.axes[0].set_yticklabels(labels, fontsize=_SMALL)
     fig.axes[0].set_ylabel(f"{label}\nN: normal, P: pneumonia")
     fig.supxlabel("ROC AUC, official test films", fontsize=8.5)
     return fig

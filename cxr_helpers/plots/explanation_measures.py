@@ -93,7 +93,7 @@ def agreement(matrix: pd.DataFrame) -> Figure:
         if np.isfinite(value):
             ink = "white" if abs(value) > 0.7 else "black"
             words = f"{round(value, 1) + 0.0:.1f}".replace("-", "−")  # + 0.0: no negative zero
-            ax.text(column, row, words, ha="center", va="center", fontsize=6.5, color=ink)
+            ax.text(column, row, words, ha="center", va="center", fontsize=7, color=ink)
     ax.set_xticks(range(len(matrix.columns)), matrix.columns, rotation=60, ha="right", fontsize=7)
     ax.set_yticks(range(len(matrix)), matrix.index, fontsize=7)
     ax.tick_params(length=0)

@@ -61,7 +61,7 @@ def heat_maps(films: np.ndarray, gradcam: np.ndarray, shap: np.ndarray, limit: f
         limit: end of the SHAP scale; values beyond it are clipped.
         titles: N of them, written beside the films.
     """
-    side = min(1.6, 8 / len(films))  # inches; all rows fit on one page
+    side = min(1.6, 6.7 / len(films))  # inches; all rows fit on one page
     fig = empty_figure((len(films) + 0.1) * side + 0.9, 3 * side + 1.5)
     panels = fig.subplots(len(films) + 1, 3, height_ratios=[1] * len(films) + [0.06])
     for row, film, heat, values, title in zip(panels, films, gradcam, shap, titles, strict=False):
@@ -81,7 +81,8 @@ def _scale(ax: Axes, colours: str, ticks: tuple[float, float, float], label: str
     """Turn an empty panel into a colour bar from the first to the last tick."""
     scale = ScalarMappable(Normalize(ticks[0], ticks[-1]), colours)
     bar = ax.figure.colorbar(scale, cax=ax, orientation="horizontal", ticks=ticks, format="%.2g")
-    bar.set_label(label)
+    bar.set_label(label, fontsize=7)
+    bar.ax.tick_params(labelsize=7)
     bar.outline.set_visible(False)
 
 

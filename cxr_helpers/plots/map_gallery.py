@@ -9,7 +9,7 @@ from cxr_helpers.explain import methods, overlay
 from cxr_helpers.plots.style import TEXT_WIDTH, styled
 from cxr_helpers.plots.style import figure as empty_figure
 
-_SIDE = 0.72  # inches of a picture; a film and eleven methods fill a page
+_SIDE = 0.59  # inches of a picture; a film and eleven methods fill a page
 
 
 def picture(method: str, film: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:

@@ -39,5 +39,5 @@ def against_severity(curves: Mapping[str, pd.DataFrame], label: str) -> Figure:
         ax.set_axisbelow(True)
     for ax in panels[::_COLUMNS]:
         ax.set_ylabel(label)
-    fig.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(curves))
+    fig.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(2, len(curves)))
     return fig

@@ -1,13 +1,16 @@
 """The appendices on how results were made: every run record, and the environment that made them."""
 
+import os
+
 import pandas as pd
 
+from cxr_helpers import paths
 from cxr_helpers.benchmarks import measurements, reproducibility
 from cxr_helpers.config import Config
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.experiments import Experiment
 from cxr_helpers.records import Record
-from cxr_helpers.report import origins, tables
+from cxr_helpers.report import data_flow, origins, tables
 from cxr_helpers.report.chapters import Chapter
 
 NAME = "run_records"
@@ -33,6 +36,7 @@ def run_records(records: list[Record], systems: dict[str, Experiment], profile: 
         table("tbl:run-results", "What each run answers for, and its ROC AUC and accuracy at 0.5 on its own test films.", found),
         ":::::: {.page-only}",
         *(_described(system, records, profile) for system in systems.values()),
+        *(_stored(name, each, profile) for name, each in data_flow.STORED.items() if each.path(profile).is_file()),
         "::::::",
     ]
     return chapter(NAME, "\n\n".join(pieces))
@@ -125,6 +129,14 @@ def _described(system: Experiment, records: list[Record], profile: str) -> str:
         ":::",
     ]
     return "\n\n".join(lines)
+
+
+def _stored(name: str, stored: data_flow.Stored, profile: str) -> str:
+    """Return the file, digest and command of a stored result under the anchor that numbers lead to."""
+    made = f"made by `{stored.command} --profile {profile}`" if stored.command else "written by hand"
+    file = os.path.relpath(stored.path(profile), paths.reports(profile))
+    said = f"**{name}**: [`{stored.file}`]({file}), {made}; SHA-256 `{stored.digest(profile)}`."
+    return f"::: {{#{data_flow.anchor(name)}}}\n{said}\n:::"
 
 
 def _run_line(record: Record) -> str:

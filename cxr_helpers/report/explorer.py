@@ -4,9 +4,12 @@ import json
 from collections.abc import Mapping
 from html import escape
 
+import numpy as np
 import pandas as pd
 
+from cxr_helpers import experiments, records
 from cxr_helpers.errors import CxrError
+from cxr_helpers.tables import results
 
 _DIGITS = 4  # of a score
 _SIDE = 200  # units of the curve's drawing
@@ -14,8 +17,25 @@ COUNTS, SHARES = ("tp", "fn", "fp", "tn"), ("sensitivity", "specificity", "ppv",
 _TITLES = {"sensitivity": "Sensitivity", "specificity": "Specificity", "ppv": "PPV", "npv": "NPV"}
 
 
+def systems(profile: str, first: str) -> dict[str, tuple[pd.DataFrame, float]]:
+    """Return, for `panel`, every system that scored the official test films: of each the run that is best on validation.
+
+    `first` names the system that the panel opens with; the others are in the order of experiments.toml.
+    """
+    found = {}
+    for name in dict.fromkeys([first, *experiments.load(profile)]):
+        way = records.recorded_way(experiments.get(name, profile), profile) or ()
+        runs = [records.load(config, profile) for config in way if (config.protocol, config.data) == ("official", "kermany")]
+        if runs and "scores" in runs[0].names and "label" not in runs[0].scores:  # a segmenter's films have other columns
+            best = results.best_on_validation(runs)
+            found[name] = best.split("test"), results.thresholds([best])[0]
+    return found
+
+
 def panel(systems: Mapping[str, tuple[pd.DataFrame, float]]) -> str:
     """Return the panel as HTML, with what holds for the first system at its operating point as long as no script runs.
+
+    What needs the script is hidden until it runs, what it replaces is hidden then (`data-scripted`).
 
     Args:
         systems: name → (scores of one split: y_true and y_score, operating point).
@@ -33,15 +53,21 @@ def panel(systems: Mapping[str, tuple[pd.DataFrame, float]]) -> str:
     options = "".join(f"<option>{escape(name)}</option>" for name in models)
     cell = {name: f'<td data-figure="{name}" data-count>{found[name]}</td>' for name in COUNTS}
     values = "".join(f'<div><dt>{_TITLES[name]}</dt><dd data-figure="{name}">{found[name]:.3f}</dd></div>' for name in SHARES)
-    return f"""<section class="explorer" aria-label="Operating point" data-models="{escape(json.dumps(models))}">
-<p>Move the operating point or the prevalence: counts are those of the test films, predictive values hold at the prevalence.</p>
-<div class="controls">
-<label>Model <select data-control="model" disabled>{options}</select></label>
+    curve = " ".join(_place(figures(scores, at, 0.5)) for at in (np.inf, *np.unique(scores.y_score.round(_DIGITS))[::-1]))
+    x, y = _place(found).split(",")
+    data = escape(json.dumps(models, separators=(",", ":")))
+    return f"""<section class="explorer" aria-label="Operating point" data-models="{data}">
+<p data-scripted>{escape(first)} at its operating point, {threshold:.3f}; predictive values are those at a prevalence of
+{prevalence:.2f}.</p>
+<p data-scripted hidden>Choose one of the {len(models)} systems that scored these films, move the operating point or the
+prevalence: counts are those of the test films, predictive values hold at the prevalence.</p>
+<div class="controls" data-scripted hidden>
+<label>Model <select data-control="model">{options}</select></label>
 <label>Operating point
-<input type="range" data-control="threshold" min="0" max="1" step="0.001" value="{threshold:.3f}" disabled>
+<input type="range" data-control="threshold" min="0" max="1" step="0.001" value="{threshold:.3f}">
 <output data-shows="threshold">{threshold:.3f}</output></label>
 <label>Prevalence of pneumonia
-<input type="range" data-control="prevalence" min="0.01" max="0.99" step="0.01" value="{prevalence}" disabled>
+<input type="range" data-control="prevalence" min="0.01" max="0.99" step="0.01" value="{prevalence}">
 <output data-shows="prevalence">{prevalence:.2f}</output></label>
 </div>
 <div class="answers">
@@ -50,10 +76,11 @@ def panel(systems: Mapping[str, tuple[pd.DataFrame, float]]) -> str:
 <tbody><tr><th scope="row">PNEUMONIA</th>{cell["tp"]}{cell["fn"]}</tr>
 <tr><th scope="row">NORMAL</th>{cell["fp"]}{cell["tn"]}</tr></tbody></table>
 <dl>{values}</dl>
-<figure><svg viewBox="0 0 {_SIDE} {_SIDE}" role="img" aria-label="ROC curve of the chosen model with the operating point">
+<figure><svg viewBox="0 0 {_SIDE} {_SIDE}" role="img" aria-label="ROC curve of the model with the operating point">
 <rect width="{_SIDE}" height="{_SIDE}" fill="none" stroke="currentColor"/>
-<polyline fill="none" stroke="currentColor" stroke-width="2" points=""/><circle r="4" fill="currentColor"/></svg>
-<figcaption data-shows="hover">Point at the curve to read it.</figcaption></figure>
+<polyline fill="none" stroke="currentColor" stroke-width="2" points="{curve}"/>
+<circle r="4" fill="currentColor" cx="{x}" cy="{y}"/></svg>
+<figcaption data-shows="hover" data-scripted hidden>Point at the curve to read it.</figcaption></figure>
 </div>
 </section>"""
 
@@ -74,8 +101,15 @@ def figures(scores: pd.DataFrame, threshold: float, prevalence: float) -> dict[s
     return dict(zip((*COUNTS, *SHARES), (tp, fn, fp, tn, sensitivity, specificity, ppv, npv), strict=True))
 
 
+def _place(found: dict[str, float]) -> str:
+    """Return where figures lie in the drawing of the ROC curve, as "x,y"."""
+    return f"{_SIDE * (1 - found['specificity']):.1f},{_SIDE * (1 - found['sensitivity']):.1f}"
+
+
 def _model(name: str, scores: pd.DataFrame, threshold: float) -> dict:
-    parts = {kind: scores.y_score[scores.y_true == label].round(_DIGITS) for kind, label in (("ill", 1), ("well", 0))}
+    """Return a model for the script: the scores of either class in order, as steps from one to the next in ten-thousandths."""
+    parts = {kind: scores.y_score[scores.y_true == label] for kind, label in (("ill", 1), ("well", 0))}
     if any(part.empty for part in parts.values()):
         raise CxrError(f"The operating-point panel needs films of both classes; {name} has one only.")
-    return {kind: part.tolist() for kind, part in parts.items()} | {"threshold": round(threshold, 3)}
+    ranked = {kind: np.sort(np.rint(10**_DIGITS * part)).astype(int) for kind, part in parts.items()}
+    return {kind: np.diff(units, prepend=0).tolist() for kind, units in ranked.items()} | {"threshold": round(threshold, 3)}

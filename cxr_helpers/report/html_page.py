@@ -9,6 +9,7 @@ from pandocfilters import Div, Header, Link, RawBlock, Space, Span, Str
 
 from cxr_helpers import paths
 from cxr_helpers.report import citations, floats, shown_numbers
+from cxr_helpers.report.origins import Note
 from cxr_helpers.report.syntax_tree import Node, Part, transform, write
 
 SOURCE = re.compile(r'src="(figures/[^"]+\.svg)"')
@@ -24,12 +25,12 @@ ARGUMENTS = [
 ]
 
 
-def page(parts: list[Part], names: dict[str, str], meta: Node, figures: dict[str, bytes], origins: dict[str, Node]) -> str:
+def page(parts: list[Part], names: dict[str, str], meta: Node, figures: dict[str, bytes], origins: dict[str, Note]) -> str:
     """Return the page.
 
     `parts` begin with the abstract; `names` are the numbers of `cross_references.numbered`; `meta` are the variables
-    of the template; `figures` maps each file that the tree names to its SVG; `origins` holds, by label, the line below
-    a figure or table that tells where it comes from.
+    of the template; `figures` maps each file that the tree names to its SVG; `origins` holds, by label, what the
+    line below a figure or table says of where it comes from.
     """
     raw = {name: (paths.TEMPLATE / file).read_text(encoding="utf-8") for name, file in RAW.items()}
     meta = {
@@ -64,7 +65,7 @@ def _embedded(html: str, figures: dict[str, bytes]) -> str:
     return SOURCE.sub(source, html)
 
 
-def _chapter(part: Part, names: dict[str, str], origins: dict[str, Node]) -> list[Node]:
+def _chapter(part: Part, names: dict[str, str], origins: dict[str, Note]) -> list[Node]:
     counts = [names[f"ch:{part.name}"].split()[-1], 0, 0] if f"ch:{part.name}" in names else None
     content = []
     for block in (block for cell in part.cells for block in cell.blocks):
@@ -72,7 +73,7 @@ def _chapter(part: Part, names: dict[str, str], origins: dict[str, Node]) -> lis
             block = _numbered(block, counts)
         content.append(_float(block, names))
         if floats.label(block) in origins:
-            content.append(origins[floats.label(block)])
+            content.append(origins[floats.label(block)].line())
     return content
 
 

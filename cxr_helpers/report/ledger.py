@@ -1,6 +1,7 @@
 """The ledger: one row for every number that the report shows, with its place, written when the report is rendered.
 
-What a figure plots cannot be read back from its outlines; of a figure the ledger holds the numbers of its caption.
+What a figure plots cannot be read back from its outlines; of a figure the ledger holds the numbers of its caption, and
+`cxr verify` compares the values of its curves.
 The title page's date and revision, which change with every rendering, are left out.
 """
 

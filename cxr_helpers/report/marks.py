@@ -1,7 +1,7 @@
 """What the page's script needs to lead from a number to what is behind it: the cell and the systems, as attributes.
 
-A block carries `data-cell`, the cell that computed it; `data-from` names the systems whose records are behind a chapter, a
-block, a table's row or a column, the innermost of them counting.
+A block carries `data-cell`, the cell that computed it, and `data-stored`, the stored results that flow into it; `data-from`
+names the systems whose records are behind a chapter, a block, a table's row or a column, the innermost of them counting.
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pandocfilters import Div, Header, stringify
 
 from cxr_helpers.experiments import Experiment
-from cxr_helpers.report import floats, origins
+from cxr_helpers.report import data_flow, floats, origins
 from cxr_helpers.report.syntax_tree import Cell, Node, Part
 
 TEXTS = ("Para", "BulletList", "OrderedList", "BlockQuote")
@@ -19,14 +19,14 @@ TEXTS = ("Para", "BulletList", "OrderedList", "BlockQuote")
 def marked(parts: list[Part], profile: str) -> list[Part]:
     """Return `parts` with the attributes put in; what they say is what `cxr trace` prints."""
     systems = origins.recorded(profile)
-    return [dataclasses.replace(part, cells=[_cell(cell, part, systems) for cell in part.cells]) for part in parts]
+
+    def cell_marked(cell: Cell, part: Part) -> Cell:
+        return dataclasses.replace(cell, blocks=[_block(block, cell, part, systems, profile) for block in cell.blocks])
+
+    return [dataclasses.replace(part, cells=[cell_marked(cell, part) for cell in part.cells]) for part in parts]
 
 
-def _cell(cell: Cell, part: Part, systems: dict[str, Experiment]) -> Cell:
-    return dataclasses.replace(cell, blocks=[_block(block, cell, part, systems) for block in cell.blocks])
-
-
-def _block(block: Node, cell: Cell, part: Part, systems: dict[str, Experiment]) -> Node:
+def _block(block: Node, cell: Cell, part: Part, systems: dict[str, Experiment], profile: str) -> Node:
     if block["t"] == "Header" and block["c"][0] == 1:
         level, (identity, classes, pairs), words = block["c"]
         behind = [] if part.appendix else origins.of_chapter(part.name, systems)
@@ -34,11 +34,14 @@ def _block(block: Node, cell: Cell, part: Part, systems: dict[str, Experiment]) 
     if not cell.chapter or not (floats.label(block) or block["t"] in TEXTS):
         return block
     place = [["cell", cell.number]] if part.name == cell.chapter else [["cell", cell.number], ["chapter", cell.chapter]]
+    stored, runs = data_flow.behind(cell.chapter, cell.number, floats.label(block), profile)
+    said = stringify(block) if block["t"] in TEXTS else stringify(floats.caption(block))
+    behind = _from(origins.named([said], systems)) if runs else [["from", ""]]  # empty: not those of the chapter either
+    behind += [["stored", " ".join(map(data_flow.anchor, stored))]] if stored else []
     if block["t"] in TEXTS:
-        return Div(["", [], [*place, *_from(origins.named([stringify(block)], systems))]], [block])
+        return Div(["", [], [*place, *behind]], [block])
     (identity, classes, pairs), words, *rest = block["c"]
-    behind = _from(origins.named([stringify(floats.caption(block))], systems))
-    if block["t"] == "Table":
+    if block["t"] == "Table" and runs:
         columns, (own, head), bodies, foot = rest
         rest = [columns, [own, [_columns(row, systems) for row in head]], [_rows(body, systems) for body in bodies], foot]
     return {"t": block["t"], "c": [[identity, classes, [*pairs, *place, *behind]], words, *rest]}

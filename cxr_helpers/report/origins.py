@@ -1,4 +1,4 @@
-"""What stands behind a place of the report: the cell that computed it, and the systems whose run records it was computed from."""
+"""What stands behind a place of the report: the cell that computed it, the run records and other stored results it came from."""
 
 import dataclasses
 import os
@@ -11,10 +11,10 @@ from pandocfilters import Code, Div, Link, Para, Space, Str, stringify
 from cxr_helpers import experiments, notebooks, paths, records
 from cxr_helpers.errors import CxrError
 from cxr_helpers.experiments import Experiment
-from cxr_helpers.report import floats
+from cxr_helpers.report import data_flow, floats
 from cxr_helpers.report.syntax_tree import Cell, Node, Part, transform
 
-MANY = 6  # systems; a note that would name more leads to the appendix as a whole
+MANY = 6  # systems or files; a note that would name more counts them
 APPENDIX = "ch:run_records"
 WORD = re.compile(r"[\w+]+")
 RUN = re.compile(r"\b[a-z]\w*-\w+-s\d+-[0-9a-f]{8}\b")
@@ -67,16 +67,45 @@ def anchor(system: str) -> str:
     return f"record-{system.replace('+', '-')}"
 
 
-def notes(parts: list[Part], profile: str) -> dict[str, Node]:
-    """Return, by label, the line below each figure and table of a chapter that leads to its cell and its run records."""
+@dataclasses.dataclass(frozen=True)
+class Note:
+    """What leads from a figure or table to its cell and to what it is computed from, as inline elements.
+
+    `cell` is empty for what no notebook computes; `files` and `systems` are links, each to a stored result or to run records.
+    """
+
+    cell: str
+    notebook: str
+    address: str
+    files: list[list[Node]]
+    systems: list[Node]
+
+    def line(self) -> Node:
+        """Return the line below a figure or table of the page."""
+        sources = [*self.files, *([[Str("the run records of"), Space(), *self.systems]] if self.systems else [])]
+        opening = [Str("Listed from" if sources else "Listed by the program")]
+        if self.cell:
+            link = _link([Str(f"cell {self.cell} of "), Code(["", [], []], self.notebook)], self.address)
+            opening = [Str("Computed by"), Space(), link, *([Str(", from")] if sources else [])]
+        listed = [piece for source in sources for piece in (Str(","), Space(), *source)][1:]
+        return Div(["", ["origin"], []], [Para([*opening, *listed, Str(".")])])
+
+    def brief(self) -> list[Node]:
+        """Return the same in few words, for the end of a caption; the opening of the chapter names the notebook."""
+        cell = [[_link([Str(f"Cell {self.cell}")], self.address)]] if self.cell else []
+        sources = [*cell, *self.files, *([[Str("records of"), Space(), *self.systems]] if self.systems else [])]
+        return [piece for source in sources for piece in (Str(";"), Space(), *source)][2:]
+
+
+def notes(parts: list[Part], profile: str) -> dict[str, Note]:
+    """Return, by label, what leads from each figure and table to its cell and to what it is computed from."""
     systems = recorded(profile)
-    reported = {part.name: of_chapter(part.name, systems) for part in parts}
     return {
-        floats.label(block): _note(block, cell, reported[part.name], systems, profile)
+        floats.label(block): _note(block, cell, part, systems, profile)
         for part in parts
         for cell in part.cells
         for block in cell.blocks
-        if floats.label(block) and cell.chapter and not part.appendix
+        if floats.label(block) and cell.chapter
     }
 
 
@@ -101,18 +130,34 @@ def _as_link(kind: str, content: list, systems: Collection[str]) -> Node | None:
     """Turn the text of a table's cell into a link where it is a system's name and nothing else."""
     if kind != "Plain" or any(piece["t"] == "Link" for piece in content) or stringify(content) not in systems:
         return None
-    return {"t": "Plain", "c": [Link(["", [], []], content, [f"#{anchor(stringify(content))}", ""])]}
+    return {"t": "Plain", "c": [_link(content, f"#{anchor(stringify(content))}")]}
 
 
-def _note(block: Node, cell: Cell, reported: list[str], systems: Collection[str], profile: str) -> Node:
-    behind = named(_texts(block), systems) or reported
-    source = notebooks.source(cell.chapter)
-    target = Path(os.path.relpath(source, paths.reports(profile))).as_posix()
-    code = Link(["", [], []], [Str(f"cell {cell.number} of "), Code(["", [], []], source.name)], [target, ""])
-    line = [Str("Computed by"), Space(), code]
-    if behind:
-        line += [Str(", from the run records of"), Space(), *_mentions(behind)]
-    return Div(["", ["origin"], []], [Para([*line, Str(".")])])
+def _note(block: Node, cell: Cell, part: Part, systems: dict[str, Experiment], profile: str) -> Note:
+    stored, runs = data_flow.behind(cell.chapter, cell.number, floats.label(block), profile)
+    behind = (named(_texts(block), systems) or of_chapter(part.name, systems)) if runs else []
+    files, source = _files(stored, profile), notebooks.source(cell.chapter)
+    if part.appendix and runs and not behind:
+        files.append([_link([Str("the run records")], f"#{APPENDIX}")])
+    return Note("" if part.appendix else cell.number, source.name, _beside(source, profile), files, _mentions(behind))
+
+
+def _link(words: list[Node], target: str) -> Node:
+    return Link(["", [], []], words, [target, ""])
+
+
+def _beside(path: Path, profile: str) -> str:
+    """Return the relative address of a file on the page."""
+    return Path(os.path.relpath(path, paths.reports(profile))).as_posix()
+
+
+def _files(names: list[str], profile: str) -> list[list[Node]]:
+    """Return links to stored results, or to their folder with their number where they are many."""
+    stored = [data_flow.STORED[name] for name in names]
+    if len(stored) > MANY:
+        folder = stored[0].path(profile).parent
+        return [[Str(f"{len(stored)} files of "), _link([Code(["", [], []], f"{folder.name}/")], _beside(folder, profile))]]
+    return [[_link([Code(["", [], []], each.file)], _beside(each.path(profile), profile))] for each in stored]
 
 
 def _texts(block: Node) -> list[str]:
@@ -123,6 +168,6 @@ def _texts(block: Node) -> list[str]:
 
 def _mentions(behind: list[str]) -> list[Node]:
     if len(behind) > MANY:
-        return [Link(["", [], []], [Str(f"{len(behind)} systems")], [f"#{APPENDIX}", ""])]
-    links = [Link(["", [], []], [Code(["", [], []], name)], [f"#{anchor(name)}", ""]) for name in behind]
+        return [_link([Str(f"{len(behind)} systems")], f"#{APPENDIX}")]
+    links = [_link([Code(["", [], []], name)], f"#{anchor(name)}") for name in behind]
     return [piece for link in links for piece in (link, Str(","), Space())][:-2]

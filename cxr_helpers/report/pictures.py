@@ -11,6 +11,7 @@ from PIL import Image
 STYLE = {"svg.fonttype": "path", "svg.hashsalt": "cxr"}  # glyphs as outlines, ids that do not change from run to run
 RASTER_DPI = 150  # of films inside a vector figure
 SCREEN_DPI = 96
+EDGE = 0.04  # inches around what is drawn: a figure as wide as the text is printed in its own size
 JPEG_QUALITY = 90
 UNSIGNED = dict.fromkeys(("Creator", "Date", "Format", "Type"))  # no date: the same figure gives the same text
 RASTER = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
@@ -20,7 +21,7 @@ def svg(fig: Figure) -> str:
     """Return `fig` as SVG text, cut to what is drawn; films in it become JPEG."""
     buffer = io.StringIO()
     with rc_context(STYLE):
-        fig.savefig(buffer, format="svg", dpi=RASTER_DPI, bbox_inches="tight", metadata=UNSIGNED)
+        fig.savefig(buffer, format="svg", dpi=RASTER_DPI, bbox_inches="tight", pad_inches=EDGE, metadata=UNSIGNED)
     return RASTER.sub(_lighter, buffer.getvalue())
 
 

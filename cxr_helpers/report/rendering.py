@@ -37,14 +37,14 @@ SIZE_LIMIT = 15_000_000  # bytes of either file
 class Report:
     """The whole report as a tree: abstract, introduction, chapters, appendices; the numbers of its labels; its figures.
 
-    `origins` holds, by label, the line that leads from a figure or table to its cell and its run records.
+    `origins` holds, by label, what leads from a figure or table to its cell and to what it is computed from.
     """
 
     parts: list[Part]
     names: dict[str, str]
     figures: dict[str, bytes]
     meta: Node
-    origins: dict[str, Node]
+    origins: dict[str, origins.Note]
 
 
 def render(profile: str, chapters: Sequence[str] | None = None, formats: Sequence[str] = FORMATS) -> list[Path]:
@@ -81,14 +81,14 @@ def assemble(profile: str, names: Iterable[str], complete: bool = True, build: P
     `build` is the build folder that holds them (default: that of the profile).
     """
     read = [chapters.read((build or paths.build(profile)) / "executed" / f"{name}.ipynb") for name in names]
-    bodies = [_introduced(floats.gather(syntax_tree.parse(chapter)), profile) for chapter in read]
+    bodies = [floats.gather(syntax_tree.parse(chapter)) for chapter in read]
     bodies += [floats.gather(syntax_tree.parse(chapter, appendix=True)) for chapter in _appendices(profile)]
     meta, opening = front_matter.read(paths.ROOT / "reports" / "front_matter.md")
     labels = cross_references.numbered(bodies)
     before = [front_matter.abstract(opening, bodies)]
     if {path.stem for path in (paths.ROOT / "notebooks").glob("*.ipynb")} == {chapter.name for chapter in read}:
         before += front_matter.introduction(paths.ROOT / "reports" / "introduction.md")  # it speaks of every chapter
-    parts = [*before, *(_without_abstract(part) for part in bodies)]
+    parts = [*before, *(_without_abstract(_introduced(part, labels, profile)) for part in bodies)]
     parts = cross_references.resolved(parts, labels, citations.keys(), complete)
     origins.check_runs(parts, profile)
     figures = {path: content for chapter in read for path, content in chapter.figures.items()}
@@ -108,15 +108,27 @@ def _as_html(report: Report, profile: str) -> bytes:
 
 
 def _as_pdf(report: Report) -> bytes:
-    return typst_pdf.compiled(typst_pdf.source(report.parts, report.meta), report.figures)
+    return typst_pdf.compiled(typst_pdf.source(report.parts, report.meta, report.origins), report.figures)
 
 
-def _introduced(part: Part, profile: str) -> Part:
-    """Return a chapter with a line below its title that leads to its notebook, where its code is."""
-    notebook = paths.NOTEBOOKS / f"{part.name}.ipynb"
-    target = Path(os.path.relpath(notebook, paths.reports(profile))).as_posix()
-    shown = Code(["", [], []], notebook.relative_to(paths.ROOT).as_posix())
-    line = Para([Str("Code:"), Space(), Link(["", [], []], [shown], [target, ""])])
+def _introduced(part: Part, names: dict[str, str], profile: str) -> Part:
+    """Return a chapter with a line below its title that leads to its notebook, where its code is, its figures and its tables."""
+    said = []
+    if not part.appendix:
+        notebook = paths.NOTEBOOKS / f"{part.name}.ipynb"
+        target = Path(os.path.relpath(notebook, paths.reports(profile))).as_posix()
+        shown = Code(["", [], []], notebook.relative_to(paths.ROOT).as_posix())
+        said.append([Str("Code:"), Space(), Link(["", [], []], [shown], [target, ""])])
+    blocks = [block for cell in part.cells for block in cell.blocks]
+    for kind in ("Figure", "Table"):
+        keys = [floats.label(block) for block in blocks if block["t"] == kind and floats.label(block)]
+        links = [Link(["", [], []], [Str(names[key].split()[-1])], [f"#{key}", ""]) for key in keys]
+        if links:
+            listed = [piece for link in links for piece in (Str(","), Space(), link)][2:]
+            said.append([Str(f"{kind}s:" if len(keys) > 1 else f"{kind}:"), Space(), *listed])
+    if not said:
+        return part
+    line = Para([piece for phrase in said for piece in (Str("."), Space(), *phrase)][2:])
     position = next(index for index, cell in enumerate(part.cells) if cell.part != "abstract")
     title, *rest = part.cells[position].blocks
     opening = dataclasses.replace(part.cells[position], blocks=[title, Div(["", ["notebook"], []], [line]), *rest])

@@ -10,7 +10,7 @@ from cxr_helpers import paths, records
 from cxr_helpers.errors import CxrError
 from cxr_helpers.experiments import Experiment
 from cxr_helpers.records import Record
-from cxr_helpers.report import ledger, origins, shown_numbers
+from cxr_helpers.report import data_flow, ledger, origins, shown_numbers
 
 PLACES = 24  # shown; the rest is counted
 SYSTEMS = 8
@@ -19,7 +19,7 @@ WRITTEN = str.maketrans({"\u2212": "-", ",": None, "+": None, "%": None, " ": No
 
 
 def trace(number: str, profile: str) -> Iterator[str]:
-    """Yield, line by line, the places at which the report shows `number`, and the run records behind them.
+    """Yield, line by line, the places at which the report shows `number`, and the run records and stored results behind them.
 
     A place counts if it shows the number as it is written, or one that rounds to it; the former come first.
 
@@ -31,16 +31,19 @@ def trace(number: str, profile: str) -> Iterator[str]:
         raise CxrError(f"The {profile} report shows {number} nowhere, nor a number that rounds to it.")
     systems = origins.recorded(profile)
     yield f"{number} stands in {len(found)} place{'s' if len(found) > 1 else ''} of the {profile} report:"
-    named, read = {}, {}
+    named, read, stored = {}, {}, {}
     for place in found.head(PLACES).itertuples():
-        own, of_chapter = _named(place, systems), origins.of_chapter(place.chapter, systems)
-        named |= dict.fromkeys(own)
-        read |= dict.fromkeys([] if own else of_chapter)
+        files, runs = data_flow.behind(place.chapter, place.cell, place.label, profile)
+        own = _named(place, systems) if runs else []
+        of_chapter = origins.of_chapter(place.chapter, systems) if runs and not own else []
+        named, read, stored = (each | dict.fromkeys(more) for each, more in ((named, own), (read, of_chapter), (stored, files)))
         yield f"  {described(place)}: {place.text}"
-        yield f"    from {_listed(own) if own else _listed_of_chapter(of_chapter)}"
+        yield f"    from {_sources(own, of_chapter, files)}"
     if len(found) > PLACES:
         yield f"  and {len(found) - PLACES} more; more digits name fewer places."
     yield from _systems([systems[name] for name in named | read], profile)
+    for name in stored:
+        yield from _stored(name, profile)
 
 
 def places(number: str, numbers: pd.DataFrame) -> pd.DataFrame:
@@ -94,10 +97,11 @@ def _named(place, systems: dict[str, Experiment]) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-def _listed_of_chapter(names: list[str]) -> str:
-    if not names:
-        return "no run record: it is computed from the films, from a measurement or from the text itself"
-    return f"what its chapter reads: {_listed(names)}"
+def _sources(own: list[str], of_chapter: list[str], files: list[str]) -> str:
+    said = [data_flow.STORED[name].file for name in files]
+    said += [_listed(own)] if own else []
+    said += [f"what its chapter reads: {_listed(of_chapter)}"] if of_chapter else []
+    return "; ".join(said) or "no run record: it is computed from the films or from the text itself"
 
 
 def _listed(names: list[str]) -> str:
@@ -119,6 +123,15 @@ def _system(system: Experiment, profile: str) -> Iterator[str]:
     yield f"  config   {', '.join(f'{name} = {value!r}' for name, value in config.items() if name not in ('protocol', 'seed'))}"
     for config in system.configs:
         yield from _run(records.load(config, profile))
+
+
+def _stored(name: str, profile: str) -> Iterator[str]:
+    stored = data_flow.STORED[name]
+    yield ""
+    yield f"{name}: a stored result, no run"
+    yield f"  command  {f'{stored.command} --profile {profile}' if stored.command else 'none; it is written by hand'}"
+    yield f"  file     {os.path.relpath(stored.path(profile), paths.ROOT)}"
+    yield f"           sha256 {stored.digest(profile)}"
 
 
 def _run(record: Record) -> Iterator[str]:

@@ -2,26 +2,32 @@
 
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import typst
-from pandocfilters import Plain, RawBlock, RawInline
+from pandocfilters import Link, Plain, RawBlock, RawInline
 
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import citations, floats
-from cxr_helpers.report.syntax_tree import Node, Part, write
+from cxr_helpers.report import citations, floats, origins
+from cxr_helpers.report.origins import Note
+from cxr_helpers.report.syntax_tree import Node, Part, transform, write
 
 ARGUMENTS = ["--standalone", f"--template={paths.TEMPLATE / 'thesis.typ'}", *citations.ARGUMENTS]
 
 
-def source(parts: list[Part], meta: Node) -> str:
-    """Return the Typst source; `parts` begin with the abstract, `meta` are the variables of the template."""
+def source(parts: list[Part], meta: Node, notes: Mapping[str, Note] = MappingProxyType({})) -> str:
+    """Return the Typst source; `parts` begin with the abstract, `meta` are the variables of the template.
+
+    `notes` holds, by label, what tells where a figure or table comes from; it ends the caption.
+    """
     abstract, *chapters = parts
-    content = [*_blocks(abstract), _raw("#contents()\n#show: chapters")]
-    content += [block for part in chapters if not part.appendix for block in _blocks(part)]
+    content = [*_blocks(abstract, notes), _raw("#contents()\n#show: chapters")]
+    content += [block for part in chapters if not part.appendix for block in _blocks(part, notes)]
     content += [*citations.references(), _raw("#show: appendices")]
-    content += [block for part in chapters if part.appendix for block in _blocks(part)]
+    content += [block for part in chapters if part.appendix for block in _blocks(part, notes)]
     # Not smart: pandoc has set the quotation marks, and Typst makes a prime of an apostrophe after a number.
     return write(content, meta, "typst-smart", ARGUMENTS)
 
@@ -45,7 +51,7 @@ def compiled(text: str, figures: dict[str, bytes]) -> bytes:
             raise CxrError(f"Typst could not set the PDF: {error}") from error
 
 
-def _blocks(part: Part) -> list[Node]:
+def _blocks(part: Part, notes: Mapping[str, Note]) -> list[Node]:
     """Return what a part prints.
 
     A figure goes to the head or foot of a page, but not beyond the part's end; where it was, a line points to it.
@@ -53,7 +59,7 @@ def _blocks(part: Part) -> list[Node]:
     printed = []
     for block in (block for cell in part.cells for block in cell.blocks if not _page_only(block)):
         printed += [_raw(f"#pointer(<{floats.label(block)}>)")] if block["t"] == "Figure" and floats.label(block) else []
-        printed.append(_float(block))
+        printed.append(_float(block, notes))
     return [*printed, _raw("#place.flush()")]
 
 
@@ -61,14 +67,25 @@ def _page_only(block: Node) -> bool:
     return block["t"] == "Div" and "page-only" in block["c"][0][1]
 
 
-def _float(block: Node) -> Node:
+def _float(block: Node, notes: Mapping[str, Note]) -> Node:
     if not floats.label(block):
         return block
     first, rest = floats.split_caption(floats.caption(block))
+    note = _printed(notes[floats.label(block)]) if floats.label(block) in notes else []
     # `more` hides itself in the lists of figures and tables.
-    words = [*first, RawInline("typst", "#more["), *rest, RawInline("typst", "]")] if rest else first
+    words = [*first, RawInline("typst", "#more["), *rest, *note, RawInline("typst", "]")]
     block = floats.with_caption(block, words)
     return _picture(block) if block["t"] == "Figure" else block
+
+
+def _printed(note: Note) -> list[Node]:
+    """Return a note as it ends a caption; in print one system's records are rows of the appendix, no place to lead to."""
+
+    def led(kind: str, content: list) -> Node | None:
+        record = kind == "Link" and content[2][0].startswith("#record-")
+        return Link(content[0], content[1], [f"#{origins.APPENDIX}", ""]) if record else None
+
+    return [RawInline("typst", "#origin["), *transform(note.brief(), led), RawInline("typst", "]")]
 
 
 def _picture(figure: Node) -> Node:

@@ -2,14 +2,18 @@
 
 import concurrent.futures
 import contextlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
+from urllib.parse import unquote
 
 import pandas as pd
 
@@ -19,34 +23,70 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.imports import PACKAGE
 from cxr_helpers.progress import say, since
 from cxr_helpers.records import Record
-from cxr_helpers.report import ledger, rendering, trace
+from cxr_helpers.report import floats, ledger, print_check, readme, rendering, trace
+from cxr_helpers.report.syntax_tree import Part, attributes
+
+DRAWN = re.compile(r'<figure id="([^"]+)"[^>]* data-points="([^"]*)"')
 
 
 def verify(profile: str, cores: int) -> list[str]:
     """Return one sentence for every number of the report that differs, and for every record that is not as it was written.
 
-    Three texts are compared: the ledger, the page, and what the chapters say when they are executed anew on `cores`
-    processors. Nothing in `reports/` or in the build folder changes. Where a record is damaged, nothing is executed.
+    Ledger, page, PDF and what the chapters say when they are executed anew on `cores` processors are compared, and the values
+    of the curves that a reader of the page can point at. Nothing in `reports/` or in the build folder changes. Where a record
+    is damaged, nothing is executed.
 
     Raises:
-        CxrError: ledger or page is missing, or a chapter fails.
+        CxrError: ledger, page or PDF is missing, or a chapter fails.
     """
     stored, started = ledger.read(profile), time.monotonic()
-    page = paths.reports(profile) / "thesis.html"
-    if not page.is_file():
-        raise CxrError(f"{page} is missing; `cxr render --profile {profile}` writes it, or restore it from git.")
+    page, pdf = (paths.reports(profile) / f"thesis.{kind}" for kind in rendering.FORMATS)
+    for file in (page, pdf):
+        if not file.is_file():
+            raise CxrError(f"{file} is missing; `cxr render --profile {profile}` writes it, or restore it from git.")
     found = records.every(profile)
     broken = [sentence for record in found for sentence in damages(record)]
     say(f"verify: {len(found)} records are {'as they were written' if not broken else 'not all as they were written'}")
     if broken:
         return broken
-    shown = ledger.differences(stored, ledger.of_page(page.read_text(encoding="utf-8")))
-    say(f"verify: {len(stored):,} numbers in the ledger; the page differs in {len(shown)}")
+    html = page.read_text(encoding="utf-8")
+    shown, printed = ledger.differences(stored, ledger.of_page(html)), print_check.lacking(stored, html, pdf)
+    say(f"verify: {len(stored):,} numbers in the ledger; the page differs in {len(shown)}, the PDF in {len(printed)}")
     with recomputed(profile, cores) as build:
-        anew = ledger.of_report(rendering.assemble(profile, notebooks.names(), build=build).parts)
-    changed = ledger.differences(stored, anew)
+        parts = rendering.assemble(profile, notebooks.names(), build=build).parts
+    anew, drawn = ledger.of_report(parts), _drawn(html)
+    changed, curves = ledger.differences(stored, anew), _curves(parts)
+    moved = [label for label in drawn | curves if drawn.get(label) != curves.get(label)]
     say(f"verify: {len(anew):,} numbers computed anew in {since(started)}; {len(changed)} differ from the ledger")
-    return [*_sentences(shown, "the page has"), *_sentences(changed, "computed anew it is")]
+    say(f"verify: the curves of {len(drawn)} figures; those of {len(moved)} are not what they are computed anew")
+    sentences = [*_sentences(shown, "the page has"), *printed, *_sentences(changed, "computed anew it is")]
+    sentences += [f"{label}: the page's curves are not those computed anew." for label in moved]
+    return sentences + _overview(html, profile)
+
+
+def _curves(parts: list[Part]) -> dict[str, list]:
+    """Return, by label, name and values of the curves of each figure that has some."""
+    figures = [block for part in parts for cell in part.cells for block in cell.blocks if block["t"] == "Figure"]
+    noted = {floats.label(block): attributes(block["c"][0][2]).get("points") for block in figures}
+    return {label: _values(points) for label, points in noted.items() if points}
+
+
+def _drawn(html: str) -> dict[str, list]:
+    """Return what `_curves` does, of a page."""
+    return {label: _values(unescape(points)) for label, points in DRAWN.findall(html)}
+
+
+def _values(points: str) -> list:
+    """Return the names and values of curves without their places in the picture, which hang on the width of letters."""
+    return [[name, [point[2:] for point in curve]] for panel in json.loads(points) for name, curve in panel["curves"]]
+
+
+def _overview(html: str, profile: str) -> list[str]:
+    """Return a sentence if the README's picture is not the figure of the page that it was copied from."""
+    file = paths.ROOT / "reports" / "overview.svg"
+    figure = re.search(rf'<figure id="{readme.PICTURE}"[^>]*>\s*<img src="data:image/svg\+xml,([^"]*)"', html)
+    same = profile != "full" or not figure or file.is_file() and file.read_text(encoding="utf-8") == unquote(figure[1])
+    return [] if same else [f"{file} is not the page's {readme.PICTURE}; `cxr render --profile full` writes it."]
 
 
 def damages(record: Record) -> list[str]:

@@ -16,8 +16,15 @@
     return { tp, fn, fp, tn, sensitivity, specificity, ppv: share(found, found + alarms), npv: share(cleared, cleared + missed) };
   }
 
+  // The scores of a class are stored as steps from one to the next, in ten-thousandths.
+  function summed(steps) {
+    let at = 0;
+    return steps.map((step) => (at += step) / 10000);
+  }
+
   function explorer(panel) {
     const models = JSON.parse(panel.dataset.models);
+    for (const each of Object.values(models)) for (const kind of ["ill", "well"]) each[kind] = summed(each[kind]);
     const control = (name) => panel.querySelector(`[data-control="${name}"]`);
     const [model, threshold, prevalence] = ["model", "threshold", "prevalence"].map(control);
     const svg = panel.querySelector("svg"), line = svg.querySelector("polyline"), dot = svg.querySelector("circle");
@@ -57,7 +64,7 @@
         `At ${Number.isFinite(near.at) ? near.at.toFixed(3) : "a threshold above every score"}: ` +
         `sensitivity ${shown(near.sensitivity)}, specificity ${shown(near.specificity)}`;
     });
-    for (const element of panel.querySelectorAll("[disabled]")) element.disabled = false;
+    for (const element of panel.querySelectorAll("[data-scripted]")) element.hidden = !element.hidden;
     drawn();
     update();
   }
@@ -175,12 +182,19 @@
     return made;
   }
 
+  function copied(entry) {
+    const copy = entry.cloneNode(true);
+    copy.removeAttribute("id");
+    return copy;
+  }
+
   function records(shown) {
     const row = shown.closest("tbody tr"), table = shown.closest("table");
     const column = row && table.tHead ? table.tHead.rows[0].cells[shown.cellIndex].dataset.from : "";
-    const names = row?.dataset.from || column || shown.closest("[data-from]")?.dataset.from || "";
-    const found = names.split(" ").map((name) => document.getElementById(name)).filter(Boolean);
-    if (!found.length) return [paragraph("No run record is behind it: it is computed from the films, from a measurement or from the text itself.")];
+    const entries = (names = "") => names.split(" ").map((name) => document.getElementById(name)).filter(Boolean);
+    const stored = entries(shown.closest("[data-stored]")?.dataset.stored).map(copied);
+    const found = entries(row?.dataset.from || column || shown.closest("[data-from]")?.dataset.from);
+    if (!found.length && !stored.length) return [paragraph("No run record is behind it: it is computed from the films or from the text itself.")];
     if (found.length > MANY) {
       const links = found.flatMap((record) => {
         const link = document.createElement("a");
@@ -188,21 +202,20 @@
         link.textContent = record.id.replace("record-", "");
         return [", ", link];
       });
-      return [paragraph(`Its chapter reads ${found.length} systems: `, ...links.slice(1), ".")];
+      return [...stored, paragraph(`Its chapter reads ${found.length} systems: `, ...links.slice(1), ".")];
     }
-    const copies = found.map((record) => record.cloneNode(true));
+    const copies = found.map(copied);
     for (const copy of copies) {
-      copy.removeAttribute("id");
       const runs = [...copy.querySelectorAll("li")], own = runs.filter((run) => row?.textContent.includes(run.querySelector("code").textContent));
       if (own.length) for (const run of runs) if (!own.includes(run)) run.remove();
     }
-    return copies;
+    return [...stored, ...copies];
   }
 
   function place(shown) {
     const block = shown.closest("[data-cell]");
     const chapter = block.dataset.chapter ? document.getElementById(`ch:${block.dataset.chapter}`) : block.closest("section[id^='ch:']");
-    const notebook = chapter?.querySelector(".notebook a");
+    const notebook = chapter?.querySelector(".notebook a[href$='.ipynb']");
     return notebook ? ["Computed by cell ", block.dataset.cell, " of ", notebook.cloneNode(true), "."] : ["Listed from the run records."];
   }
 
