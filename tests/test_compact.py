@@ -1,5 +1,8 @@
 """A compact file answers as the network it was made of, and is the same file each time."""
 
+import json
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -27,6 +30,22 @@ def test_it_is_much_smaller_and_answers_alike(tmp_path):
     kept = keras.saving.load_model(tmp_path / "small.keras", compile=False, safe_mode=True)
     assert kept.predict(film, verbose=0) == pytest.approx(model.predict(film, verbose=0), abs=1e-3)
     assert kept.get_layer("norm").get_weights()[3].max() == 1e6  # out of float16's range, and kept
+
+
+def test_it_names_nothing_that_an_older_keras_or_h5py_does_not_know(tmp_path):
+    """Keras 3.10 refuses arguments that it has not; HDF5's latest layout is read by its latest library alone."""
+    model = wide()
+    halved = keras.Model(model.inputs, keras.ops.mean(keras.ops.concatenate([model.output] * 2, axis=-1), axis=-1, keepdims=True))
+    compact.save(halved, tmp_path / "small.keras")
+    with zipfile.ZipFile(tmp_path / "small.keras") as archive:
+        config, weights = archive.read("config.json").decode(), archive.read("model.weights.h5")
+    assert "GlorotUniform" not in config and "quantization_config" not in config and "renorm" not in config
+    operation = next(each for each in json.loads(config)["config"]["layers"] if each["class_name"] == "Mean")
+    assert operation["name"] and "name" not in operation["config"]
+    assert weights[:8] == b"\x89HDF\r\n\x1a\n" and weights[8] <= 3  # the version of the layout
+    film = two_blobs()[None, ..., None].astype("float32")
+    kept = keras.saving.load_model(tmp_path / "small.keras", compile=False, safe_mode=True)
+    assert kept.predict(film, verbose=0) == pytest.approx(model.predict(film, verbose=0), abs=1e-3)
 
 
 def test_the_model_itself_keeps_its_weights(tmp_path):

@@ -185,8 +185,7 @@ def test_nothing_lacking_calls_no_pip():
 def test_colab_lacks_none_of_what_it_must_keep():
     wanted = requirements.wanted(paths.ROOT / "pyproject.toml")
     kept = [argument for argument in requirements.pip_arguments(wanted, COLAB.get) if "==" in argument]
-    # Keras alone is installed anew: an older one cannot read the published network.
-    assert sorted(kept) == sorted(f"{name}=={version}" for name, version in COLAB.items() if name != "keras")
+    assert sorted(kept) == sorted(f"{name}=={version}" for name, version in COLAB.items())
 
 
 def test_this_environment_lacks_nothing():

@@ -55,7 +55,8 @@ def predict(folder: Path, number: int) -> dict[str, float]:
             return measurements.seconds(lambda: [bulk.score(model, films) for _ in range(0, films_wanted, bulk.BATCH)])
 
         for part in parts:
-            rounds.append({"network": bare(len(part)), "command": command(part), "unchecked": command(part, False)} | {"n": len(part)})
+            row = {"n": len(part), "network": bare(len(part))}
+            rounds.append(row | {"command": command(part), "unchecked": command(part, check=False)})
         memory = []
         for part in (files[: number // 4], files):  # more films, the same memory
             processes.forget_peak()
@@ -67,7 +68,8 @@ def predict(folder: Path, number: int) -> dict[str, float]:
     for name in ("command", "unchecked"):
         share = costs.network / costs[name]
         found |= {f"share_of_{name}": float(share.median())}
-        found |= {f"share_of_{name}_{part}_quartile": float(share.quantile(at)) for part, at in (("lower", 0.25), ("upper", 0.75))}
+        quartiles = {"lower": 0.25, "upper": 0.75}
+        found |= {f"share_of_{name}_{which}_quartile": float(share.quantile(at)) for which, at in quartiles.items()}
     found |= {"rounds": len(costs), "films": number}
     return found | {"memory_quarter_mb": memory[0], "memory_all_mb": memory[1]}
 

@@ -1,14 +1,23 @@
-"""A saved network in fewer bytes: kernels at half precision, weights compressed without loss. It loads as any other."""
+"""A saved network in fewer bytes: kernels at half precision, weights compressed without loss. It loads as any other.
+
+It also loads with older versions of Keras and h5py than it was saved by: what only newer ones know is left out.
+"""
 
 import io
+import json
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
 
-WEIGHTS = "model.weights.h5"  # in a .keras archive
+CONFIG, WEIGHTS = "config.json", "model.weights.h5"  # in a .keras archive
+_LAYOUT = ("v110", "v110")  # of HDF5; the latest cannot be read by every h5py that the project allows
+_ZEROS = {"module": "keras.initializers", "class_name": "Zeros", "config": {}, "registered_name": None}
+# Arguments of layers that older versions do not have, with the values that they have where nobody set them.
+_NEWER = {"quantization_config": None, "renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99}
 
 
 def save(model: keras.Model, path: Path) -> None:
@@ -22,17 +31,33 @@ def save(model: keras.Model, path: Path) -> None:
         whole = Path(folder) / "whole.keras"
         rounded.save(whole, include_optimizer=False)
         plain = io.BytesIO(whole.read_bytes())
+    change = {WEIGHTS: _compressed, CONFIG: _portable}
     with zipfile.ZipFile(plain) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
         for name in source.namelist():
-            content = source.read(name)
-            # A fixed date: the same network gives the same file.
-            target.writestr(zipfile.ZipInfo(name), _compressed(content) if name == WEIGHTS else content, zipfile.ZIP_DEFLATED)
+            content = change.get(name, bytes)(source.read(name))
+            target.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)  # without a date: the same file each time
+
+
+def _portable(config: bytes) -> bytes:
+    """Return a configuration whose weights begin at zero, since the file brings them, without arguments that are new and not set."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list):
+            return list(map(plain, value))
+        if not isinstance(value, dict):
+            return value
+        kept = {key: plain(inner) for key, inner in value.items() if key not in _NEWER or inner != _NEWER[key]}
+        if str(kept.get("module")).startswith("keras.src.ops"):  # an operation's name stands beside its configuration, too
+            kept["config"].pop("name", None)
+        return {key: _ZEROS if key.endswith("_initializer") and inner else inner for key, inner in kept.items()}
+
+    return json.dumps(plain(json.loads(config))).encode()
 
 
 def _compressed(weights: bytes) -> bytes:
     """Return an HDF5 file with every array compressed, bytes of one place together: those that rounding cleared take no room."""
     target = io.BytesIO()
-    with h5py.File(io.BytesIO(weights)) as source, h5py.File(target, "w", libver="latest") as new:
+    with h5py.File(io.BytesIO(weights)) as source, h5py.File(target, "w", libver=_LAYOUT) as new:
 
         def copy(name: str, item) -> None:
             if isinstance(item, h5py.Group):
