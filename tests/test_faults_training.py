@@ -106,16 +106,6 @@ def check_and_remove(root, system: str) -> None:
     shutil.rmtree(record)
 
 
-def test_one_thread_gives_nearly_the_same_scores(checkout):
-    shutil.rmtree(checkout / "build/smoke/features")  # the frozen layers, too, run on one
-    done = train(checkout, **ONE_THREAD)
-    assert done.code == 0, done.err
-    (record,) = (checkout / "reports/smoke/runs").iterdir()
-    alone, before = (pd.read_csv(folder / "scores.csv").y_score for folder in (record, checkout / "undisturbed alpha"))
-    shutil.rmtree(record)
-    assert np.abs(alone - before).max() < 1e-4
-
-
 def test_the_command_makes_do_with_less_memory(checkout):
     module = checkout / "cxr_helpers/systems/fitting.py"
     before = module.read_text()

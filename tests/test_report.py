@@ -84,15 +84,23 @@ def test_a_second_run_trains_and_executes_nothing(smoke_run):
     assert {path: path.stat().st_mtime_ns for path in paths.runs("smoke").rglob("*")} == stored
 
 
+def test_the_committed_report_is_whole():
+    check(paths.ROOT / "reports", "full")
+
+
 @pytest.mark.realdata
-def test_the_real_report_is_made_from_the_committed_records_without_training(tmp_path):
+@pytest.mark.parametrize("chapters", [("--only", "06"), pytest.param((), marks=pytest.mark.long)], ids=["one chapter", "all"])
+def test_the_real_report_is_made_from_the_committed_records_without_training(chapters, tmp_path):
     for system in experiments.load("full").values():
         recorded = records.recorded_way(system, "full")
         assert recorded or system.waits_for, "without its records this test would train for hours"
     root = copy(tmp_path / "clone", (*PARTS, "notebooks", "reports"))
     for page in root.glob("reports/thesis.*"):
         page.unlink()
-    done = run_all("--profile", "full", root=root, CXR_BUILD_DIR=str(tmp_path / "build"))
+    done = run_all("--profile", "full", *chapters, root=root, CXR_BUILD_DIR=str(tmp_path / "build"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert not re.search(r"train .*: begins", done.stdout)
-    check(root / "reports", "full")
+    if chapters:
+        assert [path.stem for path in (tmp_path / "build/full/executed").glob("*.ipynb")] == ["06_comparison"]
+    else:
+        check(root / "reports", "full")
