@@ -37,7 +37,7 @@ def _curves(ax: Axes) -> list[tuple[str, Line2D]]:
     """Return name and line of every curve of a panel; a curve without a name of its own has the panel's title."""
     parts = {part.lines[0]: part.get_label() for part in ax.containers if getattr(part, "lines", None)}
     title = (ax.get_title(loc="left") or ax.get_title()).split("\n")[0]
-    named = [(str(parts.get(line, line.get_label())), line) for line in ax.lines if len(line.get_xdata()) >= FEWEST]
+    named = [(str(parts.get(line) or line.get_label()), line) for line in ax.lines if len(line.get_xdata()) >= FEWEST]
     return [(title if name.startswith("_") else name, line) for name, line in named if line.get_visible()]
 
 
