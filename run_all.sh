@@ -116,6 +116,7 @@ set_up() {
     if [ -n "$(ls -A "$venv" 2>/dev/null)" ] && [ ! -f "$stamp" ]; then
         fail "$venv was not made by run_all.sh; move it away, or set CXR_VENV to another folder."
     fi
+    local PATH="${PATH//"$venv/bin:"/}" # where the environment is active: its own Python goes with it
     base="$(find_python ${CXR_PYTHON:+"$CXR_PYTHON"} python3 python3.13 python3.12 python3.11 python)"
     mkdir -p "$(dirname "$venv")"
     exec 9>"$venv.lock" # held by this shell and the installers it starts; it falls with them, however they end

@@ -117,6 +117,17 @@ def test_a_changed_lock_installs_again(machine):
     assert machine.calls("-m uv pip install")
 
 
+def test_an_active_environment_is_not_made_anew_by_its_own_python(machine):
+    machine.add_python()
+    machine.run()
+    with open(machine.root / "requirements.lock.txt", "a") as lock:
+        lock.write("# changed\n")
+    own = machine.root / ".venv" / "bin"
+    (own / "python3").symlink_to("python")
+    done = machine.run(PATH=f"{own}:{machine.bin}")
+    assert done.returncode == 0 and f"with {machine.bin}/python3" in done.stdout + done.stderr
+
+
 def test_an_interrupted_installation_is_done_again(machine):
     machine.add_python()
     done = machine.run(FAKE_NO_NETWORK="1")
