@@ -39,7 +39,7 @@ def save(model: keras.Model, path: Path) -> None:
 
 
 def _portable(config: bytes) -> bytes:
-    """Return a configuration whose weights begin at zero, since the file brings them, without arguments that are new and not set."""
+    """Return a configuration whose weights begin at zero, since the file brings them, without new arguments that nobody set."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, list):
