@@ -8,13 +8,12 @@ A file that is no film costs its own row.
 import contextlib
 import csv
 import fcntl
-import glob
 import importlib.util
 import io
 import itertools
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -26,42 +25,12 @@ from cxr_helpers import predict, processes
 from cxr_helpers.data import frontal, images, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_path, atomic_write
+from cxr_helpers.film_files import Files
 
 BATCH = 32  # films; every batch is filled up to it, so that a score does not depend on where a run was interrupted
 AHEAD = 4 * BATCH  # films that may wait, read, for the network
-SUFFIXES = (".jpg", ".jpeg", ".png", ".dcm", ".dicom", "")  # of what is taken from a folder; DICOM files often have none
 _LONGEST_STEM = 200  # bytes of a film's name that its heat map takes over; a file's name has 255 at most
 COLUMNS = ("file", "class", "probability", "operating_point", "heat_map", "warning", "problem", "model")
-
-
-class Files:
-    """The files of `sources`, then those of a list, as often as asked for and in the same order.
-
-    A source is a file, a folder (all its films, at any depth, by name) or a pattern such as "films/*/*.jpeg" where no
-    file has that name. `listed` is a text file (UTF-8) with one path a line, as seen from the working folder. A file that
-    is named and does not exist is one of the files: its row says so.
-
-    Raises:
-        CxrError: when iterated, where the list cannot be read.
-    """
-
-    def __init__(self, sources: Iterable[Path], listed: Path | None = None) -> None:
-        self.sources, self.listed = list(map(Path, sources)), listed
-
-    def __iter__(self) -> Iterator[Path]:
-        for source in self.sources:
-            yield from _expanded(source)
-        if self.listed:
-            try:
-                with open(self.listed, encoding="utf-8", errors="surrogateescape") as lines:
-                    yield from (Path(line.rstrip("\r\n")) for line in lines if line.strip())
-            except OSError as error:
-                raise CxrError(f"{self.listed} cannot be read ({error.strerror}); give a file of one path a line.") from error
-
-    @property
-    def many(self) -> bool:
-        """Whether more is named than single files."""
-        return self.listed is not None or any(_is_several(source) for source in self.sources)
 
 
 def write(
@@ -196,27 +165,6 @@ def score(model, films: np.ndarray) -> np.ndarray:
     full = np.zeros((BATCH, *films.shape[1:]), np.uint8)
     full[: len(films)] = films
     return model.predict_on_batch(targets.batch(model, full))[: len(films), -1]
-
-
-def _is_several(source: Path) -> bool:
-    return source.is_dir() or (glob.has_magic(str(source)) and not source.exists())
-
-
-def _expanded(source: Path) -> Iterator[Path]:
-    if source.is_dir():
-        unread: list[Path] = []
-        for folder, below, names in os.walk(source, onerror=lambda error: unread.append(Path(error.filename))):
-            below.sort()
-            yield from (Path(folder, name) for name in sorted(names) if not name.startswith(".") and _is_film_name(name))
-        yield from unread  # a folder that may not be looked into has a row that says so
-    elif _is_several(source):
-        yield from (Path(path) for path in sorted(glob.iglob(str(source), recursive=True)) if os.path.isfile(path))
-    else:
-        yield source
-
-
-def _is_film_name(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES
 
 
 def _check(table: Path) -> None:
