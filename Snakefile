@@ -116,6 +116,7 @@ rule train:
         runtime=720 if PROFILE == "full" else 60,
     params:
         systems=lambda wildcards: JOBS[wildcards.job],
+        runs=lambda wildcards: [config.run_id for name in JOBS[wildcards.job] for config in SYSTEMS[name].configs],
         retrain="--retrain" if RETRAIN else "",
         devices=f"CXR_DEVICES={GPUS} " if GPUS else "",
     shell:

@@ -122,6 +122,10 @@ set_up() {
     exec 9>"$venv.lock" # held by this shell and the installers it starts; it falls with them, however they end
     "$base" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null ||
         fail "another run_all.sh is setting up $venv; wait for it, then run again."
+    if installed; then # by another one, just before the lock was had
+        exec 9>&-
+        return
+    fi
     say "setting up $venv with $base"
     make_venv "$base"
     install_packages

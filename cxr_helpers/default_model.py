@@ -22,6 +22,7 @@ LIMITS = {
 probabilities are too high for normal films that it has not met (report, chapters "External validation and robustness" and
 "The best result"). Not tested on other children or for other findings. The size of a published film alone tells much of
 its label, so part of the figures may owe to how the films were made.""",
+    "own": "a set that this project does not know. How the model does on films from elsewhere was not measured.",
     "smoke": "drawn films only, so that the figures say nothing about real ones.",
 }
 
@@ -111,6 +112,15 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def _films(record: Record, profile: str) -> str:
+    """Return what films a run was trained on: the published set where all of it is here, else own ones, told by their hash."""
+    if profile == "smoke":
+        return "synthetic films"
+    if not dataset.difference(dataset.discover(profile).root):
+        return dataset.DATASET.name
+    return f"own films, SHA-256 of names and files {record.info['data_hash'][:12]}"
+
+
 def _describe(record: Record, profile: str, threshold: float, sha256: str) -> Card:
     test, config = record.split("test"), members.network_config(record, profile)
     figures = metrics.evaluate(test, threshold)[["value", "ci_low", "ci_high"]].astype(float).round(4)
@@ -122,7 +132,7 @@ def _describe(record: Record, profile: str, threshold: float, sha256: str) -> Ca
         variant=config.variant,
         protocol=record.config.protocol,
         initialisation=record.info["initialisation"],
-        data=dataset.DATASET.name if profile == "full" else "synthetic films",
+        data=_films(record, profile),
         pixels=record.info["pixels"],
         test_images=len(test),
         temperature=record.info.get("temperature"),
@@ -135,7 +145,8 @@ def _model_card(card: Card, profile: str) -> str:
     rows = "\n".join(
         f"| {metrics.TITLES[name]} | {value:.3f} | {low:.3f} to {high:.3f} |" for name, (value, low, high) in card.metrics.items()
     )
-    citation = f" ({dataset.DATASET.citation}, doi {dataset.DATASET.doi})" if profile == "full" else ""
+    published = card.data == dataset.DATASET.name
+    citation = f" ({dataset.DATASET.citation}, doi {dataset.DATASET.doi})" if published else ""
     return f"""# Default model: run {card.run_id}
 
 **Not for clinical use.** The model shows what such a network does on the films of one set; no person's care may depend
@@ -152,6 +163,6 @@ Figures on the {card.test_images} test films at the operating point, with 95 % i
 |---|---|---|
 {rows}
 
-**Limits:** {LIMITS[profile]}
-A heat map says where the network looked, not where the disease is.
+**Limits:** {LIMITS["own" if profile == "full" and not published else profile]}
+A heat map does not say where the disease is, and need not show what the network used.
 """

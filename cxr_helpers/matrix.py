@@ -12,6 +12,7 @@ from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.experiments import Experiment
 from cxr_helpers.progress import say, since
+from cxr_helpers.systems import rescoring
 
 NEEDS = "an accelerator"  # how the `waits_for` of such a system begins
 RESCORED = "17_final_model"  # the chapter whose systems are ranked on disturbed films
@@ -37,7 +38,7 @@ def run(chosen: Iterable[Experiment], profile: str, side_by_side: int, minutes: 
 
     chosen, started = list(chosen), time.monotonic()
     every = [(place, row, config) for row in chosen for place, config in enumerate(row.configs)]
-    jobs = sorted((job for job in every if not records.load(job[2], profile)), key=lambda job: job[0])
+    jobs = sorted((job for job in every if _left(*job[1:], profile)), key=lambda job: job[0])
     for size in sorted({config.size for _, _, config in jobs}):
         packing.load(profile, size)  # once, not in every process
 
@@ -62,6 +63,12 @@ def run(chosen: Iterable[Experiment], profile: str, side_by_side: int, minutes: 
     say(f"matrix: {len(jobs) - len(left)} of {len(jobs)} runs in {since(started)}")
     if left:
         raise CxrError(f"Not trained: {'; '.join(left)}. The same command goes on with them.")
+
+
+def _left(row: Experiment, config: Config, profile: str) -> bool:
+    """Tell whether a run has no record, or lacks the scores of disturbed films that it is ranked on."""
+    record = records.load(config, profile)
+    return not record or (row.chapter == RESCORED and not (record.folder / rescoring.VALIDATION).is_file())
 
 
 def _cxr(command: str) -> list[str]:

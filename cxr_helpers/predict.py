@@ -43,7 +43,7 @@ def predict(
 
     `model_dir` holds default.keras, default.json and frontal.json; None takes the committed ones. `published` stands in for
     it where the model was loaded before. With a folder `out`, a
-    film gets `<stem>_heatmap.png` there: the film beside its Grad-CAM map for the predicted class, purple 0 to yellow 1.
+    film gets `<stem>_heatmap.png` there: the film beside its Grad-CAM map for the predicted class, bare at 0, yellow at 1.
     A missing or altered model, or a folder that cannot be written, is a CxrError.
     """
     answers, films = {}, {}

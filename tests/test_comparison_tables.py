@@ -52,6 +52,14 @@ def test_one_view_is_enough_where_it_does_not_lie_below(monkeypatch, ours, said)
     assert "not measured" in comparison_tables.views_sentence("full")
 
 
+def test_another_large_head_costs_its_fitting(monkeypatch):
+    made = {"baseline": 16_000.0, "ours_fitting_seconds": [None, 390.0, 410.0]}  # the first round did not note it
+    monkeypatch.setattr(comparisons, "load", lambda name, *_, **__: made)
+    assert "400 s: 40 times less" in comparison_tables.another_head_sentence("full")
+    monkeypatch.setattr(comparisons, "load", lambda name, *_, **__: None)
+    assert "not measured" in comparison_tables.another_head_sentence("full")
+
+
 def test_verdicts_name_what_was_met_and_missed():
     names = ("ingest", "fine_tune", "extract_vgg16", "deploy_latency")  # no goal, and not timed
     assert (

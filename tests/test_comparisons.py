@@ -78,8 +78,18 @@ def test_an_unknown_comparison_and_one_that_was_not_made_are_refused(timed):
     assert comparisons.load("fine_tune", "full", missing_ok=True) is None
     comparisons.file("ingest", "full").parent.mkdir(parents=True)
     comparisons.file("ingest", "full").write_text("{")
-    with pytest.raises(CxrError, match="cannot be read"):
-        comparisons.load("ingest", "full")
+    for read in (comparisons.load, comparisons.run):
+        with pytest.raises(CxrError, match="cannot be read"):
+            read("ingest", "full")
+
+
+def test_a_lost_file_of_the_same_rounds_is_written_again(timed, monkeypatch):
+    made = Comparison({"baseline": lambda: 6.0, "ours": lambda: 2.0}, 1, also={"second_experiment": ("ours", {"note": "n"})})
+    monkeypatch.setattr(comparisons, "_module", lambda name: types.SimpleNamespace(prepare=lambda name, profile: made))
+    path = comparisons.run("second_experiment", "full")
+    path.unlink()
+    assert comparisons.run("second_experiment", "full") == path
+    assert comparisons.load("second_experiment", "full")["ratio_median"] == 3
 
 
 @pytest.mark.parametrize("name", comparisons.NAMES)

@@ -30,6 +30,8 @@ LOADED = 'speed = measurements.load("speed", profile)\nruns = {name: records.of(
         ("speed_of_light = 'speed'", set()),  # a word, and no measurement is read
         ("costs = deployment_tables.measured('deployment', profile)", {"deployment"}),
         ("pd.read_csv(paths.ROOT / 'reports' / 'published.csv')", {"published"}),
+        ("comparison_tables.views_sentence(profile)", {"train_mobilenet_rahman"}),
+        ("final_model.beside_published(final)", {"published"}),
     ],
 )
 def test_a_name_carries_what_flowed_into_it(cell, expected):

@@ -7,7 +7,7 @@ from tiny_runs import FILMS
 from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
-from cxr_helpers.systems import ensemble
+from cxr_helpers.systems import ensemble, members
 
 
 @pytest.fixture
@@ -40,6 +40,17 @@ def test_a_single_member_is_averaged_over_its_seeds(run):
     for score in (0.1, 0.2, 0.6):
         run("three", [score] * 4)
     assert scores_of(ensemble.make(Config("ensemble", members=("three",)), "smoke")) == pytest.approx([0.3] * 4)
+
+
+def test_an_ensemble_whose_member_was_trained_anew_is_refused(run):
+    first, second = run("three", [0.1, 0.9, 0.2, 0.8]), run("three", [0.3, 0.7, 0.4, 0.6])
+    product = ensemble.make(Config("ensemble", members=("three",)), "smoke")
+    whole = run("whole", [0.2, 0.8, 0.3, 0.7], model="ensemble", members=("three",))
+    whole = records.write(whole.config, "smoke", whole.info | product.info, product.tables)
+    assert [each.run_id for each in members.joined(whole, "smoke")] == [first.run_id, second.run_id]
+    records.write(second.config, "smoke", second.info, {"scores": second.scores.assign(y_score=0.5)})
+    with pytest.raises(CxrError, match=f"{whole.run_id} joins scores that its members no longer have.*--retrain"):
+        members.joined(whole, "smoke")
 
 
 def test_what_cannot_be_joined_is_refused(run):

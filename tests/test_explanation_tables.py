@@ -119,6 +119,12 @@ def test_conclusions_name_who_passes_and_who_does_not():
     assert said[-1] == "Every method failed some check; the most, 3, were failed by LIME."
 
 
+def test_methods_that_are_all_the_best_are_not_told_apart():
+    tied = TABLE.assign(value=TABLE.value.where(TABLE.measure != measures.SEPARATION, 1.0))
+    check = next(check for check in checks.CHECKS if check.title == "shows the shortcut")
+    assert "all 2 methods 1.000" in checks._leader(tied, check, check.model)
+
+
 def test_figures_show_every_method_and_its_interval():
     rows = measures.part(TABLE, measures.DRAWN, measures.CLEAN, LESION)
     fig = drawings.beside_controls([("energy", rows)])

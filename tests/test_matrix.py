@@ -2,12 +2,14 @@
 
 import dataclasses
 import subprocess
+import types
 
 import pytest
 
 from cxr_helpers import experiments, matrix, provenance, records
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
+from cxr_helpers.systems import rescoring
 
 
 @pytest.fixture
@@ -66,6 +68,15 @@ def test_recorded_runs_are_left_alone(calls, monkeypatch):
     monkeypatch.setattr(records, "load", lambda config, profile: config.seed != 2)
     matrix.run([dataclasses.replace(row)], "full", 1, 60)
     assert calls == [("train", "vgg16_224", "2", None)]
+
+
+def test_a_run_of_chapter_17_without_scores_of_disturbed_films_is_made_up_for(calls, monkeypatch, tmp_path):
+    monkeypatch.setattr(records, "load", lambda config, profile: types.SimpleNamespace(folder=tmp_path / str(config.seed)))
+    for seed in "02":
+        (tmp_path / seed).mkdir()
+        (tmp_path / seed / rescoring.VALIDATION).touch()
+    matrix.run(chosen("mobilenetv2_final_224"), "full", 1, 60)
+    assert [call[:3] for call in calls] == [(command, "mobilenetv2_final_224", "1") for command in ("train", "rescore")]
 
 
 def test_a_seed_without_record_is_refused_with_the_command():

@@ -1,7 +1,9 @@
 """Predicting files with a published model, and publishing it: a tiny model whose answer for a film is known."""
 
+import dataclasses
 import hashlib
 import json
+import types
 
 import cv2
 import numpy as np
@@ -11,7 +13,7 @@ from tiny_models import GREY, SIDE, detector, two_blobs
 
 from cxr_helpers import default_model, paths
 from cxr_helpers.config import Config
-from cxr_helpers.data import frontal, synthetic
+from cxr_helpers.data import dataset, frontal, synthetic
 from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.predict import predict, table
@@ -121,6 +123,21 @@ def test_published_card_says_what_the_record_says(published):
     assert card["metrics"]["accuracy"][0] == 0.875  # seven of eight scores are on the right side of 0.5
     text = (published / "default.md").read_text()
     assert "Not for clinical use" in text and "| 0.875 |" in text and card["run_id"] in text
+
+
+def test_a_model_of_own_films_is_not_said_to_be_of_the_published_ones(monkeypatch, tmp_path):
+    source = types.SimpleNamespace(root=tmp_path)
+    monkeypatch.setattr(dataset, "discover", lambda profile: source)
+    monkeypatch.setattr(dataset, "difference", lambda root: "train/NORMAL holds 3 files instead of 1341")
+    record = types.SimpleNamespace(info={"data_hash": "0123456789abcdef"})
+    assert default_model._films(record, "full") == "own films, SHA-256 of names and files 0123456789ab"
+    own = default_model._films(record, "full")
+    card = default_model.Card("r", "s", 0.5, 64, "none", "official", "random", own, "own file", 8, {})
+    text = default_model._model_card(card, "full")
+    assert "a set that this project does not know" in text and dataset.DATASET.doi not in text
+    monkeypatch.setattr(dataset, "difference", lambda root: "")
+    whole = dataclasses.replace(card, data=default_model._films(record, "full"))
+    assert dataset.DATASET.doi in default_model._model_card(whole, "full")
 
 
 def test_altered_or_missing_model_is_refused(published, films):

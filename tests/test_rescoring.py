@@ -13,7 +13,7 @@ from cxr_helpers.config import Config
 from cxr_helpers.data import packing, perturbations
 from cxr_helpers.errors import CxrError
 from cxr_helpers.records import Record
-from cxr_helpers.systems import rescoring, saved
+from cxr_helpers.systems import members, rescoring, saved
 
 
 def probability(mean):
@@ -136,6 +136,7 @@ def joining(kind, store, members, **info):
 
 def test_what_joins_networks_makes_its_scores_of_theirs_and_stores_none(store, monkeypatch):
     runs, biases = [store(), store()], iter((0.0, 2.0))
+    monkeypatch.setattr(members, "_still_those_of", lambda run, found: True)  # these have no scores
     monkeypatch.setattr(saved, "model", lambda *_: detector(bias=next(biases)))
     ensemble = joining("ensemble", store, runs)
     rescoring.rescore(ensemble, "smoke")

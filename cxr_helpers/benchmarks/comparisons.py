@@ -92,15 +92,24 @@ def run(name: str, profile: str, afresh: bool = False) -> Path:
                 atomic_write(begun, json.dumps(circumstances | {"round": row}))
             say(f"bench {name}: round {len(rows) + 1} of {comparison.rounds}, {way} {row[way]:.4g} {comparison.unit}")
         rows, row = [*rows, row], {}
-        closing = {"unit": comparison.unit, "profile": profile} | circumstances | provenance.current() | {"rounds": rows}
-        _write(name, profile, rows, {way: way for way in ways}, comparison.about, closing)
+        _write(name, profile, comparison, rows, circumstances)
         begun.unlink()
-        for other, (way, about) in comparison.also.items():
-            _write(other, profile, rows, {"baseline": "baseline", "ours": way}, about, {"rounds_of": name} | closing)
+    if not file(asked, profile).is_file():  # one that is computed from the same rounds was lost
+        _write(name, profile, comparison, rows, circumstances)
     return file(asked, profile)
 
 
-def _write(
+def _write(name: str, profile: str, comparison: Comparison, rows: list[dict], circumstances: Mapping[str, Any]) -> None:
+    """Write a comparison's file, and those that are computed from the same rounds."""
+    from cxr_helpers import provenance
+
+    closing = {"unit": comparison.unit, "profile": profile} | circumstances | provenance.current() | {"rounds": rows}
+    _write_one(name, profile, rows, {way: way for way in comparison.works}, comparison.about, closing)
+    for other, (way, about) in comparison.also.items():
+        _write_one(other, profile, rows, {"baseline": "baseline", "ours": way}, about, {"rounds_of": name} | closing)
+
+
+def _write_one(
     name: str, profile: str, rows: list[dict], ways: Mapping[str, str], about: Mapping[str, Any], closing: Mapping[str, Any]
 ) -> None:
     """Write what rounds say of a comparison; `ways` gives for each way the one that stands for it in the rounds."""
@@ -140,10 +149,17 @@ def file(name: str, profile: str) -> Path:
 
 
 def _left(path: Path, key: str, circumstances: dict) -> Any:
-    """Return what a stopped comparison left under a key of a file, None where it is not there or of other circumstances."""
+    """Return what a stopped comparison left under a key of a file, None where it is not there or of other circumstances.
+
+    Raises:
+        CxrError: the file is no JSON.
+    """
     if not path.is_file():
         return None
-    left = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        left = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CxrError(f"{path} cannot be read ({error}); restore it, or run the comparison --afresh.") from error
     return left[key] if all(left.get(name) == value for name, value in circumstances.items()) else None
 
 

@@ -5,6 +5,8 @@ build folder, so that a stopped measurement goes on.
 """
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Callable
 
 import keras
@@ -12,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from cxr_helpers import engines, paths
+from cxr_helpers import engines, paths, provenance
 from cxr_helpers.benchmarks import measurements
 from cxr_helpers.config import Config
 from cxr_helpers.data import manifest, packing
@@ -171,7 +173,9 @@ def _log_odds(outputs: np.ndarray) -> np.ndarray:
 
 
 def _kept(profile: str, key: str, work: Callable[[], np.ndarray]) -> np.ndarray:
-    path = paths.build(profile) / "deployment" / "scores" / f"{key}.npy"
+    films, packages = manifest.data_hash(manifest.load(profile)), provenance.current()["packages"]
+    made_with = hashlib.sha256(json.dumps([films, packages], sort_keys=True).encode()).hexdigest()[:8]
+    path = paths.build(profile) / "deployment" / "scores" / f"{key}-{made_with}.npy"
     if not path.is_file():
         say(f"compression: {key}")
         scores = work()

@@ -4,7 +4,6 @@ Every row is measured in a process of its own, which imports the one engine only
 speed); rounds in random order.
 """
 
-import itertools
 import tempfile
 import time
 from pathlib import Path
@@ -99,10 +98,9 @@ def _times(work, least: float, count: int) -> list[float]:
     """Return the seconds of calls until `least` seconds and `count` calls are over, after two untimed ones, which compile."""
     work(), work()
     found: list[float] = []
-    for _ in itertools.count():
+    while True:
         started = time.perf_counter()
         work()
         found.append(time.perf_counter() - started)
         if sum(found) >= least and len(found) >= count:
             return found
-    return found

@@ -1,7 +1,8 @@
 """How long partly unfrozen training takes by plain `fit`, and with the outputs of the layers below stored by view.
 
 Both see the same packed films and the same augmentation. Plain: all layers run on newly augmented films in every epoch.
-Stored: what stands before the first trained layer runs once for each view. An epoch and a view are timed and multiplied.
+Stored: what stands before the first trained layer runs once for each view. An epoch and a view are timed and multiplied. Left
+out of both is the one pass of all films through the whole network that scores them at the end.
 """
 
 import dataclasses

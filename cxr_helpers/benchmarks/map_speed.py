@@ -54,7 +54,7 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     """Return every figure, the median over rounds, with its 95 % interval: figure, value, ci_low, ci_high.
 
     The interval is a percentile bootstrap of the rounds (Efron and Tibshirani 1993); a ratio is that of one round's two
-    times. What was measured once has no interval.
+    times. What was measured once has no interval; of three rounds the interval is their range.
     """
     found = {}
     for (network, task), times in repeats.groupby(["network", "task"], sort=False):
@@ -66,7 +66,7 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
 
 
 def table(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a method: milliseconds a film on `OF_METHODS` with the interval, the quickest first."""
+    """Return one row a method: milliseconds a film on `OF_METHODS` with the range of its few rounds, the quickest first."""
     found = figures.set_index("figure")
     keys = {title: f"{OF_METHODS}, {title}, ms per film" for title in _TITLES.values()}
     quickest = sorted(keys, key=lambda title: found.value[keys[title]])

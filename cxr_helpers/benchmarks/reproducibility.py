@@ -105,9 +105,11 @@ def _made_elsewhere(profile: str) -> list[pd.DataFrame]:
         for run in records.of(system.name, profile) if records.recorded_way(system, profile) else ():
             if run.info.get("device", device) == device or not product.model_path(profile, run.run_id).is_file():
                 continue
+            known = run.split("test") if "scores" in run.names else pd.DataFrame()
+            if known.empty:
+                continue
             way = f"recorded by {TITLES[run.info['backend']]} on {run.info['device']}"
             say(f"reproducibility: {run.run_id}, {way}")
-            known = run.split("test")
             parts.append(_pairs(f"{system.name}, seed {run.config.seed}", way, _again(run, known, profile), known))
     return parts
 

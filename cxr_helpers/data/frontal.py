@@ -23,7 +23,7 @@ from cxr_helpers.files import atomic_write
 
 SIDE = 32  # pixels of the small copies that are looked at
 FILE = "frontal.json"
-WARNED = 0.005  # of the training films, at most, by all rules together
+WARNED = 0.005  # of the training films, at most, by the three figures together
 TURNED = {  # likeness to the mean film so changed -> what is said where it is the greater one
     "inverted": "looks like an inverted film",
     "upside down": "looks like a film upside down",

@@ -1,7 +1,6 @@
 """The manifest: one row per usable film, made once per state of the image folder."""
 
 import hashlib
-import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from cxr_helpers import paths
+from cxr_helpers import paths, processes
 from cxr_helpers.data import dataset, duplicates, images, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_path, atomic_write
@@ -41,6 +40,7 @@ def load(profile: str) -> pd.DataFrame:
     fingerprint = _fingerprint(found)
     if not (stamp.exists() and stamp.read_text() == fingerprint):
         table, left_out = _build(found)
+        forget(profile)  # what the stamp stands for is about to be replaced
         _write(table, folder / "manifest.csv")
         _write(left_out, folder / "refused.csv")
         atomic_write(stamp, fingerprint)
@@ -104,7 +104,7 @@ def _fingerprint(found: dataset.Source) -> str:
 def _build(found: dataset.Source) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read every film once and return the manifest and the refused files."""
     entries = dataset.films(found.root)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(processes.cores()) as pool:
         described = list(tqdm(pool.map(_describe, entries), total=len(entries), desc="manifest", unit="film"))
     kept, left_out, seen = [], [], set()
     for entry, description in zip(entries, described, strict=True):

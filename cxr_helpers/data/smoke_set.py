@@ -1,6 +1,5 @@
 """The synthetic films as files in Kaggle's layout and naming, so that everything runs without the real set."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from cxr_helpers import files
+from cxr_helpers import files, processes
 from cxr_helpers.data import synthetic
 
 COUNTS = {
@@ -91,7 +90,7 @@ def _write(draft: Path) -> None:
     for folder, label in COUNTS:
         for part in ("chest_xray", "masks"):
             (draft / part / folder / label).mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(processes.cores()) as pool:
         work = pool.map(lambda item: _draw(item, draft), planned)
         for _ in tqdm(work, total=len(planned), desc="synthetic films", unit="film"):
             pass

@@ -85,7 +85,7 @@ def make(profile: str) -> Path:
     from cxr_helpers.evaluation import calibration, operating_point
     from cxr_helpers.systems import rescoring
 
-    place, run = networks.chosen(profile)
+    _, run = networks.chosen(profile)
     network, (model, published) = networks.final(profile)[-1], default_model.load(default_model.folder(profile))
     keras_model = network.build()
     source = exports.file(network, keras_model, profile, "onnxruntime", exports.INT8)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cxr_helpers import engines, paths
+from cxr_helpers.data import manifest
 from cxr_helpers.deployment import networks, quantising
 from cxr_helpers.deployment.networks import Network
 from cxr_helpers.errors import CxrError
@@ -29,9 +30,10 @@ def usable(precision: str) -> list[str]:
 def file(network: Network, model, profile: str, engine: str, precision: str) -> Path:
     """Return the file of a network for an engine, made where it is missing; `model` is what `network.build()` returned.
 
-    An int8 file is calibrated on training films. Whatever the network is trained on, its name holds a hash of its weights.
+    An int8 file is calibrated on training films. The folder's name holds hashes of the weights and of the films.
     """
-    folder = paths.build(profile) / "deployment" / f"{network.name.replace(' ', '_')}-{fingerprint(model)}"
+    films = manifest.data_hash(manifest.load(profile))[:8]
+    folder = paths.build(profile) / "deployment" / f"{network.name.replace(' ', '_')}-{fingerprint(model)}-{films}"
     path = folder / f"{engine}-{precision}{engines.ENGINES[engine].suffix}"
     if path.is_file():
         return path

@@ -40,7 +40,7 @@ def reliability(scores: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row per bin with films: predicted (mean y_score), observed (share of PNEUMONIA), ci_low, ci_high (95 %
-        Wilson interval of `observed`), n (films).
+        Wilson interval of `observed`, films taken as independent), n (films).
     """
     scores = metrics.checked(scores)
     bins = scores.groupby(bootstrap.score_bins(scores.y_score.to_numpy()))

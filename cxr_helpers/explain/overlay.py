@@ -9,7 +9,10 @@ OPACITY = 0.6  # of the strongest colour; a value of 0 leaves the film as it is
 
 
 def heat(film: np.ndarray, heat_map: np.ndarray) -> np.ndarray:
-    """Return the film (uint8, (H, W)) under a map in [0, 1] (H, W) as uint8 RGB (H, W, 3); purple to yellow is 0 to 1."""
+    """Return the film (uint8, (H, W)) under a map in [0, 1] (H, W) as uint8 RGB (H, W, 3).
+
+    Uncoloured at 0, through purple, to yellow at 1.
+    """
     return _blend(film, matplotlib.colormaps[HEAT](heat_map), heat_map)
 
 

@@ -1,4 +1,4 @@
-"""Gradients of the log-odds by grey value, and the simplest map of them: gradient × input (Shrikumar et al. 2017)."""
+"""Gradients of the log-odds by grey value, and the simplest map of them: gradient × input (Shrikumar et al. 2016)."""
 
 import keras
 import numpy as np

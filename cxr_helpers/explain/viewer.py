@@ -53,9 +53,9 @@ def _figure(gallery: Gallery, film: int, names: list[str], method: int) -> str:
     name, row = names[method], gallery.answers.iloc[film]
     title, limit = methods.METHODS[name].title, gallery.limits[name]
     values, pixels = gallery.maps[name][film], gallery.films[film]
-    scale = f"purple to yellow: 0 to 1 of what speaks for {row.predicted}"
+    scale = f"uncoloured at 0, through purple, to yellow at 1: what speaks for {row.predicted}"
     if methods.METHODS[name].signed:
-        scale = f"red speaks for {row.predicted}, blue against it, ±{limit:.2g} log-odds a pixel"
+        scale = f"red speaks for {row.predicted}, blue against it, ±{limit:.2g} in log-odds"
     facts = f"True label {row.label}, answer {row.predicted}; P(PNEUMONIA) {row.y_score:.4f}, operating point "
     facts += f"{gallery.threshold:.4f}, confidence {row.confidence:.1%}."
     why = gallery.refused.get(name, {}).get(film, methods.BLANK)

@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from cxr_helpers import paths
+from cxr_helpers import paths, processes
 from cxr_helpers.data import images, shards
 from cxr_helpers.data.preprocessing import VARIANTS, resize
 from cxr_helpers.errors import CxrError
@@ -90,7 +90,7 @@ def _pack(files: list[Path], size: int, variant: str, index: Path) -> None:
 
 def _pack_block(files: list[Path], size: int, variant: str, array: Path) -> None:
     """Write every image's pixels (zeros where it is refused) to `array`, then its digest or the reason beside it."""
-    with atomic_path(array) as temporary, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with atomic_path(array) as temporary, ThreadPoolExecutor(processes.cores()) as pool:
         packed = new_array(temporary, np.uint8, (len(files), size, size))
 
         def place(row: int) -> tuple[str, str]:

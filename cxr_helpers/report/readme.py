@@ -39,7 +39,8 @@ def block(alt: str) -> str:
     test = found["official_test"]
     rows = [(f"{title}, official test films", test[name], test[f"{name}_ci"]) for name, title in _TITLES.items()]
     if found["external_auc"] is not None:
-        rows.append(("ROC AUC, adult films of other hospitals", found["external_auc"], found["external_auc_ci"]))
+        title = "ROC AUC, adult films (few normal ones; classes confounded)"
+        rows.append((title, found["external_auc"], found["external_auc_ci"]))
     table = "\n".join(f"| {title} | {value:.3f} | {low:.3f} to {high:.3f} |" for title, value, (low, high) in rows)
     return f"""<!-- result -->
 ![{alt}](reports/overview.svg)

@@ -2,16 +2,16 @@
 
 import hashlib
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from skimage.feature import hog as oriented_gradients
 from tqdm import tqdm
 
-from cxr_helpers import paths
+from cxr_helpers import paths, processes
 from cxr_helpers.config import Config
 from cxr_helpers.data import manifest, packing
+from cxr_helpers.data.preprocessing import VARIANTS
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_path, mapped
 from cxr_helpers.networks import models
@@ -71,13 +71,13 @@ def hog(films: np.ndarray) -> np.ndarray:
     def describe(film: np.ndarray) -> np.ndarray:
         return oriented_gradients(film[: cell[0] * HOG_CELLS, : cell[1] * HOG_CELLS], pixels_per_cell=cell, **HOG)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(processes.cores()) as pool:
         return np.asarray(list(tqdm(pool.map(describe, films), total=len(films), desc="hog", unit="film")), "float32")
 
 
 def _stored_hog(config: Config, profile: str, films: np.ndarray, data_hash: str) -> np.ndarray:
     """Return HOG of all films, from the store where they lie there."""
-    parts = json.dumps([config.size, config.variant, HOG_CELLS, HOG, data_hash])
+    parts = json.dumps([config.size, VARIANTS[config.variant].described, HOG_CELLS, HOG, data_hash])
     path = paths.build(profile) / "features" / f"hog-{hashlib.sha256(parts.encode()).hexdigest()[:16]}.npy"
     if not path.is_file():
         described = hog(films)

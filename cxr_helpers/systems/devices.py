@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import keras
 
 from cxr_helpers.errors import CxrError
+from cxr_helpers.networks import accelerators
 
 VARIABLE = "CXR_DEVICES"
 
@@ -37,7 +38,7 @@ def count() -> int:
 
 def on_processor() -> bool:
     """Tell whether networks run on the processor, because no accelerator is here."""
-    return all("cpu" in name.lower() for name in keras.distribution.list_devices())
+    return accelerators.name() is None
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from cxr_helpers import engines, paths
 from cxr_helpers.config import Config
+from cxr_helpers.data.preprocessing import VARIANTS
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_path, mapped, new_array
 from cxr_helpers.progress import say
@@ -121,7 +122,8 @@ def _key(config: Config, backbone: keras.Model, rows: np.ndarray, data_hash: str
     weights = hashlib.sha256()
     for array in backbone.get_weights():
         weights.update(np.ascontiguousarray(array))
-    parts = [config.model, config.size, config.variant, views, data_hash, config.augmentation if views else "none"]
+    parts = [config.model, config.size, VARIANTS[config.variant].described, views, data_hash]
+    parts.append(config.augmentation if views else "none")
     parts += [hashlib.sha256(np.ascontiguousarray(rows)).hexdigest(), weights.hexdigest()]
     parts.append(backbone.compute_dtype)
     if not config.frozen:  # cut elsewhere than before the head

@@ -1,13 +1,16 @@
 """The trained runs that an ensemble or a cascade joins: one protocol, the same films."""
 
+import numpy as np
 import pandas as pd
 
 from cxr_helpers import paths, records
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import calibration
 from cxr_helpers.records import Record
 
 JOINING = ("ensemble", "calibrated")  # models whose score is a function of their members' scores
+_ROUNDING = 1e-5  # of stored scores, which have seven digits
 
 
 def runs(system: str, config: Config, profile: str) -> list[Record]:
@@ -59,8 +62,23 @@ def info(joined: list[Record]) -> dict:
 
 
 def joined(run: Record, profile: str) -> list[Record]:
-    """Return the runs that an ensemble's or a calibrated system's run was made from."""
-    return [records.read(paths.runs(profile) / member) for member in run.info["members"]]
+    """Return the runs that an ensemble's, a calibrated system's or a soup's run was made from.
+
+    Raises:
+        CxrError: a member was trained anew since, so that the run's scores are no longer those of its members.
+    """
+    found = [records.read(paths.runs(profile) / member) for member in run.info["members"]]
+    if run.config.model in JOINING and not _still_those_of(run, found):
+        raise CxrError(f"Run {run.run_id} joins scores that its members no longer have; train its system anew with --retrain.")
+    return found
+
+
+def _still_those_of(run: Record, found: list[Record]) -> bool:
+    """Tell whether a run's scores are the mean of the scores of what it joins, at its temperature."""
+    tables = aligned([run, *found])
+    mean = np.mean([table.y_score for table in tables[1:]], axis=0)
+    expected = calibration.at_temperature(mean, run.info.get("temperature", 1.0))
+    return bool(np.abs(expected - tables[0].y_score).max() <= _ROUNDING)
 
 
 def network_config(run: Record, profile: str) -> Config:

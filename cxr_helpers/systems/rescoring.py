@@ -132,6 +132,8 @@ def _table(run: Record, profile: str, name: str) -> pd.DataFrame | None:
         return None
     keys = [column for column in tables[0] if column != "y_score"]
     aligned = [table.sort_values(keys, ignore_index=True) for table in tables]
+    if any(not table[keys].equals(aligned[0][keys]) for table in aligned):
+        raise CxrError(f"The runs that {run.run_id} joins hold {name} of different films; delete these files and `cxr rescore`.")
     score = np.mean([table.y_score for table in aligned], axis=0)
     return aligned[0].assign(y_score=calibration.at_temperature(score, run.info.get("temperature", 1.0)))
 

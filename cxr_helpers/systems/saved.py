@@ -13,8 +13,9 @@ AGREEMENT = 0.02  # largest difference between a stored score and the model's sc
 
 
 def of_run(record: Record, profile: str):
-    """Return the run's saved Keras model, checked on a few of its test films; errors as `model`."""
-    known = record.split("test").head(_CHECKED)
+    """Return the run's saved Keras model, checked on a few of the films that it scored; errors as `model`."""
+    parts = (record.split("test"), record.split("val"))  # some protocols test on none
+    known = next((part for part in parts if len(part)), record.scores).head(_CHECKED)
     config = members.network_config(record, profile)
     films = packing.films(profile, known.image_id, config.size, config.variant)
     return model(record, profile, films, known.y_score.to_numpy())

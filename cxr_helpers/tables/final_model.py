@@ -51,6 +51,13 @@ def calibrated(run: Record) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def attainable(run: Record) -> str:
+    """Return a sentence on whether perfectly calibrated scores would meet the goal for the ECE on so many test films."""
+    perfect, goal = calibration.perfect(run.split("test")).loc["ece_width"].value, GOALS["ece"][0]
+    judged = "the goal was set too low for so few films" if perfect > goal else "which the goal allows"
+    return f"Perfectly calibrated scores would show an ECE of {perfect:.3f} on average on these films (goal {goal:g}): {judged}."
+
+
 def official(run: Record) -> pd.DataFrame:
     """Return every metric of a run on the official test films at its own threshold: value, ci_low, ci_high."""
     return metrics.evaluate(run.split("test"), run.info["threshold"])

@@ -2,8 +2,8 @@
 
 Every recipe nearly separates the validation films as they are, which come from the training folder; the test folder is
 another. So recipes are ranked by how they do on validation films that were disturbed (`rescoring.VALIDATION`), by their
-mean cross-entropy there: it falls with wrong answers and with sure ones. Rule and disturbances were fixed before the
-first recipe was trained.
+mean cross-entropy there: it grows with wrong answers, and with sure wrong ones the most. Rule and disturbances were fixed
+before the first recipe was trained.
 """
 
 from collections.abc import Mapping, Sequence
