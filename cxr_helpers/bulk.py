@@ -24,13 +24,13 @@ from tqdm import tqdm
 from cxr_helpers import predict, processes
 from cxr_helpers.data import frontal, images, preprocessing
 from cxr_helpers.errors import CxrError
-from cxr_helpers.files import atomic_path, atomic_write
+from cxr_helpers.files import atomic_path, atomic_write, check_folder
 from cxr_helpers.film_files import Files
 
 BATCH = 32  # films; every batch is filled up to it, so that a score does not depend on where a run was interrupted
 AHEAD = 4 * BATCH  # films that may wait, read, for the network
-_LONGEST_STEM = 200  # bytes of a film's name that its heat map takes over; a file's name has 255 at most
 COLUMNS = ("file", "class", "probability", "operating_point", "heat_map", "warning", "problem", "model")
+_PATHS = ("file", "heat_map")  # columns that are written by `_name`
 
 
 def write(
@@ -44,10 +44,13 @@ def write(
 
     Raises:
         CxrError: the table is there already, is neither CSV nor Parquet or cannot be written; another run is at it; what an
-            earlier run left is of other files or another model; or there are no files.
+            earlier run left is of other files or another model; the files are others when they are read than when they are
+            counted; or there are no files.
     """
     table = Path(table)
     _check(table)
+    if maps is not None:
+        check_folder(maps)
     total = sum(1 for _ in files)
     if not total:
         raise CxrError("No film is among what was named; give files, folders, patterns in quotation marks, or --list FILE.")
@@ -67,6 +70,8 @@ def write(
                     handle.flush()
             handle.flush()
             os.fsync(handle.fileno())
+            if done != total:
+                raise CxrError(f"{total:,} files were counted, {done:,} found; run again when they stay, what is done is kept.")
             _finish(part, table)
     except OSError as error:
         place, cause = error.filename or table, error.strerror
@@ -141,7 +146,7 @@ class _Reader:
                 row |= {"class": label, "probability": f"{p:.6f}", "operating_point": f"{self.card.threshold:.6f}"}
                 row |= {"warning": next(warnings)}
             if film.pixels is not None:
-                row["heat_map"] = self._map(film.path, place, film.pixels, film.small, p)
+                row["heat_map"] = _name(self._map(film.path, place, film.pixels, film.small, p))
             yield row
 
     def _warnings(self, films: list["_Film"]) -> list[str]:
@@ -152,8 +157,7 @@ class _Reader:
         from cxr_helpers.explain import gradcam, targets
 
         (heat_map,) = gradcam.gradcam(self.model, small[None], targets.predicted(np.array([p]), self.card.threshold))
-        stem = os.fsencode(path.stem)[:_LONGEST_STEM].decode("utf-8", "ignore")
-        target = self.maps / f"{stem}_{place}_heatmap.png"
+        target = self.maps / predict.map_name(path, place)
         atomic_write(target, predict.picture(film, heat_map))
         return target
 
@@ -242,7 +246,7 @@ def _name(path: Path) -> str:
 
 def _line(row: dict[str, object]) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(row["file"] if name == "file" else _flat(row[name]) for name in COLUMNS)
+    csv.writer(buffer, lineterminator="\n").writerow(row[name] if name in _PATHS else _flat(row[name]) for name in COLUMNS)
     return buffer.getvalue()
 
 

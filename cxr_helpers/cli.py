@@ -428,9 +428,11 @@ def score(
 ) -> None:
     """Score your own labelled films with the published model: every metric with its 95 % interval over patients."""
     from cxr_helpers.evaluation import metrics
-    from cxr_helpers.files import atomic_write
+    from cxr_helpers.files import atomic_write, check_file
     from cxr_helpers.other_sets import own_set
 
+    if out:
+        check_file(out)
     scores, threshold, problems = own_set.score(source, model)
     if out:
         atomic_write(out, scores.to_csv(index=False, lineterminator="\n"))

@@ -37,6 +37,27 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def check_file(path: Path) -> None:
+    """Say before long work that no file can be made at `path`, a folder or below a file, say: a CxrError."""
+    if os.path.isdir(path):
+        raise CxrError(f"{path} is a folder; name a file in it.")
+    _check_way(path, draft_of(path))
+
+
+def check_folder(path: Path) -> None:
+    """Say before long work that no folder can be made, or used, at `path`, a file or below one, say: a CxrError."""
+    _check_way(path, path / "film")
+
+
+def _check_way(path: Path, within: Path) -> None:
+    try:
+        os.lstat(within)
+    except FileNotFoundError:  # as it should be, or the way to it is still to be made
+        return
+    except OSError as error:
+        raise CxrError(f"{path} cannot be written ({error.strerror}); name another place.") from error
+
+
 def draft_of(path: Path) -> Path:
     """Return the hidden name beside `path` under which this process makes it."""
     return path.with_name(f".{_host()}-{os.getpid()}.{path.name}")

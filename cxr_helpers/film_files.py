@@ -18,7 +18,7 @@ class Files:
     is named and does not exist is one of the files: its row says so.
 
     Raises:
-        CxrError: when iterated, where the list cannot be read.
+        CxrError: when iterated, where the list cannot be read, or is no regular file.
     """
 
     def __init__(self, sources: Iterable[Path], listed: Path | None = None) -> None:
@@ -28,6 +28,8 @@ class Files:
         for source in self.sources:
             yield from _expanded(source)
         if self.listed:
+            if os.path.exists(self.listed) and not os.path.isfile(self.listed):  # a pipe is empty when it is read again
+                raise CxrError(f"{self.listed} is no file that can be read twice; save the list, one path a line, and give that.")
             try:
                 with open(self.listed, encoding="utf-8", errors="surrogateescape") as lines:
                     yield from (Path(line.rstrip("\r\n")) for line in lines if line.strip())

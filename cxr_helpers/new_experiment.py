@@ -43,8 +43,8 @@ def create(name: str, like: str) -> tuple[str, Path]:
     document = tomllib.loads(experiments.FILE.read_text(encoding="utf-8"))
     if not NAME.fullmatch(name):
         raise CxrError(f"Name {name!r} is none for a system; write lower-case words joined by underscores, as my_idea.")
-    if name in experiments.load("full"):
-        raise CxrError(f"System {name!r} is there already, in experiments.toml; choose another name.")
+    if name in document or name in experiments.load("full"):
+        raise CxrError(f"{name!r} is there already, in experiments.toml; choose another name.")
     if like not in document or "variants" in document[like]:
         rows = ", ".join(key for key, row in document.items() if "config" in row and "variants" not in row)
         raise CxrError(f"--like {like!r} is no single row of experiments.toml; it has {rows}.")

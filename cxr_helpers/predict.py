@@ -1,6 +1,7 @@
 """Predict films with the published model: class, probability, operating point, heat map, and a warning where it is no film."""
 
 import dataclasses
+import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -12,9 +13,10 @@ import pandas as pd
 from cxr_helpers import default_model
 from cxr_helpers.data import frontal, images, preprocessing
 from cxr_helpers.errors import CxrError
-from cxr_helpers.files import atomic_write
+from cxr_helpers.files import atomic_write, check_folder
 
 LONGEST_SIDE = 640  # pixels of a film in a heat map picture
+_LONGEST_STEM = 150  # bytes of a film's name that its heat map takes over; a file's name has 255 at most, a hidden draft's too
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +48,8 @@ def predict(
     film gets `<stem>_heatmap.png` there: the film beside its Grad-CAM map for the predicted class, bare at 0, yellow at 1.
     A missing or altered model, or a folder that cannot be written, is a CxrError.
     """
+    if out is not None:
+        check_folder(Path(out))
     answers, films = {}, {}
     for position, path in enumerate(map(Path, files)):
         try:
@@ -129,7 +133,7 @@ def _write(out: Path, found: list[Prediction], films: list[np.ndarray], maps: np
     """Write one picture a film and return their paths; a second film of the same stem gets a number."""
     written: list[Path] = []
     for answer, film, heat_map in zip(found, films, maps, strict=True):
-        path = _free(out, answer.path.stem, written)
+        path = _free(out, answer.path, written)
         try:
             atomic_write(path, picture(film, heat_map))
         except OSError as error:
@@ -138,12 +142,18 @@ def _write(out: Path, found: list[Prediction], films: list[np.ndarray], maps: np
     return written
 
 
-def _free(out: Path, stem: str, taken: list[Path]) -> Path:
-    path, number = out / f"{stem}_heatmap.png", 1
+def _free(out: Path, film: Path, taken: list[Path]) -> Path:
+    path, number = out / map_name(film), 1
     while path in taken:
         number += 1
-        path = out / f"{stem}_{number}_heatmap.png"
+        path = out / map_name(film, number)
     return path
+
+
+def map_name(film: Path, number: int | None = None) -> str:
+    """Return the name of a film's heat map, `<stem>[_<number>]_heatmap.png`; of a long stem only the beginning."""
+    stem = os.fsencode(film.stem)[:_LONGEST_STEM].decode("utf-8", "ignore")
+    return f"{stem}_heatmap.png" if number is None else f"{stem}_{number}_heatmap.png"
 
 
 def picture(film: np.ndarray, heat_map: np.ndarray) -> bytes:

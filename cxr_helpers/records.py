@@ -21,6 +21,7 @@ from cxr_helpers.files import atomic_write
 SCORE_COLUMNS = ["image_id", "patient_id", "split", "y_true", "y_score"]
 PLAIN_LIMIT = 100_000  # bytes; larger score files are compressed
 FORMAT = 2  # of run.json; 1, which does not say so, had no hash of its own content
+_TEXT = dict.fromkeys(("image_id", "patient_id"), str)  # whatever it looks like: 012 is not 12, and NA is a name
 RESTORE = "restore it from git or train the run again with --retrain"
 
 
@@ -69,7 +70,7 @@ class Record:
             if file is None:
                 raise CxrError(f"{self.folder} holds no table {name!r}; train the run again with --retrain.")
             content = self.content(file)
-            self._tables[name] = pd.read_csv(io.BytesIO(gzip.decompress(content) if file.endswith(".gz") else content))
+            self._tables[name] = _parsed(gzip.decompress(content) if file.endswith(".gz") else content)
         return self._tables[name]
 
     @functools.cached_property
@@ -210,6 +211,12 @@ def recorded_way(experiment: experiments.Experiment, profile: str) -> tuple[Conf
     runs = paths.runs(profile)
     whole = (way for way in experiment.ways if all(_lies_in(runs / config.run_id) for config in way))
     return next(whole, None)
+
+
+def _parsed(content: bytes) -> pd.DataFrame:
+    """Return a table as `_file` wrote it: an empty cell is a gap, except in `_TEXT`."""
+    gaps = {column: "" for column in pd.read_csv(io.BytesIO(content), nrows=0) if column not in _TEXT}
+    return pd.read_csv(io.BytesIO(content), dtype=_TEXT, keep_default_na=False, na_values=gaps)
 
 
 def _file(name: str, table: pd.DataFrame) -> tuple[str, bytes]:

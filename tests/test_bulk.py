@@ -152,6 +152,38 @@ def test_a_film_of_the_longest_name_has_its_map_and_a_closed_folder_its_row(publ
     assert found.file[1] == str(closed) and "unreadable" in found.problem[1]
 
 
+def test_the_map_of_a_film_with_blanks_in_its_name_is_found_by_its_column(published, folder, tmp_path):  # noqa: F811
+    film = (folder / "a" / "001.png").rename(folder / "a" / "a  b .png")
+    bulk.write(bulk.Files([film]), tmp_path / "out.csv", published, tmp_path / "maps  of mine")
+    found = table_of(tmp_path / "out.csv")
+    assert Path(found.file[0]) == film and Path(found.heat_map[0]).is_file()
+
+
+def test_a_list_from_a_pipe_is_refused(published, folder, tmp_path):  # noqa: F811
+    reading, writing = os.pipe()
+    os.write(writing, f"{folder / 'a' / '001.png'}\n".encode())
+    os.close(writing)
+    with pytest.raises(CxrError, match=f"/dev/fd/{reading} is no file that can be read twice; save the list"):
+        bulk.write(bulk.Files([], Path(f"/dev/fd/{reading}")), tmp_path / "out.csv", published)
+    os.close(reading)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_files_that_come_or_go_meanwhile_make_no_table_until_they_stay(published, folder, tmp_path):  # noqa: F811
+    class Changing(bulk.Files):
+        counts = iter((3, 2, 2, 2, 2, 4, 4, 4))  # two a run: counted, then read
+
+        def __iter__(self):
+            return (folder / "a" / f"{number:03d}.png" for number in range(next(self.counts)))
+
+    for name, counted, found in (("less.csv", 3, 2), ("more.csv", 2, 4)):
+        with pytest.raises(CxrError, match=f"{counted} files were counted, {found} found"):
+            bulk.write(Changing([]), tmp_path / name, published)
+        assert not (tmp_path / name).exists()
+        assert bulk.write(Changing([]), tmp_path / name, published) == (found, 0)
+        assert len(table_of(tmp_path / name)) == found
+
+
 @pytest.mark.parametrize(
     ("name", "sources", "words"),
     [
@@ -166,6 +198,13 @@ def test_a_wrong_parameter_is_one_sentence(published, folder, tmp_path, name, so
     with pytest.raises(CxrError, match=words):
         bulk.write(bulk.Files([tmp_path / source for source in sources]), tmp_path / name, published)
     assert (tmp_path / "there.csv").read_text() == "kept" and not (tmp_path / "out.csv").exists()
+
+
+def test_a_file_in_place_of_the_folder_for_maps_is_named_before_anything_is_begun(published, folder, tmp_path):  # noqa: F811
+    place = folder / "a" / "001.png"
+    with pytest.raises(CxrError, match="001.png cannot be written"):
+        bulk.write(bulk.Files([folder]), tmp_path / "out.csv", published, place)
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_a_decoder_that_fails_in_an_unforeseen_way_costs_one_row(published, folder, tmp_path, monkeypatch):  # noqa: F811

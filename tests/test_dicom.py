@@ -43,6 +43,14 @@ def compressed(values: np.ndarray, rows: int) -> bytes:
     return target.getvalue()
 
 
+def lut(entries: np.ndarray, bits: int) -> Dataset:
+    """Return a table of values, 16-bit words of which so many bits count."""
+    table = Dataset()
+    table.LUTDescriptor, table.LUTData = [len(entries), 0, bits], entries.astype("<u2").tobytes()
+    table["LUTDescriptor"].VR = "US"
+    return table
+
+
 @pytest.fixture
 def read(tmp_path):
     def _read(data: bytes) -> np.ndarray:
@@ -88,11 +96,43 @@ def test_a_window_is_in_rescaled_units(read):
 
 
 def test_a_table_of_values_of_interest_is_followed(read):
-    table = Dataset()
-    table.LUTDescriptor, table.LUTData = [4096, 0, 12], np.arange(4095, -1, -1).astype("<u2").tobytes()
-    table["LUTDescriptor"].VR = "US"
-    found = read(film(VOILUTSequence=[table]))
+    found = read(film(VOILUTSequence=[lut(np.arange(4095, -1, -1), 12)]))
     np.testing.assert_allclose(found[0], 255 * (1 - RAMP[0] / 4095), atol=1)
+
+
+WINDOW = {"WindowCenter": 2048, "WindowWidth": 1024}
+NO_WINDOW = {
+    "both empty": {"WindowCenter": None, "WindowWidth": None},
+    "empty width": {"WindowCenter": 100, "WindowWidth": None},
+    "no centre": {"WindowWidth": 1024},
+    "no table": {"VOILUTSequence": []},
+    "an empty table": {"VOILUTSequence": [Dataset()]},
+}
+
+
+@pytest.mark.parametrize("tags", NO_WINDOW.values(), ids=NO_WINDOW.keys())
+def test_a_window_or_table_that_says_nothing_is_none(read, tags):
+    np.testing.assert_array_equal(read(film(RAMP // 2, **tags)), read(film(RAMP // 2)))
+
+
+def test_where_there_is_no_table_the_window_counts(read):
+    np.testing.assert_array_equal(read(film(VOILUTSequence=[], **WINDOW)), read(film(**WINDOW)))
+
+
+def test_a_slope_without_an_intercept_is_no_rescale(read):
+    np.testing.assert_array_equal(read(film(RescaleSlope=2, **WINDOW)), read(film(**WINDOW)))
+
+
+def test_the_modality_s_table_says_what_a_window_stretches_to(read):
+    table = lut(np.arange(4096) * 16, 16)  # 16 bits of the 12 that are stored
+    found = read(film(ModalityLUTSequence=[table], WindowCenter=2**15, WindowWidth=2**16))
+    np.testing.assert_allclose(found[0], RAMP[0] / 4095 * 255, atol=1)
+
+
+def test_a_negative_slope_turns_the_film_with_and_without_a_window(read):
+    turned = {"RescaleSlope": -1, "RescaleIntercept": 4095}
+    np.testing.assert_array_equal(read(film(**turned)), 255 - read(film()))
+    np.testing.assert_allclose(read(film(**turned, **WINDOW)), 255.0 - read(film(**WINDOW)), atol=1)
 
 
 REFUSED = {

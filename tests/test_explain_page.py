@@ -69,7 +69,7 @@ def test_what_cannot_be_explained_is_one_sentence_and_no_page(published, film, t
         "--target HEALTHY does not exist": lambda: page.write(film, ["gradcam"], out, "HEALTHY", published),
         "nowhere of page.html does not exist": lambda: page.write(film, ["gradcam"], tmp_path / "nowhere" / "page.html"),
         "default.json does not exist": lambda: page.write(film, ["gradcam"], out, model_dir=tmp_path),
-        "cannot be written": lambda: page.write(film, ["gradcam"], tmp_path, model_dir=published),
+        "is a folder; name a file in it": lambda: page.write(film, ["gradcam"], tmp_path, model_dir=published),
     }.items():
         with pytest.raises(CxrError, match=message):
             call()

@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import tiny_external
-from tiny_films import save
+from PIL import ExifTags, Image
+from test_dicom import film as dicom_film
+from tiny_films import film, save
 
 from cxr_helpers.data import external, images
 from cxr_helpers.errors import CxrError
+from cxr_helpers.systems import segmentation_films
 
 
 @pytest.fixture
@@ -29,9 +32,20 @@ def test_films_carry_label_patient_and_name(root):
 
 def test_film_and_mask_have_one_size(root):
     pixels = external.film(root, "images/a.jpg")
-    lungs = external.lung_mask(root, "images/a.jpg", "lung_masks/a.png")
+    lungs = external.lung_mask(root, "lung_masks/a.png", pixels.shape)
     assert pixels.shape == lungs.shape == (40, 48) and (pixels.dtype, lungs.dtype) == (np.uint8, bool)
     assert lungs[:, :24].all() and not lungs[:, 24:].any()
+
+
+def test_a_mask_is_compared_with_the_film_as_it_is_read(root):
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    Image.fromarray(film(0, 40, 48)).save(root / "images" / "a.jpg", exif=turned)  # a quarter turn makes it 48 wide
+    (adult,) = segmentation_films.adult_cases(root)
+    assert adult.pixels.shape == adult.lungs.shape == (40, 48)
+    (root / "images" / "a.jpg").write_bytes(dicom_film(np.tile(np.arange(48) * 80, (40, 1))))
+    (adult,) = segmentation_films.adult_cases(root)
+    assert adult.pixels.shape == adult.lungs.shape == (40, 48)
 
 
 def test_the_folder_comes_from_the_environment(root, monkeypatch):
@@ -82,10 +96,10 @@ def test_a_table_that_cannot_be_used_is_named(root):
 def test_masks_that_do_not_fit_are_refused(root):
     save(root / "lung_masks" / "a.png", np.full((40, 40), 255, np.uint8))
     with pytest.raises(CxrError, match="is 40×40 but its film is 48×40"):
-        external.lung_mask(root, "images/a.jpg", "lung_masks/a.png")
+        external.lung_mask(root, "lung_masks/a.png", (40, 48))
     save(root / "lung_masks" / "a.png", np.zeros((40, 48), np.uint8))
     with pytest.raises(CxrError, match="is empty"):
-        external.lung_mask(root, "images/a.jpg", "lung_masks/a.png")
+        external.lung_mask(root, "lung_masks/a.png", (40, 48))
     (root / "images" / "a.jpg").write_bytes(b"no film")
     with pytest.raises(images.Refused, match="no image"):
         external.film(root, "images/a.jpg")

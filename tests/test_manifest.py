@@ -33,7 +33,7 @@ def root(tmp_path, monkeypatch):
         ("NORMAL2-IM-0011-0001.jpeg", "NORMAL2-IM-0011", ""),
         ("BACTERIA-1008087-0001.jpeg", "BACTERIA-1008087", "bacteria"),
         ("NORMAL-28501-0001.jpeg", "NORMAL-28501", ""),
-        ("my own film.png", "my own film", ""),
+        ("my own film.png", "", ""),
     ],
 )
 def test_the_patient_is_read_from_the_name(name, patient, pathogen):
@@ -52,6 +52,14 @@ def test_each_film_has_its_row(root):
     assert (table["duplicate_group"] == -1).all()
     assert manifest.refused("full").empty
     assert manifest.source("full").pixels == "published JPEG"
+
+
+def test_a_film_of_a_foreign_name_is_a_patient_of_its_own(root):
+    for seed, folder in enumerate(("train/NORMAL", "train/PNEUMONIA", "test/NORMAL")):
+        tiny_films.save(root / folder / "1.png", tiny_films.film(60 + seed))
+    patients = manifest.load("full").set_index("image_id").patient_id
+    assert patients[["train/NORMAL/1", "train/PNEUMONIA/1", "test/NORMAL/1"]].is_unique
+    assert not patients.eq("").any()
 
 
 def test_grey_statistics_are_those_of_the_pixels():

@@ -47,6 +47,8 @@ def test_its_chapter_is_one(checkout):
     [
         ("My Idea", "vgg16_thesis", "lower-case"),
         ("vgg16_thesis", "vgg16_thesis", "there already"),
+        ("recipe", "vgg16_thesis", "there already"),  # a row of variants: no system of that name, but a table
+        ("smoke", "vgg16_thesis", "there already"),
         ("mine", "nobody", "no single row"),
     ],
 )

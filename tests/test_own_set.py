@@ -1,5 +1,9 @@
 """Own films: a folder or a table is read, scored and made a set; of DICOM files nothing but pixels gets out."""
 
+import os
+import subprocess
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -7,7 +11,7 @@ import pytest
 from test_dicom import film as dicom_film
 from typer.testing import CliRunner
 
-from cxr_helpers import cli, predict
+from cxr_helpers import cli, files, predict
 from cxr_helpers.data import dataset, images, manifest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.other_sets import own_set
@@ -52,6 +56,21 @@ def test_a_table_names_class_and_patient_and_its_paths_count_from_its_folder(tab
     films = own_set.read(table)
     assert films.groupby("patient_id").y_true.nunique().eq(1).all() and films.patient_id.nunique() == 24
     assert list(films.y_true[:4]) == [0, 0, 1, 1]
+
+
+def test_in_a_folder_names_of_the_published_set_tell_the_patient(folder):
+    for name in ("person12_bacteria_47.png", "person12_bacteria_48.png", "person12_virus_49.png"):
+        png(folder / "Pneumonia" / name)
+    patients = own_set.read(folder).set_index("image_id").patient_id
+    both = patients[["Pneumonia/person12_bacteria_47.png", "Pneumonia/person12_bacteria_48.png"]]
+    assert both.nunique() == 1 and patients.eq(both.iloc[0]).sum() == 2
+    assert patients["normal/1.png"] != patients["Pneumonia/1.png"] and patients.nunique() == 16 + 2
+
+
+def test_a_patient_that_a_table_leaves_out_is_nobody_else(table):
+    rows = pd.read_csv(table).assign(patient_id="")
+    rows.to_csv(table, index=False)
+    assert own_set.read(table).patient_id.is_unique
 
 
 @pytest.mark.parametrize(
@@ -99,6 +118,23 @@ def test_scores_of_own_films_give_every_metric_with_its_interval(folder, tmp_pat
     assert list(scores.columns) == ["image_id", "patient_id", "split", "y_true", "y_score"] and len(scores) == 16
 
 
+def test_it_is_said_how_many_films_name_no_patient(folder, table, tmp_path, monkeypatch):
+    monkeypatch.setattr(predict, "predict", answers)
+    monkeypatch.setattr(predict, "load", lambda model_dir: None)
+    words = "16 of 16 films name no patient: each counts as a patient of its own"
+    for command in (["score", str(folder)], ["import", str(folder), str(tmp_path / "mine")]):
+        assert words in CliRunner().invoke(cli.app, command).output
+    assert "no patient" not in CliRunner().invoke(cli.app, ["import", str(table), str(tmp_path / "theirs")]).output
+
+
+def test_a_place_where_no_scores_can_be_written_is_named_before_a_film_is_scored(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(own_set, "score", lambda *_: pytest.fail("scored"))
+    (tmp_path / "file").touch()
+    for out, words in ((tmp_path, "is a folder; name a file in it"), (tmp_path / "file" / "scores.csv", "cannot be written")):
+        done = CliRunner().invoke(cli.app, ["score", str(folder), "--out", str(out)])
+        assert isinstance(done.exception, CxrError) and words in str(done.exception) and str(out) in str(done.exception)
+
+
 def test_a_file_that_is_no_film_is_named_and_the_others_are_scored(folder, monkeypatch):
     monkeypatch.setattr(predict, "predict", answers)
     monkeypatch.setattr(predict, "load", lambda model_dir: None)
@@ -133,3 +169,33 @@ def test_a_folder_that_holds_something_is_left_alone(folder, tmp_path):
     png(tmp_path / "mine" / "old.png")
     with pytest.raises(CxrError, match="is not empty; name a new folder"):
         own_set.store(folder, tmp_path / "mine")
+
+
+def test_a_place_that_can_be_no_new_folder_is_named(folder, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    for place, words in ((tmp_path / "file", "file cannot be written"), (tmp_path / "file" / "mine", "mine cannot be written")):
+        with pytest.raises(CxrError, match=words):
+            own_set.store(folder, place)
+    with pytest.raises(CxrError, match="is the working folder; name a new one"):
+        own_set.store(folder, Path("."))
+    assert (tmp_path / "file").is_file() and not any((tmp_path / "empty").iterdir())
+
+
+def test_what_a_killed_import_left_is_cleared_away(folder, tmp_path, monkeypatch):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: ended.pid)
+        left = files.draft_of(tmp_path / "mine")
+    png(left / "train" / "NORMAL" / "IM-00001-0001.png")
+    own_set.store(folder, tmp_path / "mine")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["films", "mine"]
+
+
+def test_an_import_is_made_under_a_name_that_is_cleared_away_after_a_kill(folder, tmp_path, monkeypatch):
+    seen, read = [], images.read
+    monkeypatch.setattr(images, "read", lambda path: seen.append([*tmp_path.glob(".*")]) or read(path))
+    own_set.store(folder, tmp_path / "mine")
+    assert seen[-1] == [files.draft_of(tmp_path / "mine")]

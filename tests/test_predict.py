@@ -95,6 +95,20 @@ def test_heat_map_shows_the_film_beside_colour_on_the_blob(published, films, tmp
     assert colour[40:].max() <= 1
 
 
+def test_films_of_long_names_have_their_answers_and_maps(published, films, tmp_path):
+    long = [films[place].rename(tmp_path / f"{'胸' * 78}{place}a.png") for place in (0, 2)]
+    assert {len(path.name.encode()) for path in long} == {240}
+    answers = predict(long, published, tmp_path / "out")
+    assert [answer.label for answer in answers] == ["PNEUMONIA", "NORMAL"]
+    assert len({answer.heat_map for answer in answers}) == 2 and all(answer.heat_map.is_file() for answer in answers)
+
+
+def test_a_folder_that_cannot_be_one_is_named_before_a_film_is_read(published, films, tmp_path):
+    for out in (films[1], films[1] / "maps"):
+        with pytest.raises(CxrError, match="letter.txt.* cannot be written"):
+            predict([tmp_path / "no film is looked for"], published, out)
+
+
 def test_film_without_evidence_is_noted(published, tmp_path):
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((SIDE, SIDE), GREY, "uint8"))
     (answer,) = predict([tmp_path / "grey.png"], published, tmp_path / "out")

@@ -98,6 +98,14 @@ def test_large_scores_are_compressed_and_read_back(tmp_path, monkeypatch):
     np.testing.assert_allclose(record.scores.y_score, scores.y_score, atol=1e-6)
 
 
+def test_ids_are_text_whatever_they_look_like(tmp_path, monkeypatch):
+    monkeypatch.setattr(records.paths, "runs", lambda profile: tmp_path)
+    scores = pd.DataFrame({"image_id": ["1e5", "NA", "7"], "patient_id": ["012", "12", "NA"], "split": "test"})
+    scores = records.write(TINY, "full", {}, {"scores": scores.assign(y_true=0, y_score=[0.5, None, 0.25])}).scores
+    assert scores.patient_id.tolist() == ["012", "12", "NA"] and scores.image_id.tolist() == ["1e5", "NA", "7"]
+    assert scores.y_score.isna().tolist() == [False, True, False]  # in numbers nothing is a gap, as before
+
+
 def test_batches_keep_films_and_labels_together():
     from cxr_helpers.systems.batches import Batches
 

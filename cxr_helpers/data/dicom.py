@@ -56,7 +56,7 @@ def grey(data: bytes) -> np.ndarray:
         raise NoFilm("a damaged DICOM file") from error
     if shown.ndim != 2 or not np.isfinite(shown).all():
         raise NoFilm("a damaged DICOM file")
-    scaled = np.clip((shown - low) / max(high - low, np.finfo("float32").tiny), 0, 1)
+    scaled = np.clip((shown - low) / ((high - low) or 1.0), 0, 1)
     inverted = film.PhotometricInterpretation == INVERTED
     return np.rint(255 * (1 - scaled if inverted else scaled)).astype(np.uint8)
 
@@ -102,14 +102,13 @@ def _fits(segment: bytes, most: int) -> bool:
 
 
 def _range(film: pydicom.Dataset, shown: np.ndarray) -> tuple[float, float]:
-    """Return what is shown black and white: the ends of the table's or window's output, or of the values where there is none."""
-    if "VOILUTSequence" in film:
-        return 0.0, float(2 ** int(film.VOILUTSequence[0].LUTDescriptor[2]) - 1)
-    if "WindowWidth" in film:
-        # A window stretches to the range of what the stored bits can hold after the rescale.
-        slope, intercept = float(film.get("RescaleSlope", 1)), float(film.get("RescaleIntercept", 0))
-        bits, signed = int(film.BitsStored), int(film.PixelRepresentation)
-        ends = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-        low, high = sorted(slope * end + intercept for end in ends)
-        return low, high
-    return float(shown.min()), float(shown.max())
+    """Return what is shown black and white: the ends of the table's or window's output, or of the values where there is none.
+
+    A window ends where pydicom puts what lies below and above it: of a falling rescale (slope < 0) the first is the larger.
+    """
+    table = (film.get("VOILUTSequence") or [{}])[0]
+    if None not in (table.get("LUTDescriptor"), table.get("LUTData")):
+        return 0.0, float(2 ** int(table.LUTDescriptor[2]) - 1)
+    ends = pixels.apply_voi_lut(np.array([-np.inf, np.inf]), film, index=0)
+    low, high = ends if np.isfinite(ends).all() else (shown.min(), shown.max())
+    return float(low), float(high)

@@ -61,13 +61,12 @@ def film(root: Path, image: str) -> np.ndarray:
     return images.read(root / image).pixels
 
 
-def lung_mask(root: Path, image: str, mask: str) -> np.ndarray:
-    """Return the lung mask of the film `image` as (H, W) bool; one that is empty or of another size is a CxrError."""
+def lung_mask(root: Path, mask: str, shape: tuple[int, int]) -> np.ndarray:
+    """Return a lung mask as (H, W) bool; one that is empty, or of another (H, W) than `shape`, its film's, is a CxrError."""
     lungs = images.read(root / mask).pixels >= _WHITE
-    width, height = images.size(root / image)
-    if lungs.shape != (height, width):
-        size = f"{lungs.shape[1]}×{lungs.shape[0]}"
-        raise CxrError(f"{root / mask} is {size} but its film is {width}×{height}; give the mask in the film's size.")
+    if lungs.shape != shape:
+        size, wanted = (f"{width}×{height}" for height, width in (lungs.shape, shape))
+        raise CxrError(f"{root / mask} is {size} but its film is {wanted}; give the mask in the film's size.")
     if not lungs.any():
         raise CxrError(f"{root / mask} is empty; empty its row's lung_mask in metadata.csv, or give the right mask.")
     return lungs

@@ -15,7 +15,7 @@ from cxr_helpers.data import dataset, duplicates, images, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_path, atomic_write
 
-_VERSION = 2  # raise when the columns or their meaning change
+_VERSION = 3  # raise when the columns or their meaning change
 STAMP = "manifest.txt"  # in the build folder: what the manifest was made from
 _TEXT = {"sha256": str, "pathogen": str, "patient_id": str}
 _PNEUMONIA = re.compile(r"(person\d+)_(bacteria|virus)_")
@@ -73,7 +73,7 @@ def data_hash(manifest: pd.DataFrame) -> str:
 
 
 def patient_key(name: str) -> tuple[str, str]:
-    """Return (patient_id, pathogen) that a file's name carries; a foreign name is a patient of its own.
+    """Return (patient_id, pathogen) that a file's name carries, ("", "") for a foreign name.
 
     PNEUMONIA: number and pathogen, because the set counts bacterial and viral patients separately: images of one
     number with different pathogens are no more alike than strangers'. NORMAL: the IM number with its prefix.
@@ -84,7 +84,7 @@ def patient_key(name: str) -> tuple[str, str]:
         return match[1], ""
     if match := _VERSION_3.match(name):
         return match[1], match[1].split("-")[0].lower().removeprefix("normal")
-    return Path(name).stem, ""
+    return "", ""
 
 
 def _fingerprint(found: dataset.Source) -> str:
@@ -150,16 +150,16 @@ def grey_statistics(pixels: np.ndarray) -> dict[str, float]:
 
 
 def _identity(path: Path) -> dict:
-    """Return what the relative path of a film tells: who, which class, which folder."""
+    """Return what the relative path of a film tells: who, which class, which folder. A foreign name is a patient of its own."""
     folder, label, name = path.parts
-    patient_id, pathogen = patient_key(name)
+    image_id, (patient_id, pathogen) = path.with_suffix("").as_posix(), patient_key(name)
     return {
-        "image_id": path.with_suffix("").as_posix(),
+        "image_id": image_id,
         "path": path.as_posix(),
         "label": label,
         "y_true": dataset.LABELS[label],
         "pathogen": pathogen,
-        "patient_id": patient_id,
+        "patient_id": patient_id or image_id,
         "folder": folder,
     }
 

@@ -196,10 +196,12 @@ def _adult(run: Record, model: str, part: str, count: int, load: Callable) -> Su
     table = external.films(folder).query("lung_mask != ''")
     table = table.sample(min(count, len(table)), random_state=0)
     prepare, size = VARIANTS[run.config.variant], run.config.size
-    films = [prepare(resize(perturbations.square(external.film(folder, image)), size)) for image in table.image]
-    pairs = zip(table.image, table.lung_mask, strict=True)
-    lungs = [external.lung_mask(folder, *pair).astype("uint8") for pair in pairs]
-    masks = [cv2.resize(mask, (size, size), interpolation=cv2.INTER_NEAREST).astype(bool) for mask in lungs]
+    films, masks = [], []
+    for image, mask in zip(table.image, table.lung_mask, strict=True):
+        film = external.film(folder, image)
+        lungs = external.lung_mask(folder, mask, film.shape).astype("uint8")
+        films.append(prepare(resize(perturbations.square(film), size)))
+        masks.append(cv2.resize(lungs, (size, size), interpolation=cv2.INTER_NEAREST).astype(bool))
     subject = _of_table(part, model, run.config.seed, np.stack(films).astype("float32"), table, load, run.run_id)
     return dataclasses.replace(subject, data=ADULT, masks={names.LUNGS: np.stack(masks)})
 

@@ -14,7 +14,7 @@ from cxr_helpers import default_model
 from cxr_helpers.data import images, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import methods, overlay
-from cxr_helpers.files import atomic_write
+from cxr_helpers.files import atomic_write, check_file
 from cxr_helpers.predict import Prediction, predict
 
 LONGEST_SIDE = 480  # pixels of a picture
@@ -97,6 +97,7 @@ def write(film: Path, names: Sequence[str], out: Path, target: str = PREDICTED, 
         raise CxrError(f"--target {target} does not exist; give {PREDICTED}, {' or '.join(TARGETS)}.")
     if not out.parent.is_dir():
         raise CxrError(f"The folder {out.parent} of {out.name} does not exist; make it or name another one.")
+    check_file(out)
     (answer,) = predict([film], model_dir)
     if answer.problem:
         raise CxrError(answer.problem)

@@ -11,11 +11,13 @@ from pathlib import Path
 import cv2
 import pandas as pd
 
-from cxr_helpers.data import images
+from cxr_helpers import files
+from cxr_helpers.data import images, manifest
 from cxr_helpers.data.dataset import LABELS
 from cxr_helpers.errors import CxrError
 from cxr_helpers.files import atomic_write
 from cxr_helpers.other_sets import class_folders, image_sets, label_tables
+from cxr_helpers.progress import say
 
 CLASSES = {name.lower(): y_true for name, y_true in LABELS.items()}
 _WRITTEN: Mapping[str, int] = {**CLASSES, "0": 0, "1": 1}
@@ -25,28 +27,44 @@ AT_ONCE = 64  # films in memory
 def read(source: Path) -> pd.DataFrame:
     """Return the films of a folder or table, in its order: image_id, patient_id, path, split ("" if none) and y_true.
 
+    A film of which no patient is known is one of its own: its patient_id is its image_id.
+
     Args:
-        source: a folder with NORMAL/ and PNEUMONIA/ (perhaps within train/, val/ and test/), or a CSV file with the columns
-            path (as it is, or below the table's folder), label (NORMAL or 0, PNEUMONIA or 1) and, where several films may
-            show one patient, patient_id.
+        source: a folder with NORMAL/ and PNEUMONIA/ (perhaps within train/, val/ and test/), where names as those of the set of
+            Kermany et al. tell the patient; or a CSV file with the columns path (as it is, or below the table's folder), label
+            (NORMAL or 0, PNEUMONIA or 1) and, where several films may show one patient, patient_id.
 
     Raises:
         CxrError: a folder or column is missing, a label is unknown, a file is not there, or a class has no film.
     """
-    if source.is_dir():
-        return class_folders.read(source, CLASSES)
+    films = _of_folder(source) if source.is_dir() else _of_table(source)
+    return films.assign(patient_id=films.patient_id.where(films.patient_id != "", films.image_id))
+
+
+def _of_folder(source: Path) -> pd.DataFrame:
+    films = class_folders.read(source, CLASSES)
+    return films.assign(patient_id=[manifest.patient_key(Path(path).name)[0] for path in films.path])
+
+
+def _of_table(source: Path) -> pd.DataFrame:
     grouped = "patient_id" in label_tables.header(source)
     table = label_tables.read(source, ["path", "label", *(["patient_id"] if grouped else [])])
     y_true = [_label(source, line, word) for line, word in table.label.items()]
-    files = [source.parent / name for name in table.path]
-    for line, file in zip(table.index, files, strict=True):
-        if not os.path.isfile(file):  # pathlib's own raises for a name that is too long
-            raise CxrError(f"{source}, line {line}: {file} is not there; paths count from the table's folder.")
+    paths = [source.parent / name for name in table.path]
+    for line, path in zip(table.index, paths, strict=True):
+        if not os.path.isfile(path):  # pathlib's own raises for a name that is too long
+            raise CxrError(f"{source}, line {line}: {path} is not there; paths count from the table's folder.")
     if len(set(y_true)) < len(LABELS):
         raise CxrError(f"{source} holds films of one class only; it needs films of {' and '.join(LABELS)}.")
-    patients = table.patient_id if grouped else table.path
-    films = {"image_id": table.path, "patient_id": patients, "path": [str(file) for file in files], "split": "", "y_true": y_true}
+    patients = table.patient_id if grouped else ""
+    films = {"image_id": table.path, "patient_id": patients, "path": list(map(str, paths)), "split": "", "y_true": y_true}
     return pd.DataFrame(films).reset_index(drop=True)
+
+
+def _say_who_is_alone(films: pd.DataFrame) -> None:
+    alone = int((films.patient_id == films.image_id).sum())
+    if alone:
+        say(f"{alone:,} of {len(films):,} films name no patient: each counts as a patient of its own")
 
 
 def score(source: Path, model_dir: Path | None = None) -> tuple[pd.DataFrame, float, list[str]]:
@@ -60,6 +78,7 @@ def score(source: Path, model_dir: Path | None = None) -> tuple[pd.DataFrame, fl
     from cxr_helpers import predict
 
     films, published, answers = read(source), predict.load(model_dir), []
+    _say_who_is_alone(films)
     for start in range(0, len(films), AT_ONCE):
         answers += predict.predict([Path(path) for path in films.path[start : start + AT_ONCE]], published=published)
     scores = films.drop(columns="path").assign(split="test", y_score=[answer.probability for answer in answers])
@@ -77,16 +96,21 @@ def store(source: Path, folder: Path) -> pd.DataFrame:
     trained. A film becomes an 8-bit grey PNG called IM-<patient>-<film>, numbers both, which keeps a patient's films together.
 
     Raises:
-        CxrError: as in `read`; `folder` holds something, or a file is no usable film; nothing is written then.
+        CxrError: as in `read`; `folder` cannot be one or holds something, or a file is no usable film; nothing is written then.
     """
-    films = read(source)
+    files.check_folder(folder)
     if folder.exists() and any(folder.iterdir()):
         raise CxrError(f"{folder} is not empty; name a new folder.")
+    if not folder.name:  # it is replaced when all is written, and a shell would stay in the old one
+        raise CxrError(f"{folder} is the working folder; name a new one in it, as my_set.")
+    films = read(source)
+    _say_who_is_alone(films)
     split, _ = image_sets.divide(films, films.y_true)
     patient, number = films.groupby("patient_id", sort=False).ngroup() + 1, films.groupby("patient_id").cumcount() + 1
     names = dict(zip(LABELS.values(), LABELS, strict=True))
     parts = split if "val" in set(films.split) else split.replace("val", "train")
-    draft = folder.with_name(f".{os.getpid()}.{folder.name}")
+    files.sweep(folder)
+    draft = files.draft_of(folder)
     try:
         for row, part, who, which in zip(films.itertuples(), parts, patient, number, strict=True):
             pixels = images.read(row.path).pixels

@@ -60,8 +60,9 @@ def adult_cases(root: Path) -> Iterator[Case]:
     """Yield the films of the external set that have a lung mask; their hearts are unknown, and none is shown."""
     table = external.films(root)
     for film in table[table.lung_mask != ""].itertuples():
-        lungs = external.lung_mask(root, film.image, film.lung_mask)
-        yield Case(film.image_id, film.patient_id, "adult", film.y_true, external.film(root, film.image), lungs)
+        pixels = external.film(root, film.image)
+        lungs = external.lung_mask(root, film.lung_mask, pixels.shape)
+        yield Case(film.image_id, film.patient_id, "adult", film.y_true, pixels, lungs)
 
 
 def test_cases(table: pd.DataFrame, pixels: np.ndarray) -> Iterator[Case]:
