@@ -121,7 +121,7 @@ def test_scores_of_own_films_give_every_metric_with_its_interval(folder, tmp_pat
 def test_it_is_said_how_many_films_name_no_patient(folder, table, tmp_path, monkeypatch):
     monkeypatch.setattr(predict, "predict", answers)
     monkeypatch.setattr(predict, "load", lambda model_dir: None)
-    words = "16 of 16 films name no patient: each counts as a patient of its own"
+    words = "no patient is named for 16 of 16 films: each counts as a patient of its own"
     for command in (["score", str(folder)], ["import", str(folder), str(tmp_path / "mine")]):
         assert words in CliRunner().invoke(cli.app, command).output
     assert "no patient" not in CliRunner().invoke(cli.app, ["import", str(table), str(tmp_path / "theirs")]).output

@@ -64,7 +64,7 @@ def _of_table(source: Path) -> pd.DataFrame:
 def _say_who_is_alone(films: pd.DataFrame) -> None:
     alone = int((films.patient_id == films.image_id).sum())
     if alone:
-        say(f"{alone:,} of {len(films):,} films name no patient: each counts as a patient of its own")
+        say(f"no patient is named for {alone:,} of {len(films):,} films: each counts as a patient of its own")
 
 
 def score(source: Path, model_dir: Path | None = None) -> tuple[pd.DataFrame, float, list[str]]:
