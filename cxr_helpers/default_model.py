@@ -20,7 +20,7 @@ RESTORE = "restore the folder from git, or name another one that a published mod
 LIMITS = {
     "full": """trained on one hospital's films of children only. On adult films of other hospitals it does far worse, and its
 probabilities are too high for normal films that it has not met (report, chapters "External validation and robustness" and
-"The best result"). Not tested on other children or for other findings. The size of a published film alone tells much of
+"The chosen model"). Not tested on other children or for other findings. The size of a published film alone tells much of
 its label, so part of the figures may owe to how the films were made.""",
     "own": "a set that this project does not know. How the model does on films from elsewhere was not measured.",
     "smoke": "drawn films only, so that the figures say nothing about real ones.",

@@ -3,7 +3,8 @@
     python -m cxr_helpers.benchmarks.scale predict FOLDER [FILES]     # `cxr predict --table` beside the bare network
     python -m cxr_helpers.benchmarks.scale shards FOLDER... [--films N] [--size PIXELS]   # a simulated set, read in batches
 
-The machine should do nothing else meanwhile. `predict` repeats the folder's films until there are FILES of them.
+The machine should do nothing else meanwhile, and OPENBLAS_THREAD_TIMEOUT be what `environment.DEFAULTS` has: numpy reads it
+here before that is settled. `predict` repeats the folder's films until there are FILES of them.
 """
 
 import argparse

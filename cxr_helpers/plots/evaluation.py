@@ -102,7 +102,7 @@ def auc_by_stratum(table: pd.DataFrame, label: str) -> Figure:
             ax.plot([found.ci_low, found.ci_high], [place, place], color=colour(name), linewidth=2, solid_capstyle="butt")
             fill = colour(name) if np.isfinite(found.ci_low) else "white"
             ax.plot(found.value, place, "D" if pooled else "o", color=colour(name), markersize=4.5, markerfacecolor=fill)
-        ax.set(title=name.replace("_", "\n", 1), xlim=(least - 0.03, 1.03))
+        ax.set(title=name.replace("_", "\n"), xlim=(least - 0.03, 1.03))
         ax.tick_params(axis="y", length=0)
     labels = [f"{row}\n({counts.normal[row]} N, {counts.pneumonia[row]} P)" for row in rows]
     fig.axes[0].set(yticks=range(len(rows)), ylim=(len(rows) - 0.5, -0.5))

@@ -42,7 +42,7 @@ def compared(profile: str) -> pd.DataFrame:
         else:
             extrapolated = ", baseline extrapolated" if found.get("extrapolated") else ""
             row |= {"ratio (range over rounds)": _ratio(found) + extrapolated, "goal": _goal(name, found["ratio_median"])}
-            row |= {way: f"{found[way]:.3g} {found.get('unit', 's')}" for way in ("baseline", "ours")}
+            row |= {way: f"{_cost(found[way])} {found.get('unit', 's')}" for way in ("baseline", "ours")}
             row |= {"machine": found["machine"]}
         rows.append(row)
     return pd.DataFrame(rows)
@@ -61,7 +61,7 @@ def training(profile: str) -> pd.DataFrame:
             known[source] = aucs
     rows = []
     for name, found in made.items():
-        times = {f"{words} (s)": f"{found[way]:,.4g}" for way, words in (("baseline", "as written"), ("ours", "here"))}
+        times = {f"{words} (s)": _cost(found[way]) for way, words in (("baseline", "as written"), ("ours", "here"))}
         row = {"comparison": name} | times | {"ratio (range)": _ratio(found), "goal": _goal(name, found["ratio_median"])}
         for way, words in (("baseline", "as written"), ("ours", "here")):
             aucs = known.get(found.get(f"{way}_validation_auc_of"), found.get(f"{way}_validation_auc"))
@@ -128,6 +128,10 @@ def verdicts(names: Iterable[str], profile: str) -> str:
         if found:
             parts.append(f"{name}: {found['ratio_median']:.3g} times (goal {_goal(name, found['ratio_median'])})")
     return "; ".join(parts) + "." if parts else "None of these comparisons was timed yet."
+
+
+def _cost(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _ratio(found: dict) -> str:

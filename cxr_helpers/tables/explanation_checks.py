@@ -15,6 +15,7 @@ from cxr_helpers.tables.explanation_tables import ADULT, CLEAN, DRAWN, LABELS, M
 
 PASSES, FAILS, UNMEASURED = "passes", "fails", "–"
 _ALL_RANDOM = "all weights random"
+_MARKER = "which of two models uses a marker whose place is known"
 _DEALT, _SHIFT, _NOISE = (measures.alike(RANK, what) for what in (measures.DEALT, measures.SHIFT, measures.NOISE))
 
 
@@ -37,7 +38,7 @@ class Check:
 
 CHECKS = (
     Check("finds the lesion", DRAWN, CLEAN, measures.energy(measures.LESION), "controls", "where a drawn opacity lies"),
-    Check("shows the shortcut", MARKED, measures.AGAINST, measures.SEPARATION, "chance", "that a model uses a marker"),
+    Check("shows the shortcut", MARKED, measures.AGAINST, measures.SEPARATION, "chance", _MARKER),
     Check("stays in the lungs", ADULT, None, measures.energy(measures.LUNGS), "controls", "that evidence lies in the lungs"),
     Check("is faithful", TEST, None, measures.ROAD, "controls", "which regions the answer depends on"),
     Check("needs the weights", TEST, LABELS, _ALL_RANDOM, "unlike", "that a map shows something the network learnt"),
