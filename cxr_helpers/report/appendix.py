@@ -69,7 +69,8 @@ def environment(records: list[Record], profile: str) -> Chapter:
         caption = (
             "What computing anew changes: differences of P(PNEUMONIA) between two cores under TensorFlow and another process, "
             "one thread, another backend, or the device that made a record, "
-            "which multiplies in TF32 or bfloat16; and the films that change class by it."
+            "which multiplies in TF32 or bfloat16; and the films that change class by it. A network that is trained throughout "
+            "magnifies rounding: threads add sums in another order, and some hundred steps later the weights are others."
         )
         shown += "\n" + table("tbl:reproducibility", caption, reproducibility.table(measured))
     return chapter("environment", f"# Environment\n\n{shown}")
