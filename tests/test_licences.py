@@ -17,11 +17,13 @@ def pinned() -> dict[str, str]:
     return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", lock, re.MULTILINE))
 
 
-def licence(name: str) -> str:
-    """Return what a package's metadata says of its licence, "" where it is not installed here or says nothing."""
+def licence(name: str, version: str) -> str:
+    """Return what a package's metadata says of its licence, "" where that version is not installed here or says nothing."""
     try:
         metadata = importlib.metadata.metadata(name)
     except importlib.metadata.PackageNotFoundError:
+        return ""
+    if metadata["Version"] != version:
         return ""
     classified = [line.rpartition(" :: ")[2] for line in metadata.get_all("Classifier") or () if line.startswith("License :: ")]
     first = ((metadata.get("License") or "").strip().splitlines() or [""])[0][:80]
@@ -31,13 +33,13 @@ def licence(name: str) -> str:
 def test_every_pinned_package_has_a_licence_and_it_is_listed():
     packages = pinned()
     if os.environ.get("CXR_LICENCES") == "write":
-        rows = [(name, version, licence(name)) for name, version in sorted(packages.items())]
+        rows = [(name, version, licence(name, version)) for name, version in sorted(packages.items())]
         pd.DataFrame(rows, columns=["package", "version", "licence"]).to_csv(FILE, index=False, lineterminator="\n")
     table = pd.read_csv(FILE, dtype=str, keep_default_na=False)
     assert dict(zip(table.package, table.version, strict=True)) == packages, f"CXR_LICENCES=write writes {FILE} anew"
     assert (table.licence != "").mean() > 0.85
-    for name, listed in zip(table.package, table.licence, strict=True):
-        assert listed in ("", licence(name) or listed), name  # "": was not installed where the table was written
+    for name, version, listed in zip(table.package, table.version, table.licence, strict=True):
+        assert listed in ("", licence(name, version) or listed), name  # "": was not installed where the table was written
 
 
 def test_no_package_is_under_a_licence_that_would_bind_the_project():
