@@ -110,13 +110,17 @@ def test_a_killed_study_has_lost_the_trial_it_was_at(tmp_path):
 
 
 WORKER = """
-    import pathlib, sys, time, test_search
+    import os, pathlib, sys, time, test_search
     from cxr_helpers.systems import search
+    journal = pathlib.Path(sys.argv[1])
+    journal.with_name(f"{os.getpid()}.here").touch()
+    while len(list(journal.parent.glob("*.here"))) < 2:  # both begin together, however slowly one starts
+        time.sleep(0.01)
     def objective(trial):
         print("takes", test_search.place(trial), flush=True)
         time.sleep(0.2)
         return test_search.bowl(trial)
-    print(search.explore("random", 8, objective, pathlib.Path(sys.argv[1])).drop(columns="seconds").to_csv(index=False))
+    print(search.explore("random", 8, objective, journal).drop(columns="seconds").to_csv(index=False))
 """
 
 
