@@ -92,7 +92,7 @@ def another_head_sentence(profile: str) -> str:
         return "What another head on stored features of VGG-16 costs was not measured yet."
     spent = statistics.median(fitting)
     return (
-        f"Another head on stored features of VGG-16 costs the fitting of its 25.7 million weights, {spent:,.0f} s: "
+        f"Another head on stored features of VGG-16 costs the fitting of that head alone, {spent:,.0f} s: "
         f"{found['baseline'] / spent:.0f} times less than the training as written (no goal was set)."
     )
 
