@@ -56,14 +56,15 @@ class Meter:
     """Time pieces of work, and tell how far the peak memory has risen since the meter was made."""
 
     def __init__(self) -> None:
-        self._before = peak_memory()
+        self._before = self._peak = peak_memory()
 
     def __call__(self, work: Callable) -> tuple[object, float, float]:
         """Return what `work()` returns, the seconds it took, and the rise of the peak until now in MB."""
         started = time.perf_counter()
         result = work()
         seconds = time.perf_counter() - started
-        return result, seconds, peak_memory() - self._before
+        self._peak = max(self._peak, peak_memory())  # the kernel counts in batches: what it says may fall by some of them
+        return result, seconds, self._peak - self._before
 
 
 def alone(work: Callable, *arguments: object) -> object:

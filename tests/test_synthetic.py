@@ -79,9 +79,10 @@ DRAWN = {
 def test_films_of_fixed_seeds_stay_as_they_were(seed, label):
     film = synthetic.film(seed, label)
     fields, pixels = DRAWN[seed, label]
-    apart = np.abs(film.image.reshape(4, 56, 4, 56).mean(axis=(1, 3)) - fields)
-    assert apart[0, 0] < 1  # OpenCV 4 and 5 draw the letter in this field with other strokes
-    assert apart.ravel()[1:].max() < 0.2
+    tolerance = np.full((4, 4), 0.2)
+    if cv2.__version__ < "5":  # it draws the letter in the first field with other strokes
+        tolerance[0, 0] = 1
+    assert (np.abs(film.image.reshape(4, 56, 4, 56).mean(axis=(1, 3)) - fields) <= tolerance).all()
     assert (film.lung_mask.sum(), film.lesion_mask.sum()) == pytest.approx(pixels, abs=5)
 
 
