@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import keras
 
-CONFIG, WEIGHTS = "config.json", "model.weights.h5"  # in a .keras archive
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"  # in a .keras archive
 _LAYOUT = ("v110", "v110")  # of HDF5; the latest cannot be read by every h5py that the project allows
 _ZEROS = {"module": "keras.initializers", "class_name": "Zeros", "config": {}, "registered_name": None}
 # Arguments of layers that older versions do not have, with the values that they have where nobody set them.
@@ -31,11 +31,16 @@ def save(model: keras.Model, path: Path) -> None:
         whole = Path(folder) / "whole.keras"
         rounded.save(whole, include_optimizer=False)
         plain = io.BytesIO(whole.read_bytes())
-    change = {WEIGHTS: _compressed, CONFIG: _portable}
+    change = {WEIGHTS: _compressed, CONFIG: _portable, METADATA: _undated}
     with zipfile.ZipFile(plain) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
         for name in source.namelist():
             content = change.get(name, bytes)(source.read(name))
-            target.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)  # without a date: the same file each time
+            target.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)  # without a date, either
+
+
+def _undated(metadata: bytes) -> bytes:
+    """Return what Keras says of the file without the second at which it was saved: the same file each time."""
+    return json.dumps({key: value for key, value in json.loads(metadata).items() if key != "date_saved"}).encode()
 
 
 def _portable(config: bytes) -> bytes:
