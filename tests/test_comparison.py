@@ -197,6 +197,9 @@ def test_a_measured_figure_comes_from_the_measurement(monkeypatch):
     assert (judged.reproduced, judged.verdict, judged.command) == (0.7, "reproduced", "cxr measure speed")
     apart = row(figure | {"apart": "another machine"})
     assert (apart.verdict, apart.status) == ("not testable here", "real: measured; another machine")
+    wide = {"value": [0.2], "ci_low": [0.1], "ci_high": [0.7]}  # holds 0.65, from which ours is far
+    monkeypatch.setattr(comparison.measurements, "load", lambda name, profile, missing_ok: found.assign(**wide))
+    assert (row(figure).verdict, row(figure).status) == ("not testable here", "real: measured; too wide an interval")
     monkeypatch.setattr(comparison.measurements, "load", lambda name, profile, missing_ok: None)
     assert row(figure).status == "waits: not measured yet"
 

@@ -51,7 +51,7 @@ def test_each_film_has_its_row(root):
     assert table["patient_id"].nunique() == 8  # two films of IM-0001 and two of person1_bacteria
     assert (table["duplicate_group"] == -1).all()
     assert manifest.refused("full").empty
-    assert manifest.source("full").pixels == "published JPEG"
+    assert manifest.source("full").pixels == "files of several sizes"
 
 
 def test_a_film_of_a_foreign_name_is_a_patient_of_its_own(root):

@@ -53,3 +53,13 @@ def test_another_training_is_another_network(tiny, monkeypatch):
     monkeypatch.setattr(planted, "_fitted", lambda *key: calls.append(key) or planted._network("clean"))
     planted.model("clean", 0, "smoke")
     assert calls == [("clean", 0, "smoke")]
+
+
+def test_other_films_make_another_network_where_it_is_fitted_on_them(tiny, monkeypatch):
+    calls = []
+    monkeypatch.setattr(planted, "_fitted", lambda *key: calls.append(key) or planted._network(key[0]))
+    for films in ("one", "two"):
+        monkeypatch.setattr(planted.manifest, "data_hash", lambda manifest, films=films: films)
+        for kind in ("labels", "clean"):
+            planted.model(kind, 0, "smoke")
+    assert calls == [("labels", 0, "smoke"), ("clean", 0, "smoke"), ("labels", 0, "smoke")]

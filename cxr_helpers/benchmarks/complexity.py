@@ -13,11 +13,10 @@ from cxr_helpers.benchmarks.programs import PROGRAMS
 from cxr_helpers.data import manifest
 from cxr_helpers.evaluation import growth
 from cxr_helpers.progress import say
-from cxr_helpers.tables.comparison import verdict
+from cxr_helpers.tables.comparison import undecided, verdict
 
 BOTH = "both"  # the stages before the network are the same in both programs
 _FLOOR = 1e-3  # seconds or MB
-_FAR = 0.5  # an exponent that far from the claimed one is half an order of growth away
 QUANTITIES = {"seconds": "time", "megabytes": "memory"}
 # Program -> stage -> ((order of the time, its exponent in the number of films), (order of the memory, its exponent)).
 # Kondragunta 2024, Tables 3 and 4: N films, K films shown (Table 3) or layers (Table 4), P parameters, E epochs,
@@ -129,8 +128,9 @@ def table(figures: pd.DataFrame, program: str) -> pd.DataFrame:
     """Return one row per stage and quantity of a program: claimed order, claimed and fitted exponent, interval, verdict.
 
     The verdict is "reproduced" where the claimed exponent lies in the interval, "higher" or "lower" where the fitted
-    one is, "not determined" where the interval is so wide that it holds two orders, and "no growth seen" where a cost
-    should grow and does not measurably: a small growing part may hide beneath a large constant one.
+    one is, "not determined" where the interval is an order wide, or holds the claim although the fitted exponent lies
+    more than half an order away, and "no growth seen" where a cost should grow and does not measurably: a small growing
+    part may hide beneath a large constant one.
     """
     found, rows = figures.set_index("figure"), []
     for stage, claims in CLAIMS[program].items():
@@ -143,7 +143,7 @@ def table(figures: pd.DataFrame, program: str) -> pd.DataFrame:
 
 
 def _verdict(claimed: int, fit: pd.Series) -> str:
-    if fit.ci_high - fit.ci_low >= 1:
+    if undecided(claimed, fit.value, fit.ci_low, fit.ci_high):
         return "not determined"
     if fit.ci_low <= 0 < claimed:
         return "no growth seen"
@@ -151,21 +151,12 @@ def _verdict(claimed: int, fit: pd.Series) -> str:
 
 
 def sentence(judged: pd.DataFrame, program: str) -> str:
-    """Return in words how many claims of a program, as `table` gives them, have each verdict, and which are not reproduced.
-
-    A claim that a wide interval holds, while the fitted exponent lies more than half an order away, is named too.
-    """
+    """Return in words how many claims of a program, as `table` gives them, have each verdict, and which are not reproduced."""
     parts = []
     for found, part in judged.groupby("verdict", sort=False):
-        named = "" if found == "reproduced" else f" ({_named(part)})"
+        named = "" if found == "reproduced" else f" ({', '.join(part.cost + ' of ' + part.stage)})"
         parts.append(f"**{len(part)}** {found}{named}")
-    far = judged[(judged.verdict == "reproduced") & ((judged["exponent fitted"] - judged["exponent claimed"]).abs() > _FAR)]
-    doubt = f" Not excluded rather than shown: {_named(far)}, whose fitted exponent lies more than {_FAR:g} from the claimed one."
-    return f"Of the {len(judged)} orders claimed for {program}: {'; '.join(parts)}.{doubt if len(far) else ''}"
-
-
-def _named(judged: pd.DataFrame) -> str:
-    return ", ".join(judged.cost + " of " + judged.stage)
+    return f"Of the {len(judged)} orders claimed for {program}: {'; '.join(parts)}."
 
 
 def largest(repeats: pd.DataFrame) -> pd.DataFrame:

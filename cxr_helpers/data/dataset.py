@@ -58,7 +58,7 @@ class Source:
 
     root: Path
     origin: str  # given, found, downloaded or synthetic
-    pixels: str  # "published JPEG", "224×224 copy" or "synthetic film"
+    pixels: str  # "published JPEG", "224×224 copy", "files of several sizes" (own films) or "synthetic film"
 
 
 def resolve_profile(profile: str = "auto") -> str:
@@ -209,7 +209,7 @@ def _source(root: Path, origin: str) -> Source:
 
 
 def _pixels(root: Path, sample: int = 24) -> str:
-    """Tell published films, whose sizes vary, from a copy resized to one size, by the headers of a few of them."""
+    """Tell films whose sizes vary from a copy of one size, by the headers of a few; published ones by their number, too."""
     sizes, entries = set(), films(root)
     for path in entries[:: max(1, len(entries) // sample)]:
         try:
@@ -219,4 +219,4 @@ def _pixels(root: Path, sample: int = 24) -> str:
     if len(sizes) == 1:
         width, height = sizes.pop()
         return f"{width}×{height} copy"
-    return "published JPEG"
+    return "files of several sizes" if difference(root) else "published JPEG"

@@ -37,7 +37,7 @@ def load(found: ImageSet, profile: str, size: int, variant: str = "none") -> tup
     if not index.is_file():  # written last: where it lies, all files are whole
         _pack([Path(path) for path in found.table.path], size, variant, index)
     packed = shards.load(index)
-    described = [pd.read_csv(file.with_suffix(".csv"), keep_default_na=False) for file in packed.files]
+    described = [pd.read_csv(file.with_suffix(".csv"), dtype=str, keep_default_na=False) for file in packed.files]
     read = pd.concat(described, ignore_index=True)  # one line per image, in the order of the table
     table = found.table.assign(row=np.arange(len(read)), sha256=read.sha256.to_numpy(), reason=read.reason.to_numpy())
     usable = table[table.reason == ""].drop(columns="reason").reset_index(drop=True)

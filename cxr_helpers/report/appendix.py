@@ -27,13 +27,17 @@ def run_records(records: list[Record], systems: dict[str, Experiment], profile: 
         "`run.json` holds the whole configuration, the package versions and the data hash, its `scores.csv` the scores "
         "that all results are computed from."
     )
+    answers = (
+        "What each run answers for, and its ROC AUC and accuracy at 0.5 on its own test films. A revision that ends in "
+        "`-dirty` was run with changes of the code that were not committed yet."
+    )
     whole = {"Trained on": "Int64", "Epochs": "Int64", "Parameters": "Int64"}
     runs = pd.DataFrame([_row(record) for record in records]).astype(whole)
     found = pd.DataFrame([_result(record, systems) for record in records])
     pieces = [
         "# Run records",
         table("tbl:run-records", caption, runs, digits=1),
-        table("tbl:run-results", "What each run answers for, and its ROC AUC and accuracy at 0.5 on its own test films.", found),
+        table("tbl:run-results", answers, found),
         ":::::: {.page-only}",
         *(_described(system, records, profile) for system in systems.values()),
         *(_stored(name, each, profile) for name, each in data_flow.STORED.items() if each.path(profile).is_file()),

@@ -13,13 +13,14 @@ import keras
 import numpy as np
 
 from cxr_helpers import paths
-from cxr_helpers.data import packing
+from cxr_helpers.data import manifest, packing
 from cxr_helpers.files import atomic_path
 from cxr_helpers.progress import say
 from cxr_helpers.systems import batches, network, segmentation_films
 
 SIDE = 64  # pixels
 KINDS = ("clean", "marker", "labels", "shuffled")
+_REAL = ("labels", "shuffled")  # of these the films are the set's
 _WIDTHS = (16, 32, 64, 64)  # filters of the convolutions; all but the last are pooled
 _FIRST_SHUFFLE = 1000  # seed of the dealt labels
 
@@ -70,7 +71,8 @@ def mean_lesion(profile: str) -> np.ndarray:
 
 def model(kind: str, seed: int, profile: str) -> keras.Model:
     """Return a small network of one of `KINDS`: the kept one, or where there is none, a new one."""
-    key = zlib.crc32(str(TRAINING[profile]).encode())  # another training is another network
+    films = manifest.data_hash(manifest.load(profile)) if kind in _REAL else ""
+    key = zlib.crc32(f"{TRAINING[profile]}{films}".encode())  # another training, or other films, make another network
     path = paths.build(profile) / "planted" / f"{kind}-s{seed}-{key:08x}.keras"
     if not path.is_file():
         say(f"planted: fitting {kind}, seed {seed}")
@@ -83,7 +85,7 @@ def model(kind: str, seed: int, profile: str) -> keras.Model:
 def training_films(kind: str, seed: int, profile: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the images (n, SIDE, SIDE) uint8 and labels (n,) that a small network is fitted on."""
     plan = TRAINING[profile]
-    if kind in ("clean", "marker"):
+    if kind not in _REAL:
         films = drawn("train", plan.drawn, "PNEUMONIA" if kind == "marker" else "none")
         return films.images, films.y_true
     table = network.labelled_films(profile, "official").query("split == 'train'")
@@ -99,7 +101,7 @@ def _fitted(kind: str, seed: int, profile: str) -> keras.Model:
     keras.utils.set_random_seed(seed)
     fresh = _network(kind)
     fresh.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy")
-    epochs = plan.drawn_epochs if kind in ("clean", "marker") else plan.real_epochs
+    epochs = plan.real_epochs if kind in _REAL else plan.drawn_epochs
     data = batches.Batches(images, np.arange(len(images)), batches.targets(y_true, 1), batch_size=32, seed=seed)
     fresh.fit(data, epochs=epochs, verbose=0)
     return fresh

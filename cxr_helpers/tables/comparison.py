@@ -31,7 +31,6 @@ SOURCES = {
 NAMED = [{"metric": "accuracy"}, {"metric": "roc_auc"}]
 LESS_IS_BETTER = ("bce", "fp", "fn", figures.GAP)
 PERFORMANCE = "on performance"
-WIDEST = 1.0  # a measured interval that is wider than the reported value itself decides nothing
 Runs = Mapping[str, Sequence[Record]]
 
 
@@ -132,7 +131,7 @@ def _measured(subject: _Subject, figure: dict) -> dict:
     row = {"reproduced": value, "ci_low": low, "ci_high": high, "command": command}
     if subject.profile == "smoke":
         return row | {"status": "waits: synthetic films"}
-    reason = figure.get("apart") or ("too wide an interval" if high - low >= WIDEST * abs(figure["value"] or 1) else "")
+    reason = figure.get("apart") or ("too wide an interval" if undecided(figure["value"], value, low, high) else "")
     if reason:
         return row | {"status": f"real: measured; {reason}"}
     return row | {"status": "real: measured", "verdict": verdict(figure["value"], value, low, high, subject.exact(figure))}
@@ -181,6 +180,16 @@ def verdict(value: float, ours: float, low: float, high: float, exact: bool = Fa
     low, high = (ours, ours) if pd.isna(low) else (low, high)
     agrees = low <= value + half and value - half <= high
     return "reproduced" if agrees else "higher" if ours > value else "lower"
+
+
+def undecided(value: float, ours: float, low: float, high: float) -> bool:
+    """Tell whether a measured interval is too wide to judge the reported `value`.
+
+    It is as wide as the value itself (for an exponent of zero: one order), or holds it although ours lies more than half
+    of it away.
+    """
+    scale = abs(value) or 1
+    return high - low >= scale or (low <= value <= high and abs(ours - value) > scale / 2)
 
 
 def distinct(comparison: pd.DataFrame, texts: Mapping[str, dict] | None = None) -> pd.Series:
