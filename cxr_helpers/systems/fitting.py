@@ -204,6 +204,7 @@ def timed_fit(
     """
     hooks = [keras.callbacks.LambdaCallback(on_epoch_end=_say(config)), *callbacks]
     started = time.perf_counter()
+    model.optimizer.build(model.trainable_variables)  # left to the first step, TensorFlow would trace that step twice
     history = model.fit(
         train,
         validation_data=val,
