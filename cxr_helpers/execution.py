@@ -20,6 +20,7 @@ from cxr_helpers.files import atomic_write
 from cxr_helpers.imports import PACKAGE
 
 PROGRESS_SECONDS = 10
+PATIENCE_SECONDS = 300  # with a kernel that starts, or that has said nothing yet: the machine may be busy
 PROFILES = ("full", "smoke")
 
 
@@ -59,6 +60,8 @@ def execute(chapter: str, profile: str) -> Path:
         ) from error
     except DeadKernelError as error:
         raise CxrError(f"Chapter {chapter} lost its kernel, most likely for want of memory; try --cores 1.") from error
+    except RuntimeError as error:
+        raise CxrError(f"Chapter {chapter} found no kernel ({error}); run it again.") from error
     target = notebooks.executed(chapter, profile)
     atomic_write(target, nbformat.writes(result))
     partial.unlink()
@@ -66,18 +69,29 @@ def execute(chapter: str, profile: str) -> Path:
 
 
 def _run(notebook: NotebookNode, chapter: str, profile: str, partial: Path) -> NotebookNode:
-    """Run the cells in a kernel of this Python; `partial` is written after each of them."""
-    return papermill.execute_notebook(
-        notebook,
-        partial,
-        {"profile": profile},
-        kernel_name="python3",
-        language="python",
-        progress_bar=False,
-        cwd=paths.NOTEBOOKS,
-        kernel_manager_class=ThisPython,
-        on_cell_start=_progress(chapter, len(notebook.cells)),
-    )
+    """Run the cells in a kernel of this Python; `partial` is written after each of them.
+
+    A kernel that dies before its first answer is started once more: ports are chosen before it takes them, and another
+    kernel that starts at the same moment may have taken one.
+    """
+    for last in (False, True):
+        try:
+            return papermill.execute_notebook(
+                notebook,
+                partial,
+                {"profile": profile},
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                cwd=paths.NOTEBOOKS,
+                start_timeout=PATIENCE_SECONDS,
+                iopub_timeout=PATIENCE_SECONDS,
+                kernel_manager_class=ThisPython,
+                on_cell_start=_progress(chapter, len(notebook.cells)),
+            )
+        except RuntimeError as error:
+            if last or type(error) is not RuntimeError:
+                raise
 
 
 def _read(path: Path) -> NotebookNode:

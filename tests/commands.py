@@ -36,7 +36,7 @@ def cxr(*arguments: object, root: Path = paths.ROOT, prefix: Sequence[str] = (),
     return run([*prefix, *CXR, *map(str, arguments)], root, cwd, **variables)
 
 
-def run(command: Sequence[object], root: Path = paths.ROOT, cwd: Path | None = None, seconds: int = 300, **variables) -> Done:
+def run(command: Sequence[object], root: Path = paths.ROOT, cwd: Path | None = None, seconds: int = 900, **variables) -> Done:
     """Run any command in the environment of the package in `root`; one that hangs is killed."""
     search = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     settings = os.environ | {"PYTHONPATH": search, "CXR_KEEP_ENV": "1", "CXR_PYTHON": sys.executable} | variables

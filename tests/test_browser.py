@@ -68,6 +68,7 @@ def opened_in(browser, path, **options):
     """Yield a page in Chromium; a request that leaves it, or an error of its script, fails the test when it is closed."""
     problems = []
     opened = browser.new_page(**options)
+    opened.set_default_timeout(180_000)
     opened.on("pageerror", lambda error: problems.append(str(error)))
     opened.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     opened.on("request", lambda request: None if request.url.startswith(("file:", "data:")) else problems.append(request.url))

@@ -121,10 +121,12 @@ def test_the_common_way_reads_the_protocols_own_division(tmp_path):
         assert len(list((tmp_path / split).glob("*/*"))) == len(part)
 
 
-def test_ours_is_timed_in_a_build_folder_that_held_the_manifest_alone(monkeypatch):
-    before, seen = os.environ.get("CXR_BUILD_DIR"), []
-    paths.build("smoke").joinpath("packed").mkdir(parents=True, exist_ok=True)
-    files = {file.name for file in paths.build("smoke").iterdir() if file.is_file()}
+def test_ours_is_timed_in_a_build_folder_that_held_the_manifest_alone(monkeypatch, tmp_path):
+    monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path))
+    before, seen, files = str(tmp_path), [], {"manifest.csv", "manifest.txt", "refused.csv"}
+    paths.build("smoke").joinpath("packed").mkdir(parents=True)
+    for name in files:
+        paths.build("smoke").joinpath(name).write_text("")
 
     def train(config, profile):
         seen.append(set(os.listdir(paths.build(profile))))

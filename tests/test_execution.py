@@ -4,6 +4,7 @@ import json
 import sys
 
 import nbformat
+import papermill
 import pytest
 from checkouts import write_chapter
 
@@ -125,3 +126,22 @@ def test_imports_inside_functions_relative_ones_and_tables_count():
 def test_a_chapter_that_is_no_python_is_refused(folder):
     with pytest.raises(CxrError, match="01_eda.ipynb cannot be read as Python"):
         imports.reached(write_chapter(folder, "01_eda", "1 +"))
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_kernel_that_dies_before_its_first_answer_is_started_once_more(folder, monkeypatch, failures):
+    write_chapter(folder, "01_eda", "print(profile)")
+    whole, left = papermill.execute_notebook, [failures]
+
+    def unlucky(*arguments, **options):
+        left[0] -= 1
+        if left[0] >= 0:
+            raise RuntimeError("Kernel died before replying to kernel_info")
+        return whole(*arguments, **options)
+
+    monkeypatch.setattr(papermill, "execute_notebook", unlucky)
+    if failures == 1:
+        assert printed(execution.execute("01_eda", "smoke")) == "smoke\n"
+    else:
+        with pytest.raises(CxrError, match="01_eda found no kernel .*died before.*run it again"):
+            execution.execute("01_eda", "smoke")

@@ -86,7 +86,7 @@ def checkout(host, tmp_path_factory):
         module.write(PATCH.format(counts=tiny_films.COUNTS, port=host.server_port))
     path = root / "cxr_helpers/data/download.py"
     text = path.read_text().replace('"https://www.kaggle.com"', '"http://127.0.0.1:1"')
-    path.write_text(text.replace("_SILENCE_SECONDS = 30", "_SILENCE_SECONDS = 1"))
+    path.write_text(text.replace("_SILENCE_SECONDS = 30", "_SILENCE_SECONDS = 5"))
     return root
 
 

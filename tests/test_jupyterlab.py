@@ -50,7 +50,7 @@ def lab(root):
             yield address
         finally:
             server.terminate()
-            server.wait(20)
+            server.wait(120)
 
 
 @contextlib.contextmanager
@@ -84,7 +84,8 @@ def test_an_edited_helper_is_taken_up_without_starting_anew(tmp_path):
     with lab(root) as address, opened(address, "01_one.ipynb") as page:
         run_all(page)
         outputs = page.locator(".jp-OutputArea-output")
-        assert str(helper) in outputs.nth(0).inner_text() and "the first one" in outputs.nth(1).inner_text()
+        for number, text in enumerate((str(helper), "the first one")):
+            playwright.expect(outputs.nth(number)).to_contain_text(text, timeout=PATIENCE * 1000)
         helper.write_text(HELPER.format("second"))
         page.locator(".jp-CodeCell .jp-InputArea-editor").last.click()
         page.keyboard.press("Control+Enter")
