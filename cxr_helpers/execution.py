@@ -90,7 +90,7 @@ def _run(notebook: NotebookNode, chapter: str, profile: str, partial: Path) -> N
                 on_cell_start=_progress(chapter, len(notebook.cells)),
             )
         except RuntimeError as error:
-            if last or type(error) is not RuntimeError:
+            if last or isinstance(error, DeadKernelError):  # which is one, too
                 raise
 
 
