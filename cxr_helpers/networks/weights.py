@@ -32,6 +32,11 @@ LOCAL = {
         "90bebe999e4ae91abe412bef2f5aec523e4740e73248496fdf2505126aaa98f2",
         "ImageNet, from the 8-bit release",
     ),
+    "vgg16": WeightFile(  # Keras' own numbers in the newer of its two formats
+        "vgg16_weights_tf_dim_ordering_tf_kernels_notop.weights.h5",
+        "a2f51117308129c3de9a523c91d35160eb75a6a9e5db1e2afb4f48e48dfb733a",
+        "ImageNet",
+    ),
 }
 
 
