@@ -5,12 +5,13 @@ import re
 import shlex
 import sys
 
-from cxr_helpers import experiments, imports, notebooks, paths, records, workflow as entry
+from cxr_helpers import experiments, paths, records
+from cxr_helpers.workflow import chapter_files, imports, pipeline
 
 PROFILE = config.get("profile", "smoke")
 RETRAIN = bool(config.get("retrain"))
 GPUS = int(config.get("gpus", 0))  # of one job; more than one share each batch
-CHAPTERS = [config["only"]] if "only" in config else notebooks.names()
+CHAPTERS = [config["only"]] if "only" in config else chapter_files.names()
 SYSTEMS = experiments.load(PROFILE)
 SMALL = ("published*.csv", "future_work.csv", "*.toml", "measurements/*.csv", "search/*.csv", "tables/explanation_measures.csv")
 SMALL += ("runs/*/external.csv", "runs/*/perturbed*")
@@ -31,7 +32,7 @@ PENDING = {name for name, system in SYSTEMS.items() if not system.waits_for and 
 
 def reported(chapter):
     """A chapter reports its own systems and those it names; one of its own none, which reads records, reports all."""
-    source = notebooks.source(chapter).read_text(encoding="utf-8")
+    source = chapter_files.source(chapter).read_text(encoding="utf-8")
     own = [name for name, system in SYSTEMS.items() if system.chapter == chapter]
     named = [name for name in SYSTEMS if f'\\"{name}\\"' in source]
     if own:
@@ -67,9 +68,9 @@ def trained(chapter):
 
 
 MANIFEST = local(paths.build(PROFILE) / "manifest.csv")
-MARKER = local(entry.markers(PROFILE) / "{job}")
-EXECUTED = local(notebooks.executed("{chapter}", PROFILE))
-REPORT = [local(path) for path in entry.report_files(PROFILE)]
+MARKER = local(pipeline.markers(PROFILE) / "{job}")
+EXECUTED = local(chapter_files.executed("{chapter}", PROFILE))
+REPORT = [local(path) for path in pipeline.report_files(PROFILE)]
 # Where an executor has other machines than this one, --set-threads of its profile says how many cores a run takes.
 HALF = max(1, (workflow.resource_settings.cores or 8) // 2)
 
@@ -126,10 +127,10 @@ rule train:
 rule chapter:
     input:
         lambda wildcards: trained(wildcards.chapter),
-        lambda wildcards: [local(path) for path in imports.reached(notebooks.source(wildcards.chapter))],
+        lambda wildcards: [local(path) for path in imports.reached(chapter_files.source(wildcards.chapter))],
         [local(path) for pattern in SMALL for path in (paths.ROOT / "reports").glob(pattern)],
         MANIFEST,
-        notebook="notebooks/{chapter}.ipynb",
+        notebook=lambda wildcards: local(chapter_files.source(wildcards.chapter)),
     output:
         EXECUTED,
     resources:
@@ -141,7 +142,7 @@ rule chapter:
 
 rule render:
     input:
-        expand(EXECUTED, chapter=notebooks.names()),
+        expand(EXECUTED, chapter=chapter_files.names()),
         [local(path) for path in imports.reached(imports.PACKAGE / "report" / "rendering.py")],
         [local(path) for path in paths.TEMPLATE.rglob("*") if path.is_file()],
         [local(path) for path in (paths.ROOT / "reports" / "checklists").glob("*")],

@@ -149,7 +149,7 @@ main() {
     esac
     if [ -n "${CXR_KEEP_ENV:-}" ] || on_colab; then
         python="$(find_python ${CXR_PYTHON:+"$CXR_PYTHON"} python3)"
-        "$python" -P "$root/cxr_helpers/requirements.py"
+        "$python" -P "$root/cxr_helpers/base/requirements.py"
     else
         set_up
         python="$venv/bin/python"

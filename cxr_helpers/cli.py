@@ -10,9 +10,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cxr_helpers import environment
+from cxr_helpers.base import environment
+from cxr_helpers.base.progress import say, since
 from cxr_helpers.errors import CxrError
-from cxr_helpers.progress import say, since
 
 app = typer.Typer(
     help="Pneumonia or normal on chest radiographs: the steps of the report, one by one.",
@@ -63,9 +63,9 @@ def report(
     only: Annotated[str | None, typer.Option(help="one chapter, by number or name")] = None,
 ) -> None:
     """Make the whole report, doing only what is out of date (what run_all.sh calls)."""
-    from cxr_helpers import workflow
+    from cxr_helpers.workflow import pipeline
 
-    workflow.run(profile, retrain, cores, only)
+    pipeline.run(profile, retrain, cores, only)
 
 
 @app.command(context_settings=PASS_ON, add_help_option=False)
@@ -81,10 +81,10 @@ def test(arguments: Annotated[list[str] | None, typer.Argument(help="arguments f
 @app.command()
 def prepare(profile: Profile = "auto") -> None:
     """Find or fetch the films and build their manifest."""
-    from cxr_helpers import workflow
     from cxr_helpers.data import manifest
+    from cxr_helpers.workflow import pipeline
 
-    profile = workflow.choose(profile)
+    profile = pipeline.choose(profile)
     films, refused = manifest.load(profile), manifest.refused(profile)
     say(f"prepare: {len(films):,} films, {len(refused)} files left out, profile {profile}")
 
@@ -102,7 +102,7 @@ def train(
     """
     from cxr_helpers import experiments
     from cxr_helpers.data import dataset
-    from cxr_helpers.networks import weights
+    from cxr_helpers.models import weights
 
     profile = dataset.resolve_profile(profile)
     for experiment in [experiments.get(system, profile) for system in systems]:
@@ -132,11 +132,11 @@ def _make(system: str, configs, profile: str, retrain: bool) -> None:
         if not retrain and records.load(config, profile):
             say(f"{label}: record {config.run_id} is there")
             continue
-        from cxr_helpers import training
+        from cxr_helpers.training import fit_or_load
 
         say(f"{label}: begins")
         started = time.monotonic()
-        training.train(config, profile, retrain=retrain)
+        fit_or_load.train(config, profile, retrain=retrain)
         say(f"{label}: {config.run_id} in {since(started)}")
 
 
@@ -149,8 +149,8 @@ def matrix(
 ) -> None:
     """Train on an accelerator what waits for one; KERAS_BACKEND says whether by TensorFlow, JAX or PyTorch."""
     from cxr_helpers import experiments
-    from cxr_helpers import matrix as training_matrix
     from cxr_helpers.data import dataset
+    from cxr_helpers.training import matrix as training_matrix
 
     profile = dataset.resolve_profile(profile)
     chosen = [experiments.get(name, profile) for name in systems] if systems else training_matrix.systems(profile)
@@ -168,7 +168,7 @@ def search(
     """
     from cxr_helpers import experiments
     from cxr_helpers.data import dataset
-    from cxr_helpers.systems import search as searching
+    from cxr_helpers.extras.makers import search as searching
 
     profile, started = dataset.resolve_profile(profile), time.monotonic()
     config = experiments.get(system, profile).configs[0]
@@ -184,7 +184,8 @@ def begin(
     like: Annotated[str, typer.Option(help="the system of experiments.toml that it starts from")] = "mobilenetv2_finetuned",
 ) -> None:
     """Begin an experiment: a row of experiments.toml, copied from another, and a chapter that sets the two side by side."""
-    from cxr_helpers import experiments, new_experiment
+    from cxr_helpers import experiments
+    from cxr_helpers.extras import new_experiment
 
     chapter, path = new_experiment.create(name, like)
     say(f"new-experiment: row [{name}] in {experiments.FILE}, chapter {path}")
@@ -197,8 +198,8 @@ def measure(
     profile: Profile = "auto",
 ) -> None:
     """Measure what is no training run; for times (candidates, complexity, deployment, ...) leave the machine alone."""
-    from cxr_helpers.benchmarks import measurements
     from cxr_helpers.data import dataset
+    from cxr_helpers.extras.benchmarks import measurements
 
     started = time.monotonic()
     path = measurements.measure(name, dataset.resolve_profile(profile))
@@ -212,8 +213,8 @@ def bench(
     afresh: Annotated[bool, typer.Option("--afresh", help="time again what is there")] = False,
 ) -> None:
     """Time two ways of doing the same side by side, as reports/benchmarks/NAME.json; the machine should do nothing else."""
-    from cxr_helpers.benchmarks import comparisons
     from cxr_helpers.data import dataset
+    from cxr_helpers.extras.benchmarks import comparisons
 
     profile = dataset.resolve_profile(profile)
     for name in comparisons.NAMES if names == ["all"] else names:
@@ -226,7 +227,7 @@ def bench(
 def deploy(profile: Profile = "auto") -> None:
     """Write the deployed model: a network of the published one in 8-bit integers, with its card."""
     from cxr_helpers.data import dataset
-    from cxr_helpers.deployment import artefact
+    from cxr_helpers.extras.inference import artefact
 
     path = artefact.make(dataset.resolve_profile(profile))
     say(f"deploy: {path}, {path.stat().st_size / 1e6:.2f} MB")
@@ -239,7 +240,7 @@ def measure_maps(
 ) -> None:
     """Measure all explanation methods beside controls; a stopped call goes on where it was."""
     from cxr_helpers.data import dataset
-    from cxr_helpers.explain import measuring
+    from cxr_helpers.extras.saliency import measuring
 
     started = time.monotonic()
     path = measuring.measure(dataset.resolve_profile(profile), afresh)
@@ -255,7 +256,7 @@ def rescore(
     """Score the adult films of CXR_EXTERNAL_DIR and disturbed test films with a system's saved models; what is stored stays."""
     from cxr_helpers import experiments, records
     from cxr_helpers.data import dataset
-    from cxr_helpers.systems import rescoring
+    from cxr_helpers.training import rescoring
 
     profile, started = dataset.resolve_profile(profile), time.monotonic()
     if seed is None:
@@ -299,11 +300,11 @@ def execute(
     profile: Profile = "auto",
 ) -> None:
     """Execute one chapter; the executed notebook goes to the build folder."""
-    from cxr_helpers import execution, notebooks
     from cxr_helpers.data import dataset
+    from cxr_helpers.workflow import chapter_files, execution
 
     started = time.monotonic()
-    chapter = notebooks.find(chapter)
+    chapter = chapter_files.find(chapter)
     path = execution.execute(chapter, dataset.resolve_profile(profile))
     say(f"chapter {chapter}: {since(started)}, {path}")
 
@@ -357,8 +358,9 @@ def publish(
     profile: Profile = "auto",
 ) -> None:
     """Make the final model, or a system's run that is best on validation, the one of `cxr predict`, and learn its warnings."""
-    from cxr_helpers import default_model, records
-    from cxr_helpers.data import dataset, frontal, manifest, packing
+    from cxr_helpers import records
+    from cxr_helpers.data import dataset, manifest, packing
+    from cxr_helpers.extras.inference import out_of_distribution, published_model
     from cxr_helpers.tables import candidates, results
 
     profile = dataset.resolve_profile(profile)
@@ -366,9 +368,9 @@ def publish(
         run = results.best_on_validation(records.of(system, profile))
     else:
         run = candidates.choose(candidates.systems(profile), profile)
-    folder = default_model.publish(run, profile, results.thresholds([run])[0])
-    training = manifest.load(profile).folder == "train"
-    frontal.store(frontal.learn(packing.load(profile, frontal.SIDE)[training]), folder)
+    folder = published_model.publish(run, profile, results.thresholds([run])[0])
+    train = manifest.load(profile).folder == "train"
+    out_of_distribution.store(out_of_distribution.learn(packing.load(profile, out_of_distribution.SIDE)[train]), folder)
     say(f"publish: {run.run_id} in {folder}")
 
 
@@ -390,7 +392,7 @@ def predict(
 
     With --table the arguments may be files, folders or patterns in quotation marks; a file that is no film costs one row.
     """
-    from cxr_helpers import bulk
+    from cxr_helpers.extras.inference import bulk
 
     named, started = bulk.Files(files or [], listed), time.monotonic()
     if table:
@@ -406,7 +408,7 @@ def predict(
 
 def _predict_few(files: list[Path], model: Path | None, out: Path) -> None:
     """Print the answers; the first fault is the command's, after all other files were answered."""
-    from cxr_helpers import predict as prediction
+    from cxr_helpers.extras.inference import predict as prediction
 
     answers = prediction.predict(files, model, out)
     found = prediction.table(answers)
@@ -427,9 +429,9 @@ def score(
     model: Annotated[Path | None, typer.Option(help="folder of another published model")] = None,
 ) -> None:
     """Score your own labelled films with the published model: every metric with its 95 % interval over patients."""
+    from cxr_helpers.base.files import atomic_write, check_file
     from cxr_helpers.evaluation import metrics
-    from cxr_helpers.files import atomic_write, check_file
-    from cxr_helpers.other_sets import own_set
+    from cxr_helpers.extras.other_sets import own_set
 
     if out:
         check_file(out)
@@ -449,7 +451,7 @@ def import_films(
     to: Annotated[Path, typer.Argument(metavar="FOLDER", help="a new folder, for CXR_DATA_DIR")],
 ) -> None:
     """Make a set to train on of your own labelled films (JPEG, PNG or DICOM): grey PNG files named by numbers, nothing else."""
-    from cxr_helpers.other_sets import own_set
+    from cxr_helpers.extras.other_sets import own_set
 
     print(own_set.store(source, to).to_string())
 
@@ -463,11 +465,11 @@ def explain(
     model: Annotated[Path | None, typer.Option(help="folder of another published model")] = None,
 ) -> None:
     """Write one page with a film's prediction and its heat maps, each method with its scale. Not for clinical use."""
-    from cxr_helpers.explain import page
     from cxr_helpers.explain.methods import METHODS
+    from cxr_helpers.extras.saliency import explain_page
 
     names = list(METHODS) if methods == "all" else methods.split(",")
-    say(f"explain: {page.write(file, names, out, target, model)}")
+    say(f"explain: {explain_page.write(file, names, out, target, model)}")
 
 
 if __name__ == "__main__":

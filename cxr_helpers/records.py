@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxr_helpers import experiments, files, paths
+from cxr_helpers import experiments, paths
+from cxr_helpers.base import files
+from cxr_helpers.base.files import atomic_write
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
-from cxr_helpers.files import atomic_write
 
 SCORE_COLUMNS = ["image_id", "patient_id", "split", "y_true", "y_score"]
 PLAIN_LIMIT = 100_000  # bytes; larger score files are compressed

@@ -5,7 +5,8 @@ import subprocess
 import pytest
 from checkouts import alone, run_all
 
-from cxr_helpers import environment, paths
+from cxr_helpers import paths
+from cxr_helpers.base import environment
 
 environment.settle()
 ORDER = ("realdata", "report", "notebooks")  # after the unit tests; the report's run trains what the notebooks load

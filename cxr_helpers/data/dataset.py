@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cxr_helpers import paths
-from cxr_helpers.data import images
+from cxr_helpers.data import image_files
 from cxr_helpers.errors import CxrError
 
 FOLDERS = ("train", "val", "test")
@@ -213,8 +213,8 @@ def _pixels(root: Path, sample: int = 24) -> str:
     sizes, entries = set(), films(root)
     for path in entries[:: max(1, len(entries) // sample)]:
         try:
-            sizes.add(images.size(path))
-        except images.Refused:
+            sizes.add(image_files.size(path))
+        except image_files.Refused:
             continue
     if len(sizes) == 1:
         width, height = sizes.pop()

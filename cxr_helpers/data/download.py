@@ -18,10 +18,11 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
-from cxr_helpers import files, paths
+from cxr_helpers import paths
+from cxr_helpers.base import files
+from cxr_helpers.base.progress import say
 from cxr_helpers.data import dataset
 from cxr_helpers.errors import CxrError
-from cxr_helpers.progress import say
 
 KAGGLE = "https://www.kaggle.com"
 _PROBE_SECONDS = 4

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from cxr_helpers import paths, processes
-from cxr_helpers.data import dataset, duplicates, images, preprocessing
+from cxr_helpers import paths
+from cxr_helpers.base import processes
+from cxr_helpers.base.files import atomic_path, atomic_write
+from cxr_helpers.data import dataset, duplicates, image_files, preprocessing
 from cxr_helpers.errors import CxrError
-from cxr_helpers.files import atomic_path, atomic_write
 
 _VERSION = 3  # raise when the columns or their meaning change
 STAMP = "manifest.txt"  # in the build folder: what the manifest was made from
@@ -115,7 +116,7 @@ def _build(found: dataset.Source) -> tuple[pd.DataFrame, pd.DataFrame]:
             seen.add(identity["image_id"])
             kept.append(identity | description)
         else:
-            left_out.append({"path": images.printable(identity["path"]), "reason": description})
+            left_out.append({"path": image_files.printable(identity["path"]), "reason": description})
     table = pd.DataFrame(kept)
     _check_classes(table, found)
     thumbnails = np.stack(table.pop("thumbnail").to_list())
@@ -127,14 +128,14 @@ def _describe(path: Path) -> dict | str:
     """Return what the pixels of one film tell, or the reason for leaving it out."""
     try:
         path.name.encode()
-        film = images.read(path)
+        film = image_files.read(path)
     except UnicodeEncodeError:
         return "its name is no UTF-8"
-    except images.Refused as error:
+    except image_files.Refused as error:
         return error.reason
     height, width = film.pixels.shape
     pixels = {"sha256": film.sha256, "width": width, "height": height, "mode": film.mode}
-    thumbnail = preprocessing.resize(film.pixels, images.SMALLEST_SIDE)
+    thumbnail = preprocessing.resize(film.pixels, image_files.SMALLEST_SIDE)
     return pixels | grey_statistics(film.pixels) | {"thumbnail": thumbnail}
 
 

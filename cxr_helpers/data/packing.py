@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from cxr_helpers import paths, processes
-from cxr_helpers.data import images
+from cxr_helpers import paths
+from cxr_helpers.base import processes
+from cxr_helpers.base.files import atomic_path, mapped
+from cxr_helpers.data import image_files
 from cxr_helpers.data import manifest as manifests
 from cxr_helpers.data.preprocessing import VARIANTS, resize
 from cxr_helpers.errors import CxrError
-from cxr_helpers.files import atomic_path, mapped
 
 _AHEAD = 64  # films that are being made while one is written
 
@@ -52,7 +53,7 @@ def _unchanged(path: Path, sha256: str, profile: str, size: int) -> np.ndarray:
     Raises:
         CxrError: it was changed after the manifest was made.
     """
-    film = images.read(path, enough_for(size))
+    film = image_files.read(path, enough_for(size))
     if film.sha256 != sha256:
         manifests.forget(profile)
         raise CxrError(f"{path} was changed after the manifest was made; the same command, run again, makes a new manifest.")
@@ -65,7 +66,7 @@ def pack_files(files: Sequence[Path], size: int, path: Path) -> None:
     Raises:
         Refused: a file is no film.
     """
-    _pack(files, len(files), lambda file: resize(images.read(file, enough_for(size)).pixels, size), size, path)
+    _pack(files, len(files), lambda file: resize(image_files.read(file, enough_for(size)).pixels, size), size, path)
 
 
 def enough_for(size: int) -> int:

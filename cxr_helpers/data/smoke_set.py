@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from cxr_helpers import files, processes
+from cxr_helpers.base import files, processes
 from cxr_helpers.data import synthetic
 
 COUNTS = {

@@ -7,9 +7,9 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from cxr_helpers import paths
+from cxr_helpers.base.files import atomic_path
 from cxr_helpers.data import manifest as manifests
 from cxr_helpers.errors import CxrError
-from cxr_helpers.files import atomic_path
 
 PATIENT_FOLDS = 5
 VALIDATION_SHARE = 0.1

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from cxr_helpers.base.files import atomic_path, read_arrays
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import operating_point
-from cxr_helpers.files import atomic_path, read_arrays
 from cxr_helpers.records import Record
-from cxr_helpers.systems import saved
 from cxr_helpers.tables import results
+from cxr_helpers.training import saved
 
 FILE = "explanations.npz"
 OUTCOMES = {(1, 1): "true positive", (0, 1): "false positive", (1, 0): "false negative", (0, 0): "true negative"}

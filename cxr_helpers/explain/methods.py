@@ -75,7 +75,7 @@ def _late(module: str, function: str) -> Maps:
     """Return a method that imports its module, and with it Keras, only when it is called."""
 
     def _maps(model: keras.Model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
-        return getattr(importlib.import_module(f"cxr_helpers.explain.{module}"), function)(model, images, target)
+        return getattr(importlib.import_module(f"cxr_helpers.{module}"), function)(model, images, target)
 
     return _maps
 
@@ -84,67 +84,67 @@ METHODS: dict[str, Method] = {
     "gradcam": Method(
         "Grad-CAM",
         False,
-        _late("gradcam", "gradcam"),
+        _late("explain.gradcam", "gradcam"),
         "Where the last feature maps are active, each weighted by its mean gradient.",
     ),
     "gradcam_plusplus": Method(
         "Grad-CAM++",
         False,
-        _late("gradcam", "gradcam_plusplus"),
+        _late("explain.gradcam", "gradcam_plusplus"),
         "As Grad-CAM, with each map weighted by its positive gradients only, so that small places count as much as large ones.",
     ),
     "hirescam": Method(
         "HiResCAM",
         False,
-        _late("gradcam", "hirescam"),
+        _late("explain.gradcam", "hirescam"),
         "As Grad-CAM, with the gradient taken place by place instead of its mean.",
     ),
     "layercam": Method(
         "LayerCAM",
         False,
-        _late("gradcam", "layercam"),
+        _late("explain.gradcam", "layercam"),
         "As HiResCAM, with positive gradients only.",
     ),
     "gradient_input": Method(
         "Gradient × input",
         True,
-        _late("pixel_gradients", "gradient_input"),
+        _late("extras.saliency.pixel_gradients", "gradient_input"),
         "How the log-odds would change with each pixel, times the pixel's grey value.",
     ),
     "integrated_gradients": Method(
         "Integrated Gradients",
         True,
-        _late("integrated_gradients", "integrated_gradients"),
+        _late("extras.saliency.integrated_gradients", "integrated_gradients"),
         "What each pixel adds to the log-odds on the straight way from a black film to this one.",
     ),
     "smoothgrad": Method(
         "SmoothGrad × input",
         True,
-        _late("smoothgrad", "smoothgrad"),
+        _late("extras.saliency.smoothgrad", "smoothgrad"),
         "Gradient × input, with the gradient averaged over noisy copies of the film.",
     ),
     "occlusion": Method(
         "Occlusion",
         True,
-        _late("occlusion", "occlusion"),
+        _late("extras.saliency.occlusion", "occlusion"),
         "By how much the log-odds fall when a square around each pixel is blurred away.",
     ),
     "shap_gradient": Method(
         "SHAP (gradient)",
         True,
-        _late("shap_maps", "gradients"),
+        _late("explain.shap_maps", "gradients"),
         "What each pixel adds to the log-odds on the way from the blurred film to this one, from sampled gradients.",
     ),
     "shap_partition": Method(
         "SHAP (partition)",
         True,
-        _late("shap_maps", "partition"),
+        _late("explain.shap_maps", "partition"),
         "What each region adds to the log-odds when it comes back into the blurred film, averaged over orders of coming back.",
     ),
     "lime": Method(
         "LIME",
         True,
-        _late("lime", "lime"),
+        _late("extras.saliency.lime", "lime"),
         "The weights of a linear model fitted to the log-odds of copies of the film with random regions blurred away.",
     ),
 }

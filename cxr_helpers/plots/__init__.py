@@ -4,14 +4,14 @@ They share one style and one palette (`style`): a model family has one colour wh
 and text is readable at the width of an A4 page.
 """
 
-from cxr_helpers.plots.comparison import reported_against_ours
-from cxr_helpers.plots.curves import calibration, histories, pr_curves, roc_curves
-from cxr_helpers.plots.dataset import class_counts, grey_statistics, images_per_patient, original_sizes
-from cxr_helpers.plots.flow import flow_chart
-from cxr_helpers.plots.folds import cross_validation
-from cxr_helpers.plots.images import answer_title, classified_films, film_grid, heat_maps
-from cxr_helpers.plots.results import confusion_matrices, forest
-from cxr_helpers.plots.search import search_progress, search_trials
+from cxr_helpers.extras.plots.fold_plots import cross_validation
+from cxr_helpers.extras.plots.search_plots import search_progress, search_trials
+from cxr_helpers.plots.dataset_plots import class_counts, grey_statistics, images_per_patient, original_sizes
+from cxr_helpers.plots.image_grids import answer_title, classified_films, film_grid, heat_maps
+from cxr_helpers.plots.pipeline_flow import flow_chart
+from cxr_helpers.plots.reported_plots import reported_against_ours
+from cxr_helpers.plots.result_plots import confusion_matrices, forest
+from cxr_helpers.plots.score_curves import calibration, histories, pr_curves, roc_curves
 from cxr_helpers.plots.style import CLASS_COLOURS, COLOURS, TEXT_WIDTH, colour
 
 __all__ = [

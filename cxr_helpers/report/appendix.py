@@ -5,12 +5,12 @@ import os
 import pandas as pd
 
 from cxr_helpers import paths
-from cxr_helpers.benchmarks import measurements, reproducibility
 from cxr_helpers.config import Config
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.experiments import Experiment
+from cxr_helpers.extras.benchmarks import measurements, reproducibility
 from cxr_helpers.records import Record
-from cxr_helpers.report import data_flow, origins, tables
+from cxr_helpers.report import data_flow, origins, table_cells
 from cxr_helpers.report.chapters import Chapter
 
 NAME = "run_records"
@@ -87,7 +87,7 @@ def chapter(name: str, markdown: str) -> Chapter:
 
 def table(label: str, caption: str, rows: pd.DataFrame, digits: int = 3) -> str:
     """Return the Markdown of a table with label and caption, as the chapter template makes it."""
-    return f':::::: {{.table id="{label}"}}\n\n{caption}\n\n{tables.markdown(rows, digits)}\n\n::::::'
+    return f':::::: {{.table id="{label}"}}\n\n{caption}\n\n{table_cells.markdown(rows, digits)}\n\n::::::'
 
 
 def _row(record: Record) -> dict[str, object]:

@@ -11,9 +11,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from cxr_helpers import notebooks, paths
-from cxr_helpers.benchmarks import comparisons, measurements
-from cxr_helpers.tables import comparison_tables
+from cxr_helpers import paths
+from cxr_helpers.extras.benchmarks import comparisons, measurements
+from cxr_helpers.extras.tables import benchmark_tables
+from cxr_helpers.workflow import chapter_files
 
 RUNS = "runs"  # flows from whatever reads run records
 
@@ -52,13 +53,13 @@ READS = {
     "artefact.card": ("deployed",),
     "candidates.systems": (RUNS,),
     "comparison.table": ("reported", "speed", "complexity"),
-    "comparison_tables.EXTRACTED": comparison_tables.EXTRACTED,
-    "comparison_tables.TRAINED": comparison_tables.TRAINED,
-    "comparison_tables.another_head_sentence": (comparison_tables.LARGE_HEAD,),
+    "comparison_tables.EXTRACTED": benchmark_tables.EXTRACTED,
+    "comparison_tables.TRAINED": benchmark_tables.TRAINED,
+    "comparison_tables.another_head_sentence": (benchmark_tables.LARGE_HEAD,),
     "comparison_tables.compared": comparisons.NAMES,
-    "comparison_tables.extraction": comparison_tables.EXTRACTED,
-    "comparison_tables.training": comparison_tables.TRAINED,
-    "comparison_tables.views_sentence": (comparison_tables.ONE_VIEW,),
+    "comparison_tables.extraction": benchmark_tables.EXTRACTED,
+    "comparison_tables.training": benchmark_tables.TRAINED,
+    "comparison_tables.views_sentence": (benchmark_tables.ONE_VIEW,),
     "deployment_tables.goals": ("deploy_latency",),
     "deployment_tables.reading": ("deploy_latency",),
     "explanation_tables.load": ("explanation_measures",),
@@ -76,7 +77,7 @@ _WHOLE = {stored.command or Path(stored.file).name: name for name, stored in STO
 
 def behind(chapter: str, cell: str, label: str, profile: str) -> tuple[list[str], bool]:
     """Return which of `STORED` a figure or table (or else a cell) is computed from, and whether it is from run records, too."""
-    path = notebooks.source(chapter)
+    path = chapter_files.source(chapter)
     flows = _flows(path.read_text(encoding="utf-8")) if path.is_file() else {_label(name): {name} for name in APPENDICES}
     found = flows.get(label, flows.get(cell, {RUNS}))
     return [name for name, stored in STORED.items() if name in found and stored.path(profile).is_file()], RUNS in found

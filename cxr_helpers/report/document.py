@@ -13,7 +13,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import curve_points, pictures, tables
+from cxr_helpers.report import curve_points, pictures, table_cells
 
 LABEL = re.compile(r"(fig|tbl):[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -47,15 +47,15 @@ def table(frame: pd.DataFrame, label: str, caption: str, digits: int | dict[str,
     if frame.empty:
         raise CxrError(f"{label}: the table has no cells; check what was selected for it.")
     _show_caption(label, caption)
-    cells = tables.formatted(frame, digits)
-    bundle = {"text/html": _notebook_table(cells), "text/markdown": tables.markdown(frame, digits)}
+    cells = table_cells.formatted(frame, digits)
+    bundle = {"text/html": _notebook_table(cells), "text/markdown": table_cells.markdown(frame, digits)}
     note = {"kind": "table", "label": label, "caption": _line(caption)}
     publish_display_data(bundle, metadata={"cxr": note})
 
 
 def text(markdown: str) -> None:
     """Show a sentence or more of Markdown, its numbers read from records."""
-    publish_display_data({"text/markdown": tables.written(markdown)}, metadata={"cxr": {"kind": "text"}})
+    publish_display_data({"text/markdown": table_cells.written(markdown)}, metadata={"cxr": {"kind": "text"}})
 
 
 def panel(markup: str) -> None:
@@ -77,7 +77,7 @@ def _check(label: str, kind: str, caption: str) -> None:
 
 
 def _line(text: str) -> str:
-    return tables.written(" ".join(text.split()))
+    return table_cells.written(" ".join(text.split()))
 
 
 def _show_caption(label: str, caption: str) -> None:
@@ -86,7 +86,7 @@ def _show_caption(label: str, caption: str) -> None:
 
 
 def _notebook_table(cells: pd.DataFrame) -> str:
-    aligned = {name: "right" if tables.numeric(cells[name]) else "left" for name in cells.columns}
+    aligned = {name: "right" if table_cells.numeric(cells[name]) else "left" for name in cells.columns}
 
     def row(tag: str, words: dict[str, str]) -> str:
         filled = (f'<{tag} style="text-align:{aligned[name]}">{html.escape(words[name])}</{tag}>' for name in aligned)

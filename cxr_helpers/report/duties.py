@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxr_helpers import default_model, paths
+from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.inference import published_model
 from cxr_helpers.report import appendix
 from cxr_helpers.report.chapters import Chapter
 
@@ -72,7 +73,7 @@ def _others() -> Chapter:
 
 def _card(profile: str) -> Chapter:
     """Return the model card, its title the same for every model and its table one with caption and number."""
-    file = default_model.folder(profile) / "default.md"
+    file = published_model.folder(profile) / "default.md"
     if not file.is_file():
         return appendix.chapter("model_card", "# Model card\n\nNo model of this profile is published; `cxr publish` does it.")
     text = TITLE.sub(r"# Model card\n\n**\1**", file.read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pypandoc
 from pandocfilters import Header, Str
 
-from cxr_helpers import revision
+from cxr_helpers.base import revision
 from cxr_helpers.data import dataset, manifest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.report.syntax_tree import Cell, Node, Part

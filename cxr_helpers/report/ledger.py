@@ -15,8 +15,8 @@ import pandas as pd
 import pypandoc
 
 from cxr_helpers import paths
+from cxr_helpers.base.files import atomic_write
 from cxr_helpers.errors import CxrError
-from cxr_helpers.files import atomic_write
 from cxr_helpers.report import front_matter, shown_numbers
 from cxr_helpers.report.syntax_tree import Node, Part
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from pandocfilters import Code, Div, Link, Para, Space, Str, stringify
 
-from cxr_helpers import experiments, notebooks, paths, records
+from cxr_helpers import experiments, paths, records
 from cxr_helpers.errors import CxrError
 from cxr_helpers.experiments import Experiment
 from cxr_helpers.report import data_flow, floats
 from cxr_helpers.report.syntax_tree import Cell, Node, Part, transform
+from cxr_helpers.workflow import chapter_files
 
 MANY = 6  # systems or files; a note that would name more counts them
 APPENDIX = "ch:run_records"
@@ -28,7 +29,7 @@ def recorded(profile: str) -> dict[str, Experiment]:
 
 def of_chapter(chapter: str, systems: dict[str, Experiment]) -> list[str]:
     """Return those of `systems` that a chapter reports: its own and those it names; one that loads all systems, all."""
-    path = notebooks.source(chapter)
+    path = chapter_files.source(chapter)
     source = path.read_text(encoding="utf-8") if path.is_file() else ""
     own = {name for name, system in systems.items() if system.chapter == chapter}
     if not own and "experiments.load(" in source:
@@ -136,7 +137,7 @@ def _as_link(kind: str, content: list, systems: Collection[str]) -> Node | None:
 def _note(block: Node, cell: Cell, part: Part, systems: dict[str, Experiment], profile: str) -> Note:
     stored, runs = data_flow.behind(cell.chapter, cell.number, floats.label(block), profile)
     behind = (named(_texts(block), systems) or of_chapter(part.name, systems)) if runs else []
-    files, source = _files(stored, profile), notebooks.source(cell.chapter)
+    files, source = _files(stored, profile), chapter_files.source(cell.chapter)
     if part.appendix and runs and not behind:
         files.append([_link([Str("the run records")], f"#{APPENDIX}")])
     return Note("" if part.appendix else cell.number, source.name, _beside(source, profile), files, _mentions(behind))

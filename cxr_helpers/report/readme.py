@@ -4,8 +4,8 @@ import json
 import re
 
 from cxr_helpers import paths
+from cxr_helpers.base.files import atomic_write
 from cxr_helpers.errors import CxrError
-from cxr_helpers.files import atomic_write
 from cxr_helpers.report import floats
 from cxr_helpers.report.syntax_tree import Part
 from cxr_helpers.tables import final_model

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pandocfilters import Code, Div, Link, Para, Space, Str
 
-from cxr_helpers import notebooks, paths, records
+from cxr_helpers import paths, records
+from cxr_helpers.base.files import atomic_write
 from cxr_helpers.errors import CxrError
-from cxr_helpers.files import atomic_write
 from cxr_helpers.report import (
     appendix,
     chapters,
@@ -28,6 +28,7 @@ from cxr_helpers.report import (
 )
 from cxr_helpers.report.chapters import Chapter
 from cxr_helpers.report.syntax_tree import Node, Part
+from cxr_helpers.workflow import chapter_files
 
 FORMATS = ("html", "pdf")
 SIZE_LIMIT = 15_000_000  # bytes of either file
@@ -62,7 +63,7 @@ def render(profile: str, chapters: Sequence[str] | None = None, formats: Sequenc
     unknown = sorted(set(formats) - set(FORMATS))
     if unknown or profile not in ("full", "smoke"):
         raise CxrError(f"Cannot render profile {profile!r} as {', '.join(formats)}: take full or smoke, and html or pdf.")
-    names = notebooks.names() if chapters is None else list(chapters)
+    names = chapter_files.names() if chapters is None else list(chapters)
     report = assemble(profile, names, complete=chapters is None)
     written = []
     for kind in formats:
@@ -86,7 +87,7 @@ def assemble(profile: str, names: Iterable[str], complete: bool = True, build: P
     meta, opening = front_matter.read(paths.ROOT / "reports" / "front_matter.md")
     labels = cross_references.numbered(bodies)
     before = [front_matter.abstract(opening, bodies)]
-    if {path.stem for path in (paths.ROOT / "notebooks").glob("*.ipynb")} == {chapter.name for chapter in read}:
+    if set(chapter_files.names()) == {chapter.name for chapter in read}:
         before += front_matter.introduction(paths.ROOT / "reports" / "introduction.md")  # it speaks of every chapter
     parts = [*before, *(_without_abstract(_introduced(part, labels, profile)) for part in bodies)]
     parts = cross_references.resolved(parts, labels, citations.keys(), complete)
@@ -115,7 +116,7 @@ def _introduced(part: Part, names: dict[str, str], profile: str) -> Part:
     """Return a chapter with a line below its title that leads to its notebook, where its code is, its figures and its tables."""
     said = []
     if not part.appendix:
-        notebook = paths.NOTEBOOKS / f"{part.name}.ipynb"
+        notebook = chapter_files.source(part.name)
         target = Path(os.path.relpath(notebook, paths.reports(profile))).as_posix()
         shown = Code(["", [], []], notebook.relative_to(paths.ROOT).as_posix())
         said.append([Str("Code:"), Space(), Link(["", [], []], [shown], [target, ""])])

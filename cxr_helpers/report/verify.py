@@ -17,14 +17,15 @@ from urllib.parse import unquote
 
 import pandas as pd
 
-from cxr_helpers import notebooks, paths, records
+from cxr_helpers import paths, records
+from cxr_helpers.base.progress import say, since
 from cxr_helpers.data import dataset
 from cxr_helpers.errors import CxrError
-from cxr_helpers.imports import PACKAGE
-from cxr_helpers.progress import say, since
 from cxr_helpers.records import Record
 from cxr_helpers.report import floats, ledger, print_check, readme, rendering, trace
 from cxr_helpers.report.syntax_tree import Part, attributes
+from cxr_helpers.workflow import chapter_files
+from cxr_helpers.workflow.imports import PACKAGE
 
 DRAWN = re.compile(r'<figure id="([^"]+)"[^>]* data-points="([^"]*)"')
 
@@ -53,7 +54,7 @@ def verify(profile: str, cores: int) -> list[str]:
     shown, printed = ledger.differences(stored, ledger.of_page(html)), print_check.lacking(stored, html, pdf)
     say(f"verify: {len(stored):,} numbers in the ledger; the page differs in {len(shown)}, the PDF in {len(printed)}")
     with recomputed(profile, cores) as build:
-        parts = rendering.assemble(profile, notebooks.names(), build=build).parts
+        parts = rendering.assemble(profile, chapter_files.names(), build=build).parts
     anew, drawn = ledger.of_report(parts), _drawn(html)
     changed, curves = ledger.differences(stored, anew), _curves(parts)
     moved = [label for label in drawn | curves if drawn.get(label) != curves.get(label)]
@@ -114,8 +115,8 @@ def recomputed(profile: str, cores: int) -> Iterator[Path]:
         _copy_of_links(paths.build(profile), root / "build" / profile)
         shutil.rmtree(root / "build" / profile / "executed", ignore_errors=True)
         with concurrent.futures.ThreadPoolExecutor(cores) as pool:
-            for number, chapter in enumerate(pool.map(lambda name: _execute(name, profile, root), notebooks.names()), 1):
-                say(f"verify: {chapter}, {number} of {len(notebooks.names())} chapters")
+            for number, chapter in enumerate(pool.map(lambda name: _execute(name, profile, root), chapter_files.names()), 1):
+                say(f"verify: {chapter}, {number} of {len(chapter_files.names())} chapters")
         yield root / "build" / profile
 
 

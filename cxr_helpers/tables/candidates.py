@@ -13,10 +13,10 @@ import pandas as pd
 from cxr_helpers import experiments, records
 from cxr_helpers.evaluation import calibration, metrics, operating_point
 from cxr_helpers.records import Record
-from cxr_helpers.systems import members, rescoring
-from cxr_helpers.tables import recipes, results
+from cxr_helpers.tables import results, training_configurations
+from cxr_helpers.training import members, rescoring
 
-CHAPTER = "17_final_model"  # whose calibrated systems are the candidates
+CHAPTER = "08_final_model"  # whose calibrated systems are the candidates
 FIGURES = ("roc_auc", "accuracy", "recall", "specificity", "ece")
 _CHANGED = ("accuracy", "recall", "specificity", "ece")  # by a temperature or a threshold
 GAP = "minus the least (95 % CI)"
@@ -47,16 +47,16 @@ def table(
         own threshold.
     """
     first = _first(systems, profile)
-    gaps = recipes.differences(systems, first, profile)
+    gaps = training_configurations.differences(systems, first, profile)
     rows = []
     for name, runs in systems.items():
         row = {"system": name, "seeds": len(runs), "networks": len(members.networks(runs[0], profile))}
         row |= {"MB": f"{runs[0].info['model_bytes'] / 1e6:.1f}", "ms a film": times.get(name, _NONE)}
-        row |= {recipes.LOSS: recipes.losses(runs, profile).loss.mean()}
+        row |= {training_configurations.LOSS: training_configurations.losses(runs, profile).loss.mean()}
         row |= {GAP: _NONE if name == first else results.signed(*gaps.loc[name])}
         rows.append(row | _figures(results.scores(runs), results.thresholds(runs)))
-    rows.sort(key=lambda row: row[recipes.LOSS])
-    rows = [row | {recipes.LOSS: f"{row[recipes.LOSS]:.3f}"} for row in rows]
+    rows.sort(key=lambda row: row[training_configurations.LOSS])
+    rows = [row | {training_configurations.LOSS: f"{row[training_configurations.LOSS]:.3f}"} for row in rows]
     for name, scores in nulls.items():
         val, test = (scores[scores.split == part] for part in ("val", "test"))
         row = dict.fromkeys(rows[0], _NONE) | {"system": f"null model: {name}"}
@@ -97,7 +97,7 @@ def sizes(runs: Sequence[Record], profile: str) -> pd.DataFrame:
         choices = list(itertools.combinations(range(len(runs)), count))
         losses = [_tempered_loss(_mean([disturbed[place] for place in choice])) for choice in choices]
         joined = [_mean([tests[place] for place in choice]) for choice in choices]
-        row = {"networks": count, "choices": len(choices), recipes.LOSS: np.mean(losses)}
+        row = {"networks": count, "choices": len(choices), training_configurations.LOSS: np.mean(losses)}
         row |= {"ROC AUC, test": results.cell(metrics.evaluate_seeds(joined, results.THRESHOLD).loc["roc_auc"])}
         gap = metrics.difference(joined, fewer).loc["roc_auc"] if fewer else None
         rows.append(row | {"difference (95 % CI)": _NONE if gap is None else results.signed(gap.value, gap.ci_low, gap.ci_high)})
@@ -112,20 +112,20 @@ def choose(systems: Mapping[str, Sequence[Record]], profile: str) -> Record:
     least candidate's holds zero; the smallest joins the fewest networks, and of those that join as many has the least loss.
     """
     holding = held(systems, profile)
-    chosen = min(holding, key=lambda name: (holding[name], recipes.losses(systems[name], profile).loss.mean()))
-    losses = recipes.losses(systems[chosen], profile)
+    chosen = min(holding, key=lambda name: (holding[name], training_configurations.losses(systems[name], profile).loss.mean()))
+    losses = training_configurations.losses(systems[chosen], profile)
     return min(systems[chosen], key=lambda run: losses[run.run_id].mean())
 
 
 def held(systems: Mapping[str, Sequence[Record]], profile: str) -> dict[str, int]:
     """Return the candidates that hold the result (see `choose`): system → how many networks it joins; the least loss first."""
     first = _first(systems, profile)
-    gaps = recipes.differences(systems, first, profile)
+    gaps = training_configurations.differences(systems, first, profile)
     return {name: len(members.networks(systems[name][0], profile)) for name in [first, *gaps.index[gaps.ci_low <= 0]]}
 
 
 def _first(systems: Mapping[str, Sequence[Record]], profile: str) -> str:
-    return min(systems, key=lambda name: recipes.losses(systems[name], profile).loss.mean())
+    return min(systems, key=lambda name: training_configurations.losses(systems[name], profile).loss.mean())
 
 
 def _figures(scores: Sequence[pd.DataFrame], limits: Sequence[float], shown: Sequence[str] = FIGURES) -> dict[str, str]:

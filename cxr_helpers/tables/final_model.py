@@ -7,12 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from cxr_helpers import paths
+from cxr_helpers.base.files import atomic_write
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import calibration, metrics
-from cxr_helpers.files import atomic_write
 from cxr_helpers.records import Record
-from cxr_helpers.systems import members, rescoring
 from cxr_helpers.tables import results
+from cxr_helpers.training import members, rescoring
 
 FILE = "final_model.json"
 # Name in FILE -> the metric of `metrics`.
@@ -21,7 +21,7 @@ FIGURES = {"auc": "roc_auc", "accuracy": "accuracy", "sensitivity": "recall", "s
 GOALS = {"roc_auc": (0.994, False), "accuracy": (0.965, False), "specificity": (0.93, False), "ece": (0.02, True)}
 # Column of reports/published.csv -> the metric of `metrics`.
 _PUBLISHED = {"accuracy": "accuracy", "ROC AUC": "roc_auc", "sensitivity": "recall", "specificity": "specificity"}
-OURS = "final model, @ch:17_final_model"
+OURS = "final model, @ch:08_final_model"
 
 
 def goals(run: Record) -> pd.DataFrame:
@@ -91,7 +91,7 @@ def outside(run: Record, profile: str) -> str:
     if found["external_auc"] is None:
         return "The adult films have not been scored with it: `CXR_EXTERNAL_DIR` names no folder."
     low, high = found["external_auc_ci"]
-    return f"On the adult films (@ch:16_external) its AUC is {found['external_auc']:.3f} (95 % CI {low:.3f}–{high:.3f})."
+    return f"On the adult films (@ch:09_external_validation) its AUC is {found['external_auc']:.3f} (95 % CI {low:.3f}–{high:.3f})."
 
 
 def beside_published(run: Record) -> pd.DataFrame:

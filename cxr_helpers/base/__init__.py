@@ -1,0 +1,1 @@
+"""Files, processes, progress and the environment: what every other room stands on."""

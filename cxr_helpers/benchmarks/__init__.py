@@ -1,1 +1,0 @@
-"""Time and memory on the machine at hand, measured side by side by `cxr measure`."""

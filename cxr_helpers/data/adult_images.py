@@ -1,0 +1,101 @@
+"""The external set: frontal films of adults from other hospitals, some with lung masks, read from CXR_EXTERNAL_DIR.
+
+The folder holds metadata.csv (one row a film: image, label, patient_id, lung_mask, license, ...; paths are relative to
+the folder), the films, and masks as PNG files of the films' own size, white on black.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cxr_helpers import paths
+from cxr_helpers.data import dataset, image_files
+from cxr_helpers.errors import CxrError
+
+COLUMNS = ("image", "label", "finding", "view", "patient_id", "lung_mask", "license", "source_url")
+_WHITE = 128  # mask pixels from this grey value on are lung
+
+
+def folder() -> Path | None:
+    """Return the folder that CXR_EXTERNAL_DIR names, or None where it is unset; a missing folder is a CxrError."""
+    found = paths.from_environment("CXR_EXTERNAL_DIR")
+    if found is not None and not found.is_dir():
+        raise CxrError(f"CXR_EXTERNAL_DIR={found} is no folder: give the one that holds metadata.csv, or take it away.")
+    return found
+
+
+def films(root: Path) -> pd.DataFrame:
+    """Return the set's films, sorted by image_id.
+
+    Returns:
+        The columns of metadata.csv (text; "" where empty) and image_id (the file's name without its ending), y_true
+        (1 = PNEUMONIA), split = "external". Every film and mask named exists.
+
+    Raises:
+        CxrError: metadata.csv is missing, lacks a column, is empty, holds an unknown label, names a film twice or one
+            without a patient, or a film or mask that does not exist.
+    """
+    file = root / "metadata.csv"
+    table = _read(file)
+    for column, rule in (("image", "names no film"), ("patient_id", "names no patient")):
+        if (table[column] == "").any():
+            raise CxrError(f"{file}: line {_line(table[column] == '')} {rule}; fill its column {column} or delete the row.")
+    unknown = ~table.label.isin(dataset.LABELS)
+    if unknown.any():
+        label = table.label[unknown].iloc[0]
+        raise CxrError(f"{file}: line {_line(unknown)} has the label {label!r}; write one of {', '.join(dataset.LABELS)}.")
+    table["image_id"] = table.image.map(lambda name: Path(name).stem)
+    twice = table.image_id.duplicated()
+    if twice.any():
+        raise CxrError(f"{file}: line {_line(twice)} names the film {table.image_id[twice].iloc[0]} again; delete one row.")
+    for name in pd.concat([table.image, table.lung_mask[table.lung_mask != ""]]):
+        if not _lies_in(root, name):
+            raise CxrError(f"{file} names {name}, which is not in {root}; put the file there or delete its row.")
+    table = table.assign(y_true=table.label.map(dataset.LABELS), split="external")
+    return table.sort_values("image_id", ignore_index=True)
+
+
+def film(root: Path, image: str) -> np.ndarray:
+    """Return the film `image` (as metadata.csv names it) as (H, W) uint8 grey; a broken file is an `images.Refused`."""
+    return image_files.read(root / image).pixels
+
+
+def lung_mask(root: Path, mask: str, shape: tuple[int, int]) -> np.ndarray:
+    """Return a lung mask as (H, W) bool; one that is empty, or of another (H, W) than `shape`, its film's, is a CxrError."""
+    lungs = image_files.read(root / mask).pixels >= _WHITE
+    if lungs.shape != shape:
+        size, wanted = (f"{width}×{height}" for height, width in (lungs.shape, shape))
+        raise CxrError(f"{root / mask} is {size} but its film is {wanted}; give the mask in the film's size.")
+    if not lungs.any():
+        raise CxrError(f"{root / mask} is empty; empty its row's lung_mask in metadata.csv, or give the right mask.")
+    return lungs
+
+
+def _lies_in(root: Path, name: str) -> bool:
+    """Tell whether `name` is a file of the folder; a path that leads out of it is not."""
+    try:
+        return ".." not in Path(name).parts and not Path(name).is_absolute() and (root / name).is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _read(file: Path) -> pd.DataFrame:
+    """Return metadata.csv as text; a file that is missing, unreadable, empty or lacks a column is a CxrError."""
+    try:
+        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    except FileNotFoundError as error:
+        raise CxrError(f"{file} is missing: CXR_EXTERNAL_DIR must name the folder that holds metadata.csv.") from error
+    except (OSError, ValueError) as error:
+        raise CxrError(f"{file} cannot be read ({error}); give a CSV with the columns {', '.join(COLUMNS)}.") from error
+    missing = [column for column in COLUMNS if column not in table]
+    if missing:
+        raise CxrError(f"{file} lacks the column {', '.join(missing)}; it needs {', '.join(COLUMNS)}.")
+    if table.empty:
+        raise CxrError(f"{file} holds no row; list the films in it.")
+    return table
+
+
+def _line(mask: pd.Series) -> int:
+    """Return the line in the file (the heading is line 1) of the first row that `mask` marks."""
+    return int(np.flatnonzero(mask)[0]) + 2

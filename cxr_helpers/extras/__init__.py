@@ -1,0 +1,1 @@
+"""What the supplement, benchmarks and clusters need beyond the core, which never imports it."""

@@ -1,0 +1,184 @@
+"""What compression costs in AUC: every network as exported, in float32 and in 8-bit integers, and pruned; no times.
+
+Scores are of the official validation and test films; validation decides, test is read. Finished columns are kept in the
+build folder, so that a stopped measurement goes on.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from cxr_helpers import paths
+from cxr_helpers.base.files import atomic_path, mapped
+from cxr_helpers.base.progress import say
+from cxr_helpers.config import Config
+from cxr_helpers.data import manifest, packing
+from cxr_helpers.evaluation import metrics, paired
+from cxr_helpers.extras.benchmarks import measurements
+from cxr_helpers.extras.inference import backends, deployed_networks, exports, pruning
+from cxr_helpers.extras.inference.deployed_networks import Network
+from cxr_helpers.training import cached_features, fitting, run_environment
+
+SHARES = (0.3, 0.5, 0.7, 0.9)  # of kernel weights that are pruned
+TUNING_EPOCHS, TUNING_RATE = 1, 1e-4
+TUNED = {"full": (0.5, 0.7, 0.9), "smoke": ()}
+HEADS = "features of MobileNet"  # frozen, with a logistic head on them
+SPLITS = ("val", "test")
+_FILMS = ["image_id", "patient_id", "split", "y_true"]
+_CERTAIN = 1e-9
+
+
+def measure(profile: str) -> pd.DataFrame:
+    """Return one row per film: image_id, patient_id, split, y_true, and the log-odds of every network by engine and precision.
+
+    A column is named "network|engine|precision"; a pruned network's precision is "float32, 50 % zero", and "tuned" where it
+    was trained further. The columns bytes|... hold the compressed size of its weights, the same in every row.
+    """
+    films = pd.concat([deployed_networks.labelled(profile, split) for split in SPLITS], ignore_index=True)
+    columns: dict[str, np.ndarray | float] = {}
+    for network in deployed_networks.all_of(profile):
+        if network.trained or profile == "smoke":
+            columns |= _exported(network, profile, films)
+    small = [network for network in deployed_networks.all_of(profile) if network.trained or profile == "smoke"][-1]
+    columns |= _pruned(small, profile, films)
+    if profile == "full":
+        columns |= _heads(profile, films)
+    return films.assign(**columns)
+
+
+def figures(repeats: pd.DataFrame) -> pd.DataFrame:
+    """Return AUC of every column by split, and its difference to the same network in Keras in float32, paired over patients."""
+    rows = []
+    columns = [column for column in repeats if "|" in column and not column.startswith("bytes|")]
+    for column in columns:
+        network = column.partition("|")[0]
+        base = next(each for each in columns if each.startswith(f"{network}|"))
+        for split in SPLITS:
+            part = repeats[repeats.split == split].reset_index(drop=True)
+            ours, theirs = (part[_FILMS].assign(y_score=special.expit(part[each])) for each in (column, base))
+            rows.append({"figure": f"{column}: AUC, {split}"} | _row(metrics.evaluate(ours).loc["roc_auc"]))
+            if column != base:
+                rows.append({"figure": f"{column}: difference, {split}"} | _row(paired.auc_difference([ours], [theirs])))
+    for column in repeats.columns[repeats.columns.str.startswith("bytes|")]:
+        rows.append({"figure": column, "value": repeats[column].iloc[0], "ci_low": np.nan, "ci_high": np.nan})
+    return pd.DataFrame(rows)[measurements.COLUMNS]
+
+
+def by_column(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per network, engine and precision: value, ci_low, ci_high of each figure, columns (figure, ...)."""
+    pattern = r"^(?P<network>[^|]+)\|(?P<engine>[^|]+)\|(?P<precision>[^:]+): (?P<kind>.+)$"
+    parts = figures.figure.str.extract(pattern).dropna()
+    return parts.join(figures[["value", "ci_low", "ci_high"]])
+
+
+def _row(found: pd.Series) -> dict:
+    return {key: float(found[key]) for key in ("value", "ci_low", "ci_high")}
+
+
+def _exported(network: Network, profile: str, films: pd.DataFrame) -> dict[str, np.ndarray]:
+    model = network.build()
+    mark = exports.fingerprint(model)
+
+    def images() -> np.ndarray:
+        return deployed_networks.films(network, profile, films.image_id, model.input_shape[-1])
+
+    whole = f"{network.name}|{backends.KERAS}|{exports.FLOAT}"
+    found = {whole: _kept(profile, f"{mark}-keras", lambda: _log_odds(backends.keras_runner(model)(images())))}
+    for (engine, precision), path in exports.files(network, model, profile).items():
+        key = f"{network.name}|{engine}|{precision}"
+        found[key] = _kept(profile, f"{mark}-{engine}-{precision}", lambda path=path: _log_odds(backends.load(path)(images())))
+    return found
+
+
+def _pruned(network: Network, profile: str, films: pd.DataFrame) -> dict[str, np.ndarray | float]:
+    """Return scores and compressed bytes of a network that is pruned by magnitude, with and without further training."""
+    model, found = network.build(), {}
+    mark = exports.fingerprint(model)
+    found[f"bytes|{network.name}|0"] = float(pruning.compressed_bytes(model))
+    for share, further in [*((share, False) for share in SHARES), *((share, True) for share in TUNED[profile])]:
+        words = f"float32, {share:.0%} zero".replace("%", " %") + (", tuned" if further else "")
+
+        def score(share=share, further=further) -> np.ndarray:
+            pruned = pruning.prune(model, share)
+            if further:
+                _tune(pruned, profile, network)
+            return _log_odds(
+                backends.keras_runner(pruned)(deployed_networks.films(network, profile, films.image_id, model.input_shape[-1]))
+            )
+
+        key = f"{network.name}|{backends.KERAS}|{words}"
+        found[key] = _kept(profile, f"{mark}-pruned-by-kernel-{share}-{further}", score)
+        if not further:
+            found[f"bytes|{network.name}|{share}"] = float(pruning.compressed_bytes(pruning.prune(model, share)))
+    return found
+
+
+def _tune(model: keras.Model, profile: str, network: Network) -> None:
+    """Train a pruned network on, as its run was trained, with its zeros kept."""
+    _, run = deployed_networks.chosen(profile)
+    config = dataclasses.replace(run.config, epochs=TUNING_EPOCHS, learning_rate=TUNING_RATE, patience=0)
+    pixels, table = packing.load(profile, network.size, network.variant), manifest.load(profile)
+    every = pd.concat([deployed_networks.labelled(profile, split) for split in ("train", "val")], ignore_index=True)
+    rows = pd.Index(table.image_id).get_indexer(every.image_id)
+    from cxr_helpers.models import catalogue
+
+    catalogue.unfreeze(model, config.trainable)
+    task = fitting.Task(config, profile, model, pixels, every.assign(row=rows), "", (pruning.KeepZeros(model),))
+    fitting.fit(task)
+
+
+def _heads(profile: str, films: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return scores of logistic heads on frozen features of MobileNet that were computed in float32, bfloat16 and int8."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from cxr_helpers.models import catalogue
+
+    config = Config("mobilenet", start="imagenet", size=128, trainable="head")
+    network = Network(HEADS, lambda: catalogue.split(catalogue.build(config)[0])[0], 128, "none", True, "ImageNet")
+    model, train = network.build(), deployed_networks.labelled(profile, "train")
+    everything = pd.concat([train, films], ignore_index=True)
+    mark, found = exports.fingerprint(model), {}
+    ways: dict[str, Callable[[], backends.Runner]] = {"keras|float32": lambda: cached_features.forward(model, len(everything))}
+    if "openvino" in exports.usable(exports.INT8):
+        whole = exports.file(network, model, profile, "openvino", exports.FLOAT)
+        ways["openvino|bfloat16"] = lambda: backends.load(whole, bfloat16=True)
+        ways["openvino|int8"] = lambda: backends.load(exports.file(network, model, profile, "openvino", exports.INT8))
+
+    for way, make in ways.items():
+
+        def score(make=make) -> np.ndarray:
+            run, ids = make(), everything.image_id
+            parts = [run(deployed_networks.films(network, profile, ids[at : at + 64])) for at in range(0, len(ids), 64)]
+            values = np.concatenate(parts)
+            head = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000, class_weight="balanced"))
+            head.fit(values[: len(train)], train.y_true)
+            return head.decision_function(values[len(train) :])
+
+        found[f"{HEADS}|{way}"] = _kept(profile, f"{mark}-{way.replace('|', '-')}", score)
+    return found
+
+
+def _log_odds(outputs: np.ndarray) -> np.ndarray:
+    """Return the log-odds (n,) of outputs (n, units): stored with six digits they tie no sure scores, as probabilities would."""
+    p = np.clip(outputs[:, -1].astype(float), _CERTAIN, 1 - _CERTAIN)
+    return np.log(p) - np.log1p(-p)
+
+
+def _kept(profile: str, key: str, work: Callable[[], np.ndarray]) -> np.ndarray:
+    films, packages = manifest.data_hash(manifest.load(profile)), run_environment.current()["packages"]
+    made_with = hashlib.sha256(json.dumps([films, packages], sort_keys=True).encode()).hexdigest()[:8]
+    path = paths.build(profile) / "deployment" / "scores" / f"{key}-{made_with}.npy"
+    if not path.is_file():
+        say(f"compression: {key}")
+        scores = work()
+        with atomic_path(path) as temporary:
+            np.save(temporary, scores)
+    return mapped(path)

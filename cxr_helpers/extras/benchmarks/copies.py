@@ -1,0 +1,51 @@
+"""Does a film mean the same to the default model at its published size and in the copy at 224×224 pixels?
+
+CXR_SAMPLE_DIR names a folder of some published films in the set's own layout; the set at hand holds their copies.
+"""
+
+import numpy as np
+import pandas as pd
+
+from cxr_helpers import paths
+from cxr_helpers.data import dataset, image_files, manifest
+from cxr_helpers.data.preprocessing import resize
+from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.inference import published_model
+from cxr_helpers.training import rescoring
+
+
+def measure(profile: str) -> pd.DataFrame:
+    """Return one row per film of the sample: image_id, threshold, and P(PNEUMONIA) `published` and `resized`.
+
+    Raises:
+        CxrError: CXR_SAMPLE_DIR is not set or no folder of films, or a film of it is not in the set.
+    """
+    root = paths.from_environment("CXR_SAMPLE_DIR")
+    if root is None or not root.is_dir():
+        raise CxrError("The sample was not found: set CXR_SAMPLE_DIR to a folder of published films, as train/NORMAL/NAME.jpeg.")
+    names = [path.relative_to(root).as_posix() for path in dataset.films(root)]
+    if not names:
+        raise CxrError(f"CXR_SAMPLE_DIR={root} holds no film: its layout must be the set's, as train/NORMAL/NAME.jpeg.")
+    unknown = sorted(set(names) - set(manifest.load(profile).path))
+    if unknown:
+        raise CxrError(f"CXR_SAMPLE_DIR={root} holds {unknown[0]}, which is not in the set at hand; take it away.")
+    model, card = published_model.load()
+    score = rescoring.of_model(model, card)
+    table = pd.DataFrame({"image_id": names, "threshold": card.threshold})
+    for column, folder in (("published", root), ("resized", manifest.source(profile).root)):
+        films = (resize(image_files.read(folder / name).pixels, card.size) for name in names)
+        table[column] = score(np.stack(list(films)))
+    return table
+
+
+def figures(repeats: pd.DataFrame) -> pd.DataFrame:
+    """Return the number of films, the median and largest |difference in P|, and how many films change their class."""
+    gaps = (repeats.published - repeats.resized).abs()
+    changed = (repeats.published >= repeats.threshold) != (repeats.resized >= repeats.threshold)
+    values = {
+        "films": len(repeats),
+        "median difference": gaps.median(),
+        "largest difference": gaps.max(),
+        "films that change class": changed.sum(),
+    }
+    return pd.DataFrame({"figure": list(values), "value": list(values.values()), "ci_low": np.nan, "ci_high": np.nan})

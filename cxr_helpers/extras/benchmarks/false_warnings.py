@@ -1,0 +1,59 @@
+"""How often `cxr predict` warns: of frontal films, where it should not, and of the same films changed, where it should."""
+
+import functools
+
+import numpy as np
+import pandas as pd
+
+from cxr_helpers.data import adult_images, manifest, packing
+from cxr_helpers.evaluation import agreement
+from cxr_helpers.extras.inference import out_of_distribution
+from cxr_helpers.tables import results
+
+# Set -> what is done to its films (N, H, W); what the rules should do with the result.
+TEST, ADULT = "official test films", "adult films"
+CHANGED = {
+    "test films, inverted": np.invert,
+    "test films, turned by 90°": functools.partial(np.rot90, axes=(1, 2)),
+    "test films, upside down": functools.partial(np.flip, axis=1),
+}
+
+
+def measure(profile: str) -> pd.DataFrame:
+    """Return one row per film: set, patient_id, the figures of `frontal`, and `warned` (0 or 1).
+
+    The rules are learnt from the training folder's films here as by `cxr publish`; adult films are there where
+    CXR_EXTERNAL_DIR names them.
+    """
+    films = manifest.load(profile)
+    thumbnails = packing.load(profile, out_of_distribution.SIDE)
+    rules = out_of_distribution.learn(thumbnails[films.folder == "train"])
+    test = films[films.folder == "test"]
+    shown = {name: change(thumbnails[test.index]) for name, change in {TEST: np.asarray, **CHANGED}.items()}
+    sets = [_table(name, test.patient_id, small, rules) for name, small in shown.items()]
+    folder = adult_images.folder()
+    if folder:
+        adults = adult_images.films(folder)
+        small = np.stack([out_of_distribution.thumbnail(adult_images.film(folder, image)) for image in adults.image])
+        sets.append(_table(ADULT, adults.patient_id, small, rules))
+    return pd.concat(sets, ignore_index=True)
+
+
+def figures(repeats: pd.DataFrame) -> pd.DataFrame:
+    """Return the share of each set that is warned of, with its 95 % interval over patients: figure, value, ci_low, ci_high."""
+    groups = repeats.groupby("set", sort=False)
+    shares = {name: agreement.mean_interval(part.warned.to_numpy(float), part.patient_id.to_numpy()) for name, part in groups}
+    return pd.DataFrame(shares).T.rename_axis("figure").reset_index()
+
+
+def table(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per set: the share that is warned of, its interval, and whether a warning is right there."""
+    interval = [results.interval(row) for row in figures.itertuples()]
+    rows = pd.DataFrame({"films": figures.figure, "warned of": figures.value, "95 % CI": interval})
+    return rows.assign(**{"a warning is": figures.figure.isin(list(CHANGED)).map({True: "right", False: "wrong"})})
+
+
+def _table(name: str, patients: pd.Series, thumbnails: np.ndarray, rules: out_of_distribution.Rules) -> pd.DataFrame:
+    warned = [int(bool(words)) for words in out_of_distribution.warnings(thumbnails, rules)]
+    columns = {"set": name, "patient_id": patients.to_numpy(), "warned": warned}
+    return pd.DataFrame(columns | out_of_distribution.figures(thumbnails, rules.chest))

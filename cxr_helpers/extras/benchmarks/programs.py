@@ -1,0 +1,42 @@
+"""The networks as their documents train them, ready to be timed; their weights are random, which no time depends on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cxr_helpers.config import Config
+
+if TYPE_CHECKING:
+    import keras
+
+# Kondragunta's Tables 1 (all base layers frozen) and 2 (augmentation block first), Rahman's and Kilaru's readings.
+PROGRAMS = {
+    "VGG-16": Config("vgg16", trainable="head", dropout=0.5),
+    "ResNet-50": Config("resnet50", augmentation="thesis", dropout=0.3),
+    "MobileNet": Config("mobilenet", augmentation="rahman", trainable="head"),
+    "MobileNetV2": Config("mobilenetv2", augmentation="kilaru"),
+}
+
+
+def build(config: Config) -> keras.Model:
+    """Return augmentation block (where there is one) → network, compiled; input float32 (n, size, size, channels)."""
+    import keras
+
+    from cxr_helpers.models import catalogue
+    from cxr_helpers.training import augmentation, fitting
+
+    network, _ = catalogue.build(config)
+    policy = augmentation.build(config.augmentation, config.seed)
+    program = network if policy is None else keras.Sequential([keras.Input(network.input_shape[1:]), policy, network])
+    fitting.compile_model(program, config, steps=1)
+    return program
+
+
+def films(model: keras.Model, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return random films float32 (count, size, size, channels) and labels as a model takes them."""
+    from cxr_helpers.data import batches
+
+    pixels = np.random.default_rng(0).random((count, *model.input_shape[1:]), np.float32)
+    return pixels, batches.targets(np.arange(count) % 2, model.output_shape[-1])

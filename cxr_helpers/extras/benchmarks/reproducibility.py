@@ -1,0 +1,158 @@
+"""What the same network scores, and the same training gives, in another process, on other threads, backends and devices.
+
+Every way has a process of its own, since threads and backend are fixed at its start. What is compared is P(PNEUMONIA).
+"""
+
+import dataclasses
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cxr_helpers import experiments, records
+from cxr_helpers.base import environment
+from cxr_helpers.base.progress import say
+from cxr_helpers.errors import CxrError
+from cxr_helpers.tables import results
+
+TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+NETWORK = "published model, official test films"
+TRAININGS = {  # what is trained → the system, its changes, what it is called
+    "head": ("mobilenet_official", {}, "a head trained on the same stored features, all films"),
+    "whole": ("custom_cnn_thesis", {"size": 64, "epochs": 2}, "all layers of a small network trained for two epochs, all films"),
+}
+_SHOWN = {"films": "films", "median": "median difference", "largest": "largest", "change class": "change class"}
+_ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+
+
+def measure(profile: str) -> pd.DataFrame:
+    """Return one row per film and way: what is computed, way, image_id, y_score here, y_score that way, threshold.
+
+    Backends that are not installed are left out; so are runs of other devices whose network is not on this machine.
+    """
+    parts = []
+    usual = _alone("network", profile)
+    for way, variables in {"again": {}, "one thread": _ONE_THREAD, **_other_backends()}.items():
+        say(f"reproducibility: {NETWORK}, {way}")
+        parts.append(_pairs(NETWORK, way, usual, _alone("network", profile, **variables)))
+    _alone("head", profile)  # stores the features
+    for what, (*_, title) in TRAININGS.items():
+        trained = _alone(what, profile)
+        for way, variables in {"again": {}, "one thread": _ONE_THREAD}.items():
+            say(f"reproducibility: {title}, {way}")
+            parts.append(_pairs(title, way, trained, _alone(what, profile, **variables)))
+    parts += _made_elsewhere(profile)
+    return pd.concat(parts, ignore_index=True)
+
+
+def figures(repeats: pd.DataFrame) -> pd.DataFrame:
+    """Return for each way the films, the median and largest |difference of a score|, and how many films change class."""
+    rows = {}
+    for key, part in repeats.groupby(["what", "way"], sort=False):
+        gaps = (part.here - part.there).abs()
+        changed = ((part.here >= part.threshold) != (part.there >= part.threshold)).sum()
+        found = {"films": len(part), "median": gaps.median(), "largest": gaps.max(), "change class": changed}
+        rows |= {"|".join([*key, name]): value for name, value in found.items()}
+    return pd.DataFrame({"figure": list(rows), "value": list(rows.values()), "ci_low": np.nan, "ci_high": np.nan})
+
+
+def table(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per way: scores of what, computed how, films, median and largest difference, films that change class."""
+    rows: dict[tuple, dict] = {}
+    for figure, value in figures[["figure", "value"]].itertuples(index=False):
+        what, way, name = figure.split("|")
+        row = rows.setdefault((what, way), {"scores of": what, "computed": way})
+        row[_SHOWN[name]] = f"{value:.0e}" if name in ("median", "largest") and value else int(value)
+    return pd.DataFrame(rows.values())
+
+
+def _other_backends() -> dict[str, dict[str, str]]:
+    import keras
+
+    others = [name for name in TITLES if name != keras.backend.backend() and importlib.util.find_spec(name)]
+    return {TITLES[name]: {"KERAS_BACKEND": name} for name in others}
+
+
+def _alone(what: str, profile: str, **variables: str) -> pd.DataFrame:
+    """Return image_id, y_score and threshold as a process of its own computes them."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "scores.csv"
+        command = [sys.executable, "-P", "-m", "cxr_helpers.extras.benchmarks.reproducibility", what, profile, str(out)]
+        done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise CxrError(f"Scores by {variables or 'a new process'} failed: {done.stderr.strip().splitlines()[-1]}")
+        return pd.read_csv(out, dtype={"image_id": str})
+
+
+def _pairs(what: str, way: str, here: pd.DataFrame, there: pd.DataFrame) -> pd.DataFrame:
+    both = here.merge(there[["image_id", "y_score"]], on="image_id", suffixes=("", "_there"), validate="one_to_one")
+    columns = {"y_score": "here", "y_score_there": "there"}
+    return both.rename(columns=columns).assign(what=what, way=way)[["what", "way", "image_id", "here", "there", "threshold"]]
+
+
+def _made_elsewhere(profile: str) -> list[pd.DataFrame]:
+    """Return the pairs of runs whose record another kind of device made and whose network is on this machine."""
+    from cxr_helpers.training import product, run_environment
+
+    device, parts = run_environment.current()["device"], []
+    for system in experiments.load(profile).values():
+        for run in records.of(system.name, profile) if records.recorded_way(system, profile) else ():
+            if run.info.get("device", device) == device or not product.model_path(profile, run.run_id).is_file():
+                continue
+            known = run.split("test") if "scores" in run.names else pd.DataFrame()
+            if known.empty:
+                continue
+            way = f"recorded by {TITLES[run.info['backend']]} on {run.info['device']}"
+            say(f"reproducibility: {run.run_id}, {way}")
+            parts.append(_pairs(f"{system.name}, seed {run.config.seed}", way, _again(run, known, profile), known))
+    return parts
+
+
+def _again(run: records.Record, known: pd.DataFrame, profile: str) -> pd.DataFrame:
+    """Return the scores of a record's test films by the run's saved network, on this machine."""
+    from cxr_helpers.data import packing
+    from cxr_helpers.training import rescoring, saved
+
+    films = packing.films(profile, known.image_id, run.config.size, run.config.variant)
+    score = rescoring.of_model(saved.of_run(run, profile), run.config)
+    return known.assign(y_score=_in_batches(score, films), threshold=results.thresholds([run])[0])
+
+
+def _in_batches(score: Callable[[np.ndarray], np.ndarray], films: np.ndarray) -> np.ndarray:
+    return np.concatenate([score(films[start : start + 32]) for start in range(0, len(films), 32)])
+
+
+def _scores(what: str, profile: str) -> pd.DataFrame:
+    """Return image_id, y_score and threshold of the network or of one of `TRAININGS`, in this process."""
+    from cxr_helpers.data import manifest, packing, splits
+    from cxr_helpers.training import network
+
+    if what == "network":
+        from cxr_helpers.extras.inference import published_model
+        from cxr_helpers.training import rescoring
+
+        model, card = published_model.load(published_model.folder(profile))
+        films = manifest.load(profile).merge(splits.load(profile, "official")[["image_id", "split"]], on="image_id")
+        test = films.image_id[films.split == "test"]
+        pixels, score = packing.films(profile, test, card.size, card.variant), rescoring.of_model(model, card)
+        return pd.DataFrame({"image_id": test, "y_score": _in_batches(score, pixels), "threshold": card.threshold})
+    import keras
+
+    from cxr_helpers.training import fitting
+
+    system, changes, _ = TRAININGS[what]
+    config = dataclasses.replace(experiments.get(system, profile).configs[0], **changes)
+    keras.utils.set_random_seed(config.seed)
+    task, _ = network.prepare(config, profile)
+    return task.table[["image_id"]].assign(y_score=fitting.fit(task).y_score, threshold=0.5)
+
+
+if __name__ == "__main__":
+    environment.settle()
+    _scores(sys.argv[1], sys.argv[2]).to_csv(sys.argv[3], index=False)

@@ -1,0 +1,171 @@
+"""The thesis' Tables 3 and 4: time and memory of each stage against the number of films, beside the claimed orders."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cxr_helpers.base import processes
+from cxr_helpers.base.progress import say
+from cxr_helpers.data import manifest
+from cxr_helpers.extras.benchmarks import stages
+from cxr_helpers.extras.benchmarks.programs import PROGRAMS
+from cxr_helpers.extras.statistics import growth
+from cxr_helpers.tables.reported_vs_reproduced import undecided, verdict
+
+BOTH = "both"  # the stages before the network are the same in both programs
+_FLOOR = 1e-3  # seconds or MB
+QUANTITIES = {"seconds": "time", "megabytes": "memory"}
+# Program -> stage -> ((order of the time, its exponent in the number of films), (order of the memory, its exponent)).
+# Kondragunta 2024, Tables 3 and 4: N films, K films shown (Table 3) or layers (Table 4), P parameters, E epochs,
+# M operations a film (Table 3) or its side in pixels (Table 4), B films a batch. Reading: display is measured against
+# the films that it shows, which are K in Table 3 and N in Table 4.
+CLAIMS = {
+    "VGG-16": {
+        "loading": (("O(N)", 1), ("O(N)", 1)),
+        "preprocessing": (("O(N)", 1), ("O(N)", 1)),
+        "display": (("O(K)", 1), ("O(K)", 1)),
+        "model building": (("O(1)", 0), ("O(P)", 0)),
+        "training": (("O(E·N·M)", 1), ("O(N+P)", 1)),
+        "evaluation": (("O(N)", 1), ("O(N+P)", 1)),
+    },
+    "ResNet-50": {
+        "loading": (("O(N·M²·3)", 1), ("O(N·M²·3)", 1)),
+        "preprocessing": (("O(N·M²·3)", 1), ("O(N·M²·3)", 1)),
+        "display": (("O(N)", 1), ("O(N)", 1)),
+        "model building": (("O(M²·3·K)", 0), ("O(P)", 0)),
+        "training": (("O(E·N·M²·3·K)", 1), ("O(B·M²·3·K)", 0)),
+        "evaluation": (("O(N·M²·3·K)", 1), ("O(N)", 1)),
+    },
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is measured: side of a film in pixels, numbers of films, repeats; `stand_in` replaces either network.
+
+    `batch` is small, so that several numbers of films are whole batches and a batch's memory does not hide the films'.
+    """
+
+    side: int
+    read: tuple[int, ...]
+    shown: tuple[int, ...]
+    trained: tuple[int, ...]
+    repeats: int
+    passes: int
+    batch: int = 4
+    stand_in: str = ""
+
+
+_SMALL = (4, 8, 12, 16, 24, 32, 48, 64)
+PLANS = {
+    "full": Plan(224, (16, 32, 64, 128, 256, 512, 1024), _SMALL, _SMALL, repeats=3, passes=3),
+    "smoke": Plan(32, (4, 8, 16, 32, 64), (4, 8, 12, 16), (4, 8, 16, 32), repeats=2, passes=2, stand_in="custom_cnn"),
+}
+
+
+def measure(profile: str) -> pd.DataFrame:
+    """Return one row per program ("both" before the network), stage, number of films and repeat: seconds, megabytes.
+
+    Every number of films has its own fresh process; of the films' stages every repeat has. Columns: program, stage,
+    films, then as `stages` describes a sample.
+    """
+    plan, root = PLANS[profile], manifest.source(profile).root
+    files = [root / path for path in manifest.load(profile).path]
+    return pd.DataFrame([*_of_films(plan, files), *_of_networks(plan)])
+
+
+def _of_films(plan: Plan, files: list[Path]) -> Iterator[dict]:
+    for stage in stages.OF_FILMS:
+        counts = plan.shown if stage == "display" else plan.read
+        say(f"complexity: {stage}, {counts[0]} to {counts[-1]} films, {plan.repeats} times each")
+        for repeat in range(plan.repeats):
+            for count in counts:
+                taken = [files[place % len(files)] for place in range(count)]  # a small set serves more than once
+                for sample in processes.alone(stages.of_films, stage, taken, plan.side, repeat):
+                    yield {"program": BOTH, "films": count} | sample
+
+
+def _of_networks(plan: Plan) -> Iterator[dict]:
+    for program in CLAIMS:
+        config = dataclasses.replace(PROGRAMS[program], size=plan.side, batch_size=plan.batch)
+        if plan.stand_in:
+            config = dataclasses.replace(config, model=plan.stand_in)
+        for count in plan.trained:
+            say(f"complexity: {program}, {count} films, {plan.passes} passes")
+            for sample in processes.alone(stages.of_network, config, count, plan.passes):
+                yield {"program": program, "films": count} | sample
+
+
+def costs(repeats: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    """Return median, min and max over the repeats of a quantity ("seconds", "megabytes"): program, stage, films, then these."""
+    groups = repeats.groupby(["program", "stage", "films"], sort=False)[quantity]
+    return groups.agg(["median", "min", "max"]).reset_index()
+
+
+def growths(repeats: pd.DataFrame, quantity: str) -> dict[tuple[str, str], growth.Growth]:
+    """Return the growth of a quantity ("seconds", "megabytes") by (program, stage), fitted to the medians over repeats."""
+    groups = costs(repeats, quantity).groupby(["program", "stage"], sort=False)
+    # The clock and the system's pages set a floor; a cost of nothing has no logarithm.
+    return {key: growth.fit(part.films, np.maximum(part["median"], _FLOOR)) for key, part in groups}
+
+
+def figures(repeats: pd.DataFrame) -> pd.DataFrame:
+    """Return the exponent in the number of films of every claim: figure ("VGG-16, training, memory"), value, ci_low, ci_high."""
+    rows = []
+    for quantity, title in QUANTITIES.items():
+        fitted = growths(repeats, quantity)
+        for program, claims in CLAIMS.items():
+            for stage in claims:
+                found = fitted.get((program, stage)) or fitted[BOTH, stage]
+                rows.append((f"{program}, {stage}, {title}", found.exponent, found.ci_low, found.ci_high))
+    return pd.DataFrame(rows, columns=["figure", "value", "ci_low", "ci_high"])
+
+
+def table(figures: pd.DataFrame, program: str) -> pd.DataFrame:
+    """Return one row per stage and quantity of a program: claimed order, claimed and fitted exponent, interval, verdict.
+
+    The verdict is "reproduced" where the claimed exponent lies in the interval, "higher" or "lower" where the fitted
+    one is, "not determined" where the interval is an order wide, or holds the claim although the fitted exponent lies
+    more than half an order away, and "no growth seen" where a cost should grow and does not measurably: a small growing
+    part may hide beneath a large constant one.
+    """
+    found, rows = figures.set_index("figure"), []
+    for stage, claims in CLAIMS[program].items():
+        for title, (order, exponent) in zip(QUANTITIES.values(), claims, strict=True):
+            fit = found.loc[f"{program}, {stage}, {title}"]
+            row = {"stage": stage, "cost": title, "claimed": order, "exponent claimed": exponent, "exponent fitted": fit.value}
+            row |= {"95 % CI": f"{fit.ci_low:z.2f} to {fit.ci_high:z.2f}"}
+            rows.append(row | {"verdict": _verdict(exponent, fit)})
+    return pd.DataFrame(rows)
+
+
+def _verdict(claimed: int, fit: pd.Series) -> str:
+    if undecided(claimed, fit.value, fit.ci_low, fit.ci_high):
+        return "not determined"
+    if fit.ci_low <= 0 < claimed:
+        return "no growth seen"
+    return verdict(claimed, fit.value, fit.ci_low, fit.ci_high, exact=True)
+
+
+def sentence(judged: pd.DataFrame, program: str) -> str:
+    """Return in words how many claims of a program, as `table` gives them, have each verdict, and which are not reproduced."""
+    parts = []
+    for found, part in judged.groupby("verdict", sort=False):
+        named = "" if found == "reproduced" else f" ({', '.join(part.cost + ' of ' + part.stage)})"
+        parts.append(f"**{len(part)}** {found}{named}")
+    return f"Of the {len(judged)} orders claimed for {program}: {'; '.join(parts)}."
+
+
+def largest(repeats: pd.DataFrame) -> pd.DataFrame:
+    """Return, for the largest number of films of every stage: films, seconds (median, min to max), megabytes (median)."""
+    seconds, memory = (costs(repeats, quantity) for quantity in QUANTITIES)
+    both = seconds.merge(memory[["program", "stage", "films", "median"]], on=["program", "stage", "films"], suffixes=("", " MB"))
+    last = both.loc[both.groupby(["program", "stage"], sort=False).films.idxmax()]
+    table = last[["program", "stage", "films"]].assign(seconds=last["median"])
+    table["range of seconds"] = [f"{low:.3g} to {high:.3g}" for low, high in zip(last["min"], last["max"], strict=True)]
+    # A model is built once, however many films there are.
+    table["ms per film"] = (1000 * last["median"] / last.films).mask(last.stage == "model building")
+    return table.assign(MB=last["median MB"]).reset_index(drop=True)

@@ -1,0 +1,175 @@
+"""What a film costs each network in time, measured side by side, so that the documents' claims on speed can be judged."""
+
+import dataclasses
+import logging
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cxr_helpers.base.progress import say
+from cxr_helpers.config import Config
+from cxr_helpers.extras.benchmarks import measurements, programs
+from cxr_helpers.extras.benchmarks.programs import PROGRAMS
+
+STEP = 32  # films a batch, as in the thesis' progress lines
+TRAINING_FILMS, TEST_FILMS = 5216, 624  # of the thesis' folders
+FROZEN, ALL = "backbone frozen", "all layers"
+TRAINED = {"VGG-16": (FROZEN,), "ResNet-50": (FROZEN, ALL), "MobileNet": (FROZEN, ALL), "MobileNetV2": (FROZEN, ALL)}
+LIGHT, HEAVY = "MobileNetV2", ("VGG-16", "ResNet-50")
+N_BOOT = 2000
+
+# Column -> what follows the network's name in a figure's.
+_SHOWN = {
+    "ms a film, batch of 32": f"ms per film, batch {STEP}",
+    "ms a film, alone": "ms per film, batch 1",
+    "s a test": f"{TEST_FILMS} test films (s)",
+    "s an epoch, backbone frozen": f"epoch of {TRAINING_FILMS:,} films, {FROZEN} (s)",
+    "s an epoch, all layers": f"epoch of {TRAINING_FILMS:,} films, {ALL} (s)",
+}
+# What follows "VGG-16 over ResNet-50, " in a ratio's name -> the claim, which says that it is above 1.
+_CLAIMS = {
+    "test time": "ResNet-50 is tested faster",
+    f"training time, ResNet-50 with {ALL}": "ResNet-50 is trained faster, all its layers trained (VGG-16's backbone frozen)",
+    f"training time, ResNet-50 with {FROZEN}": "ResNet-50 is trained faster, its backbone frozen as VGG-16's",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How it is measured: side of a film in pixels, rounds; `stand_in` replaces every network."""
+
+    side: int
+    rounds: int
+    stand_in: str = ""
+
+
+PLANS = {"full": Plan(224, 7), "smoke": Plan(32, 3, "custom_cnn")}
+
+
+def measure(profile: str) -> pd.DataFrame:
+    """Return one row per round, network and task with its value: seconds, or MB (10**6 bytes) of the "saved model".
+
+    All networks stand ready in one process; a round runs every task once, in a new random order, so that a slow spell
+    of the machine meets all alike. Every task is run once before, untimed, because the first call compiles.
+    """
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of many graphs in one process, which are meant here
+    plan, works, sizes = PLANS[profile], {}, {}
+    for network in PROGRAMS:
+        say(f"speed: {network} is built")
+        passes, sizes[network, "saved model"] = _passes(_config(network, plan))
+        works |= {(network, task): work for task, work in passes.items()}
+        for layers in TRAINED[network]:
+            works[network, f"training step, {layers}"] = _training(_config(network, plan, layers))
+    rows = measurements.rounds(works, plan.rounds, np.random.default_rng(0), "speed")
+    rows += [(place, *key, value) for place in range(plan.rounds) for key, value in sizes.items()]
+    return pd.DataFrame(rows, columns=["round", "network", "task", "value"])
+
+
+def figures(repeats: pd.DataFrame) -> pd.DataFrame:
+    """Return every figure with its 95 % interval: figure, value, ci_low, ci_high.
+
+    A figure is computed from the medians over rounds; its interval from `N_BOOT` resamples of the rounds (percentile
+    bootstrap, Efron and Tibshirani 1993), the same rounds for every network, so that ratios are paired.
+    """
+    times = repeats.pivot(index="round", columns=["network", "task"], values="value")
+    drawn = np.random.default_rng(0).integers(len(times), size=(N_BOOT, len(times)))
+    medians = np.vstack([np.median(times, axis=0), np.median(times.to_numpy()[drawn], axis=1)])
+    table = _derived(pd.DataFrame(medians, columns=times.columns))
+    low, high = np.percentile(table[1:], (2.5, 97.5), axis=0)
+    return pd.DataFrame({"figure": table.columns, "value": table.iloc[0].to_numpy(), "ci_low": low, "ci_high": high})
+
+
+def _derived(medians: pd.DataFrame) -> pd.DataFrame:
+    """Return the figures by name, one row per row of `medians` (columns network, task)."""
+    found = {}
+    for network in PROGRAMS:
+        step = medians[network, f"forward pass of {STEP}"]
+        found[f"{network}, ms per film, batch {STEP}"] = 1000 * step / STEP
+        found[f"{network}, ms per film, batch 1"] = 1000 * medians[network, "forward pass of 1"]
+        found[f"{network}, test step of {STEP} (s)"] = step
+        found[f"{network}, {TEST_FILMS} test films (s)"] = step * TEST_FILMS / STEP
+        for layers in TRAINED[network]:
+            trained = medians[network, f"training step, {layers}"]
+            found[f"{network}, training step of {STEP}, {layers} (s)"] = trained
+            found[f"{network}, epoch of {TRAINING_FILMS:,} films, {layers} (s)"] = trained * TRAINING_FILMS / STEP
+        found[f"{network}, saved model (MB)"] = medians[network, "saved model"]
+    return pd.DataFrame(found | _ratios(medians))
+
+
+def _ratios(medians: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return what the documents claim of one network against another."""
+    found = {}
+    for heavy in HEAVY:
+        for batch, name in ((STEP, ""), (1, ", one film at a time")):
+            saved = 1 - medians[LIGHT, f"forward pass of {batch}"] / medians[heavy, f"forward pass of {batch}"]
+            found[f"inference time saved against {heavy}{name}"] = saved
+    vgg16, resnet50 = medians["VGG-16"], medians["ResNet-50"]
+    found["VGG-16 over ResNet-50, test time"] = vgg16[f"forward pass of {STEP}"] / resnet50[f"forward pass of {STEP}"]
+    for layers in TRAINED["ResNet-50"]:
+        ratio = vgg16[f"training step, {FROZEN}"] / resnet50[f"training step, {layers}"]
+        found[f"VGG-16 over ResNet-50, training time, ResNet-50 with {layers}"] = ratio
+    return found
+
+
+def table(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per network: size of the saved model, and the times of `_SHOWN`, each with its interval."""
+    found, rows = figures.set_index("figure"), []
+    for network in PROGRAMS:
+        row = {"network": network, "saved model (MB)": round(found.value[f"{network}, saved model (MB)"], 1)}
+        for title, name in _SHOWN.items():
+            given = f"{network}, {name}" in found.index
+            row[title] = measurements.spread(found.loc[f"{network}, {name}"]) if given else "–"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def per_film(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return milliseconds per film of every pass and training step: index "VGG-16, forward", columns value, ci_low, ci_high."""
+    found, rows = figures.set_index("figure"), {}
+    for network in PROGRAMS:
+        rows[f"{network}, forward"] = found.loc[f"{network}, ms per film, batch {STEP}"]
+        rows[f"{network}, forward, one film"] = found.loc[f"{network}, ms per film, batch 1"]
+        for layers in TRAINED[network]:
+            rows[f"{network}, training, {layers}"] = 1000 / STEP * found.loc[f"{network}, training step of {STEP}, {layers} (s)"]
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def claims(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return what the thesis claims of VGG-16 against ResNet-50: claim, ratio of times, interval, and whether it holds here."""
+    found, rows = figures.set_index("figure"), []
+    for name, claim in _CLAIMS.items():
+        ratio = found.loc[f"VGG-16 over ResNet-50, {name}"]
+        verdict = "holds" if ratio.ci_low > 1 else "does not hold" if ratio.ci_high < 1 else "open"
+        rows.append({"claim": claim, "VGG-16 over ResNet-50": measurements.spread(ratio), "verdict here": verdict})
+    return pd.DataFrame(rows)
+
+
+def _config(network: str, plan: Plan, layers: str = ALL) -> Config:
+    config = PROGRAMS[network]
+    trainable = "head" if layers == FROZEN else "all"
+    return dataclasses.replace(config, model=plan.stand_in or config.model, size=plan.side, trainable=trainable)
+
+
+def _passes(config: Config) -> tuple[dict[str, Callable], float]:
+    """Return the forward passes of a network that was saved and loaded, and the size of its file in MB (10**6 bytes)."""
+    import keras
+
+    from cxr_helpers.models import catalogue
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.keras"
+        catalogue.build(config)[0].save(file)
+        network, megabytes = keras.saving.load_model(file, compile=False), file.stat().st_size / 1e6
+    films, _ = programs.films(network, STEP)
+    batches = {f"forward pass of {count}": films[:count] for count in (STEP, 1)}
+    return {task: lambda batch=batch: network.predict_on_batch(batch) for task, batch in batches.items()}, megabytes
+
+
+def _training(config: Config) -> Callable:
+    """Return one training step on `STEP` films, as the network's document has it."""
+    program = programs.build(config)
+    films, labels = programs.films(program, STEP)
+    return lambda: program.train_on_batch(films, labels)

@@ -1,0 +1,148 @@
+"""The networks that are exported: the final model, one network of it, and each paper's own."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from cxr_helpers import experiments, paths, records
+from cxr_helpers.data import manifest, packing, splits
+from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.benchmarks.programs import PROGRAMS
+from cxr_helpers.extras.inference import published_model
+from cxr_helpers.records import Record
+from cxr_helpers.training import members, product, rescoring
+
+FINAL, ONE = "final model", "one network of it"
+PROTOCOL = "official"
+# Paper's network -> the systems that may stand for it, the paper's own recipe first; all of protocol `PROTOCOL`.
+TRAINED = {
+    "VGG-16": ("vgg16_thesis",),
+    "ResNet-50": ("resnet50_thesis",),
+    "MobileNet": ("mobilenet_official", "recipe_mobilenet"),
+    "MobileNetV2": ("mobilenetv2_finetuned",),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A network to export: `build()` gives the Keras model, whose films have `size` pixels a side after `variant`.
+
+    `trained` tells whether its AUC means anything: weights that are on no machine are replaced by random ones, on which
+    neither bytes nor times depend. `source` says where the weights come from.
+    """
+
+    name: str
+    build: Callable
+    size: int
+    variant: str
+    trained: bool
+    source: str
+
+
+def all_of(profile: str) -> list[Network]:
+    """Return the papers' networks, the final model and, where it joins several, one network of it; in smoke one stand-in."""
+    if profile == "smoke":
+        return [paper("MobileNetV2", profile)]
+    return [paper(name, profile) for name in TRAINED] + final(profile)
+
+
+def paper(name: str, profile: str) -> Network:
+    """Return a paper's network: trained where a system of `TRAINED` has its model here, else with random weights."""
+    import keras
+
+    from cxr_helpers.models import catalogue
+
+    if profile == "smoke":
+        return Network(name, lambda: _small(list(TRAINED).index(name)), 32, "none", False, "random start, a small stand-in")
+    for system in TRAINED[name]:
+        for run in _runs(system, profile):
+            path = product.model_path(profile, run.run_id)
+            if path.is_file() and run.config.protocol == PROTOCOL and run.config.model == PROGRAMS[name].model:
+                build = lambda path=path: keras.saving.load_model(path, compile=False)  # noqa: E731
+                return Network(name, build, run.config.size, run.config.variant, True, f"run {run.run_id}")
+    config = dataclasses.replace(PROGRAMS[name], start="random")
+    return Network(
+        name, lambda: catalogue.build(config)[0], config.size, "none", False, "random start, trained weights on no machine"
+    )
+
+
+def final(profile: str) -> list[Network]:
+    """Return the published model and, where it joins several networks, the one that is chosen of them (`chosen`).
+
+    Raises:
+        CxrError: the published model is missing or broken.
+    """
+    from cxr_helpers.models import joined
+
+    model, card = published_model.load(published_model.folder(profile))
+    found = [Network(FINAL, lambda: model, card.size, card.variant, True, f"run {card.run_id}")]
+    parts = joined.parts(model)
+    if len(parts) > 1:
+        place, run = chosen(profile)
+        found.append(Network(ONE, lambda: parts[place], card.size, card.variant, True, f"run {run.run_id}"))
+    return found
+
+
+def chosen(profile: str) -> tuple[int, Record]:
+    """Return place and run of the published model's network with the least loss on disturbed validation films.
+
+    The loss is taken at the temperature that the same films give; the test films are not asked.
+    """
+    from cxr_helpers.evaluation import calibration
+
+    losses = []
+    runs = behind(profile)
+    for run in runs:
+        films = rescoring.disturbed_validation(run, profile)
+        losses.append(calibration.cross_entropy(calibration.tempered(films, calibration.fit_temperature(films))).mean())
+    place = int(np.argmin(losses))
+    return place, runs[place]
+
+
+def behind(profile: str) -> list[Record]:
+    """Return the runs of the networks that the published model joins, in their order."""
+    _, card = published_model.load(published_model.folder(profile))
+    return members.networks(records.read(paths.runs(profile) / card.run_id), profile)
+
+
+def films(network: Network, profile: str, image_ids, channels: int = 3) -> np.ndarray:
+    """Return films as the network takes them: float32 (n, size, size, channels) in 0..255."""
+    found = packing.films(profile, image_ids, network.size, network.variant)
+    return np.repeat(found[..., None].astype("float32"), channels, axis=-1)
+
+
+def labelled(profile: str, split: str) -> pd.DataFrame:
+    """Return image_id, patient_id, split and y_true of the films of one split of the official protocol."""
+    table = manifest.load(profile).merge(splits.load(profile, PROTOCOL)[["image_id", "split"]], on="image_id")
+    part = table[table.split == split].reset_index(drop=True)
+    return part.assign(y_true=(part.label == "PNEUMONIA").astype(int))[["image_id", "patient_id", "split", "y_true"]]
+
+
+def calibration_ids(profile: str, count: int, seed: int = 0) -> list[str]:
+    """Return image_ids of so many training films, drawn at random, from which the ranges of activations come."""
+    train = labelled(profile, "train").image_id
+    return list(np.random.default_rng(seed).permutation(train)[:count])
+
+
+def _small(seed: int):
+    """Return a tiny network of random weights with the layers that the exports meet."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(seed)
+    inputs = x = keras.Input((32, 32, 3), name="pixels")
+    x = layers.Rescaling(1 / 127.5, -1.0, name="scaling")(x)
+    x = layers.Conv2D(8, 3, strides=2, use_bias=False, name="conv")(x)
+    x = layers.ReLU(6.0, name="relu")(layers.BatchNormalization(name="norm")(x))
+    x = layers.GlobalAveragePooling2D(name="features")(layers.DepthwiseConv2D(3, name="depthwise")(x))
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid", name="probability")(x), name=f"small_{seed}")
+
+
+def _runs(system: str, profile: str) -> list[Record]:
+    try:
+        known = experiments.load(profile)
+        return records.of(system, profile) if system in known else []
+    except CxrError:
+        return []

@@ -1,0 +1,164 @@
+"""Is this a frontal chest film at all? Rules for `cxr predict`, which answers for any picture.
+
+Three figures of a small copy of the film, each of which a frontal chest film has large: its likeness to the mean training
+film, the brightness of the midline between two darker lungs, and the brightness of the frame, since neck and belly reach
+its edge. Photographs and turned films fail the first, lateral views the second, CT slices, which float in black, the
+third; an inverted film, or one upside down, is more like a frontal one once it is turned back. The limits are quantiles
+of the training films. How many frontal films of children and adults are warned of wrongly, and how many changed ones rightly,
+is measured by `cxr measure warnings` and stands in the chapter on external films.
+"""
+
+import dataclasses
+import functools
+import itertools
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from cxr_helpers.base.files import atomic_write
+from cxr_helpers.data.preprocessing import resize
+from cxr_helpers.errors import CxrError
+
+SIDE = 32  # pixels of the small copies that are looked at
+FILE = "frontal.json"
+WARNED = 0.005  # of the training films, at most, by the three figures together
+TURNED = {  # likeness to the mean film so changed -> what is said where it is the greater one
+    "inverted": "looks like an inverted film",
+    "upside down": "looks like a film upside down",
+}
+WARNINGS = {
+    "likeness": "does not look like an upright frontal chest film (a photograph, a turned film?)",
+    "midline": "shows no bright midline between two lungs (a lateral view?)",
+    "frame": "is surrounded by black (a CT slice?)",
+}
+COLOURED = "is in colour (a photograph?)"
+_SCALES = (0.9, 1.0, 1.15, 1.3)  # of height and width, each by itself: a chest fills its film now more, now less
+_CHEST = (slice(2, 30), slice(4, 28))  # rows and columns of the mean film that are looked for
+_LUNGS = slice(8, 20)  # rows
+_MIDDLE = slice(11, 21)  # of an edge
+_COLOUR = 32  # grey values by which the channels of a coloured pixel differ at least
+_COLOURED_SHARE = 0.05  # of all pixels: an annotation covers fewer
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """The mean chest (h, w) uint8, and the least value of each figure (keys of `WARNINGS`) that a frontal film has."""
+
+    chest: np.ndarray
+    limits: dict[str, float]
+
+
+def learn(thumbnails: np.ndarray) -> Rules:
+    """Return the rules that training films (N, SIDE, SIDE) uint8 give."""
+    films = _standardised(thumbnails)
+    mean = films.mean(axis=0).reshape(SIDE, SIDE)[_CHEST]
+    chest = np.rint(np.interp(mean, [mean.min(), mean.max()], [0, 255])).astype(np.uint8)
+    found = figures(thumbnails, chest)
+    return Rules(chest, {name: round(float(np.quantile(found[name], WARNED / len(WARNINGS))), 4) for name in WARNINGS})
+
+
+def thumbnail(film: np.ndarray) -> np.ndarray:
+    """Return the small copy (SIDE, SIDE) uint8 of a film (H, W) uint8 that all else here looks at."""
+    return resize(film, SIDE)
+
+
+def warnings(thumbnails: np.ndarray, rules: Rules) -> list[str]:
+    """Return in what each picture (N, SIDE, SIDE) uint8 departs from a frontal chest film, or "" where it does not."""
+    likeness = alike(thumbnails, rules.chest)
+    found = {"likeness": likeness["upright"], "midline": midline(thumbnails), "frame": frame(thumbnails)}
+    least = np.maximum(rules.limits["likeness"], likeness["upright"])
+    tests = [(words, likeness[name] > least) for name, words in TURNED.items()]
+    tests += [(words, found[name] < rules.limits[name]) for name, words in WARNINGS.items()]
+    return [next((words for words, holds in tests if holds[place]), "") for place in range(len(thumbnails))]
+
+
+def figures(thumbnails: np.ndarray, chest: np.ndarray) -> dict[str, np.ndarray]:
+    """Return likeness, midline and frame (N,) of pictures (N, SIDE, SIDE) uint8; `chest` as in `Rules`."""
+    return {"likeness": alike(thumbnails, chest)["upright"], "midline": midline(thumbnails), "frame": frame(thumbnails)}
+
+
+def alike(thumbnails: np.ndarray, chest: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the largest correlation (N,) of the mean chest, at any size and place, with what lies under it.
+
+    Keys: "upright", as it is, and those of `TURNED`.
+    """
+    upright, upside_down, windows = _bank(chest.tobytes(), chest.shape)
+    films, pixels = _standardised(thumbnails), windows.sum(axis=1)
+    squares = films**2 @ windows.T - (films @ windows.T) ** 2 / pixels
+    flat = squares < 1e-3 * pixels  # a window without contrast is like nothing
+    scale = np.where(flat, 0, 1 / np.sqrt(np.where(flat, 1, squares)))
+    found = films @ upright.T * scale
+    return {
+        "upright": found.max(axis=1),
+        "inverted": -found.min(axis=1),
+        "upside down": (films @ upside_down.T * scale).max(axis=1),
+    }
+
+
+def midline(thumbnails: np.ndarray) -> np.ndarray:
+    """Return by how many standard deviations (N,) the middle of the lungs' height outshines both sides, at the best place."""
+    profile = _standardised(thumbnails).reshape(-1, SIDE, SIDE)[:, _LUNGS].mean(axis=1)
+    strips = [(profile[:, x - 2 : x + 2], profile[:, np.r_[x - 9 : x - 4, x + 4 : x + 9]]) for x in range(12, 20)]
+    return np.max([middle.mean(axis=1) - beside.mean(axis=1) for middle, beside in strips], axis=0)
+
+
+def frame(thumbnails: np.ndarray) -> np.ndarray:
+    """Return the brightness (N,) of the brightest edge (its middle third), as a share of the film's 95th percentile."""
+    edges = [thumbnails[:, :2, _MIDDLE], thumbnails[:, -2:, _MIDDLE], thumbnails[:, _MIDDLE, :2], thumbnails[:, _MIDDLE, -2:]]
+    brightest = np.max([np.median(edge, axis=(1, 2)) for edge in edges], axis=0)
+    return brightest / np.maximum(np.percentile(thumbnails, 95, axis=(1, 2)), 1)
+
+
+def _standardised(thumbnails: np.ndarray) -> np.ndarray:
+    """Return pictures as rows of mean 0 and standard deviation 1, float32; a deviation below 1 grey value counts as 1."""
+    films = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
+    return (films - films.mean(axis=1, keepdims=True)) / np.maximum(films.std(axis=1, keepdims=True), 1)
+
+
+@functools.lru_cache(maxsize=1)
+def _bank(chest: bytes, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the chest at every size and place, the same upside down in its place, and where it lies (0, 1).
+
+    Each has rows (M, SIDE * SIDE) float32; those of a chest have mean 0 and norm 1.
+    """
+    mean, rows = np.frombuffer(chest, np.uint8).reshape(shape).astype(np.float32), []
+    for scales in itertools.product(_SCALES, _SCALES):
+        height, width = (round(length / scale) for length, scale in zip(shape, scales, strict=True))
+        sized = cv2.resize(mean, (width, height), interpolation=cv2.INTER_AREA)
+        sized = (sized - sized.mean()) / np.linalg.norm(sized - sized.mean())
+        for top, left in np.ndindex(SIDE - height + 1, SIDE - width + 1):
+            row = np.zeros((3, SIDE, SIDE), np.float32)
+            row[:, top : top + height, left : left + width] = sized, np.flipud(sized), np.ones_like(sized)
+            rows.append(row.reshape(3, -1))
+    return tuple(np.stack(rows, axis=1))
+
+
+def coloured(path: Path) -> bool:
+    """Tell whether a picture file has colours: more than a few pixels whose channels differ by more than JPEG's rounding.
+
+    It is looked at in a quarter of its size, which takes a fraction of the time.
+    """
+    pixels = cv2.imdecode(np.frombuffer(Path(path).read_bytes(), np.uint8), cv2.IMREAD_REDUCED_COLOR_4)
+    if pixels is None:  # a DICOM film, which is grey
+        return False
+    channels = cv2.split(pixels)
+    spread = cv2.subtract(functools.reduce(cv2.max, channels), functools.reduce(cv2.min, channels))
+    return bool((spread >= _COLOUR).mean() > _COLOURED_SHARE)
+
+
+def store(rules: Rules, folder: Path) -> None:
+    """Write the rules to frontal.json in `folder`."""
+    content = {"limits": rules.limits, "chest": rules.chest.tolist()}
+    atomic_write(folder / FILE, json.dumps(content) + "\n")
+
+
+def load(folder: Path) -> Rules:
+    """Return the rules in `folder`; where they are missing or broken, a CxrError names the command that makes them."""
+    path = folder / FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Rules(np.array(content["chest"], np.uint8), {name: float(content["limits"][name]) for name in WARNINGS})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CxrError(f"{path} cannot be read ({error}); restore it from git, or run `cxr publish` again.") from error

@@ -1,0 +1,168 @@
+"""The small committed model that `cxr predict` uses: published from a run, checked whenever it is loaded."""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+from cxr_helpers import paths
+from cxr_helpers.base.files import atomic_path, atomic_write
+from cxr_helpers.data import dataset
+from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import metrics
+from cxr_helpers.records import Record
+from cxr_helpers.training import members
+
+SIZE_LIMIT = 15_000_000  # bytes; the model is committed
+RESTORE = "restore the folder from git, or name another one that a published model lies in"
+
+
+LIMITS = {
+    "full": """trained on one hospital's films of children only. On adult films of other hospitals it does far worse, and its
+probabilities are too high for normal films that it has not met (report, chapters "External validation and robustness" and
+"The chosen model"). Not tested on other children or for other findings. The size of a published film alone tells much of
+its label, so part of the figures may owe to how the films were made.""",
+    "own": "a set that this project does not know. How the model does on films from elsewhere was not measured.",
+    "smoke": "drawn films only, so that the figures say nothing about real ones.",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """What must be known of the model to use it: default.json.
+
+    Input: films of `size` × `size` pixels after preprocessing `variant`.
+    PNEUMONIA iff P(PNEUMONIA) >= `threshold`, the operating point. `metrics`: name → [value, ci_low, ci_high].
+    `temperature`: by what the logits of the last layer were divided, None where they are as trained.
+    """
+
+    run_id: str
+    sha256: str
+    threshold: float
+    size: int
+    variant: str
+    protocol: str
+    initialisation: str
+    data: str
+    pixels: str
+    test_images: int
+    metrics: dict
+    temperature: float | None = None
+
+
+def folder(profile: str = "full") -> Path:
+    """Return the folder of the published model."""
+    return paths.reports(profile) / "models"
+
+
+def load(model_dir: Path | None = None) -> tuple:
+    """Return (Keras model, Card) of the model in `model_dir`, by default the committed one.
+
+    A missing or broken card, or a model file that is not the one the card was written for, is a CxrError.
+    """
+    model_dir = Path(model_dir or folder())
+    card, path = _card(model_dir / "default.json"), model_dir / "default.keras"
+    if not path.is_file():
+        raise CxrError(f"{path} does not exist; {RESTORE}.")
+    if _sha256(path) != card.sha256:
+        raise CxrError(f"{path} is not the model that default.json describes (its SHA-256 differs); {RESTORE}.")
+    import keras
+
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True), card
+    except (OSError, ValueError, TypeError) as error:  # a layer that brings code, say, which safe mode does not run
+        raise CxrError(f"{path} cannot be loaded ({str(error).splitlines()[0][:120]}); {RESTORE}.") from error
+
+
+def publish(record: Record, profile: str, threshold: float) -> Path:
+    """Put a run's saved model into the published folder, in few bytes, with default.json and the model card; return the folder.
+
+    `threshold` is the operating point chosen on validation. The model goes first and the card last: between the two
+    writes `load` refuses the pair.
+
+    Raises:
+        CxrError: the model is not on this machine, scores otherwise than its record, or is above 15 MB; what was published
+            before then stays.
+    """
+    from cxr_helpers.models import compact
+    from cxr_helpers.training import saved
+
+    model, target = saved.of_run(record, profile), folder(profile)
+    with atomic_path(target / "default.keras") as temporary:
+        compact.save(model, temporary)
+        if temporary.stat().st_size > SIZE_LIMIT:
+            sizes = f"{temporary.stat().st_size / 1e6:.1f} MB, above the {SIZE_LIMIT / 1e6:.0f} MB"
+            raise CxrError(f"The model of run {record.run_id} has {sizes} of a committed model; publish a smaller one.")
+        card = _describe(record, profile, threshold, _sha256(temporary))
+    atomic_write(target / "default.md", _model_card(card, profile))
+    atomic_write(target / "default.json", json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n")
+    return target
+
+
+def _card(path: Path) -> Card:
+    try:
+        return Card(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise CxrError(f"{path} does not exist; {RESTORE}.") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise CxrError(f"{path} is not the description of a published model ({error}); {RESTORE}.") from error
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _films(record: Record, profile: str) -> str:
+    """Return what films a run was trained on: the published set where all of it is here, else own ones, told by their hash."""
+    if profile == "smoke":
+        return "synthetic films"
+    if not dataset.difference(dataset.discover(profile).root):
+        return dataset.DATASET.name
+    return f"own films, SHA-256 of names and files {record.info['data_hash'][:12]}"
+
+
+def _describe(record: Record, profile: str, threshold: float, sha256: str) -> Card:
+    test, config = record.split("test"), members.network_config(record, profile)
+    figures = metrics.evaluate(test, threshold)[["value", "ci_low", "ci_high"]].astype(float).round(4)
+    return Card(
+        run_id=record.run_id,
+        sha256=sha256,
+        threshold=float(threshold),
+        size=config.size,
+        variant=config.variant,
+        protocol=record.config.protocol,
+        initialisation=record.info["initialisation"],
+        data=_films(record, profile),
+        pixels=record.info["pixels"],
+        test_images=len(test),
+        temperature=record.info.get("temperature"),
+        metrics={name: list(row) for name, row in zip(figures.index, figures.to_numpy().tolist(), strict=True)},
+    )
+
+
+def _model_card(card: Card, profile: str) -> str:
+    """Return default.md: what the model is for, its data, its figures and its limits, all filled from the card."""
+    rows = "\n".join(
+        f"| {metrics.TITLES[name]} | {value:.3f} | {low:.3f} to {high:.3f} |" for name, (value, low, high) in card.metrics.items()
+    )
+    published = card.data == dataset.DATASET.name
+    citation = f" ({dataset.DATASET.citation}, doi {dataset.DATASET.doi})" if published else ""
+    return f"""# Default model: run {card.run_id}
+
+**Not for clinical use.** The model shows what such a network does on the films of one set; no person's care may depend
+on it.
+
+- **Intended use:** the examples of this report and `cxr predict`, on frontal chest films.
+- **Input:** one film, resized to {card.size}×{card.size} pixels (the aspect ratio is not kept), preprocessing "{card.variant}".
+- **Output:** P(PNEUMONIA); PNEUMONIA iff it is at least {card.threshold:.4f}, the operating point chosen on validation.
+- **Data:** {card.data}{citation}; protocol `{card.protocol}`; pixels: {card.pixels}; start: {card.initialisation}.
+
+Figures on the {card.test_images} test films at the operating point, with 95 % intervals from a bootstrap over patients:
+
+| metric | value | interval |
+|---|---|---|
+{rows}
+
+**Limits:** {LIMITS["own" if profile == "full" and not published else profile]}
+A heat map does not say where the disease is, and need not show what the network used.
+"""

@@ -1,0 +1,135 @@
+"""A two-stage cascade: a quick model screens, a second one confirms what the screen is unsure of (IJAREAS 2025).
+
+Thresholds come from validation only. The screen rules a film out below the highest threshold that misses at most 0.5 %
+of the pneumonia films, and calls PNEUMONIA from the lowest threshold on that raises at most 0.5 % false alarms; films
+between the two are sent on. The confirming model answers at its operating point (Youden), which is chosen on all
+validation films, since those sent on are few.
+"""
+
+import dataclasses
+import statistics
+import time
+
+import numpy as np
+import pandas as pd
+
+from cxr_helpers.config import Config
+from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import operating_point
+from cxr_helpers.training import members
+from cxr_helpers.training.product import Product
+
+SENSITIVITY = 0.995  # of the screen on validation, at the threshold below which it rules a film out
+SPECIFICITY = 0.995  # of the screen on validation, at the threshold from which on it calls PNEUMONIA
+STAGES = ("screen", "confirm")
+SAME_SIZE = "confirm_at_the_screens_size"  # beside the stages: a time that was measured without training
+FILMS, REPEATS = 16, 15  # of a timing: films in the batch, and batches of which the median counts
+_ABOVE = float(np.nextafter(1, 2))  # a threshold that no score reaches
+_BELOW = 0.499998  # the largest score of a film called NORMAL: still below 0.5 with the digits that a record keeps
+
+
+@dataclasses.dataclass(frozen=True)
+class Thresholds:
+    """A film is NORMAL below `low`, PNEUMONIA from `high` on, else sent on and PNEUMONIA from `confirm` on.
+
+    `screen` is the operating point that the screen would have alone (Youden).
+    """
+
+    low: float
+    high: float
+    confirm: float
+    screen: float
+
+
+def make(config: Config, profile: str) -> Product:
+    """Join a run of either member to a cascade and measure what it costs.
+
+    The table "scores" has the cascade's decision as y_score >= 0.5; "decisions" has image_id, split, stage (of
+    `STAGES`: which model decided), screen_score and confirm_score of every film.
+
+    Raises:
+        CxrError: there are not two members, one is unknown or not trained, or they were scored on different films.
+    """
+    if len(config.members) != 2:
+        raise CxrError(f"Config: a cascade has two members, the screen and the confirming model, not {len(config.members)}.")
+    joined = members.paired(config, profile)
+    screen, confirm = members.aligned(joined)
+    thresholds = choose(screen[screen.split == "val"], confirm[confirm.split == "val"])
+    decided = decide(screen.y_score.to_numpy(), confirm.y_score.to_numpy(), thresholds)
+    scores = screen.assign(y_score=decided.y_score)
+    decisions = scores[["image_id", "split"]].join(decided.drop(columns="y_score"))
+    sent_on = (decisions.stage == "confirm").groupby(decisions.split).mean()
+    info = members.info(joined) | {
+        "thresholds": dataclasses.asdict(thresholds),
+        "sent_on": {split: round(float(share), 6) for split, share in sent_on.items()},
+        "pixel_sides": [run.config.size for run in joined],
+        "ms_per_film": _times(*(run.config for run in joined)),
+    }
+    return Product(info, {"scores": scores, "decisions": decisions})
+
+
+def choose(screen: pd.DataFrame, confirm: pd.DataFrame) -> Thresholds:
+    """Return the thresholds that the validation scores of either model give; where one serves both ends, low equals high."""
+    low = operating_point.choose(screen, f"sensitivity>={SENSITIVITY}")
+    normal = np.sort(screen.y_score[screen.y_true == 0])
+    candidates = np.append(np.unique(screen.y_score), _ABOVE)
+    specificity = np.searchsorted(normal, candidates) / len(normal)  # the share of normal films below each candidate
+    high = float(candidates[np.argmax(specificity >= SPECIFICITY)])
+    return Thresholds(low, max(low, high), operating_point.choose(confirm), operating_point.choose(screen))
+
+
+def decide(screen: np.ndarray, confirm: np.ndarray, thresholds: Thresholds) -> pd.DataFrame:
+    """Return stage, screen_score, confirm_score and the cascade's y_score of each film, from either model's scores (N,).
+
+    y_score is a decision (at 0.5) and an order of films, not a probability: what the screen ruled out lies below 0.25,
+    what it called PNEUMONIA at or above 0.75, and what was sent on between, its threshold at 0.5; within each part the
+    films stand as the model that decided has them.
+    """
+    low, high = thresholds.low, thresholds.high
+    sent_on = (screen >= low) & (screen < high)
+    ruled_out, called = np.interp(screen, [0, low], [0, 0.25]), np.interp(screen, [high, max(1, high)], [0.75, 1])
+    return pd.DataFrame(
+        {
+            "stage": np.where(sent_on, *STAGES[::-1]),
+            "screen_score": screen,
+            "confirm_score": confirm,
+            "y_score": np.select(
+                [sent_on, screen < low], [0.25 + centred(confirm, thresholds.confirm) / 2, ruled_out], called
+            ),
+        }
+    )
+
+
+def centred(y_score: np.ndarray, threshold: float) -> np.ndarray:
+    """Return scores in [0, 1] mapped piecewise linearly so that y_score >= `threshold` is the same as a result >= 0.5."""
+    mapped = np.interp(y_score, [0, threshold, max(1, threshold)], [0, 0.5, 1])
+    return np.where(np.asarray(y_score) >= threshold, np.maximum(mapped, 0.5), np.minimum(mapped, _BELOW))
+
+
+def milliseconds(configs: list[Config]) -> list[float]:
+    """Return the time that each configured network takes per film, in ms: medians over batches of `FILMS` on this machine.
+
+    The networks take turns, so that other work on the machine meets them alike. They have a random start: weights do not
+    change the time.
+    """
+    from cxr_helpers.models import catalogue  # with Keras, which reading a record does not need
+
+    networks = [catalogue.build(dataclasses.replace(config, start="random", trainable="all"))[0] for config in configs]
+    films = [np.zeros((FILMS, *network.input_shape[1:]), "float32") for network in networks]
+    turns = [[_seconds(*pair) for pair in zip(networks, films, strict=True)] for _ in range(1 + REPEATS)]
+    measured = zip(*turns[1:], strict=True)  # the first turn builds the graphs
+    return [round(1000 * statistics.median(seconds) / FILMS, 3) for seconds in measured]
+
+
+def _times(screen: Config, confirm: Config) -> dict[str, float]:
+    """Return ms per film by stage, and of the confirming network at the screen's size where its own is another."""
+    configs = {"screen": screen, "confirm": confirm}
+    if confirm.size != screen.size:
+        configs[SAME_SIZE] = dataclasses.replace(confirm, size=screen.size)
+    return dict(zip(configs, milliseconds(list(configs.values())), strict=True))
+
+
+def _seconds(network, films: np.ndarray) -> float:
+    started = time.perf_counter()
+    network.predict_on_batch(films)
+    return time.perf_counter() - started

@@ -1,0 +1,208 @@
+"""Grid search and random search over hyper-parameters of a network, on validation films only (Kondragunta 2024).
+
+The trial with the largest validation ROC AUC wins. A trial is pruned (median rule of Optuna, Akiba et al. 2019) where
+its validation loss falls behind that of the completed trials before it. All trials have the same seed, which no run of
+the report has. Space and number of trials: see `trials`.
+
+A study in progress lies in the build folder, in one journal that any number of processes or jobs share: each takes the
+first place of the plan that is neither finished nor another's, so that no setting is tried twice. What is proposed at a
+place depends on nothing else. A worker that dies loses its claim with its life, and the place is tried anew. One worker
+alone goes on after an interruption as if nothing had happened; with several, which trials are pruned depends on which
+were completed before.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import keras
+import optuna
+import pandas as pd
+
+from cxr_helpers import paths
+from cxr_helpers.base import progress
+from cxr_helpers.base.files import atomic_write
+from cxr_helpers.config import Config
+from cxr_helpers.data import manifest
+from cxr_helpers.evaluation import metrics
+from cxr_helpers.extras.makers import trials
+from cxr_helpers.training import fitting, network
+from cxr_helpers.training.product import Product, model_path
+
+TRIAL_SEED = 100
+
+
+def make(config: Config, profile: str) -> Product:
+    """Train the setting that the configured search chose, with the seed of `config`; the search runs where it has not yet.
+
+    `info` gains `chosen` (the values by name), `study` (the key in the table of trials) and `search_time_s`.
+    """
+    table = study(config, profile)
+    values = trials.chosen(table)
+    keras.utils.set_random_seed(config.seed)  # as if no trial had drawn numbers before
+    setting = dataclasses.replace(config, **values)
+    product = network.make(setting, profile)
+    model_path(profile, setting.run_id).replace(model_path(profile, config.run_id))
+    facts = {"chosen": values, "study": table.study[0], "search_time_s": round(float(table.seconds.sum()), 1)}
+    return Product(product.info | facts, product.tables)
+
+
+def study(config: Config, profile: str) -> pd.DataFrame:
+    """Return the trials of the search that `config` names, as `trials.load` does.
+
+    They are made where there are none, or those of other films, another setting or another space.
+    """
+    key, file = _key(config, profile), trials.table_path(config.search, profile)
+    if file.is_file():
+        table = trials.load(config.search, profile)
+        if set(table.study) == {key}:
+            return table
+    path = paths.build(profile) / "search" / f"{config.search}-{key}.jsonl"
+    table = explore(config.search, trials.BUDGET[profile], lambda trial: _train(trial, config, profile), path)
+    atomic_write(file, table.assign(study=key).to_csv(index=False, float_format="%.7g"))
+    return trials.load(config.search, profile)
+
+
+def explore(kind: str, budget: int, objective: Callable[[optuna.Trial], float], path: Path) -> pd.DataFrame:
+    """Have `budget` trials made, by this process and whoever else is at the journal at `path`; return all of them.
+
+    `objective` trains what `suggest` proposes, returns the validation AUC and leaves the columns val_auc, val_loss and
+    epochs as attributes of the trial; it may raise `optuna.TrialPruned` after that. The attribute "place" (from 0) is the
+    trial's place in the plan. Returns when every place is finished.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    backend = optuna.storages.journal.JournalFileBackend(str(path), _JournalLock(path))
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=trials.UNPRUNED_TRIALS, n_warmup_steps=trials.UNPRUNED_EPOCHS)
+    options = {"study_name": kind, "direction": "maximize", "load_if_exists": True, "pruner": pruner}
+    shared = optuna.create_study(storage=optuna.storages.JournalStorage(backend), **options)
+    plan = _plan(kind, budget)
+    for wait in (False, True):  # first what nobody is at, then what others may leave undone
+        for place, values in enumerate(plan):
+            with _claim(path.with_name(f"{path.stem}-{place}.lock"), wait) as mine:
+                if mine and place not in _finished(shared):
+                    shared.sampler = optuna.samplers.GridSampler({name: [value] for name, value in values.items()})
+                    shared.optimize(lambda trial, place=place: _attempt(objective, trial, place), n_trials=1)
+                    auc = _finished(shared)[place].user_attrs["val_auc"]
+                    progress.say(f"{kind} search: trial {place + 1} of {budget}, AUC {auc:.4f}")
+    finished = _finished(shared)
+    return pd.DataFrame([_row(place, finished[place]) for place in range(budget)])
+
+
+def suggest(trial: optuna.Trial) -> dict[str, float | int]:
+    """Return the values of the hyper-parameters that a trial is to try; learning rate and batch size on a log scale."""
+    return {
+        "learning_rate": trial.suggest_float("learning_rate", *trials.RANGES["learning_rate"], log=True),
+        "dropout": trial.suggest_float("dropout", *trials.RANGES["dropout"]),
+        "batch_size": trial.suggest_int("batch_size", *trials.RANGES["batch_size"], log=True),
+        "width": trial.suggest_categorical("width", trials.WIDTHS),
+    }
+
+
+def _train(trial: optuna.Trial, config: Config, profile: str) -> float:
+    """Train one trial's setting and return its validation AUC; the test films' scores are not looked at."""
+    setting = dataclasses.replace(config, seed=TRIAL_SEED, search="", **suggest(trial))
+    keras.utils.set_random_seed(setting.seed)
+    task, _ = network.prepare(setting, profile)
+    fitted = fitting.fit(dataclasses.replace(task, callbacks=(Pruning(trial, setting.epochs),)))
+    scores = task.table.assign(y_score=fitted.y_score)
+    figures = metrics.points(scores[scores.split == "val"])
+    for name, value in {"val_auc": figures.roc_auc, "val_loss": figures.bce, "epochs": len(fitted.history)}.items():
+        trial.set_user_attr(name, value)
+    if trial.user_attrs.get("behind"):
+        raise optuna.TrialPruned
+    return figures.roc_auc
+
+
+class Pruning(keras.callbacks.Callback):
+    """Report each epoch's validation loss to a trial, and end its training where the trial is to be pruned.
+
+    Training ends in good order rather than by an exception, so that a pruned trial has an AUC too.
+    """
+
+    def __init__(self, trial: optuna.Trial, epochs: int) -> None:
+        super().__init__()
+        self.trial, self.epochs = trial, epochs
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Report epoch `epoch` (from 0); after the last one nothing is left to prune."""
+        self.trial.report(-logs["val_loss"], epoch)  # the study looks for a maximum
+        if epoch + 1 < self.epochs and self.trial.should_prune():
+            self.trial.set_user_attr("behind", True)
+            self.model.stop_training = True
+
+
+def _plan(kind: str, budget: int) -> list[dict[str, float | int]]:
+    """Return the values to be tried at each place of a study, the same for every worker."""
+    draft = optuna.create_study()
+    for place in range(budget):
+        grid = kind == "grid"
+        draft.sampler = optuna.samplers.GridSampler(trials.GRID, seed=0) if grid else optuna.samplers.RandomSampler(seed=place)
+        draft.optimize(lambda trial: len(suggest(trial)), n_trials=1)
+    return [trial.params for trial in draft.trials]
+
+
+def _attempt(objective: Callable[[optuna.Trial], float], trial: optuna.Trial, place: int) -> float:
+    trial.set_user_attr("place", place)
+    return objective(trial)
+
+
+def _finished(shared: optuna.Study) -> dict[int, optuna.trial.FrozenTrial]:
+    """Return the trials that came to an end, completed or pruned, by their place."""
+    ended = shared.get_trials(states=(optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED))
+    return {trial.user_attrs["place"]: trial for trial in ended}
+
+
+@contextlib.contextmanager
+def _claim(path: Path, wait: bool) -> Iterator[bool]:
+    """Yield whether the lock at `path` is this process's until the end of the block, having waited for it or not."""
+    with open(path, "w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+class _JournalLock:
+    """The lock of a journal, which falls with its holder; a line that a dead one left unfinished is cut off."""
+
+    def __init__(self, path: Path) -> None:
+        self.journal, self.handle = path, None
+
+    def acquire(self) -> bool:
+        self.handle = open(self.journal.with_suffix(".lock"), "w")
+        fcntl.flock(self.handle, fcntl.LOCK_EX)
+        whole = self.journal.read_bytes().rfind(b"\n") + 1
+        if whole < self.journal.stat().st_size:
+            os.truncate(self.journal, whole)
+        return True
+
+    def release(self) -> None:
+        self.handle.close()
+
+
+def _row(place: int, trial: optuna.trial.FrozenTrial) -> dict:
+    figures = {name: trial.user_attrs[name] for name in ("val_auc", "val_loss", "epochs")}
+    seconds = {"seconds": round(trial.duration.total_seconds(), 2)}
+    return (
+        {"trial": place, "state": trial.state.name.lower()}
+        | figures
+        | seconds
+        | {name: trial.params[name] for name in trials.NAMES}
+    )
+
+
+def _key(config: Config, profile: str) -> str:
+    """Return eight hex digits of what the trials depend on: setting, films, space, number, pruning, seed."""
+    setting = dataclasses.replace(config, seed=TRIAL_SEED).departures()
+    films = manifest.data_hash(manifest.load(profile))
+    parts = [setting, films, trials.RANGES, trials.WIDTHS, trials.GRID, trials.BUDGET[profile]]
+    parts += [trials.UNPRUNED_TRIALS, trials.UNPRUNED_EPOCHS]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]

@@ -1,0 +1,1 @@
+"""Networks beside those of the thesis."""

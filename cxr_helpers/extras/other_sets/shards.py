@@ -1,0 +1,95 @@
+"""Films in several array files, on one disk or many, read as if they were one array and never held in memory together."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cxr_helpers.base.files import atomic_write
+from cxr_helpers.errors import CxrError
+
+
+class Shards:
+    """Films (N, H, W) uint8 whose rows lie in .npy files one after the other.
+
+    Indexed by a number, a slice or an array of rows (numbers, or N booleans), it reads those films, in any order, into a
+    new array; `np.asarray` reads all. Only the films asked for come into memory: files are opened when first needed and
+    read at the film's place, so that nothing is mapped either.
+
+    Args:
+        files: the array files, uint8 (n, H, W) each, in the order of their rows.
+
+    Raises:
+        CxrError: a file is missing, no such array, or of other films than the first.
+    """
+
+    dtype = np.dtype(np.uint8)
+    ndim = 3
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.files = [Path(file) for file in files]
+        heads = [_head(file) for file in self.files]
+        for file, (shape, _) in zip(self.files, heads, strict=True):
+            if shape[1:] != heads[0][0][1:]:
+                raise CxrError(f"{file} holds films of {shape[1:]}, the first file of {heads[0][0][1:]}; pack the set again.")
+        self._ends = np.cumsum([shape[0] for shape, _ in heads])
+        self._places = [place for _, place in heads]
+        self._open: dict[int, int] = {}
+        self.shape = (int(self._ends[-1]), *heads[0][0][1:])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[row] for row in range(len(self)))
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return self[:] if dtype is None else self[:].astype(dtype)
+
+    def __getitem__(self, rows) -> np.ndarray:
+        if isinstance(rows, int | np.integer):
+            return self[[rows]][0]
+        chosen = np.arange(len(self))[rows]
+        films = np.empty((len(chosen), *self.shape[1:]), np.uint8)
+        for film, row in zip(films, chosen, strict=True):
+            self._read(int(row), film)
+        return films
+
+    def __del__(self) -> None:
+        for handle in getattr(self, "_open", {}).values():
+            os.close(handle)
+
+    def _read(self, row: int, film: np.ndarray) -> None:
+        number = int(np.searchsorted(self._ends, row, side="right"))
+        if number not in self._open:
+            self._open[number] = os.open(self.files[number], os.O_RDONLY)
+        first = self._ends[number - 1] if number else 0
+        if os.preadv(self._open[number], [film], self._places[number] + int(row - first) * film.nbytes) != film.nbytes:
+            raise CxrError(f"{self.files[number]} ends before its film {row - first}; remove it and pack the set again.")
+
+
+def save(files: Sequence[Path], index: Path) -> None:
+    """Write the index of the array files, given in the order of their rows, to a JSON file."""
+    atomic_write(index, json.dumps({"files": [os.path.relpath(file, index.parent) for file in files]}, indent=1) + "\n")
+
+
+def load(index: Path) -> Shards:
+    """Return the films of the array files that an index names; errors as `Shards`."""
+    return Shards([index.parent / file for file in json.loads(index.read_text(encoding="utf-8"))["files"]])
+
+
+def _head(file: Path) -> tuple[tuple[int, ...], int]:
+    """Return the shape of an array file and where its first film begins, in bytes."""
+    try:
+        with open(file, "rb") as handle:
+            version = np.lib.format.read_magic(handle)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, by_column, dtype = read(handle)
+            place = handle.tell()
+    except (OSError, ValueError) as error:
+        raise CxrError(f"{file} cannot be read ({error}); remove it and pack the set again.") from error
+    if len(shape) != 3 or by_column or dtype != np.uint8:
+        raise CxrError(f"{file} holds no films (N, H, W) uint8; remove it and pack the set again.")
+    return shape, place

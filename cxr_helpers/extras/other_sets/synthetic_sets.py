@@ -1,0 +1,144 @@
+"""Small synthetic sets in the exact layouts of ChestX-ray14, ISIC 2017 and a brain MRI set, to be read as those are."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from cxr_helpers.base.files import atomic_write, renew
+from cxr_helpers.data import synthetic
+from cxr_helpers.extras.other_sets import chestxray14
+
+SIDE = 96  # pixels of an image
+_SEED = 20171128
+_HEADER = (
+    "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
+    "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y],"
+)
+_SKIN_PARTS = {"Training": 150, "Validation": 40, "Test_v2": 60}
+_BRAINS = 100  # images of either class
+# Where a finding shows on a film: centre and radii as fractions of its side, added brightness (grey values).
+_SIGNS = {
+    "Atelectasis": ((0.68, 0.72), (0.12, 0.03), 70),
+    "Cardiomegaly": ((0.55, 0.66), (0.20, 0.16), 60),
+    "Effusion": ((0.30, 0.82), (0.16, 0.08), 80),
+    "Mass": ((0.70, 0.40), (0.09, 0.09), 80),
+    "Nodule": ((0.30, 0.38), (0.04, 0.04), 90),
+    "Pneumothorax": ((0.28, 0.26), (0.08, 0.12), -60),
+    "Emphysema": ((0.72, 0.60), (0.10, 0.20), -45),
+}
+
+
+def prepare(name: str, folder: Path) -> Path:
+    """Return `folder`/`name` with the synthetic "chestxray14", "skin" or "brain" set, written unless it is up to date."""
+    root = folder / name
+    renew([root], lambda draft: _WRITERS[name](draft / name), [__file__, synthetic.__file__])
+    return root
+
+
+def write_chestxray14(root: Path, patients: int = 130) -> None:
+    """Write films of `patients` patients, Data_Entry_2017.csv and the two lists below `root`; the last fifth is for testing."""
+    rng = np.random.default_rng(_SEED)
+    lines, lists = [_HEADER], {split: [] for split in chestxray14.LISTS}
+    for patient in range(1, patients + 1):
+        split = "test" if patient > patients * 0.8 else "train"
+        for follow_up in range(int(rng.choice([1, 2, 3], p=[0.4, 0.3, 0.3]))):
+            findings = _findings(rng, rare=split == "train" and patient % 40 == 1)
+            name, folder = f"{patient:08d}_{follow_up:03d}.png", f"images_{1 + patient * 2 // (patients + 1):03d}"
+            _save(root / folder / "images" / name, _chest(int(rng.integers(2**31)), patient, findings))
+            cells = ("|".join(findings) or chestxray14.NO_FINDING, follow_up, patient, f"{rng.integers(18, 90):03d}Y")
+            lines.append(",".join(map(str, (name, *cells, rng.choice(["F", "M"]), "PA", SIDE, SIDE, 0.143, 0.143))) + ",")
+            lists[split].append(name)
+    atomic_write(root / chestxray14.TABLES[0], "\n".join(lines) + "\n")
+    for split, names in lists.items():
+        atomic_write(root / chestxray14.LISTS[split], "\n".join(names))
+
+
+def write_skin(root: Path) -> None:
+    """Write photographs and Part3_GroundTruth.csv of ISIC 2017's three parts below `root`, the classes about as frequent."""
+    rng = np.random.default_rng(_SEED)
+    number = 0
+    for part, count in _SKIN_PARTS.items():
+        lines = ["image_id,melanoma,seborrheic_keratosis"]
+        for _ in range(count):
+            kind = str(rng.choice(["melanoma", "seborrheic_keratosis", "nevus"], p=[0.3, 0.15, 0.55]))
+            name = f"ISIC_{number:07d}"
+            _save(root / f"ISIC-2017_{part}_Data" / f"{name}.jpg", _lesion(rng, kind))
+            lines.append(f"{name},{float(kind == 'melanoma')},{float(kind == 'seborrheic_keratosis')}")
+            number += 1
+        atomic_write(root / f"ISIC-2017_{part}_Part3_GroundTruth.csv", "\n".join(lines) + "\n")
+
+
+def write_brain(root: Path) -> None:
+    """Write slices into `root`/no and `root`/yes, where yes shows a bright focus."""
+    rng = np.random.default_rng(_SEED)
+    for number in range(_BRAINS):
+        _save(root / "no" / f"{number + 1} no.jpeg", _slice(rng, focus=False))
+        _save(root / "yes" / f"Y{number + 1}.jpg", _slice(rng, focus=True))
+
+
+_WRITERS = {"chestxray14": write_chestxray14, "skin": write_skin, "brain": write_brain}
+
+
+def _findings(rng: np.random.Generator, rare: bool) -> list[str]:
+    """Draw the labels of a film: none in a third of the films; Hernia is rare, and absent from the films for testing."""
+    if rare:
+        return ["Hernia"]
+    if rng.random() < 0.33:
+        return []
+    common = [label for label in chestxray14.LABELS if label != "Hernia"]
+    return sorted(map(str, rng.choice(common, int(rng.integers(1, 4)), replace=False)))
+
+
+def _chest(seed: int, patient: int, findings: list[str]) -> np.ndarray:
+    """Return a film (SIDE, SIDE) uint8 with the signs of its findings; some labels have none, as if read amiss."""
+    pathogen = "bacteria" if {"Pneumonia", "Consolidation"} & set(findings) else "virus"
+    label = "PNEUMONIA" if {"Pneumonia", "Consolidation", "Infiltration"} & set(findings) else "NORMAL"
+    film = synthetic.film(seed, label, SIDE, pathogen if label == "PNEUMONIA" else "", patient).image.astype(np.float32)
+    for finding in set(findings) & set(_SIGNS):
+        centre, radii, brightness = _SIGNS[finding]
+        film += brightness * _spot(centre, radii)
+    return np.clip(film, 0, 255).astype(np.uint8)
+
+
+def _lesion(rng: np.random.Generator, kind: str) -> np.ndarray:
+    """Return a photograph (SIDE, SIDE, 3) uint8 BGR: a melanoma is dark, uneven and ragged, a nevus round, a keratosis pale."""
+    skin = np.array([150, 175, 220]) + rng.normal(0, 8, 3)
+    colour = {"melanoma": (50, 60, 90), "nevus": (70, 95, 140), "seborrheic_keratosis": (90, 125, 165)}[kind]
+    colour = np.array(colour) + rng.normal(0, 15)
+    angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    ragged = rng.uniform(0.08, 0.25) if kind == "melanoma" else 0.05
+    reach = SIDE * rng.uniform(0.18, 0.3) * (1 + ragged * np.sin(angles * rng.integers(3, 7) + rng.uniform(0, 6)))
+    middle = SIDE * rng.uniform(0.42, 0.58, 2)
+    outline = middle + reach[:, None] * np.column_stack([np.cos(angles), np.sin(angles)])
+    mask = cv2.fillPoly(np.zeros((SIDE, SIDE), np.uint8), [outline.astype(np.int32)], 255)
+    share = cv2.GaussianBlur(mask, (0, 0), 1.5)[..., None] / 255
+    noise = rng.normal(0, 18 if kind == "melanoma" else 6, (SIDE, SIDE, 1))
+    return np.clip(skin * (1 - share) + (colour + noise) * share, 0, 255).astype(np.uint8)
+
+
+def _slice(rng: np.random.Generator, focus: bool) -> np.ndarray:
+    """Return a slice (SIDE, SIDE) uint8: skull, brain, ventricles, and perhaps a focus somewhere in the brain."""
+    tilt = rng.uniform(0.95, 1.05)
+    skull = _spot((0.5, 0.5), (0.42 * tilt, 0.48)) - _spot((0.5, 0.5), (0.39, 0.45))
+    image = 80 * skull + 90 * _spot((0.5, 0.5), (0.36 * tilt, 0.42))
+    for side in (-1, 1):
+        image -= 60 * _spot((0.5 + side * 0.07, 0.48), (0.03, 0.11))
+    if focus:
+        place = 0.5 + rng.uniform(0.08, 0.2) * rng.choice([-1, 1]), 0.5 + rng.uniform(-0.2, 0.2)
+        image += rng.uniform(35, 90) * _spot(place, tuple(rng.uniform(0.05, 0.1, 2)))
+    return np.clip(image + rng.normal(0, 8, image.shape), 0, 255).astype(np.uint8)
+
+
+def _spot(centre: tuple[float, float], radii: tuple[float, float]) -> np.ndarray:
+    """Return a soft ellipse (SIDE, SIDE) float32 0..1; centre (x, y) and radii are fractions of the side."""
+    canvas = np.zeros((SIDE, SIDE), np.uint8)
+    middle = [round(part * SIDE) for part in centre]
+    cv2.ellipse(canvas, middle, [max(1, round(part * SIDE)) for part in radii], 0, 0, 360, 255, -1)
+    return cv2.GaussianBlur(canvas, (0, 0), 1.2).astype(np.float32) / 255
+
+
+def _save(path: Path, image: np.ndarray) -> None:
+    """Write an image in the format of the path's ending, creating its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())

@@ -1,0 +1,87 @@
+"""What stages and networks cost: growth with the number of films, and time per film."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, NullLocator
+
+from cxr_helpers.extras.statistics.growth import Growth
+from cxr_helpers.plots.style import TEXT_WIDTH, colour, styled
+from cxr_helpers.plots.style import figure as empty_figure
+
+
+@styled
+def growths(costs: pd.DataFrame, fits: Mapping[tuple[str, str], Growth], label: str) -> Figure:
+    """Draw one cost of every stage against the number of films, both axes logarithmic, with the fitted power laws.
+
+    Args:
+        costs: program, stage, films, median, min, max; a panel per stage, a colour per program.
+        fits: (program, stage) -> the power law fitted to the medians.
+        label: of the cost's axis, as "seconds".
+    """
+    names = list(dict.fromkeys(costs.stage))
+    rows = -(-len(names) // 3)
+    fig = empty_figure(2.1 * rows + 0.3, TEXT_WIDTH)
+    panels = fig.subplots(rows, 3, squeeze=False)
+    for ax, stage in zip(panels.ravel(), names, strict=False):
+        for program, part in costs[costs.stage == stage].groupby("program", sort=False):
+            _growth(ax, program, part, fits[program, stage])
+        _log_axes(ax, costs[costs.stage == stage])
+        ax.set_title(stage)
+        ax.legend(loc="upper left", handlelength=1.2, borderaxespad=0)
+    for ax in panels.ravel()[len(names) :]:
+        ax.set_axis_off()
+    fig.supxlabel("films", fontsize=8.5)
+    fig.supylabel(label, fontsize=8.5)
+    return fig
+
+
+def _growth(ax: Axes, program: str, part: pd.DataFrame, fit: Growth) -> None:
+    """Draw the medians with their range over repeats, and the fitted line, which names its exponent."""
+    shade = colour(program)
+    spread = [part["median"] - part["min"], part["max"] - part["median"]]
+    ax.errorbar(part.films, part["median"], spread, fmt="o", color=shade, markersize=3.5, elinewidth=1)
+    films = np.geomspace(part.films.min(), part.films.max(), 50)
+    name = "" if program == "both" else f"{program}: "
+    ax.plot(films, fit.at(films), color=shade, linewidth=1.2, label=f"{name}$N^{{{fit.exponent:.2f}}}$")
+
+
+def _log_axes(ax: Axes, part: pd.DataFrame) -> None:
+    """Scale both axes; the cost's spans a decade or more, so that what hardly grows looks flat, with room for the legend."""
+    low, high = part["min"].min(), part["max"].max()
+    middle = np.sqrt(low * high)
+    ax.set(xscale="log", yscale="log", ylim=(min(low / 1.3, middle / 4), max(high, middle * 4) * (high / low) ** 0.3 * 2))
+    counts = sorted(part.films.unique())
+    ax.set_xticks(counts[::2], [f"{count:,}" for count in counts[::2]])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+@styled
+def durations(table: pd.DataFrame, label: str) -> Figure:
+    """Draw durations with their 95 % intervals on a logarithmic axis, in the order of the table.
+
+    Args:
+        table: index: name, which decides the colour; columns value, ci_low, ci_high, positive.
+        label: of the axis, with its unit.
+    """
+    fig = empty_figure(0.75 + 0.25 * len(table), TEXT_WIDTH)
+    ax = fig.subplots()
+    for place, (name, row) in enumerate(table.iterrows()):
+        ax.plot([row.ci_low, row.ci_high], [place, place], color=colour(name), linewidth=2.2, solid_capstyle="butt")
+        ax.plot(row.value, place, "o", color=colour(name), markersize=4)
+        shown = (row.value, row.ci_low, row.ci_high)
+        value, low, high = (f"{number:.0f}" if number >= 100 else f"{number:#.3g}" for number in shown)
+        text = f"{value} [{low}, {high}]"
+        ax.annotate(text, (1, place), (6, 0), ("axes fraction", "data"), "offset points", va="center")
+    ax.set(xlabel=label, xscale="log", yticks=range(len(table)), yticklabels=table.index, ylim=(len(table) - 0.5, -0.5))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="x", color="#E6E6E6", linewidth=0.7)
+    ax.set_axisbelow(True)
+    ax.spines["left"].set_visible(False)
+    return fig

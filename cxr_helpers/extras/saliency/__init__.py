@@ -1,0 +1,1 @@
+"""Further explanation methods, and their measurement beside truth and controls."""

@@ -1,0 +1,183 @@
+"""All methods measured on all subjects, resumably: a part (method × model × data × state) is stored as soon as it is made."""
+
+import dataclasses
+import hashlib
+import io
+import json
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cxr_helpers import paths
+from cxr_helpers.base.files import atomic_path, atomic_write, read_arrays
+from cxr_helpers.base.progress import say
+from cxr_helpers.errors import CxrError
+from cxr_helpers.explain import methods
+from cxr_helpers.extras.saliency import controls, map_subjects, map_table
+from cxr_helpers.extras.saliency.map_subjects import Subject
+from cxr_helpers.extras.statistics import faithfulness, localisation, map_similarity
+from cxr_helpers.extras.tables import explanation_tables as names
+
+_BATCH = 32  # films that are scored at a time
+
+
+def measure(profile: str, afresh: bool = False) -> Path:
+    """Make `explanation_measures.csv` (columns `COLUMNS`) and return its path; beside it a .json says how it was made.
+
+    Parts that are stored in the build folder are taken from there unless `afresh`, so that a stopped call goes on.
+    """
+    started = time.perf_counter()
+    plan, left_out, parts = map_subjects.PLANS[profile], [], []
+    for subject in map_subjects.every(profile):
+        parts += of_subject(subject, profile, left_out, afresh)
+    table = pd.concat([map_table.rows(parts, plan), _facts(profile)], ignore_index=True)
+    from cxr_helpers.training import run_environment
+
+    about = {"profile": profile, "plan": dataclasses.asdict(plan), "left_out": left_out, "machine": run_environment.machine()}
+    about |= {"seconds_of_the_parts": round(sum(part.seconds for part in parts), 1)}
+    about |= {"seconds_of_this_call": round(time.perf_counter() - started, 1)} | run_environment.current()
+    path = names.path(profile)
+    atomic_write(path.with_suffix(".json"), json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+    atomic_write(path, table[names.COLUMNS].to_csv(index=False, float_format="%.6g"))
+    return path
+
+
+def load_or_measure(profile: str) -> pd.DataFrame:
+    """Return the table; in the smoke profile, where it takes seconds, it is made if it is absent."""
+    if profile == "smoke" and not names.path(profile).is_file():
+        measure(profile)
+    return names.load(profile)
+
+
+def about(profile: str) -> dict:
+    """Return what stands beside the table: plan, what was `left_out` and why, seconds, machine; missing or broken: CxrError."""
+    path, command = names.path(profile).with_suffix(".json"), f"run `cxr measure-maps --profile {profile}`"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CxrError(f"{path} cannot be read ({error}); {command}.") from error
+
+
+def of_subject(subject: Subject, profile: str, left_out: list[str], afresh: bool = False) -> Iterator[map_table.Part]:
+    """Yield the parts of a subject, one a method or control that its plan has films for; what is stored is read.
+
+    Where a method refuses a model, or the model is not at hand, the sentence is added to `left_out` and the part is missing.
+    """
+    plan, model = map_subjects.PLANS[profile], []
+    for method in [*(plan.methods or methods.METHODS), *controls.TITLES]:
+        count = plan.films[subject.part][method in map_subjects.SLOW]
+        if not count or (method == "mean_mask" and subject.prior is None):
+            continue
+        cut = subject.head(count)
+        path = _path(cut, method, profile)
+        if afresh or not path.is_file():
+            name = f"{method}, {subject.model}, seed {subject.seed}, {subject.data}, {subject.state or 'as it is'}"
+            say(f"maps: {name}")
+            try:
+                model = model or [subject.load()]
+                _store(_made(cut, method, model[0]), path)
+            except CxrError as error:
+                left_out.append(f"{name}: {error}")
+                say(left_out[-1])
+                continue
+        yield _read(path, cut, method)
+
+
+def _made(subject: Subject, method: str, model) -> tuple[np.ndarray, dict[str, np.ndarray], float]:
+    """Return the small maps, the measures of each film, and the seconds that all took."""
+    started = time.perf_counter()
+    if method in controls.TITLES:
+        seed = zlib.crc32(f"{subject.data} {subject.model} {subject.seed} {subject.state}".encode())
+        maps = controls.maps(method, subject.films, subject.prior, seed)
+    else:
+        maps = methods.maps(method, model, subject.films, subject.target)
+    strength = methods.strength(maps)
+    values = {names.BLANK: methods.is_blank(strength).astype(float)}
+    for what, masks in subject.masks.items():
+        values |= _located(strength, masks, what)
+    if subject.faithful:
+        values |= _faithful(subject, strength, model)
+    back = map_subjects.shifted(maps, -1) if subject.state == names.SHIFT else maps
+    return map_similarity.small(back), values, time.perf_counter() - started
+
+
+def _located(strength: np.ndarray, masks: np.ndarray, what: str) -> dict[str, np.ndarray]:
+    energy = localisation.energy_inside(strength, masks)
+    values = {names.energy(what): energy, names.pointing(what): localisation.pointing_game(strength, masks)}
+    if what == names.LUNGS:
+        values[names.GAIN] = energy - localisation.energy_inside(localisation.mean_map(strength), masks)
+    if what == names.LESION:
+        values |= {names.iou(limit): localisation.iou(strength, masks, limit) for limit in localisation.THRESHOLDS}
+    return values
+
+
+def _faithful(subject: Subject, strength: np.ndarray, model) -> dict[str, np.ndarray]:
+    score, orders = _score(model, subject.target), faithfulness.order(strength)
+    return {
+        names.DELETION: faithfulness.area(faithfulness.deletion(score, subject.films, orders)),
+        names.INSERTION: faithfulness.area(faithfulness.insertion(score, subject.films, orders)),
+        names.ROAD: faithfulness.road(score, subject.films, orders),
+    }
+
+
+def _score(model, target: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the function of films (n, H, W) to the probability (n,) of each film's target class."""
+    from cxr_helpers.data import batches
+
+    def score(films: np.ndarray) -> np.ndarray:
+        inputs = batches.repeated(films[..., None].astype("float32"), model.input_shape[-1])
+        starts = range(0, len(inputs), _BATCH)
+        ill = np.concatenate([model.predict_on_batch(inputs[start : start + _BATCH])[:, -1] for start in starts])
+        return np.where(target > 0, ill, 1 - ill)
+
+    return score
+
+
+def _facts(profile: str) -> pd.DataFrame:
+    """Return the rows on the small networks themselves: how well they do what they are held to do."""
+    from cxr_helpers.extras.makers import planted
+
+    plan, rows = map_subjects.PLANS[profile], []
+    for data, marked in ((names.DRAWN, "none"), (names.MARKED, "all")):
+        films = planted.drawn("test", planted.TRAINING[profile].tested, marked)
+        for kind in ("clean", "marker"):
+            scores = [_scores(planted.model(kind, seed, profile), films.images) for seed in range(plan.seeds)]
+            rows += map_table.facts(f"{names.SMALL}, {kind}", data, films.y_true, scores)
+    for kind in ("labels", "shuffled"):
+        images, y_true = planted.training_films(kind, 0, profile)
+        right = (_scores(planted.model(kind, 0, profile), images) >= 0.5) == y_true
+        rows.append(map_table.row(names.MODEL, f"{names.SMALL}, {kind}", "its training films", names.ACCURACY, right))
+    return pd.DataFrame(rows)
+
+
+def _scores(model, images: np.ndarray) -> np.ndarray:
+    return _score(model, np.ones(len(images)))(images)
+
+
+def _path(subject: Subject, method: str, profile: str) -> Path:
+    """Return where a part is stored; the name changes with the films and with the model's identity."""
+    asked = (subject.identity, subject.state, *subject.names, *subject.masks, str(subject.faithful))
+    key = hashlib.sha256("\n".join(asked).encode()).hexdigest()[:12]
+    folder = f"{subject.data}, {subject.model}, seed {subject.seed}".replace(" ", "_").replace(",", "")
+    return paths.build(profile) / "explanation_measures" / folder / f"{method}-{key}.npz"
+
+
+def _store(made: tuple[np.ndarray, dict[str, np.ndarray], float], path: Path) -> None:
+    small, values, seconds = made
+    content = io.BytesIO()
+    arrays = {"values": np.stack(list(values.values())), "measures": np.array(list(values))}
+    np.savez_compressed(content, small=small.astype("float32"), seconds=seconds, **arrays)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.getvalue())
+
+
+def _read(path: Path, subject: Subject, method: str) -> map_table.Part:
+    names = ("small", "seconds", "values", "measures")
+    small, seconds, values, titles = read_arrays(path, names, "delete it and run `cxr measure-maps` again")
+    values = dict(zip(titles.tolist(), values, strict=True))
+    key = {name: getattr(subject, name) for name in ("data", "model", "seed", "state", "patients")}
+    return map_table.Part(method=method, small=small, values=values, seconds=float(seconds), **key)

@@ -1,0 +1,84 @@
+"""What a chapter says of cascades: thresholds, figures beside either model alone, cost. Systems are name → runs, one a seed."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from cxr_helpers.evaluation import metrics
+from cxr_helpers.extras.makers import cascade
+from cxr_helpers.records import Record
+from cxr_helpers.tables import results
+
+SHOWN = ("accuracy", "recall", "specificity", "roc_auc")
+_Systems = Mapping[str, Sequence[Record]]
+
+
+def thresholds(systems: _Systems) -> pd.DataFrame:
+    """Return one row a run: the thresholds that validation gave, and the shares of films sent on."""
+    rows = []
+    for name, runs in systems.items():
+        for run in runs:
+            chosen = cascade.Thresholds(**run.info["thresholds"])
+            row = {"cascade": name, "seed": run.config.seed, "NORMAL below": chosen.low}
+            row |= {"PNEUMONIA from": chosen.high, "second model from": chosen.confirm}
+            rows.append(row | {f"sent on, {split}": f"{run.info['sent_on'][split]:.1%}" for split in ("val", "test")})
+    return pd.DataFrame(rows)
+
+
+def alone(run: Record, stage: str, split: str = "test") -> pd.DataFrame:
+    """Return one member's scores of a split, with the operating point that it would have alone (Youden) mapped to 0.5."""
+    chosen = cascade.Thresholds(**run.info["thresholds"])
+    threshold = chosen.screen if stage == "screen" else chosen.confirm
+    table = run.split(split).merge(run.table("decisions"), on=["image_id", "split"])
+    return table.assign(y_score=cascade.centred(table[f"{stage}_score"], threshold))[list(run.scores)]
+
+
+def beside(systems: _Systems) -> dict[str, list[pd.DataFrame]]:
+    """Return the test scores of the cascades and of each model alone, one frame a run; all decide at 0.5."""
+    frames = {name: results.scores(runs) for name, runs in systems.items()}
+    for runs in systems.values():
+        frames |= _members(runs)
+    return frames
+
+
+def differences(systems: _Systems) -> pd.DataFrame:
+    """Return cascade minus either model alone on the test films, paired over patients, one row per pair and metric."""
+    rows = []
+    for name, runs in systems.items():
+        for title, theirs in _members(runs).items():
+            gaps = metrics.difference(results.scores(runs), theirs).loc[list(SHOWN)]
+            for gap in gaps.itertuples():
+                row = {"cascade": name, "against": title, "metric": metrics.TITLES[gap.Index]}
+                interval = f"{gap.ci_low:+.3f} to {gap.ci_high:+.3f}"
+                rows.append(row | {"difference": f"{gap.value:+.3f}", "95 % CI": interval})
+    return pd.DataFrame(rows)
+
+
+def costs(systems: _Systems) -> pd.DataFrame:
+    """Return ms per test film of either model and of the cascade, means over its runs, one row per cascade.
+
+    Where the second model was trained on films of another size than the screen's, a second row has its time at that
+    size; the share sent on is the same, since the screen decides on it.
+    """
+    rows = []
+    for name, runs in systems.items():
+        share = np.array([run.info["sent_on"]["test"] for run in runs])
+        times = pd.DataFrame([run.info["ms_per_film"] for run in runs])
+        first, second = runs[0].info["pixel_sides"]
+        for stage, side in (("confirm", second), (cascade.SAME_SIZE, first)):
+            if stage in times:
+                joint, alone_time = (times.screen + share * times[stage]).mean(), times[stage].mean()
+                row = {"cascade": name, "pixels": f"{first} and {side}", "screen (ms)": times.screen.mean()}
+                row |= {"second model (ms)": alone_time, "sent on": f"{share.mean():.1%}", "cascade (ms)": joint}
+                rows.append(row | {"as a multiple of the second": joint / alone_time})
+    return pd.DataFrame(rows)
+
+
+def _members(runs: Sequence[Record]) -> dict[str, list[pd.DataFrame]]:
+    """Return "SYSTEM alone" → its test scores, each of its runs once, for both members of a cascade."""
+    frames = {}
+    for place, stage in enumerate(cascade.STAGES):
+        distinct = {run.info["members"][place]: run for run in runs}
+        frames[f"{runs[0].config.members[place]} alone"] = [alone(run, stage) for run in distinct.values()]
+    return frames

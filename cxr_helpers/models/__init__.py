@@ -1,0 +1,1 @@
+"""Networks as plain Keras, one a file, and the ImageNet weights that they start from."""

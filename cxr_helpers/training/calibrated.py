@@ -1,0 +1,49 @@
+"""A trained system with its probabilities put right: one temperature and one threshold, from disturbed validation films.
+
+Validation films come from the folder that was trained on, and a network nearly separates them: as they are they say
+little of how sure it may be on films of another folder. Disturbed they say more, and the test films are not asked.
+"""
+
+import keras
+
+from cxr_helpers.config import Config
+from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import calibration, operating_point
+from cxr_helpers.models import joined
+from cxr_helpers.records import Record
+from cxr_helpers.training import members, network, product, rescoring, saved
+from cxr_helpers.training.product import Product
+
+
+def make(config: Config, profile: str) -> Product:
+    """Fit temperature and threshold (Youden) to a member's disturbed validation films; its scores at that temperature.
+
+    The info holds `temperature` and `threshold`. Where the networks behind the member are on this machine and can be joined,
+    they are saved as one, with the temperature in its last layer, so that it answers with these probabilities itself.
+
+    Raises:
+        CxrError: not one member is named, it is unknown or not trained, or its models are not on this machine.
+    """
+    if len(config.members) != 1:
+        raise CxrError('Config: a calibrated system has one member; name it, as members = ["mobilenetv2_finetuned"].')
+    (member,) = members.paired(config, profile)
+    disturbed = rescoring.disturbed_validation(member, profile)
+    temperature = calibration.fit_temperature(disturbed)
+    threshold = operating_point.choose(calibration.tempered(disturbed, temperature))
+    info = members.info([member]) | {"temperature": temperature, "threshold": threshold}
+    if model := _model(members.networks(member, profile), profile, temperature):
+        info["model_bytes"] = network.save(model, profile, config.run_id)
+    return Product(info, {"scores": calibration.tempered(member.scores, temperature)})
+
+
+def _model(runs: list[Record], profile: str, temperature: float) -> keras.Model | None:
+    """Return the runs' networks as one, its log-odds divided by the temperature; None where they are not here or do not fit."""
+    if not all(product.model_path(profile, run.run_id).is_file() for run in runs):
+        return None
+    models = [saved.of_run(run, profile) for run in runs]
+    if len(models) == 1:
+        head = models[0].layers[-1]
+        head.set_weights([weight / temperature for weight in head.get_weights()])
+        return models[0]
+    one_size = len({model.input_shape for model in models}) == 1
+    return joined.joined(models, temperature) if one_size and all(map(joined.joinable, models)) else None

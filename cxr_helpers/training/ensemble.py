@@ -1,0 +1,28 @@
+"""Ensembles: the mean of several trained models' probabilities, with equal weights and nothing chosen."""
+
+import pandas as pd
+
+from cxr_helpers.config import Config
+from cxr_helpers.errors import CxrError
+from cxr_helpers.training import members
+from cxr_helpers.training.product import Product
+
+
+def make(config: Config, profile: str) -> Product:
+    """Average the scores of one run of each member or, of a single member, of all its seeds (Lakshminarayanan et al. 2017).
+
+    Raises:
+        CxrError: no member is named, one is unknown or not trained, or they were scored on different films.
+    """
+    if not config.members:
+        raise CxrError('Config: an ensemble needs members; name the systems it averages, as members = ["vgg16_thesis"].')
+    if len(config.members) == 1:
+        joined = members.runs(config.members[0], config, profile)
+    else:
+        joined = members.paired(config, profile)
+    return Product(members.info(joined), {"scores": mean_scores(members.aligned(joined))})
+
+
+def mean_scores(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return scores whose y_score is the mean over `tables`, which have equal rows in equal order."""
+    return tables[0].assign(y_score=sum(table.y_score for table in tables) / len(tables))

@@ -1,0 +1,88 @@
+"""Networks of `models`, trained on the films of a protocol: the maker of most systems."""
+
+import keras
+import numpy as np
+import pandas as pd
+
+from cxr_helpers.base.files import atomic_path
+from cxr_helpers.config import Config
+from cxr_helpers.data import batches, manifest, packing, splits
+from cxr_helpers.evaluation import multilabel
+from cxr_helpers.models import catalogue
+from cxr_helpers.training import fitting
+from cxr_helpers.training.product import Product, model_path
+
+
+def make(config: Config, profile: str) -> Product:
+    """Train the configured network and save it; its scores are P(PNEUMONIA) of validation and test films."""
+    task, start = prepare(config, profile)
+    return trained(task, start, films_info(profile, task.table))
+
+
+def trained(task: fitting.Task, start: str, info: dict) -> Product:
+    """Fit a task's model and save it; `info` says what is known of its films, `start` how its weights began."""
+    fitted = fitting.fit(task)
+    if task.labels:
+        scores = multilabel.long(task.table, task.labels, fitted.y_score)
+    else:
+        scores = task.table.assign(y_score=fitted.y_score)
+    info = info | {
+        "initialisation": start,
+        "parameters": task.model.count_params(),
+        "trainable_parameters": sum(int(np.prod(weight.shape)) for weight in task.model.trainable_weights),
+        "train_metrics": train_metrics(scores[scores.split == "train"]),
+        "training_time_s": round(fitted.seconds, 1),
+        "model_bytes": save(task.model, task.profile, task.config.run_id),
+    }
+    if fitted.parts > 1:  # batch normalisation saw smaller batches than the configuration says
+        info["batch_in_parts"] = fitted.parts
+    return Product(info, {"history": fitted.history, "scores": scores[scores.split != "train"]})
+
+
+def prepare(config: Config, profile: str) -> tuple[fitting.Task, str]:
+    """Return (the configured network with its films, note on its start), ready to be fitted."""
+    model, start = catalogue.build(config)
+    table = labelled_films(profile, config.protocol)
+    pixels = packing.load(profile, config.size, config.variant)
+    _standardise(model, pixels, table)
+    return fitting.Task(config, profile, model, pixels, table, manifest.data_hash(manifest.load(profile))), start
+
+
+def labelled_films(profile: str, protocol: str) -> pd.DataFrame:
+    """Return row (in packed arrays), image_id, y_true, patient_id and split of the films under a protocol."""
+    films = manifest.load(profile)[["image_id", "y_true"]].reset_index(names="row")
+    return films.merge(splits.load(profile, protocol), on="image_id")
+
+
+def films_info(profile: str, table: pd.DataFrame) -> dict:
+    """Return what a record says of its films: what the pixels are, the set's hash, and the number by split."""
+    return {
+        "pixels": manifest.source(profile).pixels,
+        "data_hash": manifest.data_hash(manifest.load(profile)),
+        "images": table.split.value_counts().to_dict(),
+    }
+
+
+def train_metrics(scores: pd.DataFrame) -> dict[str, float]:
+    """Return loss and accuracy (threshold 0.5) on the training films as they are, without augmentation."""
+    p = np.clip(scores.y_score.to_numpy("float64"), 1e-7, 1 - 1e-7)
+    y = scores.y_true.to_numpy()
+    loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    return {"loss": round(float(loss), 6), "accuracy": round(float(np.mean((p >= 0.5) == y)), 6)}
+
+
+def save(model: keras.Model, profile: str, run_id: str) -> int:
+    """Save the model without its optimiser and return the file's size in bytes."""
+    path = model_path(profile, run_id)
+    with atomic_path(path) as temporary:
+        model.save(temporary, include_optimizer=False)
+    return path.stat().st_size
+
+
+def _standardise(model: keras.Model, pixels: np.ndarray, table: pd.DataFrame) -> None:
+    """Give the layer "featurewise", where the model has one, mean and deviation of the scaled training films."""
+    names = [layer.name for layer in model.layers]
+    if "featurewise" in names:
+        rows = table.row[table.split == "train"].to_numpy()
+        scaled = model.layers[names.index("featurewise") - 1](batches.films(pixels, rows))
+        model.get_layer("featurewise").adapt(keras.ops.convert_to_numpy(scaled))

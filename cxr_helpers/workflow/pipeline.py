@@ -1,0 +1,141 @@
+"""Run the Snakefile: the profile is chosen first, one run at a time has a build folder, the report's paths come last."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from cxr_helpers import paths
+from cxr_helpers.base import processes
+from cxr_helpers.base.progress import say, since
+from cxr_helpers.data import dataset, manifest
+from cxr_helpers.errors import CxrError
+from cxr_helpers.workflow import chapter_files
+
+
+def run(profile: str, retrain: bool = False, cores: int | None = None, only: str | None = None) -> None:
+    """Make the report, or with `only` one chapter, doing only what is out of date.
+
+    Args:
+        profile: "full", "smoke" or "auto" (see `choose`).
+        retrain: train the models afresh although they have records.
+        cores: number of processor cores; None takes all.
+        only: a chapter's number or name.
+
+    Raises:
+        CxrError: a parameter or the data cannot be used, another run is at work, or a step failed.
+    """
+    started = time.monotonic()
+    chapter = chapter_files.find(only) if only else None
+    profile = choose(profile)
+    _check_writable(profile)
+    with _alone(profile) as lock:
+        films = manifest.load(profile)
+        say(f"prepare: {len(films):,} films, profile {profile} ({dataset.discover(profile).pixels})")
+        shutil.rmtree(markers(profile), ignore_errors=True)
+        _distrust_the_future(profile)
+        command = _command(profile, retrain, cores or processes.cores(), chapter)
+        if _wait(subprocess.Popen([*command, "--quiet", "all"], cwd=paths.ROOT, pass_fds=[lock])):
+            _show_fault(command)
+            raise CxrError("The report is not finished: the cause stands above; the same command goes on from here.")
+    made = [chapter_files.executed(chapter, profile)] if chapter else report_files(profile)
+    say(f"done in {since(started)}")
+    for path in made:
+        print(f"  {path}")
+
+
+def choose(profile: str) -> str:
+    """Return "full" or "smoke"; "auto" takes the real set if it is at hand or can be downloaded, else "smoke".
+
+    Raises:
+        CxrError: the real set was asked for, or its folder given, and it cannot be had.
+    """
+    resolved = dataset.resolve_profile(profile)
+    if resolved == "full":
+        dataset.discover("full", download=True)
+    elif profile == "auto" and not os.environ.get("CXR_PROFILE"):
+        try:
+            dataset.discover("full", download=True)
+        except CxrError as error:
+            say(f"{error} Going on with synthetic films (profile smoke).")
+        else:
+            return "full"
+    return resolved
+
+
+def report_files(profile: str) -> list[Path]:
+    """Return the report as web page and as PDF."""
+    return [paths.reports(profile) / "thesis.html", paths.reports(profile) / "thesis.pdf"]
+
+
+def markers(profile: str) -> Path:
+    """Return the folder in which the workflow marks the systems that it has trained in this run."""
+    return paths.build(profile) / "trained"
+
+
+def _check_writable(profile: str) -> None:
+    for folder in (paths.ROOT, paths.reports(profile)):
+        if folder.is_dir() and not os.access(folder, os.W_OK):
+            raise CxrError(f"{folder} cannot be written, and the report goes there; make it writable, or work in a copy.")
+
+
+def _distrust_the_future(profile: str) -> None:
+    """Make old what is dated later than now: beside it, what was changed since the clock was set back would look older."""
+    executed = paths.build(profile) / "executed"
+    made = [*executed.glob("*.ipynb"), paths.build(profile) / "manifest.csv", *report_files(profile)]
+    later = [path for path in made if path.is_file() and path.stat().st_mtime > time.time() + 2]
+    for path in later:
+        os.utime(path, (1, 1))
+    if later:
+        say(f"{len(later)} files are dated later than now, as if the clock had been set back; they are made anew")
+
+
+@contextlib.contextmanager
+def _alone(profile: str) -> Iterator[int]:
+    """Yield the descriptor of a lock on the build folder, which ends with the last process that holds it."""
+    path = paths.build(profile) / "workflow.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CxrError(f"Another run is making the {profile} report; wait until it ends, or stop it.") from None
+        yield handle.fileno()
+
+
+def _command(profile: str, retrain: bool, cores: int, chapter: str | None) -> list[str]:
+    settings = [f"profile={profile}", f"retrain={int(retrain)}", *([f"only={chapter}"] if chapter else [])]
+    accelerator = ["--resources", "accelerator=1"] if shutil.which("nvidia-smi") else []
+    return [
+        *(sys.executable, "-m", "snakemake", "--cores", str(cores), "--scheduler", "greedy"),
+        # Its own lock outlives a killed run; the one above does not.
+        *("--nolock", "--rerun-incomplete"),
+        # A record that is trained now and read next time is the same input: what counts is its content.
+        *("--rerun-triggers", "mtime", "code", "params", "--max-checksum-file-size", "20MB"),
+        *accelerator,
+        *("--config", *settings),
+    ]
+
+
+def _wait(process: subprocess.Popen) -> int:
+    """Return the exit status of `process`; a request to terminate is passed on, Ctrl-C has reached it already."""
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+        raise CxrError("Stopped; the same command goes on from here.") from None
+
+
+def _show_fault(command: list[str]) -> None:
+    """Print what is wrong with the workflow itself, which a quiet run hides; a failed step has spoken already."""
+    command = [*command, "--dry-run", "--quiet", "host"]
+    trial = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
+    if trial.returncode:
+        print(trial.stderr, file=sys.stderr)

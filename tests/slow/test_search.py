@@ -1,0 +1,284 @@
+"""The searches cover their space, prune what falls behind, go on after a kill, and hand the best values to the run."""
+
+import dataclasses
+import io
+import itertools
+import math
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+
+import optuna
+import pandas as pd
+import pytest
+from checkouts import SUPPORT
+from test_training import bright_films  # noqa: F401
+
+from cxr_helpers.config import Config
+from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.makers import search, trials
+from cxr_helpers.extras.plots.search_plots import search_progress, search_trials
+from cxr_helpers.training import fit_or_load
+from cxr_helpers.training.product import model_path
+
+TINY = Config("custom_cnn", size=32, epochs=2, trainable="head")
+
+
+def bowl(trial: optuna.Trial) -> float:
+    """Score a setting by its distance from learning rate 1e-3 and no dropout; report three epochs on the way there."""
+    values = search.suggest(trial)
+    score = 1 - abs(math.log10(values["learning_rate"]) + 3) / 4 - values["dropout"] / 2
+    figures = {"val_auc": score, "val_loss": 1 - score, "epochs": 4}
+    for epoch in range(4):
+        trial.report(score, epoch)
+    for name, value in figures.items():
+        trial.set_user_attr(name, value)
+    if trial.should_prune():
+        raise optuna.TrialPruned
+    return score
+
+
+def place(trial: optuna.Trial) -> int:
+    return trial.user_attrs["place"]
+
+
+def same(ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
+    pd.testing.assert_frame_equal(ours.drop(columns="seconds"), theirs.drop(columns="seconds"))
+
+
+def test_the_grid_tries_every_point_once_and_the_defaults_are_one(tmp_path):
+    table = search.explore("grid", trials.BUDGET["full"], bowl, tmp_path / "grid.jsonl")
+    tried = set(table[list(trials.NAMES)].itertuples(index=False, name=None))
+    assert tried == set(itertools.product(*trials.GRID.values())) and len(table) == len(tried)
+    assert tuple(trials.DEFAULTS.values()) in tried
+    assert trials.chosen(table)["learning_rate"] == 1e-3 and trials.chosen(table)["dropout"] == 0  # the bowl's bottom
+
+
+def test_random_trials_fill_the_same_ranges_without_repeating_a_value(tmp_path):
+    table = search.explore("random", trials.BUDGET["full"], bowl, tmp_path / "random.jsonl")
+    for name, (low, high) in trials.RANGES.items():
+        assert table[name].between(low, high).all() and {low, high} == {min(trials.GRID[name]), max(trials.GRID[name])}
+    assert set(table.width) == set(trials.WIDTHS)
+    assert table.learning_rate.nunique() == table.dropout.nunique() == len(table)
+    middle = table.learning_rate < 1e-3  # half of the decades, not a tenth of the range
+    assert 0.25 < middle.mean() < 0.75
+
+
+def test_pruning_spares_the_first_trials_and_then_ends_those_below_the_median_of_the_completed(tmp_path):
+    table = search.explore("random", 20, bowl, tmp_path / "random.jsonl")
+    assert set(table.state[: trials.UNPRUNED_TRIALS]) == {"complete"}
+    later = table[trials.UNPRUNED_TRIALS :]
+    medians = {place: table.val_auc[:place][table.state == "complete"].median() for place in later.index}
+    assert dict(later.state == "pruned") == {place: later.val_auc[place] < median for place, median in medians.items()}
+    assert set(later.state) == {"complete", "pruned"}
+
+
+@pytest.mark.parametrize("kind", ["grid", "random"])
+def test_an_interrupted_study_goes_on_as_if_nothing_had_happened(kind, tmp_path):
+    def interrupted(trial):
+        return bowl(trial) if place(trial) < 7 else _interrupt()
+
+    with pytest.raises(KeyboardInterrupt):
+        search.explore(kind, 10, interrupted, tmp_path / "parts.jsonl")
+    seen = []
+    rest = search.explore(kind, 10, lambda trial: (seen.append(place(trial)), bowl(trial))[1], tmp_path / "parts.jsonl")
+    assert seen == [7, 8, 9]
+    same(rest, search.explore(kind, 10, bowl, tmp_path / "whole.jsonl"))
+
+
+def _interrupt():
+    raise KeyboardInterrupt
+
+
+def test_a_killed_study_has_lost_the_trial_it_was_at(tmp_path):
+    script = f"""
+        import os, pathlib, signal, test_search
+        from cxr_helpers.extras.makers import search
+        def objective(trial):
+            test_search.bowl(trial)
+            return 0.5 if trial.user_attrs["place"] < 2 else os.kill(os.getpid(), signal.SIGKILL)
+        search.explore("grid", 4, objective, pathlib.Path({str(tmp_path / "killed.jsonl")!r}))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    killed = subprocess.run(command, cwd=SUPPORT, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    seen = []
+    search.explore("grid", 4, lambda trial: (seen.append(place(trial)), bowl(trial))[1], tmp_path / "killed.jsonl")
+    assert seen == [2, 3]
+
+
+WORKER = """
+    import os, pathlib, sys, time, test_search
+    from cxr_helpers.extras.makers import search
+    journal = pathlib.Path(sys.argv[1])
+    journal.with_name(f"{os.getpid()}.here").touch()
+    while len(list(journal.parent.glob("*.here"))) < 2:  # both begin together, however slowly one starts
+        time.sleep(0.01)
+    def objective(trial):
+        print("takes", test_search.place(trial), flush=True)
+        time.sleep(0.2)
+        return test_search.bowl(trial)
+    print(search.explore("random", 8, objective, journal).drop(columns="seconds").to_csv(index=False))
+"""
+
+
+def test_two_workers_share_a_study_and_try_no_setting_twice(tmp_path):
+    command = [sys.executable, "-c", textwrap.dedent(WORKER), str(tmp_path / "shared.jsonl")]
+    workers = [subprocess.Popen(command, cwd=SUPPORT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [worker.communicate(timeout=120)[0] for worker in workers]
+    taken = [sorted(re.findall(r"takes (\d)", each)) for each in said]
+    assert sorted(taken[0] + taken[1]) == list("01234567") and all(taken)
+    tables = [each[each.index("trial,") :] for each in said]
+    assert tables[0] == tables[1]  # each waits for what the other is at
+    alone = search.explore("random", 8, bowl, tmp_path / "alone.jsonl")
+    columns = ["trial", *trials.NAMES, "val_auc"]
+    pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(tables[0]))[columns], alone[columns])
+
+
+def test_a_journal_that_ends_within_a_line_is_read_up_to_there(tmp_path):
+    whole = search.explore("grid", 3, bowl, tmp_path / "torn.jsonl")
+    with open(tmp_path / "torn.jsonl", "a") as handle:
+        handle.write('{"op_code":4,"wor')
+    longer = search.explore("grid", 4, bowl, tmp_path / "torn.jsonl")
+    same(longer.head(3), whole)
+
+
+def test_the_best_is_the_first_completed_trial_of_the_largest_auc():
+    table = pd.DataFrame(
+        {
+            "state": ["complete", "complete", "pruned", "complete"],
+            "val_auc": [0.90, 0.95, 0.99, 0.95],
+            "learning_rate": [1e-4, 1e-3, 1e-2, 1e-2],
+            "dropout": [0.0, 0.25, 0.5, 0.5],
+            "batch_size": [32.0, 64.0, 96.0, 128.0],
+            "width": [0, 32, 64, 128],
+        }
+    )
+    values = trials.chosen(table)
+    assert values == {"learning_rate": 1e-3, "dropout": 0.25, "batch_size": 64, "width": 32}
+    assert type(values["batch_size"]) is int  # Config's hash tells 64 from 64.0
+
+
+class FallingBehind:
+    """A trial of which the pruner says at once that it is behind."""
+
+    def __init__(self):
+        self.reported, self.user_attrs = {}, {}
+
+    def report(self, value, step):
+        self.reported[step] = value
+
+    def should_prune(self):
+        return True
+
+    def set_user_attr(self, name, value):
+        self.user_attrs[name] = value
+
+
+def test_a_trial_that_falls_behind_stops_except_at_its_end():
+    trial, model = FallingBehind(), type("Model", (), {"stop_training": False})()
+    callback = search.Pruning(trial, epochs=2)
+    callback.set_model(model)
+    callback.on_epoch_end(1, {"val_loss": 0.25})
+    assert not model.stop_training and not trial.user_attrs
+    callback.on_epoch_end(0, {"val_loss": 0.5})
+    assert model.stop_training and trial.user_attrs == {"behind": True}
+    assert trial.reported == {1: -0.25, 0: -0.5}
+
+
+@pytest.fixture
+def reports(tmp_path, monkeypatch):
+    monkeypatch.setattr(trials.paths, "reports", lambda profile: tmp_path / "reports")
+    monkeypatch.setattr(trials, "BUDGET", {"smoke": 2})
+    return tmp_path / "reports"
+
+
+@pytest.mark.usefixtures("bright_films")
+def test_a_run_trains_the_chosen_values_under_its_own_name_and_seed(reports):
+    record = fit_or_load.train(dataclasses.replace(TINY, search="random"), "smoke")
+    table = trials.load("random", "smoke")
+    assert len(table) == 2 and record.info["chosen"] == trials.chosen(table) and record.info["study"] == table.study[0]
+    plain = fit_or_load.train(dataclasses.replace(TINY, **record.info["chosen"]), "smoke")
+    pd.testing.assert_frame_equal(record.scores, plain.scores)  # the trials before it left no trace
+    assert model_path("smoke", record.run_id).stat().st_size == record.info["model_bytes"]
+
+
+@pytest.mark.usefixtures("bright_films")
+def test_a_finished_study_is_read_and_one_of_other_films_or_settings_made_anew(reports, monkeypatch):
+    config = dataclasses.replace(TINY, search="random")
+    monkeypatch.setattr(search, "_train", lambda trial, *_: bowl(trial))
+    first = search.study(config, "smoke")
+    monkeypatch.setattr(search, "explore", lambda *_: pytest.fail("searched although the study is there"))
+    same(search.study(dataclasses.replace(config, seed=5), "smoke"), first)  # all seeds of a system share it
+    with pytest.raises(pytest.fail.Exception):
+        search.study(dataclasses.replace(config, epochs=1), "smoke")
+
+
+def test_trials_that_are_missing_or_broken_name_file_and_command(reports):
+    with pytest.raises(CxrError, match="grid.csv does not hold .*cxr train search_grid --retrain --profile smoke"):
+        trials.load("grid", "smoke")
+    (reports / "search").mkdir(parents=True)
+    (reports / "search" / "grid.csv").write_text("trial,val_auc\n0,0.5\n")
+    with pytest.raises(CxrError, match="grid.csv"):
+        trials.load("grid", "smoke")
+
+
+def run(*y_score):
+    """Return a run with these scores of two NORMAL and two PNEUMONIA films, whatever the split."""
+    films = pd.DataFrame({"image_id": list("abcd"), "patient_id": list("abcd"), "split": "val", "y_true": [0, 0, 1, 1]})
+    return type("Run", (), {"split": lambda self, name: films.assign(y_score=y_score)})()
+
+
+def test_luck_is_what_new_seeds_lose():
+    """One trial won with an AUC of 1; its values with two new seeds have 0.75 and 1."""
+    three = pd.DataFrame({"state": "complete", "val_auc": [1.0, 0.9, 0.1]})
+    table = trials.luck({"grid": three}, {"grid": [run(0.1, 0.6, 0.5, 0.9), run(0.1, 0.2, 0.8, 0.9)]})
+    row = table.iloc[0]
+    assert row["as chosen"] == 1 and row["new seeds"] == 0.875 and row["lost"] == 0.125
+    assert row["SD over seeds"] == pytest.approx(0.125 * math.sqrt(2))
+    assert row.trials == 3 and row.inside == 2  # 0.1 lies below the interval
+
+
+def test_a_gain_is_paired_by_seed_and_by_film():
+    """AUC 0.75 and 1 against 0.75 and 0.5: nothing with the first seed, a half with the second."""
+    ours = [run(0.1, 0.6, 0.5, 0.9), run(0.1, 0.2, 0.8, 0.9)]
+    default = [run(0.1, 0.6, 0.5, 0.9), run(0.1, 0.9, 0.2, 0.8)]
+    table = trials.gains({"grid": ours}, default)
+    assert list(table.films) == ["val", "test"] and list(table.gain) == [0.25, 0.25]
+    assert list(table["seeds with a gain"]) == [1, 1]
+    assert table["SD over seeds"][0] == pytest.approx(0.25 * math.sqrt(2))
+    assert (table["95 % from"] >= 0).all()  # no resample of these films can favour the default
+
+
+@pytest.fixture
+def studies():
+    """Two searches of three trials; the pruned one of the grid is ahead, the last of the random ones perfect."""
+    grid = pd.DataFrame({"trial": range(3), "state": ["complete", "pruned", "complete"], "val_auc": [0.90, 0.99, 0.95]})
+    grid = grid.assign(seconds=60, learning_rate=[1e-4, 1e-3, 1e-2], dropout=0.3, batch_size=32, width=[0, 128, 128])
+    random = grid.assign(state="complete", val_auc=[0.96, 0.8, 1.0], width=[0, 64, 128])
+    return {"grid": grid, "random": random}
+
+
+def test_every_trial_has_its_mark_and_the_best_a_ring(studies):
+    fig = search_trials(studies, default=0.75)
+    groups = fig.axes[0].collections  # completed, pruned and ring of the grid, then of random search
+    heights = [group.get_offsets()[:, 1].tolist() for group in groups]
+    complete, pruned, ring = heights[:3]
+    assert complete == pytest.approx([0.10, 0.05]) and pruned == pytest.approx([0.01]) and ring == pytest.approx([0.05])
+    assert heights[3][:2] == pytest.approx([0.04, 0.2]) and 0 < heights[3][2] < 0.001  # an AUC of 1 stays on a log scale
+    assert not len(groups[1].get_facecolor()) and len(groups[0].get_facecolor())
+    assert fig.axes[0].lines[0].get_ydata()[0] == 0.25
+    low, high = fig.axes[0].get_ylim()
+    assert low > high  # the best at the top
+    names = [ax.get_xlabel() for ax in fig.axes]
+    assert names == ["learning rate", "dropout", "batch size", "hidden units"]
+    assert [tick.get_text() for tick in fig.axes[3].get_xticklabels()] == ["none", "64", "128"]
+
+
+def test_progress_counts_completed_trials_only_and_never_falls(studies):
+    fig = search_progress(studies)
+    steps = {line.get_label(): line.get_ydata().tolist() for line in fig.axes[0].lines if not line.get_label().startswith("_")}
+    assert steps == {"grid": [0.90, 0.90, 0.95], "random": [0.96, 0.96, 1.0]}
+    assert fig.axes[1].lines[0].get_xdata().tolist() == [1, 2, 3]  # minutes

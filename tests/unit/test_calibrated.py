@@ -1,0 +1,77 @@
+"""A calibrated system: temperature and threshold from disturbed validation films, by hand; test films choose nothing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit, logit
+from tiny_models import GREY, SIDE, detector
+from tiny_runs import stored
+
+from cxr_helpers.config import Config
+from cxr_helpers.data import packing
+from cxr_helpers.errors import CxrError
+from cxr_helpers.training import calibrated, product, rescoring, saved
+
+FILMS = pd.DataFrame({"image_id": list("abcdef"), "patient_id": list("pqrstu"), "y_true": [0, 1, 0, 1, 0, 1]})
+FILMS = FILMS.assign(split=["val"] * 4 + ["test"] * 2)
+CONFIG = Config("calibrated", members=("one",))
+# Odds of 9 to 1 that are right three times of four: at T = 2 they are odds of 3 to 1, which fit exactly.
+DISTURBED = [0.1] * 3 + [0.9] + [0.9] * 3 + [0.1]
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch):
+    """Store runs of a system with disturbed validation films: four of each class, three of each right."""
+    monkeypatch.setattr(product.paths, "build", lambda profile: tmp_path / "build")
+    store = stored(tmp_path / "runs", monkeypatch)
+
+    def run(test=(0.2, 0.8), **options):
+        found = store("one", [0.1, 0.9, 0.1, 0.9, *test], FILMS, **options)
+        table = pd.DataFrame({"image_id": list("acacbdbd"), "perturbation": ["noise", "noise", "blur", "blur"] * 2})
+        table = pd.concat([table.assign(severity=2, y_score=DISTURBED), table.assign(severity=0, y_score=0.5)])
+        table.to_csv(found.folder / rescoring.VALIDATION, index=False)
+        return found
+
+    return run
+
+
+def test_temperature_and_threshold_come_from_disturbed_validation_films(make):
+    make()
+    found = calibrated.make(CONFIG, "smoke")
+    assert found.info["temperature"] == pytest.approx(2, rel=1e-3)
+    assert found.info["threshold"] == pytest.approx(0.75, abs=1e-3)  # the score 0.9 at that temperature
+    scores = found.tables["scores"].set_index("image_id").y_score
+    assert scores["f"] == pytest.approx(expit(logit(0.8) / 2), abs=1e-4) and scores["b"] == pytest.approx(0.75, abs=1e-3)
+
+
+def test_test_films_choose_nothing(make):
+    infos = []
+    for seed, test in enumerate([(0.2, 0.8), (0.99, 0.01)]):
+        make(test)
+        infos.append(calibrated.make(Config("calibrated", members=("one",), seed=seed), "smoke").info)
+    assert infos[0]["temperature"] == infos[1]["temperature"] and infos[0]["threshold"] == infos[1]["threshold"]
+
+
+def test_the_saved_network_answers_at_the_temperature(make, monkeypatch):
+    run = make(model="custom_cnn", size=SIDE)
+    path = product.model_path("smoke", run.run_id)
+    path.parent.mkdir(parents=True)
+    detector().save(path)
+    films = np.stack([np.full((SIDE, SIDE), grey, np.uint8) for grey in (GREY, 60)])
+    monkeypatch.setattr(packing, "films", lambda *_, **__: films)
+    plain = detector().predict(films[..., None].astype("float32"), verbose=0)[:, 0]
+    monkeypatch.setattr(saved, "AGREEMENT", 1.0)  # the record's scores are not this detector's
+    info = calibrated.make(CONFIG, "smoke").info
+    import keras
+
+    model = keras.saving.load_model(product.model_path("smoke", CONFIG.run_id), compile=False)
+    found = model.predict(films[..., None].astype("float32"), verbose=0)[:, 0]
+    assert found == pytest.approx(expit(logit(plain) / info["temperature"]), abs=1e-5)
+    assert info["model_bytes"] == product.model_path("smoke", CONFIG.run_id).stat().st_size
+
+
+def test_what_cannot_be_calibrated_is_refused(make):
+    make()
+    for members in ((), ("one", "one")):
+        with pytest.raises(CxrError, match="has one member"):
+            calibrated.make(Config("calibrated", members=members), "smoke")

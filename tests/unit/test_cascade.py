@@ -1,0 +1,236 @@
+"""A cascade decides as its thresholds say, chooses them on validation, and explains with the model that decided."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+import tiny_runs
+from tiny_models import SIDE, detector, two_blobs
+from tiny_runs import FILMS
+
+from cxr_helpers import paths, records
+from cxr_helpers.config import Config
+from cxr_helpers.data import manifest, packing
+from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.makers import cascade
+from cxr_helpers.extras.makers.cascade import Thresholds
+from cxr_helpers.extras.plots import cascade_plots as plots
+from cxr_helpers.extras.saliency import cascade_maps
+from cxr_helpers.extras.tables import cascade_tables
+from cxr_helpers.models import catalogue
+from cxr_helpers.training.product import model_path
+
+PAIR = Config("cascade", members=("quick", "slow"))
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.setattr(cascade, "milliseconds", lambda configs: [config.size / 16 for config in configs])
+    return tiny_runs.stored(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def made(run):
+    """Return a cascade's record. Validation: a NORMAL above b PNEUMONIA for the screen, so that from 0.3 on all are sent on."""
+    run("quick", [0.8, 0.3, 0.2, 0.5], size=160)
+    run("slow", [0.1, 0.9, 0.95, 0.85], size=80)
+    product = cascade.make(PAIR, "smoke")
+    return records.write(PAIR, "smoke", {"run_id": PAIR.run_id} | product.info, product.tables)
+
+
+def validation(normal: list[float], pneumonia: list[float]) -> pd.DataFrame:
+    scores = pd.DataFrame({"y_score": normal + pneumonia, "y_true": [0] * len(normal) + [1] * len(pneumonia)})
+    return scores.assign(image_id=[f"f{row:03d}" for row in scores.index], split="val")
+
+
+def test_thresholds_allow_the_screen_one_error_in_200():
+    # Missed below 0.3: the film at 0.05 only. False alarms from 0.9 on, the first score above 0.7: the film at 0.97 only.
+    screen = validation([0.1] * 198 + [0.7, 0.97], [0.05, 0.3] + [0.9] * 198)
+    confirm = validation([0.2] * 200, [0.6] * 200)
+    chosen = cascade.choose(screen, confirm)
+    assert (chosen.low, chosen.high, chosen.confirm) == (0.3, 0.9, 0.6)
+    assert chosen.screen == 0.9  # Youden: 198 of 200 and 199 of 200
+
+
+def test_where_one_threshold_serves_both_ends_nothing_is_sent_on():
+    apart = validation([0.1, 0.2], [0.7, 0.8])
+    chosen = cascade.choose(apart, apart)
+    assert chosen.low == chosen.high == 0.7
+    assert set(cascade.decide(np.linspace(0, 1, 50), np.zeros(50), chosen).stage) == {"screen"}
+    crossed = validation([0.1] * 200, [0.3] + [0.9] * 199)  # one miss is allowed up to 0.9, no false alarm comes from 0.3 on
+    chosen = cascade.choose(crossed, crossed)
+    assert chosen.low == chosen.high == 0.9
+
+
+def test_a_screen_that_is_never_sure_of_pneumonia_calls_none():
+    inverted = validation([1.0, 0.9], [0.4, 0.3])
+    chosen = cascade.choose(inverted, inverted)
+    assert chosen.low == 0.3 and chosen.high > 1
+    assert list(cascade.decide(np.array([0.29, 1.0]), np.zeros(2), chosen).stage) == ["screen", "confirm"]
+
+
+def test_test_scores_choose_no_threshold():
+    films = validation([0.1], [0.9])
+    with pytest.raises(CxrError, match="validation only"):
+        cascade.choose(films.assign(split="test"), films)
+
+
+def test_decisions_and_scores_by_hand():
+    thresholds = Thresholds(low=0.3, high=0.9, confirm=0.4, screen=0.5)
+    decided = cascade.decide(np.array([0.15, 0.3, 0.89, 0.95]), np.array([0.99, 0.3, 0.4, 0.0]), thresholds)
+    assert list(decided.stage) == ["screen", "confirm", "confirm", "screen"]
+    # 0.15 is half of 0.3, of 0.25; 0.3 is three quarters of 0.4, from 0.25 to 0.5; 0.4 is the threshold; 0.95 is half-way
+    # from 0.9 to 1, from 0.75 to 1.
+    assert decided.y_score.tolist() == pytest.approx([0.125, 0.4375, 0.5, 0.875])
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1e-7, 0.3, 0.9999999, 1.0, float(np.nextafter(1, 2))])
+def test_scores_keep_order_and_decision_even_when_rounded(threshold):
+    scores = np.unique(np.clip([0, 1e-9, *np.linspace(0, 1, 101), threshold - 1e-9, threshold, threshold + 1e-9], 0, 1))
+    centred = cascade.centred(scores, threshold)
+    all_sent_on = cascade.decide(np.full(len(scores), 0.5), scores, Thresholds(0, 1, threshold, 0.5)).y_score
+    for stored in (centred, all_sent_on):
+        rounded = np.array([float(f"{score:.7g}") for score in stored])  # as a record does
+        assert ((rounded >= 0.5) == (scores >= threshold)).all()
+    assert (np.diff(centred) >= 0).all() and centred.min() >= 0 and centred.max() <= 1
+
+
+def test_the_record_tells_who_decided_and_what_it_costs(made):
+    assert made.info["thresholds"] == {"low": 0.3, "high": pytest.approx(1), "confirm": 0.9, "screen": 0.3}
+    decisions = made.table("decisions").set_index("image_id")
+    assert decisions.stage.to_dict() == {"a": "confirm", "b": "confirm", "c": "screen", "d": "confirm"}
+    assert decisions.loc["d", ["screen_score", "confirm_score"]].tolist() == [0.5, 0.85]
+    assert made.info["sent_on"] == {"val": 1.0, "test": 0.5}
+    called = made.scores.set_index("image_id").y_score >= 0.5
+    assert called.to_dict() == {"a": False, "b": True, "c": False, "d": False}
+
+
+def test_costs_add_the_second_model_for_the_share_sent_on_also_at_the_screens_size(made):
+    costs = cascade_tables.costs({"quick then slow": [made]}).set_index("pixels")  # 1 ms for each 16 pixels of the side
+    times = ["screen (ms)", "second model (ms)", "cascade (ms)", "as a multiple of the second"]
+    assert costs.loc["160 and 80", times].tolist() == [10, 5, 12.5, 2.5]
+    assert costs.loc["160 and 160", times].tolist() == [10, 10, 15, 1.5]
+    assert set(costs["sent on"]) == {"50.0%"}
+
+
+def test_members_alone_are_compared_on_the_same_films(made):
+    frames = cascade_tables.beside({"cascade": [made]})
+    called = {name: dict(zip(frame.image_id, frame.y_score >= 0.5, strict=True)) for name, (frame,) in frames.items()}
+    # Alone the quick one answers from 0.3 on (Youden on validation), the slow one from 0.9 on.
+    assert called == {
+        "cascade": {"c": False, "d": False},
+        "quick alone": {"c": False, "d": True},
+        "slow alone": {"c": True, "d": False},
+    }
+    gaps = cascade_tables.differences({"cascade": [made]}).set_index(["against", "metric"]).difference
+    assert gaps["quick alone", "Sensitivity"] == "-1.000" and gaps["slow alone", "Specificity"] == "+1.000"
+    row = cascade_tables.thresholds({"cascade": [made]}).iloc[0]
+    assert row["NORMAL below"] == 0.3 and row["sent on, test"] == "50.0%"
+
+
+def test_a_cascade_has_two_members_on_the_same_films(run):
+    run("quick", [0.1, 0.9, 0.1, 0.9])
+    run("other films", [0.1, 0.9, 0.1, 0.9], FILMS.assign(y_true=[0, 1, 1, 0]))
+    for members, sentence in ((("quick",), "not 1"), (("quick",) * 3, "not 3"), (("quick", "other films"), "different films")):
+        with pytest.raises(CxrError, match=sentence):
+            cascade.make(dataclasses.replace(PAIR, members=members), "smoke")
+
+
+def test_the_time_per_film_is_the_median_over_batches(monkeypatch):
+    clock = [0.0]
+
+    class Network:
+        def __init__(self, side: int):
+            self.input_shape = (None, side, side, 3)
+            self.held_up = [9.0, 0.0, 7.0]  # seconds that the first (graph) and the third batch take longer
+
+        def predict_on_batch(self, films):
+            assert films.shape == (cascade.FILMS, *self.input_shape[1:])
+            clock[0] += films.shape[1] / 100 + (self.held_up.pop(0) if self.held_up else 0)
+
+    monkeypatch.setattr(catalogue, "build", lambda config: (Network(config.size), config.start))
+    monkeypatch.setattr(cascade.time, "perf_counter", lambda: clock[0])
+    configs = [Config("mobilenet", size=size, start="imagenet", trainable="head") for size in (32, 64)]
+    assert cascade.milliseconds(configs) == pytest.approx([1000 * 0.32 / cascade.FILMS, 1000 * 0.64 / cascade.FILMS])
+
+
+@pytest.fixture
+def explained(run, tmp_path, monkeypatch):
+    """Return the record of a cascade whose members are detectors: the second one sees bright as NORMAL, dark as PNEUMONIA."""
+    monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
+    films = np.stack([two_blobs()] * 4)
+    films[2, 22:26] = films[3, 6:10] = 127  # c: the bright blob only; d: the dark blob only
+    quick, slow = detector(), detector()
+    slow.get_layer("probability").set_weights([np.array([[-3.0], [3.0]]), np.zeros(1)])
+    for system, model, scores in (("quick", quick, [0.8, 0.501, None, None]), ("slow", slow, [0.1, 0.9, None, None])):
+        scores[2:] = model.predict(films[2:, ..., None].astype("float32"), verbose=0)[:, 0]
+        config = run(system, scores, model="custom_cnn", size=SIDE).config
+        model_path("smoke", config.run_id).parent.mkdir(parents=True, exist_ok=True)
+        model.save(model_path("smoke", config.run_id))
+    monkeypatch.setattr(manifest, "load", lambda profile: pd.DataFrame({"image_id": FILMS.image_id}))
+    monkeypatch.setattr(packing, "load", lambda profile, size, variant: films)
+    product = cascade.make(PAIR, "smoke")
+    return records.write(PAIR, "smoke", {"run_id": PAIR.run_id} | product.info, product.tables)
+
+
+def test_each_film_is_explained_by_the_model_that_decided(explained):
+    shown = cascade_maps.of(explained, "smoke")
+    answers = shown.answers.set_index("image_id")
+    assert answers.stage.to_dict() == {"c": "confirm", "d": "screen"}
+    assert answers.decided_by.to_dict() == {"c": "slow", "d": "quick"}
+    # c is NORMAL for the slow model, whose evidence for it is the bright blob; d is NORMAL for the quick one by the dark blob.
+    assert answers.predicted.to_dict() == {"c": "NORMAL", "d": "NORMAL"}
+    assert answers.confidence["c"] == pytest.approx(1 - answers.confirm_score["c"])
+    assert answers.confidence["d"] == pytest.approx(1 - answers.screen_score["d"])
+    said = explained.table("decisions").set_index("image_id").screen_score
+    assert shown.titles == [
+        f"screen {said.d:.2f}, decided at once\ntrue PNEUMONIA, ✗ NORMAL {1 - said.d:.1%}",
+        f"screen {said.c:.2f}, sent on to slow\ntrue NORMAL, ✓ NORMAL {answers.confidence.c:.1%}",
+    ]
+    scale = cascade_maps.SIDE / SIDE
+    for film, place in (("c", (8, 8)), ("d", (24, 20))):
+        row, column = (int(scale * side) for side in place)
+        heat = shown.maps[list(answers.index).index(film)]
+        assert heat[row, column] > 0.9 and heat[0, -1] == 0
+
+
+def test_maps_are_stored_once_and_refused_where_they_are_another_runs(explained, monkeypatch):
+    first = cascade_maps.of(explained, "smoke")
+    monkeypatch.setattr(cascade_maps, "build", lambda *_: pytest.fail("computed again"))
+    np.testing.assert_array_equal(cascade_maps.of(explained, "smoke").maps, first.maps)
+    path = explained.folder / cascade_maps.FILE
+    assert path.parent == paths.runs("smoke") / PAIR.run_id and path.stat().st_size < 100_000
+    explained.info["run_id"] = "another"
+    with pytest.raises(CxrError, match="belongs to run"):
+        cascade_maps.load(explained)
+    path.write_bytes(b"PK\x03\x04 broken")
+    with pytest.raises(CxrError, match="cannot be read"):
+        cascade_maps.load(explained)
+
+
+def test_of_each_path_and_outcome_the_most_confident_film_is_shown():
+    rows = [("a", "screen", "true positive", 0.9), ("b", "screen", "true positive", 0.95), ("c", "confirm", "true positive", 0.6)]
+    rows += [("e", "screen", "true negative", 0.7), ("d", "screen", "true negative", 0.7)]
+    answered = pd.DataFrame(rows, columns=["image_id", "stage", "outcome", "confidence"])
+    assert list(cascade_maps.choose(answered).image_id) == ["b", "d", "c"]
+
+
+def test_the_figure_counts_the_films_of_each_path():
+    rows = [("screen", 0.1, "NORMAL", "NORMAL")] * 3
+    rows += [("screen", 0.2, "PNEUMONIA", "NORMAL"), ("confirm", 0.5, "NORMAL", "PNEUMONIA")]
+    answers = pd.DataFrame(rows, columns=["stage", "screen_score", "label", "predicted"])
+    fig = plots.decision_paths(answers, 0.3, 0.9)
+    assert [text.get_text() for text in fig.axes[1].texts] == ["3 + 1", "0 + 0", "1 + 0", "0 + 0"]  # NORMAL + PNEUMONIA
+    band = fig.axes[0].patches[0]
+    assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.3, 0.9))
+
+
+def test_decided_films_stand_beside_their_maps_two_a_row():
+    films, maps = np.full((3, 8, 8), 100, "uint8"), np.zeros((3, 8, 8))
+    maps[:, 2, 3] = 1
+    fig = plots.decided_films(films, maps, ["one", "two", "three"])
+    shown = [ax for ax in fig.axes if ax.images]
+    assert [ax.get_title(loc="left") for ax in shown] == ["one", "two", "three"]
+    picture = shown[0].images[0].get_array()
+    assert picture.shape == (8, 16, 3) and (picture[:, :8] == 100).all() and (picture[2, 8 + 3] != 100).any()

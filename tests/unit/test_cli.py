@@ -1,0 +1,190 @@
+"""The console script: what it answers, what it refuses, and what it does not import to do so."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from cxr_helpers import cli, experiments, paths, records
+from cxr_helpers.base import environment
+from cxr_helpers.data import manifest, packing
+from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.inference import out_of_distribution, predict, published_model
+from cxr_helpers.tables import results
+
+HEAVY = ("keras", "tensorflow", "jax", "torch", "shap", "pandas", "numpy", "cv2", "matplotlib", "papermill", "snakemake")
+SYSTEM = """
+[mini]
+title = "Mini"
+chapter = "05_mobilenet"
+seeds = [0, 1]
+config = { model = "custom_cnn" }
+"""
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(cli.app, list(map(str, arguments)))
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """A checkout with one system of two seeds and no record, and a training that only notes its calls."""
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    file = tmp_path / "experiments.toml"
+    file.write_text(SYSTEM)
+    read = experiments.load
+    monkeypatch.setattr(experiments, "load", lambda profile: read(profile, file))
+    calls = []
+
+    def train(config, profile, retrain=False):
+        calls.append((config.seed, retrain))
+        scores = pd.DataFrame([("a", "p", "test", 1, 0.5)], columns=records.SCORE_COLUMNS)
+        info = {"initialisation": "random", "device": "CPU", "pixels": "synthetic film", "wall_time_s": 90}
+        return records.write(config, profile, info, {"history": pd.DataFrame({"epoch": [0, 1]}), "scores": scores})
+
+    training = types.ModuleType("training")
+    training.train = train
+    monkeypatch.setitem(sys.modules, "cxr_helpers.training.train", training)
+    monkeypatch.setattr("cxr_helpers.training.train", training, raising=False)
+    return calls
+
+
+def test_help_lists_the_commands_and_imports_nothing_heavy():
+    code = (
+        "import sys; from cxr_helpers import cli\n"
+        "try: cli.app(['--help'])\n"
+        f"finally: print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    commands = ("report", "test", "prepare", "train", "measure", "rescore", "runs", "execute", "render", "publish", "predict")
+    for command in commands:
+        assert f"  {command} " in done.stdout
+
+
+def test_an_expected_error_is_one_sentence_and_status_1():
+    command = [sys.executable, "-m", "cxr_helpers.cli", "train", "nosuch", "--profile", "smoke"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("cxr: ") and "nosuch" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["search", "vgg16_thesis", "--profile", "smoke"], "'vgg16_thesis' searches nothing"),
+        (["predict"], "No film is named"),
+        (["predict", "."], "Folders, patterns and lists go into a table"),
+        (["predict", ".", "--table", "out.txt"], "out.txt is neither .csv nor .parquet"),
+    ],
+)
+def test_a_command_that_lacks_something_says_so(arguments, words):
+    result = invoke(*arguments)
+    assert isinstance(result.exception, CxrError) and words in str(result.exception)
+
+
+@pytest.mark.parametrize("arguments", [["runs"], ["execute", "01"], ["render"], ["train", "mini"], ["prepare"], ["report"]])
+def test_every_command_refuses_an_unknown_profile(arguments):
+    result = invoke(*arguments, "--profile", "real")
+    assert isinstance(result.exception, CxrError) and "real" in str(result.exception)
+
+
+def test_train_trains_each_seed_once(workplace):
+    assert invoke("train", "mini", "--profile", "smoke").exit_code == 0
+    assert workplace == [(0, False), (1, False)]
+    again = invoke("train", "mini", "--profile", "smoke")
+    assert workplace == [(0, False), (1, False)] and again.stdout.count("record custom_cnn-official-s") == 2
+
+
+def test_train_takes_another_seed_and_trains_afresh_on_demand(workplace):
+    invoke("train", "mini", "--profile", "smoke", "--seed", 7)
+    invoke("train", "mini", "--profile", "smoke", "--seed", 7, "--retrain")
+    assert workplace == [(7, False), (7, True)]
+
+
+def test_rescore_scores_each_run_of_each_system(workplace, monkeypatch):
+    invoke("train", "mini", "--profile", "smoke")
+    calls = []
+    monkeypatch.setattr("cxr_helpers.training.rescoring.rescore", lambda run, profile: calls.append((run.config.seed, profile)))
+    result = invoke("rescore", "mini", "--profile", "smoke")
+    assert result.exit_code == 0 and calls == [(0, "smoke"), (1, "smoke")]
+    assert "nosuch" in str(invoke("rescore", "nosuch", "--profile", "smoke").exception)
+
+
+def test_runs_lists_the_records_of_the_profile(workplace):
+    invoke("train", "mini", "--profile", "smoke", "--seed", 1)
+    result = invoke("runs", "--profile", "smoke")
+    header, row = result.stdout.splitlines()
+    assert header.split() == ["run", "start", "device", "pixels", "epochs", "minutes"]
+    assert row.split() == ["custom_cnn-official-s1-" + row.split()[0][-8:], "random", "CPU", "synthetic", "film", "2", "1.5"]
+
+
+def test_runs_without_records_names_the_command(workplace):
+    assert "./run_all.sh --profile smoke" in str(invoke("runs", "--profile", "smoke").exception)
+
+
+def test_publish_learns_what_to_warn_of_from_training_films(monkeypatch, tmp_path):
+    films = np.random.default_rng(0).integers(0, 256, (3, out_of_distribution.SIDE, out_of_distribution.SIDE), dtype=np.uint8)
+    monkeypatch.setattr(records, "of", lambda *_: [types.SimpleNamespace(run_id="the run")])
+    monkeypatch.setattr(results, "best_on_validation", lambda runs: runs[0])
+    monkeypatch.setattr(results, "thresholds", lambda runs: [0.5])
+    monkeypatch.setattr(published_model, "publish", lambda run, profile, threshold: tmp_path)
+    monkeypatch.setattr(manifest, "load", lambda profile: pd.DataFrame({"folder": ["train", "test", "train"]}))
+    monkeypatch.setattr(packing, "load", lambda profile, size: films)
+    assert invoke("publish", "mini", "--profile", "smoke").exit_code == 0
+    assert out_of_distribution.load(tmp_path).limits == out_of_distribution.learn(films[[0, 2]]).limits
+
+
+@pytest.fixture
+def answers(monkeypatch, tmp_path):
+    """Predictions as the model would give them, for one film and one text file."""
+    film = predict.Prediction(tmp_path / "film.png", "PNEUMONIA", 0.87654, 0.25, tmp_path / "film_heatmap.png")
+    text = predict.Prediction(tmp_path / "notes.txt", problem=f"{tmp_path / 'notes.txt'} is no image.")
+    known = {answer.path: answer for answer in (film, text)}
+    monkeypatch.setattr(predict, "predict", lambda files, model_dir, out: [known[path] for path in files])
+    return film, text
+
+
+def test_predict_prints_class_probability_operating_point_and_heat_map(answers):
+    film, _ = answers
+    result = invoke("predict", film.path)
+    header, row = result.stdout.splitlines()
+    assert result.exit_code == 0
+    assert header.split() == ["file", "class", "probability", "operating", "point", "heat", "map", "warning"]
+    assert row.split() == [str(film.path), "PNEUMONIA", "0.877", "0.250", str(film.heat_map), "no"]
+    assert result.stderr == ""
+
+
+def test_predict_warns_on_standard_error_and_ends_well(answers, monkeypatch):
+    warned = dataclasses.replace(answers[0], warning="film.png looks like an inverted film")
+    monkeypatch.setattr(predict, "predict", lambda *_: [warned])
+    result = invoke("predict", warned.path)
+    assert result.exit_code == 0 and result.stdout.splitlines()[1].split()[-1] == "yes"
+    assert result.stderr.splitlines() == ["cxr: warning: film.png looks like an inverted film"]
+
+
+def test_predict_refuses_a_file_that_is_no_image_and_still_answers_for_the_others(answers):
+    film, text = answers
+    result = invoke("predict", text.path, film.path)
+    assert result.exit_code == 1 and str(result.exception) == text.problem
+    assert "PNEUMONIA" in result.stdout and "notes" not in result.stdout
+
+
+def test_folders_become_absolute_and_threads_follow_the_share_of_cores(monkeypatch, tmp_path):
+    for name in (*environment.FOLDERS, *environment.THREADS):
+        monkeypatch.setenv(name, "")  # so that what settle() sets is taken back after the test
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CXR_DATA_DIR", "films")
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    environment.settle()
+    assert os.environ["CXR_DATA_DIR"] == str(tmp_path / "films") and "CXR_GEOMETRY" not in os.environ
+    assert os.environ["KERAS_BACKEND"] == "jax"
+    assert {os.environ[name] for name in environment.THREADS} == {"3"}

@@ -1,0 +1,297 @@
+"""The table reported / reproduced, from records made by hand."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+from test_metrics import random_scores
+
+from cxr_helpers import experiments, paths
+from cxr_helpers.config import Config
+from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import metrics
+from cxr_helpers.extras.benchmarks import measurements
+from cxr_helpers.tables import figures, reported_vs_reproduced
+
+INFO = {
+    "pixels": "published JPEG",
+    "parameters": 1000,
+    "train_metrics": {"accuracy": 0.9131},
+    "model_bytes": 14_300_000,
+}
+
+
+SYSTEM = experiments.Experiment("a", "A", "03_vgg16", "T", (Config("mobilenet"),))
+
+
+@dataclasses.dataclass
+class FakeRecord:
+    config: Config
+    scores: pd.DataFrame
+    info: dict = dataclasses.field(default_factory=lambda: dict(INFO))
+
+    names = frozenset({"scores"})
+
+    def split(self, name):
+        return self.scores[self.scores.split == name]
+
+
+def run(seed=0, **config):
+    return FakeRecord(
+        Config(**{"model": "mobilenet", "start": "imagenet", "seed": seed} | config), random_scores(seed=seed)
+    )
+
+
+def text(*figures, **changes):
+    config = {"start": "imagenet", "size": 224, "epochs": 20}
+    return {
+        "a": {"source": "Doe 2020", "split": "test", "config": config, "readings": ["epochs"], "figures": figures}
+        | changes
+    }
+
+
+def row(figure, *runs, **changes):
+    return reported_vs_reproduced.table({"a": list(runs)}, text(figure, **changes)).iloc[0]
+
+
+def test_the_verdict_follows_from_the_interval():
+    ours = metrics.evaluate(run().scores).loc["roc_auc"]
+    verdicts = {
+        name: row({"metric": "roc_auc", "value": value}, run()).verdict
+        for name, value in {"low": ours.ci_low - 0.01, "in": ours.ci_low + 1e-6, "high": ours.ci_high + 0.01}.items()
+    }
+    assert verdicts == {"low": "higher", "in": "reproduced", "high": "lower"}
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "exact", "verdict"),
+    [
+        (0.96, 0.963, 0.982, False, "reproduced"),  # 0.96 may be 0.965
+        (0.96, 0.9651, 0.982, False, "higher"),
+        (0.960, 0.9, 0.956, False, "reproduced"),  # Python does not keep the last zero: 0.96
+        (0.9601, 0.963, 0.982, False, "higher"),
+        (635, 596.3, 634.8, False, "reproduced"),
+        (635, 596.3, 634.8, True, "lower"),  # a count is no rounded figure
+        (1, 1.2, 1.4, True, "higher"),
+    ],
+)
+def test_the_reported_figures_rounding_counts(value, low, high, exact, verdict):
+    assert reported_vs_reproduced.verdict(value, (low + high) / 2, low, high, exact) == verdict
+
+
+def test_counts_and_orders_of_growth_are_exact(monkeypatch):
+    counted = metrics.evaluate_counts([run().scores]).loc["tp"]
+    assert row({"metric": "tp", "value": int(counted.ci_high) + 1}, run()).verdict == "lower"
+    found = pd.DataFrame({"figure": ["exponent"], "value": [1.2], "ci_low": [1.1], "ci_high": [1.3]})
+    monkeypatch.setattr(reported_vs_reproduced.measurements, "load", lambda name, profile, missing_ok: found)
+    figure = {"metric": "exponent", "value": 1, "measured": "complexity"}
+    assert [row(figure, exact=exact).verdict for exact in (False, True)] == ["reproduced", "higher"]
+
+
+def test_a_figure_counts_once_however_many_systems_answer_to_it():
+    texts = text({"metric": "accuracy", "value": 0.9}, {"metric": "recall", "value": 0.9}, {"metric": "roc_auc"})
+    texts["b"] = texts["a"] | {"same_as": "a", "figures": [{"metric": "accuracy", "value": 0.9}]}
+    table = reported_vs_reproduced.table({"a": [run(start="random")], "b": [run()]}, texts)
+    assert reported_vs_reproduced.distinct(table, texts).to_dict() == {("a", "accuracy"): True, ("a", "recall"): False}
+
+
+def test_what_was_reproduced_is_said_by_kind():
+    def made(metric, verdict):
+        return dict(zip(reported_vs_reproduced.COLUMNS, ["a", "Doe", metric, 1, 1, None, None, verdict, "", ""], strict=True))
+
+    rows = [made("time of loading, exponent of N", "reproduced"), made("parameters", "reproduced")]
+    rows += [made("roc_auc", "reproduced"), made("accuracy", "higher"), made("fn", "higher"), made("recall", "lower")]
+    said = reported_vs_reproduced.judged_in_words(pd.DataFrame([*rows, made("f1", reported_vs_reproduced.NOT_TESTABLE)]))
+    assert said == (
+        "Of the 7 rows with a reported figure 6 could be judged, and 3 of these are reproduced: 1 on growth, 1 on size, "
+        "1 on performance. Rows on performance: 4, of these 1 reproduced, 1 in which ours is the better figure and 2 in which "
+        "it is the worse (FN, Sensitivity)."
+    )
+    assert reported_vs_reproduced.judged_in_words(pd.DataFrame([made("f1", reported_vs_reproduced.NOT_TESTABLE)])).startswith("None")
+
+
+def test_a_row_holds_figure_interval_status_and_command(monkeypatch):
+    monkeypatch.setattr(reported_vs_reproduced.experiments, "load", lambda profile: {"a": SYSTEM})
+    found = row({"metric": "roc_auc", "value": 0.5, "n": 300}, run())
+    ours = metrics.evaluate(run().scores).loc["roc_auc"]
+    assert list(found.index) == reported_vs_reproduced.COLUMNS
+    assert found[["system", "source", "metric", "reported"]].to_list() == ["a", "Doe 2020", "roc_auc", 0.5]
+    assert found[["reproduced", "ci_low", "ci_high"]].to_list() == ours.to_list()
+    assert (found.status, found.command) == ("real: 1 seed; published JPEG", "cxr train a")
+
+
+def test_seeds_are_averaged_on_the_same_films():
+    a, b = run(seed=0), run(seed=1)
+    b.scores = a.scores.assign(y_score=1 - a.scores.y_score)
+    found = row({"metric": "roc_auc", "value": 0.5}, a, b)
+    assert found.reproduced == pytest.approx(0.5) and found.status.startswith("real: 2 seeds")
+
+
+def test_counts_and_aliases_are_found():
+    counts = metrics.confusion(run().scores)
+    assert row({"metric": "tp", "value": 1}, run()).reproduced == counts["tp"]
+    assert row({"metric": "accuracy (progress line)", "of": "accuracy", "value": 0.5}, run()).reproduced > 0.5
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({"start": "random"}, "start random, text imagenet"),
+        ({"size": 96}, "size 96, text 224"),
+        ({"epochs": 3}, "epochs 3, text 20 (reading)"),
+    ],
+)
+def test_a_departing_run_is_shown_but_not_judged(config, why):
+    found = row({"metric": "roc_auc", "value": 0.5}, run(**config))
+    assert found.verdict == "not testable here" and found.reproduced > 0.5
+    assert found.status == f"real: 1 seed; published JPEG; {why}"
+
+
+def test_another_number_of_films_is_a_departure():
+    found = row({"metric": "accuracy", "value": 0.5, "n": 624}, run())
+    assert found.verdict == "not testable here" and "300 films, text 624" in found.status
+
+
+def test_synthetic_films_judge_nothing():
+    made = run()
+    made.info["pixels"] = "synthetic film"
+    found = row({"metric": "accuracy", "value": 0.5}, made)
+    assert (found.verdict, found.status) == ("not testable here", "waits: synthetic films")
+
+
+def test_a_system_that_waits_says_for_what(monkeypatch):
+    waiting = dataclasses.replace(SYSTEM, waits_for="the ImageNet weights of A")
+    monkeypatch.setattr(reported_vs_reproduced.experiments, "load", lambda profile: {"a": waiting})
+    found = row({"metric": "accuracy", "value": 0.5})
+    assert (found.status, found.command) == ("waits: the ImageNet weights of A", "cxr train a")
+
+
+def test_a_text_without_a_figure_is_shown_but_not_judged():
+    found = row({"metric": "accuracy"}, run())
+    assert found.verdict == "not testable here" and pd.isna(found.reported) and found.reproduced > 0.5
+    assert found.status.endswith("the text gives no figure")
+
+
+def test_a_difference_is_paired_on_the_same_films():
+    figure = {"metric": "gain", "of": "roc_auc", "against": "b", "value": 0.0}
+    better = run()
+    worse = FakeRecord(better.config, better.scores.assign(y_score=0.5 + (better.scores.y_score - 0.5) * 0.1))
+    same = reported_vs_reproduced.table({"a": [better], "b": [worse]}, text(figure)).iloc[0]
+    assert (same.reproduced, same.ci_low, same.ci_high, same.verdict) == (0, 0, 0, "reproduced")
+    assert reported_vs_reproduced.table({"a": [better]}, text(figure)).iloc[0].status == "waits: no run of b yet"
+
+
+def test_a_rule_moves_the_operating_point():
+    scored = pd.concat([random_scores(seed=0), random_scores(seed=1).assign(split="val")])
+    made = run()
+    made.scores = scored.assign(y_score=scored.y_score / 4)  # every score below 0.5: nothing is found at 0.5
+    figure = {"metric": "recall", "value": 0.9}
+    assert row(figure, made).reproduced == 0 < row(figure, made, rule="youden").reproduced
+
+
+def test_a_measured_figure_comes_from_the_measurement(monkeypatch):
+    found = pd.DataFrame({"figure": ["time saved"], "value": [0.7], "ci_low": [0.6], "ci_high": [0.8]})
+    monkeypatch.setattr(reported_vs_reproduced.measurements, "load", lambda name, profile, missing_ok: found)
+    figure = {"metric": "time saved", "value": 0.65, "measured": "speed"}
+    judged = row(figure)
+    assert (judged.reproduced, judged.verdict, judged.command) == (0.7, "reproduced", "cxr measure speed")
+    apart = row(figure | {"apart": "another machine"})
+    assert (apart.verdict, apart.status) == ("not testable here", "real: measured; another machine")
+    wide = {"value": [0.2], "ci_low": [0.1], "ci_high": [0.7]}  # holds 0.65, from which ours is far
+    monkeypatch.setattr(reported_vs_reproduced.measurements, "load", lambda name, profile, missing_ok: found.assign(**wide))
+    assert (row(figure).verdict, row(figure).status) == ("not testable here", "real: measured; too wide an interval")
+    monkeypatch.setattr(reported_vs_reproduced.measurements, "load", lambda name, profile, missing_ok: None)
+    assert row(figure).status == "waits: not measured yet"
+
+
+def test_a_system_without_runs_and_a_figure_without_record_wait(monkeypatch):
+    monkeypatch.setattr(reported_vs_reproduced.experiments, "load", lambda profile: {"a": SYSTEM})
+    found = row({"metric": "accuracy", "value": 0.5})
+    assert (found.verdict, found.status) == ("not testable here", "waits: no run yet") and pd.isna(found.reproduced)
+    assert row({"metric": "test time (s)", "value": 79}, run()).status == "waits: no record holds this figure"
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "verdict"),
+    [
+        ("parameters", 1000, "reproduced"),
+        ("parameters", 1001, "lower"),
+        ("model size (MB)", 14, "reproduced"),  # 14.3 rounds to 14
+        ("model size (MB)", 13, "higher"),
+        ("training accuracy", 0.91, "reproduced"),
+        ("training accuracy", 0.9627, "lower"),
+    ],
+)
+def test_a_figure_of_the_run_agrees_where_it_rounds_to_the_reported_one(metric, value, verdict):
+    found = row({"metric": metric, "value": value}, run())
+    assert found.verdict == verdict and pd.isna(found.ci_low)
+
+
+def test_a_figure_may_ask_for_less_agreement():
+    assert (
+        row({"metric": "parameters", "value": 1000, "config": {"size": 224}}, run(start="random")).verdict
+        == "reproduced"
+    )
+
+
+def test_the_split_is_the_one_the_text_reports():
+    mixed = run()
+    mixed.scores = pd.concat([mixed.scores, random_scores(seed=5).assign(split="val")])
+    found = row({"metric": "accuracy", "value": 0.9}, mixed, split="val")
+    assert found.reproduced == metrics.evaluate(random_scores(seed=5)).value.accuracy
+
+
+def test_the_table_is_stored_among_the_tables(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    table = reported_vs_reproduced.table({"a": [run()]}, text({"metric": "accuracy", "value": 0.5}))
+    path = reported_vs_reproduced.write(table, "full")
+    assert path == tmp_path / "reports" / "tables" / "reported_vs_reproduced.csv"
+    assert pd.read_csv(path).reproduced[0] == pytest.approx(table.reproduced[0], abs=1e-6)
+
+
+def test_the_committed_figures_are_consistent():
+    texts = reported_vs_reproduced.reported()
+    known = {*metrics.TITLES, *metrics.COUNTS, *figures.OF_THE_RUN, figures.GAP}
+    for system in texts.values():
+        Config(**({"model": "any"} | system.get("config", {})))  # its fields exist and its values are allowed
+        assert set(system.get("readings", ())) <= set(system.get("config", {})) and system["source"]
+        named = [figure for figure in system["figures"] if not figure.get("measured")]
+        names = [figure.get("of", figure["metric"]) for figure in named]
+        assert all(name in known or name.startswith(("mean AUC", "AUC ", "Dice ")) for name in names)
+    rahman = {figure["metric"]: figure["value"] for figure in texts["mobilenet_rahman"]["figures"]}
+    tp, tn, fp, fn = (rahman[name] for name in ("tp", "tn", "fp", "fn"))
+    assert (round((tp + tn) / 919, 4), round(tp / (tp + fp), 4)) == (rahman["accuracy"], rahman["precision"])
+    assert (round(tp / (tp + fn), 4), round(2 * tp / (2 * tp + fp + fn), 4)) == (rahman["recall"], rahman["f1"])
+
+
+def test_a_command_stands_only_where_it_works():
+    commands = reported_vs_reproduced.table({}).command
+    systems = commands[commands.str.startswith("cxr train ")].str.removeprefix("cxr train ")
+    measured = commands[commands.str.startswith("cxr measure ")].str.removeprefix("cxr measure ")
+    assert len(systems) + len(measured) == len(commands)
+    assert set(systems) <= set(experiments.load("full")) and set(measured) <= set(measurements.NAMES)
+
+
+def test_every_system_that_reproduces_a_document_has_its_rows():
+    table = reported_vs_reproduced.table({})
+    assert {name for name, system in experiments.load("full").items() if system.source} <= set(table.system)
+    assert table.status.str.startswith(("waits", "real")).all()
+
+
+def test_a_broken_file_is_named(tmp_path):
+    broken = tmp_path / "reported.toml"
+    broken.write_text("[a")
+    with pytest.raises(CxrError, match="reported.toml"):
+        reported_vs_reproduced.reported(broken)
+
+
+def test_the_brief_table_reads_as_a_page_does():
+    columns = ["a", "Doe 2020", "tp", 635.0, 607.0, 596.31, 616.72, "lower", "real: 3 seeds", ""]
+    waiting = ["b", "Doe 2020", "accuracy", 0.912, None, None, None, "not testable here", "waits: no run yet", ""]
+    brief = reported_vs_reproduced.brief(pd.DataFrame([columns, waiting], columns=reported_vs_reproduced.COLUMNS))
+    assert brief.iloc[0].tolist() == ["a", "TP", "635", "607.0 (596.3–616.7)", "lower"]
+    assert brief.iloc[1].tolist() == ["b", "Accuracy", "0.912", "–", "waits"]
+    nameless = ["c", "Doe 2020", "accuracy", None, 0.9, 0.8, 0.95, "not testable here", "real: 1 seed", ""]
+    without_run = [*nameless[:4], None, None, None, *nameless[7:]]
+    brief = reported_vs_reproduced.brief(pd.DataFrame([nameless, without_run], columns=reported_vs_reproduced.COLUMNS))
+    assert brief.verdict.tolist() == ["no figure given", "waits"] and brief.reported.tolist() == ["–", "–"]

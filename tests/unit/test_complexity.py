@@ -1,0 +1,123 @@
+"""Tables 3 and 4 of the thesis beside costs whose growth is known."""
+
+import dataclasses
+import types
+
+import pandas as pd
+import pytest
+
+from cxr_helpers.base import processes
+from cxr_helpers.data import manifest
+from cxr_helpers.extras.benchmarks import scaling, stages
+from cxr_helpers.extras.plots import complexity_plots as drawing
+
+LINEAR = {"loading", "preprocessing", "display", "evaluation", "training"}
+
+
+@pytest.fixture
+def repeats():
+    """Three repeats: time and memory linear in the films (building: constant), the weights beneath a network's memory."""
+    rows = []
+    keys = [(scaling.BOTH, stage) for stage in stages.OF_FILMS]
+    keys += [(program, stage) for program in scaling.CLAIMS for stage in ("model building", "evaluation", "training")]
+    for program, stage in keys:
+        for films in (4, 8, 16, 32, 64):
+            work = films if stage in LINEAR else 20
+            weights = 0 if program == scaling.BOTH else 50
+            for repeat, slow in enumerate((1.02, 1.0, 0.99)):
+                rows.append((program, stage, films, repeat, 0.01 * work * slow, (weights + 3.0 * work) * slow))
+    return pd.DataFrame(rows, columns=["program", "stage", "films", "repeat", "seconds", "megabytes"])
+
+
+def test_every_claim_has_its_exponent(repeats):
+    figures = scaling.figures(repeats).set_index("figure")
+    assert len(figures) == 2 * 6 * 2  # programs, stages, time and memory
+    assert figures.value["VGG-16, training, time"] == pytest.approx(1)
+    assert figures.value["VGG-16, evaluation, memory"] == pytest.approx(1)  # the weights do not bend it
+    assert figures.value["ResNet-50, model building, time"] == pytest.approx(0, abs=1e-9)
+    assert (figures.loc["VGG-16, loading, time"] == figures.loc["ResNet-50, loading, time"]).all()  # measured once
+    assert ((figures.ci_low <= figures.value) & (figures.value <= figures.ci_high)).all()
+
+
+def test_the_verdict_follows_from_the_interval(repeats):
+    figures = scaling.figures(repeats)
+    vgg16, resnet50 = (scaling.table(figures, program).set_index(["stage", "cost"]) for program in scaling.CLAIMS)
+    assert (vgg16.verdict == "reproduced").all()
+    # Table 4 has the maps of a batch alone; here the films are held too.
+    assert resnet50.verdict["training", "memory"] == "higher" and (resnet50.verdict == "reproduced").sum() == 11
+    assert vgg16.claimed["training", "memory"] == "O(N+P)" and resnet50.claimed["training", "memory"] == "O(B·M²·3·K)"
+    words = scaling.sentence(resnet50.reset_index(), "ResNet-50")
+    assert words == "Of the 12 orders claimed for ResNet-50: **11** reproduced; **1** higher (memory of training)."
+
+
+def test_an_interval_that_holds_two_orders_decides_nothing(repeats):
+    figures = scaling.figures(repeats)
+    figures.loc[figures.figure == "VGG-16, loading, time", ["ci_low", "ci_high"]] = (0.0, 1.2)
+    figures.loc[figures.figure == "VGG-16, evaluation, memory", ["ci_low", "ci_high"]] = (-0.1, 0.1)
+    figures.loc[figures.figure == "VGG-16, model building, time", ["ci_low", "ci_high"]] = (-0.1, 0.1)
+    verdicts = scaling.table(figures, "VGG-16").set_index(["stage", "cost"]).verdict
+    assert verdicts["loading", "time"] == "not determined"
+    assert verdicts["evaluation", "memory"] == "no growth seen"  # claimed O(N+P): the weights may hide the films
+    assert verdicts["model building", "time"] == "reproduced"  # claimed not to grow
+
+
+def test_a_claim_far_from_the_fit_is_not_reproduced_though_its_interval_holds_it(repeats):
+    figures = scaling.figures(repeats)
+    figures.loc[figures.figure == "VGG-16, evaluation, memory", ["value", "ci_low", "ci_high"]] = (0.2, 0.1, 1.05)
+    words = scaling.sentence(scaling.table(figures, "VGG-16"), "VGG-16")
+    assert "**11** reproduced; **1** not determined (memory of evaluation)" in words
+
+
+def test_costs_are_medians_with_their_range(repeats):
+    part = repeats[(repeats.stage == "loading") & (repeats.films == 8)].seconds
+    row = scaling.costs(repeats, "seconds").query("stage == 'loading' and films == 8").iloc[0]
+    assert (row["median"], row["min"], row["max"]) == (part.median(), part.min(), part.max())
+    largest = scaling.largest(repeats).set_index(["program", "stage"])
+    assert pd.isna(largest["ms per film"]["VGG-16", "model building"])
+    last = largest.loc["VGG-16", "training"]
+    assert last.films == 64 and last["ms per film"] == pytest.approx(10) and last.MB == pytest.approx(242)
+
+
+def test_it_measures_every_stage_at_every_size_in_a_process_of_its_own(monkeypatch, tmp_path):
+    calls = []
+
+    def alone(work, *arguments):
+        calls.append((work, arguments))
+        return [{"stage": arguments[0] if work is stages.of_films else "training", "seconds": 1.0}]
+
+    films = pd.DataFrame({"path": ["a.png", "b.png", "c.png"]})
+    monkeypatch.setattr(processes, "alone", alone)
+    monkeypatch.setattr(manifest, "load", lambda profile: films)
+    monkeypatch.setattr(manifest, "source", lambda profile: types.SimpleNamespace(root=tmp_path))
+    plan = scaling.Plan(32, read=(2, 4), shown=(1,), trained=(8, 16), repeats=2, passes=1)
+    monkeypatch.setitem(scaling.PLANS, "smoke", plan)
+    measured = scaling.measure("smoke")
+    assert len(measured) == 2 * (2 + 2 + 1) + 2 * 2 == len(calls)
+    assert measured.groupby("program").size().to_dict() == {"both": 10, "VGG-16": 2, "ResNet-50": 2}
+    read = next(arguments for work, arguments in calls if work is stages.of_films and len(arguments[1]) == 4)
+    assert [file.name for file in read[1]] == ["a.png", "b.png", "c.png", "a.png"]  # a small set serves more than once
+    configs = [arguments[0] for work, arguments in calls if work is stages.of_network]
+    assert {(config.model, config.trainable, config.augmentation, config.size) for config in configs} == {
+        ("vgg16", "head", "none", 32),
+        ("resnet50", "all", "thesis", 32),
+    }
+
+
+def test_the_real_plan_has_five_sizes_of_whole_batches():
+    plan = scaling.PLANS["full"]
+    assert min(len(plan.read), len(plan.shown), len(plan.trained)) >= 5 and plan.stand_in == ""
+    assert all(count % plan.batch == 0 for count in plan.trained) and plan.repeats >= 3 <= plan.passes
+    assert {field.name for field in dataclasses.fields(plan)} >= {"side", "batch"} and plan.side == 224
+
+
+def test_the_figure_has_a_panel_per_stage_and_its_law(repeats):
+    costs, fits = scaling.costs(repeats, "seconds"), scaling.growths(repeats, "seconds")
+    panels = {ax.get_title(loc="left"): ax for ax in drawing.growths(costs, fits, "seconds").axes}
+    assert set(panels) == {"loading", "preprocessing", "display", "model building", "evaluation", "training"}
+    names = [text.get_text() for text in panels["training"].get_legend().get_texts()]
+    assert [name.split(":")[0] for name in names] == ["VGG-16", "ResNet-50"] and "N^{1.0" in names[0]
+    line = panels["loading"].lines[-1]
+    assert line.get_ydata()[-1] == pytest.approx(0.64, rel=0.02) and line.get_xdata()[-1] == 64
+    assert line.get_ydata()[-1] / line.get_ydata()[0] == pytest.approx(16)
+    low, high = panels["model building"].get_ylim()
+    assert high / low > 10  # what does not grow looks flat

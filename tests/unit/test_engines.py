@@ -1,0 +1,134 @@
+"""Other engines give what Keras gives, or say in one sentence why they cannot."""
+
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.inference import backends, deployed_networks, quantising
+from cxr_helpers.extras.networks import operations
+from cxr_helpers.training import cached_features
+
+FILMS = np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3)).astype("float32")
+NAMES = [f"film_{place}" for place in range(len(FILMS))]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return deployed_networks.paper("MobileNetV2", "smoke").build()
+
+
+@pytest.fixture(scope="module")
+def expected(model):
+    return model.predict_on_batch(FILMS)
+
+
+def needs(*modules: str):
+    missing = [name for name in modules if not backends.installed(name)]
+    if missing:
+        pytest.skip(f"{missing[0]} is not installed")
+
+
+@pytest.mark.parametrize("name", backends.ENGINES)
+def test_an_export_gives_what_keras_gives_for_one_film_and_for_many(name, model, expected, tmp_path):
+    needs(backends.ENGINES[name].module.partition(".")[0], *(["tf2onnx"] if name == "onnxruntime" else []))
+    run = backends.runner(model, name, tmp_path, threads=2)
+    assert backends.check(run, FILMS, expected, NAMES, name) < 1e-4
+    assert run(FILMS[2:3]) == pytest.approx(expected[2:3], rel=1e-4)
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".xml", ".tflite"])
+def test_int8_stays_near_float32(suffix, model, expected, tmp_path, monkeypatch):
+    monkeypatch.setattr(quantising, "EARLY", 0)  # a small network is nothing but early layers
+    needs(
+        *{".onnx": ["tf2onnx", "onnx", "nncf", "onnxruntime"], ".xml": ["openvino", "nncf"], ".tflite": ["ai_edge_litert"]}[
+            suffix
+        ]
+    )
+    path = quantising.quantise(model, tmp_path / f"small{suffix}", FILMS)
+    found = backends.load(path)(FILMS)
+    assert 0 < np.abs(found - expected).max() < 0.02
+    assert quantising.size(path) > 0
+
+
+def test_convolutions_near_the_film_stay_in_float32():
+    steps = [("first", ["film"], ["a"], 9_000), ("norm", ["a"], ["b"], None), ("second", ["b"], ["c"], 7_000)]
+    steps += [("beside", ["b"], ["d"], 5_000), ("sum", ["c", "d"], ["e"], None), ("last", ["e"], ["f"], 0)]
+    assert quantising._early(steps) == ["first", "beside"]
+
+
+def test_a_difference_beyond_the_tolerance_names_the_film(expected):
+    def wrong(films):
+        found = expected.copy()
+        found[4] += 0.01
+        return found
+
+    with pytest.raises(CxrError, match="film film_4"):
+        backends.check(wrong, FILMS, expected, NAMES, "OpenVINO")
+    with pytest.raises(CxrError, match="film film_0"):
+        backends.check(lambda films: np.full_like(expected, np.nan), FILMS, expected, NAMES, "OpenVINO")
+
+
+def test_a_missing_engine_is_a_sentence(monkeypatch, model, tmp_path):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(CxrError, match="openvino is not installed; `pip install"):
+        backends.export(model, tmp_path / "model.xml")
+    monkeypatch.setenv(backends.CHOICE, "openvino")
+    with pytest.raises(CxrError, match="openvino is not installed"):
+        backends.best(model)
+    monkeypatch.setenv(backends.CHOICE, "abacus")
+    with pytest.raises(CxrError, match="CXR_ENGINE=abacus is unknown: choose one of keras,"):
+        backends.best(model)
+
+
+def test_what_cannot_be_exported_or_read_is_a_sentence(tmp_path, model):
+    augmenting = keras.Sequential([keras.Input((8, 8, 1)), layers.RandomFlip(), layers.Flatten(), layers.Dense(1)])
+    with pytest.raises(CxrError, match="augments its films .layer random_flip"):
+        backends.export(augmenting, tmp_path / "model.xml")
+    with pytest.raises(CxrError, match="model.pt is no file of a known engine"):
+        backends.export(model, tmp_path / "model.pt")
+    with pytest.raises(CxrError, match="cannot be quantised"):
+        quantising.quantise(model, tmp_path / "model.pt", FILMS)
+    needs("openvino")
+    with pytest.raises(CxrError, match="absent.xml does not exist"):
+        backends.load(tmp_path / "absent.xml")
+    (tmp_path / "broken.xml").write_text("no graph")
+    with pytest.raises(CxrError, match="broken.xml cannot be read by OpenVINO"):
+        backends.load(tmp_path / "broken.xml")
+
+
+def test_features_fall_back_to_keras_aloud(monkeypatch, capsys, model, expected):
+    monkeypatch.setattr(backends, "runner", lambda *_: lambda films: expected[: len(films)] + 1)
+    run = cached_features.forward(model, 10**6, "openvino")
+    assert run(FILMS) == pytest.approx(expected)
+    assert "OpenVINO differs from Keras" in capsys.readouterr().out
+    assert run(FILMS) == pytest.approx(expected)
+
+
+def test_few_films_are_not_worth_an_export(monkeypatch, model, expected):
+    monkeypatch.delenv(backends.CHOICE, raising=False)
+    monkeypatch.setattr(backends, "runner", lambda *_: pytest.fail("exported"))
+    assert cached_features.forward(model, cached_features.FEW - 1)(FILMS) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("application", "billions"), [("VGG16", 15.47), ("ResNet50", 3.858), ("MobileNet", 0.5687), ("MobileNetV2", 0.3008)]
+)
+def test_operations_are_the_published_counts(application, billions):
+    """Simonyan and Zisserman 2015, He et al. 2016, Howard et al. 2017 (569 M), Sandler et al. 2018 (300 M)."""
+    with keras.device("cpu"):
+        found = operations.multiply_adds(getattr(keras.applications, application)(weights=None))
+    assert found / 1e9 == pytest.approx(billions, rel=1e-3)
+
+
+def test_operations_of_nested_and_grouped_layers():
+    inner = keras.Sequential([keras.Input((4, 4, 8)), layers.Conv2D(6, 3, padding="same", groups=2)])
+    inputs = keras.Input((4, 4, 8))
+    outer = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(inner(inputs))))
+    assert operations.multiply_adds(inner) == 16 * 6 * 9 * 4
+    assert operations.multiply_adds(outer) == 16 * 6 * 9 * 4 + 16 * 6 * 2
+    separable = keras.Sequential([keras.Input((4, 4, 8)), layers.SeparableConv2D(5, 3, padding="same")])
+    assert operations.multiply_adds(separable) == 16 * (8 * 9 + 8 * 5)

@@ -1,0 +1,137 @@
+"""The stored measures: read, shown, checked by rules, and concluded from; every row made up by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cxr_helpers import paths
+from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.plots import measure_plots as drawings
+from cxr_helpers.extras.tables import explanation_checks as checks
+from cxr_helpers.extras.tables import explanation_tables as measures
+
+SYSTEM = "mine"
+LESION = measures.energy(measures.LESION)
+SEEDS, RANDOM = (measures.alike(measures.RANK, what) for what in (measures.SEEDS, measures.random_weights(2, 2)))
+
+
+def row(method, model, data, measure, value, margin=0.1):
+    return (method, model, data, measure, value, value - margin, value + margin, 8)
+
+
+TABLE = pd.DataFrame(
+    [
+        *(row(name, measures.CLEAN, measures.DRAWN, LESION, at) for name, at in (("gradcam", 0.8), ("lime", 0.55))),
+        *(row(name, measures.CLEAN, measures.DRAWN, LESION, at) for name, at in (("centre", 0.4), ("edges", 0.2))),
+        row("gradcam", measures.AGAINST, measures.MARKED, measures.SEPARATION, 0.55),
+        row("lime", measures.AGAINST, measures.MARKED, measures.SEPARATION, 0.95),
+        *(row(name, measures.LABELS, measures.TEST, SEEDS, 0.5) for name in ("gradcam", "lime")),
+        row("gradcam", measures.LABELS, measures.TEST, measures.alike(measures.RANK, measures.random_weights(1, 2)), 0.9),
+        row("gradcam", measures.LABELS, measures.TEST, RANDOM, 0.2),
+        row("gradcam", measures.LABELS, measures.TEST, measures.alike("SSIM", measures.random_weights(2, 2)), 0.3),
+        row("lime", measures.LABELS, measures.TEST, RANDOM, 0.45),
+        row("gradcam", measures.LABELS, measures.TEST, measures.alike(measures.RANK, measures.SHIFT), 0.8),
+        row("lime", measures.LABELS, measures.TEST, measures.alike(measures.RANK, measures.SHIFT), 0.55),
+        row("gradcam", SYSTEM, measures.TEST, measures.alike(measures.RANK, measures.with_other("edges")), -0.3),
+        row("edges", SYSTEM, measures.TEST, measures.alike(measures.RANK, measures.with_other("gradcam")), -0.3),
+        *(row(name, SYSTEM, measures.TEST, measures.DELETION, at) for name, at in (("edges", 0.6), ("random", 0.4))),
+        row(measures.MODEL, measures.CLEAN, measures.DRAWN, measures.AUC, 0.98, 0.01),
+    ],
+    columns=measures.COLUMNS,
+)
+
+
+@pytest.fixture
+def stored(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    measures.path("full").parent.mkdir(parents=True)
+    TABLE.to_csv(measures.path("full"), index=False)
+    return measures.path("full")
+
+
+def test_what_is_stored_is_read(stored):
+    assert stored.name == "explanation_measures.csv"
+    pd.testing.assert_frame_equal(measures.load("full"), TABLE)
+
+
+def test_a_missing_or_broken_table_names_the_command(stored):
+    stored.write_text("method,model\nx,y\n")
+    with pytest.raises(CxrError, match="cannot be read.*cxr measure-maps --profile full"):
+        measures.load("full")
+    stored.unlink()
+    with pytest.raises(CxrError, match="is missing.*cxr measure-maps --profile full"):
+        measures.load("full")
+
+
+def test_methods_stand_before_controls_with_their_intervals():
+    shown = measures.by_method(TABLE, measures.DRAWN, measures.CLEAN, [LESION, measures.IOU_BEST])
+    assert shown.method.tolist() == ["Grad-CAM", "LIME", "centre prior", "edge detector"]
+    assert shown[LESION][0] == "0.800 (0.700–0.900)" and set(shown[measures.IOU_BEST]) == {"–"}
+
+
+def test_the_networks_own_figures():
+    shown = measures.by_model(TABLE, [measures.AUC, measures.ALARMS])
+    assert shown.to_dict("records") == [
+        {"network": measures.CLEAN, "films": measures.DRAWN, measures.AUC: "0.980 (0.970–0.990)", measures.ALARMS: "–"}
+    ]
+
+
+def test_the_best_control_is_the_largest_and_of_deletion_the_smallest():
+    assert measures.best_control(measures.part(TABLE, measures.DRAWN, measures.CLEAN, LESION)).name == "centre"
+    assert measures.best_control(measures.part(TABLE, measures.TEST, SYSTEM, measures.DELETION)).name == "random"
+    assert measures.best_control(measures.part(TABLE, measures.MARKED, measures.AGAINST, measures.SEPARATION)) is None
+
+
+def test_the_cascade_goes_by_share():
+    found = measures.cascade(TABLE, measures.LABELS)
+    assert found[found.method == "gradcam"][["share", "value"]].to_numpy().tolist() == [[0.5, 0.9], [1, 0.2]]
+    assert measures.cascade(TABLE, measures.LABELS, "SSIM").value.tolist() == [0.3]
+
+
+def test_the_matrix_is_symmetric_and_empty_where_nothing_was_compared():
+    matrix = measures.agreement(TABLE, SYSTEM)
+    assert matrix.loc["Grad-CAM", "edge detector"] == matrix.loc["edge detector", "Grad-CAM"] == -0.3
+    assert np.isnan(matrix.loc["Grad-CAM", "Grad-CAM"])
+
+
+def test_verdicts_follow_the_rules():
+    found = checks.verdicts(TABLE, SYSTEM).set_index("method")
+    expected = {
+        "finds the lesion": ("passes", "fails"),  # 0.7 and 0.45 against 0.5
+        "shows the shortcut": ("fails", "passes"),  # 0.45 and 0.85 against one half
+        "needs the weights": ("passes", "fails"),  # 0.3 and 0.55 against 0.4, the lower end between seeds
+        "survives a shift": ("passes", "fails"),  # 0.7 and 0.45 against 0.6, the upper end
+        "needs the labels": ("–", "–"),
+        "stays in the lungs": ("–", "–"),
+        "is faithful": ("–", "–"),
+        "survives noise": ("–", "–"),
+    }
+    assert {check: tuple(found.loc[["Grad-CAM", "LIME"], check]) for check in found} == expected
+
+
+def test_conclusions_name_who_passes_and_who_does_not():
+    said = checks.conclusions(TABLE, checks.verdicts(TABLE, SYSTEM), SYSTEM)
+    assert said[0] == (
+        "- For *where a drawn opacity lies* (finds the lesion): believe **Grad-CAM**, not LIME. "
+        "Best energy in lesion: Grad-CAM 0.800 (0.700–0.900), centre prior 0.400 (0.300–0.500)."
+    )
+    assert "believe **LIME**, not Grad-CAM" in said[1]
+    assert said[-1] == "Every method failed some check; the most, 3, were failed by LIME."
+
+
+def test_methods_that_are_all_the_best_are_not_told_apart():
+    tied = TABLE.assign(value=TABLE.value.where(TABLE.measure != measures.SEPARATION, 1.0))
+    check = next(check for check in checks.CHECKS if check.title == "shows the shortcut")
+    assert "all 2 methods 1.000" in checks._leader(tied, check, check.model)
+
+
+def test_figures_show_every_method_and_its_interval():
+    rows = measures.part(TABLE, measures.DRAWN, measures.CLEAN, LESION)
+    fig = drawings.beside_controls([("energy", rows)])
+    ax = fig.axes[0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["Grad-CAM", "LIME", "centre prior", "edge detector"]
+    assert [pytest.approx(0.7), pytest.approx(0.9)] in [list(line.get_xdata()) for line in ax.lines]
+    panels = drawings.cascade(TABLE, measures.LABELS).axes
+    assert panels[0].get_title() == "Grad-CAM" and list(panels[0].lines[0].get_ydata()) == [1, 0.9, 0.2]
+    matrix = drawings.agreement(measures.agreement(TABLE, SYSTEM))
+    assert {text.get_text() for text in matrix.axes[0].texts} == {"−0.3"}

@@ -1,0 +1,59 @@
+"""What is written of the final model is what its scores say."""
+
+import json
+
+import pandas as pd
+import pytest
+from tiny_candidates import maker
+
+from cxr_helpers.evaluation import metrics
+from cxr_helpers.tables import final_model
+from cxr_helpers.training import rescoring
+
+RIGHT = [0.2, 0.8, 0.2, 0.8]
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch):
+    return maker(tmp_path, monkeypatch)
+
+
+def test_a_goal_is_met_or_missed_by_how_much(make):
+    table = final_model.goals(make("x", RIGHT, [0.2, 0.8, 0.6, 0.8])).set_index("figure")
+    assert table.verdict["ROC AUC"] == "met" and table.verdict["Accuracy"] == "missed by 0.215"
+    assert table.verdict["Specificity"] == "missed by 0.430" and table.goal["ECE"] == "≤ 0.02"
+
+
+def test_calibration_stands_beside_that_of_perfect_scores(make):
+    table = final_model.calibrated(make("x", RIGHT, RIGHT)).set_index("measure")
+    assert len(table) == 4 and table.loc["Brier score", "value (95 % CI)"].startswith("0.040")
+    assert table.loc["Cross-entropy", "perfectly calibrated (95 % range)"] == "–"
+
+
+def test_published_results_stand_above_ours_with_its_interval(make):
+    run = make("x", RIGHT, [0.2, 0.8, 0.6, 0.8])
+    table = final_model.beside_published(run)
+    assert table.study.iloc[-1] == final_model.OURS and table["specificity"].iloc[-1].startswith("0.500 (")
+    assert table["reference"].iloc[0] == "[@kermany2018]" and table["ROC AUC"].iloc[0] == "0.968"
+    across = final_model.beside_published_external(run, "smoke")
+    assert across["internal AUC"].iloc[-1].startswith("1.000 (") and across["external AUC"].isna().iloc[-1]
+
+
+def test_what_is_written_is_what_the_scores_say(make):
+    run = make("x", RIGHT, [0.2, 0.8, 0.6, 0.8])
+    content = json.loads(final_model.write(run, "smoke").read_text())
+    assert (content["run_id"], content["threshold"], content["external_auc"]) == (run.run_id, 0.5, None)
+    points, official = metrics.points(run.split("test")), content["official_test"]
+    assert official["auc"] == points.roc_auc and official["ece"] == points.ece
+    assert (official["sensitivity"], official["specificity"], official["accuracy"]) == (1, 0.5, 0.75)
+    low, high = official["accuracy_ci"]
+    assert low < 0.75 < high
+
+
+def test_the_adult_films_stand_beside_where_they_were_scored(make):
+    run = make("x", RIGHT, RIGHT)
+    adults = pd.DataFrame({"image_id": list("mnop"), "patient_id": list("mnop"), "view": "PA", "finding": "?"})
+    adults = adults.assign(y_true=[0, 1, 0, 1], y_score=[0.1, 0.9, 0.8, 0.7])
+    adults.to_csv(run.folder / rescoring.EXTERNAL, index=False)
+    content = json.loads(final_model.write(run, "smoke").read_text())
+    assert content["external_auc"] == pytest.approx(0.75) and len(content["external_auc_ci"]) == 2

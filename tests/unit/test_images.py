@@ -1,0 +1,138 @@
+"""Reading one file: every film that is fine comes through unchanged, everything else is refused with its reason."""
+
+import hashlib
+import io
+
+import cv2
+import numpy as np
+import pytest
+import tiny_films
+from PIL import Image
+
+from cxr_helpers.data import image_files
+from cxr_helpers.errors import CxrError
+
+FILM = tiny_films.film(0, 96, 80)
+JPEG = cv2.imencode(".jpg", FILM)[1].tobytes()
+PNG = cv2.imencode(".png", FILM)[1].tobytes()
+
+
+def encoded(mode: str, kind: str) -> bytes:
+    """Return FILM converted to a Pillow mode and saved."""
+    handle = io.BytesIO()
+    Image.fromarray(FILM).convert(mode).save(handle, kind)
+    return handle.getvalue()
+
+
+def png16(channels: int) -> bytes:
+    return cv2.imencode(".png", np.full((40, 40, channels), 30000, np.uint16).squeeze())[1].tobytes()
+
+
+REFUSED = {
+    "zero bytes": (b"", "zero bytes"),
+    "text": (b"patient 7: no finding\n", "no image"),
+    "JPEG without its last 2 bytes": (JPEG[:-2], "its end marker is missing"),
+    "JPEG without its last 20 bytes": (JPEG[:-20], "its end marker is missing"),
+    "half a JPEG": (JPEG[: len(JPEG) // 2], "its end marker is missing"),
+    "half a JPEG, end marker put back": (JPEG[: len(JPEG) // 2] + b"\xff\xd9", "the decoder's fill"),
+    "half a PNG": (PNG[: len(PNG) // 2], "truncated or damaged"),
+    "16-bit grey": (png16(1), "16-bit image"),
+    "16-bit colour": (png16(3), "16-bit image"),
+    "CMYK": (encoded("CMYK", "JPEG"), "CMYK image"),
+    "RGBA": (encoded("RGBA", "PNG"), "RGBA image"),
+    "palette": (encoded("P", "PNG"), "palette image"),
+    "1-bit": (encoded("1", "PNG"), "1-bit image"),
+    "GIF": (encoded("L", "GIF"), "GIF file"),
+    "one pixel": (cv2.imencode(".png", np.zeros((1, 1), np.uint8))[1].tobytes(), "1×1 pixels"),
+    "one row": (cv2.imencode(".png", np.zeros((1, 500), np.uint8))[1].tobytes(), "500×1 pixels"),
+}
+
+
+@pytest.mark.parametrize(("data", "reason"), REFUSED.values(), ids=REFUSED.keys())
+def test_a_bad_file_is_refused_with_its_reason(tmp_path, data, reason):
+    path = tmp_path / "film.jpeg"
+    path.write_bytes(data)
+    with pytest.raises(image_files.Refused) as refusal:
+        image_files.read(path)
+    assert reason in refusal.value.reason
+    assert str(path) in str(refusal.value)
+
+
+def test_an_absent_file_and_a_folder_are_unreadable(tmp_path):
+    for path in (tmp_path / "absent.jpeg", tmp_path):
+        with pytest.raises(CxrError, match="unreadable"):
+            image_files.read(path)
+
+
+def test_a_lossless_film_keeps_every_pixel(tmp_path):
+    path = tmp_path / "film.png"
+    path.write_bytes(PNG)
+    film = image_files.read(path)
+    np.testing.assert_array_equal(film.pixels, FILM)
+    assert film.mode == "L"
+    assert film.sha256 == hashlib.sha256(PNG).hexdigest()
+
+
+def test_an_rgb_film_of_grey_values_reads_as_the_grey_film(tmp_path):
+    path = tmp_path / "film.jpeg"
+    tiny_films.save(path, cv2.merge([FILM] * 3))
+    film = image_files.read(path)
+    assert film.mode == "RGB"
+    assert film.pixels.shape == FILM.shape
+    assert np.abs(film.pixels.astype(int) - FILM).max() < 12  # JPEG loses a little
+
+
+def test_progressive_and_padded_jpegs_are_films(tmp_path):
+    padded, progressive = tmp_path / "padded.jpeg", tmp_path / "progressive.jpeg"
+    padded.write_bytes(JPEG + b"\0\0")
+    tiny_films.save(progressive, FILM, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    assert image_files.read(padded).pixels.shape == image_files.read(progressive).pixels.shape == FILM.shape
+
+
+def oriented(orientation: int, data: bytes = JPEG) -> bytes:
+    """Return a JPEG file with an EXIF block that names how the camera was held."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    block = exif.tobytes()
+    return data[:2] + b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block + data[2:]
+
+
+def test_a_film_is_turned_as_its_orientation_says_and_a_cut_one_is_found_all_the_same(tmp_path):
+    path = tmp_path / "film.jpeg"
+    path.write_bytes(oriented(6))
+    assert image_files.read(path).pixels.shape == FILM.shape[::-1]
+    for orientation in (3, 6, 8):
+        path.write_bytes(oriented(orientation, JPEG[: len(JPEG) // 2] + b"\xff\xd9"))
+        with pytest.raises(image_files.Refused, match="the decoder's fill"):
+            image_files.read(path)
+
+
+def test_blanks_and_any_script_may_stand_in_a_path(tmp_path):
+    path = tmp_path / "Röntgen 胸部 films" / "person 1 – äußere.jpeg"
+    tiny_films.save(path, FILM)
+    assert image_files.read(path).pixels.shape == FILM.shape
+    assert image_files.size(path) == (96, 80)
+
+
+def test_the_size_of_no_image_is_refused(tmp_path):
+    path = tmp_path / "notes.jpeg"
+    path.write_text("no image")
+    with pytest.raises(image_files.Refused, match="no image"):
+        image_files.size(path)
+
+
+@pytest.mark.parametrize(("at_least", "shape"), [(None, (400, 480)), (201, (400, 480)), (200, (200, 240)), (64, (100, 120))])
+def test_a_jpeg_is_decoded_no_larger_than_asked(tmp_path, at_least, shape):
+    film = cv2.GaussianBlur(tiny_films.film(0, 480, 400), (0, 0), 3)
+    path = tmp_path / "film.jpeg"
+    path.write_bytes(cv2.imencode(".jpg", film)[1].tobytes())
+    found = image_files.read(path, at_least)
+    assert found.pixels.shape == shape and found.sha256 == image_files.read(path).sha256
+    whole = cv2.resize(film, shape[::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(found.pixels.astype(int) - whole).mean() < 1.5
+
+
+def test_a_png_and_a_film_with_too_few_pixels_stay_whole(tmp_path):
+    path = tmp_path / "film.png"
+    path.write_bytes(PNG)
+    assert image_files.read(path, 16).pixels.shape == FILM.shape

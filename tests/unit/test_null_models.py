@@ -1,0 +1,90 @@
+"""Null models on made films, and on the real set what its description says of the image width."""
+
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cxr_helpers.data import manifest, splits
+from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import metrics, shortcut_baselines
+
+N = 120
+
+
+@pytest.fixture
+def films():
+    """Return a manifest in which NORMAL films are wide and dark, and a split of it."""
+    rng = np.random.default_rng(0)
+    y_true = np.arange(N) % 4 > 0
+    table = pd.DataFrame(
+        {"image_id": [f"f{i}" for i in range(N)], "patient_id": np.arange(N).astype(str), "y_true": y_true * 1}
+    )
+    table["width"] = np.where(y_true, 900, 1500) + rng.integers(0, 100, N)
+    for column in shortcut_baselines.GREY_STATISTICS:
+        table[column] = rng.normal(100 + 5 * y_true, 10)
+    split = table[["image_id"]].assign(split=np.resize(["train", "train", "train", "val", "test"], N))
+    return table, split
+
+
+def auc(scores):
+    return metrics.evaluate(scores[scores.split == "test"], n_boot=20).value.roc_auc
+
+
+def test_scores_of_held_out_films_only_and_the_prevalence_of_training(films):
+    table, split = films
+    scores = shortcut_baselines.null_scores(table, split)
+    assert list(scores) == ["always PNEUMONIA", "image width", "grey statistics"]
+    for frame in scores.values():
+        assert list(frame.columns) == ["image_id", "patient_id", "split", "y_true", "y_score"]
+        assert set(frame.split) == {"val", "test"} and len(frame) == 2 * N // 5
+    train = table[(split.split == "train").to_numpy()]
+    assert (scores["always PNEUMONIA"].y_score == train.y_true.mean()).all()
+
+
+def test_a_giveaway_width_is_found_and_labels_of_test_films_are_not_read(films):
+    table, split = films
+    scores = shortcut_baselines.null_scores(table, split)
+    assert (
+        auc(scores["image width"]) == 1
+        and 0.5 < auc(scores["grey statistics"]) < 1
+        and auc(scores["always PNEUMONIA"]) == 0.5
+    )
+    held_out = (split.split != "train").to_numpy()
+    flipped = shortcut_baselines.null_scores(table.assign(y_true=np.where(held_out, 1 - table.y_true, table.y_true)), split)
+    for name, frame in scores.items():
+        assert (flipped[name].y_score == frame.y_score).all()
+
+
+def test_the_thumbnail_reads_pixels_in_the_order_of_the_manifest(films):
+    table, split = films
+    rng = np.random.default_rng(1)
+    thumbnails = rng.integers(0, 60, (N, 32, 32), dtype=np.uint8)
+    thumbnails[table.y_true == 1, 10:20, 5:15] += 100
+    split = split.sample(frac=1, random_state=2)  # the split's own order does not matter
+    assert auc(shortcut_baselines.null_scores(table, split, thumbnails)["32×32 thumbnail"]) == 1
+    with pytest.raises(CxrError, match="120 films"):
+        shortcut_baselines.null_scores(table, split, thumbnails[:-1])
+
+
+def test_an_unknown_width_leaves_that_model_out(films):
+    table, split = films
+    scores = shortcut_baselines.null_scores(table.assign(width=table.width.where(table.index > 0)), split)
+    assert "image width" not in scores and "grey statistics" in scores
+
+
+def test_a_split_without_a_film_is_refused(films):
+    table, split = films
+    with pytest.raises(CxrError, match="f119"):
+        shortcut_baselines.null_scores(table, split[:-1])
+
+
+@pytest.mark.realdata
+@pytest.mark.skipif("CXR_DATA_DIR" not in os.environ, reason="CXR_DATA_DIR is not set")
+def test_on_the_real_set_the_width_alone_reaches_095():
+    table = manifest.load("full")
+    scores = shortcut_baselines.null_scores(table, splits.make(table, "official"))
+    if "image width" not in scores:
+        pytest.skip("the published widths are not known (CXR_GEOMETRY is not set)")
+    assert auc(scores["image width"]) == pytest.approx(0.950, abs=0.005)

@@ -1,0 +1,181 @@
+"""Predicting files with a published model, and publishing it: a tiny model whose answer for a film is known."""
+
+import dataclasses
+import hashlib
+import json
+import types
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from tiny_models import GREY, SIDE, detector, two_blobs
+
+from cxr_helpers import paths
+from cxr_helpers.config import Config
+from cxr_helpers.data import dataset, synthetic
+from cxr_helpers.data.preprocessing import resize
+from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.inference import out_of_distribution, published_model
+from cxr_helpers.extras.inference.predict import predict, table
+from cxr_helpers.records import Record
+from cxr_helpers.training import saved
+
+PATIENTS = [f"p{number}" for number in range(8)]
+SCORES = pd.DataFrame(
+    {
+        "image_id": PATIENTS,
+        "patient_id": PATIENTS,
+        "split": "test",
+        "y_true": [0, 0, 0, 0, 1, 1, 1, 1],
+        "y_score": [0.1, 0.2, 0.3, 0.9, 0.8, 0.7, 0.9, 0.95],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def rules():
+    """Return what twenty drawn films teach of frontal films."""
+    return out_of_distribution.learn(np.stack([out_of_distribution.thumbnail(synthetic.film(seed, "NORMAL").image) for seed in range(20)]))
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch, rules):
+    """Publish the detector as the model of a run of the smoke profile, with rules for warnings; return its folder."""
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.delenv("CXR_BUILD_DIR", raising=False)
+    config = Config("custom_cnn", size=SIDE)
+    info = {"run_id": config.run_id, "initialisation": "random start", "pixels": "synthetic film"}
+    record = Record(tmp_path, config, info)
+    record.__dict__["_tables"] = {"scores": SCORES}
+    monkeypatch.setattr(saved, "of_run", lambda run, profile: detector())
+    folder = published_model.publish(record, "smoke", threshold=0.5)
+    out_of_distribution.store(rules, folder)
+    return folder
+
+
+@pytest.fixture
+def films(tmp_path):
+    """Write a bright film, a dark one, and two files that are no films; return their paths."""
+    folder = tmp_path / "films"
+    (folder / "other").mkdir(parents=True)
+    bright, dark = two_blobs(), two_blobs()
+    bright[22:26] = dark[6:10] = GREY
+    cv2.imwrite(str(folder / "bright.png"), cv2.resize(bright, (96, 64), interpolation=cv2.INTER_NEAREST))
+    cv2.imwrite(str(folder / "other" / "bright.png"), dark)
+    (folder / "letter.txt").write_text("Dear colleague")
+    return [folder / "bright.png", folder / "letter.txt", folder / "other" / "bright.png", folder / "nothing.png"]
+
+
+def test_class_probability_and_operating_point(published, films):
+    bright, _, dark, _ = predict(films, published)
+    # The blob is 16 of 1,024 pixels, at +1 or -1 after scaling, with weight 3: log-odds ±48 / 1,024.
+    assert bright.probability == pytest.approx(1 / (1 + np.exp(-48 / 1024)), abs=1e-5)
+    assert dark.probability == pytest.approx(1 / (1 + np.exp(48 / 1024)), abs=1e-5)
+    assert (bright.label, dark.label) == ("PNEUMONIA", "NORMAL")
+    assert bright.threshold == dark.threshold == 0.5
+    assert bright.heat_map is None
+
+
+def test_a_file_that_is_no_film_costs_its_own_row_only(published, films, tmp_path):
+    answers = predict(films, published, tmp_path / "out")
+    assert [answer.path for answer in answers] == films
+    assert [bool(answer.problem) for answer in answers] == [False, True, False, True]
+    assert "letter.txt" in answers[1].problem and "no image" in answers[1].problem
+    assert answers[1].label == "" and np.isnan(answers[1].probability) and answers[1].heat_map is None
+
+
+def test_heat_map_shows_the_film_beside_colour_on_the_blob(published, films, tmp_path):
+    bright, _, dark, _ = predict(films, published, tmp_path / "out")
+    assert [answer.heat_map.name for answer in (bright, dark)] == ["bright_heatmap.png", "bright_2_heatmap.png"]
+    picture = cv2.imread(str(bright.heat_map)).astype(int)
+    assert picture.shape == (64, 2 * 96, 3)  # the file's own size, twice as wide
+    colour = np.ptp(picture[:, 96:], axis=-1)
+    assert np.ptp(picture[:, :96], axis=-1).max() == 0  # the left half is grey
+    assert colour[12:20, 18:30].min() > 60  # rows 6–10 of 32, columns 6–10 of 32, enlarged
+    assert colour[40:].max() <= 1
+
+
+def test_films_of_long_names_have_their_answers_and_maps(published, films, tmp_path):
+    long = [films[place].rename(tmp_path / f"{'胸' * 78}{place}a.png") for place in (0, 2)]
+    assert {len(path.name.encode()) for path in long} == {240}
+    answers = predict(long, published, tmp_path / "out")
+    assert [answer.label for answer in answers] == ["PNEUMONIA", "NORMAL"]
+    assert len({answer.heat_map for answer in answers}) == 2 and all(answer.heat_map.is_file() for answer in answers)
+
+
+def test_a_folder_that_cannot_be_one_is_named_before_a_film_is_read(published, films, tmp_path):
+    for out in (films[1], films[1] / "maps"):
+        with pytest.raises(CxrError, match="letter.txt.* cannot be written"):
+            predict([tmp_path / "no film is looked for"], published, out)
+
+
+def test_film_without_evidence_is_noted(published, tmp_path):
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((SIDE, SIDE), GREY, "uint8"))
+    (answer,) = predict([tmp_path / "grey.png"], published, tmp_path / "out")
+    assert "blank map" in answer.note and answer.heat_map.is_file()
+
+
+def test_what_is_no_frontal_film_is_answered_with_a_warning(published, tmp_path):
+    film = resize(synthetic.film(3, "NORMAL").image, 160)
+    coloured = np.stack([film // 3, film, film], axis=-1)
+    pictures = {"film": film, "inverted": 255 - film, "side": np.rot90(film), "colour": coloured}
+    for name, picture in pictures.items():
+        cv2.imwrite(str(tmp_path / f"{name}.png"), picture)
+    answers = predict([tmp_path / f"{name}.png" for name in pictures], published)
+    words = ("", "looks like an inverted film", "does not look like an upright frontal chest film", "is in colour")
+    for answer, word in zip(answers, words, strict=True):
+        assert answer.label and not answer.problem
+        assert word in answer.warning and (str(answer.path) in answer.warning) == bool(word)
+    assert table(answers).warning.tolist() == ["no", "yes", "yes", "yes"]
+
+
+def test_published_card_says_what_the_record_says(published):
+    card = json.loads((published / "default.json").read_text())
+    content = (published / "default.keras").read_bytes()
+    assert card["sha256"] == hashlib.sha256(content).hexdigest()
+    assert (card["threshold"], card["size"], card["test_images"]) == (0.5, SIDE, 8)
+    assert card["metrics"]["accuracy"][0] == 0.875  # seven of eight scores are on the right side of 0.5
+    text = (published / "default.md").read_text()
+    assert "Not for clinical use" in text and "| 0.875 |" in text and card["run_id"] in text
+
+
+def test_a_model_of_own_films_is_not_said_to_be_of_the_published_ones(monkeypatch, tmp_path):
+    source = types.SimpleNamespace(root=tmp_path)
+    monkeypatch.setattr(dataset, "discover", lambda profile: source)
+    monkeypatch.setattr(dataset, "difference", lambda root: "train/NORMAL holds 3 files instead of 1341")
+    record = types.SimpleNamespace(info={"data_hash": "0123456789abcdef"})
+    assert published_model._films(record, "full") == "own films, SHA-256 of names and files 0123456789ab"
+    own = published_model._films(record, "full")
+    card = published_model.Card("r", "s", 0.5, 64, "none", "official", "random", own, "own file", 8, {})
+    text = published_model._model_card(card, "full")
+    assert "a set that this project does not know" in text and dataset.DATASET.doi not in text
+    monkeypatch.setattr(dataset, "difference", lambda root: "")
+    whole = dataclasses.replace(card, data=published_model._films(record, "full"))
+    assert dataset.DATASET.doi in published_model._model_card(whole, "full")
+
+
+def test_altered_or_missing_model_is_refused(published, films):
+    card, model = published / "default.json", published / "default.keras"
+    with open(model, "ab") as handle:
+        handle.write(b"x")
+    with pytest.raises(CxrError, match="SHA-256"):
+        predict(films, published)
+    model.unlink()
+    with pytest.raises(CxrError, match="default.keras does not exist"):
+        predict(films, published)
+    card.write_text("{}")
+    with pytest.raises(CxrError, match="not the description"):
+        predict(films, published)
+    card.unlink()
+    with pytest.raises(CxrError, match="default.json does not exist"):
+        predict(films, published)
+
+
+def test_a_model_above_the_limit_is_not_published(published, monkeypatch):
+    monkeypatch.setattr(published_model, "SIZE_LIMIT", 100)
+    before = (published / "default.keras").read_bytes()
+    config = Config("custom_cnn", size=SIDE)
+    with pytest.raises(CxrError, match="above the"):
+        published_model.publish(Record(published, config, {"run_id": config.run_id}), "smoke", 0.5)
+    assert (published / "default.keras").read_bytes() == before and len(list(published.glob("*default.keras"))) == 1

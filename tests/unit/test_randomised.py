@@ -1,0 +1,81 @@
+"""Randomised networks: closed forms worked out by hand, and what each of the three can and cannot say."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.makers.randomised import ELM, RVFL, Schmidt, output_weights
+
+
+def test_output_weights_solve_two_equations_and_shrink_with_the_ridge():
+    design, target = np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([1.0, 2.0])
+    np.testing.assert_allclose(output_weights(design, target, 0), [1, 1])
+    # (AᵀA + I) w = Aᵀt is diag(2, 5) w = (1, 4).
+    np.testing.assert_allclose(output_weights(design, target, 1), [0.5, 0.8])
+
+
+def test_fewer_films_than_units_give_the_ridges_weights_too():
+    # One row (1, 1), target 2: (AᵀA + 2I) w = (2, 2) is [[3, 1], [1, 3]] w = (2, 2), so w = (1/2, 1/2).
+    np.testing.assert_allclose(output_weights(np.array([[1.0, 1.0]]), np.array([2.0]), 2), [0.5, 0.5])
+
+
+def test_without_a_ridge_the_shortest_of_many_solutions_is_taken():
+    # w1 + w2 = 2 has its shortest solution at (1, 1).
+    np.testing.assert_allclose(output_weights(np.array([[1.0, 1.0]]), np.array([2.0]), 0), [1, 1])
+
+
+X = np.array([[-1.0], [1.0], [1.0], [1.0]])
+Y = np.array([0, 1, 1, 1])  # targets -1, 1, 1, 1
+
+
+@pytest.mark.parametrize(
+    ("network", "ridge", "outputs"),
+    [
+        # With scale 0 the one hidden unit is sigmoid(0) = 1/2 for every input.
+        (ELM, 0, [0.5, 0.5, 0.5, 0.5]),  # the mean target
+        (ELM, 1, [0.25, 0.25, 0.25, 0.25]),  # (4/4 + 1) w = 1, so w = 1/2
+        (RVFL, 0, [-1, 1, 1, 1]),  # the direct link is the target
+        (Schmidt, 1, [5 / 12] * 4),  # [[2, 2], [2, 5]] w = (1, 2), so w = (1/6, 1/3)
+    ],
+)
+def test_outputs_of_a_hidden_layer_that_says_nothing(network, ridge, outputs):
+    fitted = network(units=1, ridge=ridge, scale=0).fit(X, Y)
+    np.testing.assert_allclose(fitted.decision_function(X), outputs)
+
+
+def test_the_design_holds_hidden_units_then_what_each_network_adds():
+    parts = {network: network(units=3).fit(X, Y).design(X) for network in (ELM, RVFL, Schmidt)}
+    hidden = parts[ELM]
+    assert hidden.shape == (4, 3) and ((hidden > 0) & (hidden < 1)).all()
+    np.testing.assert_array_equal(parts[RVFL], np.hstack([hidden, X]))
+    np.testing.assert_array_equal(parts[Schmidt], np.hstack([hidden, np.ones((4, 1))]))
+
+
+@pytest.mark.parametrize("network", [RVFL, ELM, Schmidt])
+def test_the_hidden_layer_solves_what_no_line_can(network):
+    corners = np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
+    exclusive_or = np.array(["same", "other", "other", "same"])
+    fitted = network(units=50, ridge=1e-6, scale=3).fit(corners, exclusive_or)
+    assert list(fitted.predict(corners)) == list(exclusive_or)
+
+
+def test_the_draw_is_the_seeds_and_weights_shrink_with_the_inputs():
+    x = np.random.default_rng(0).normal(size=(20, 400))
+    y = (x[:, 0] > 0).astype(int)
+    first, again, other = (ELM(units=500, random_state=seed).fit(x, y) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.decision_function(x), again.decision_function(x))
+    assert not np.allclose(first.weights_, other.weights_)
+    # Uniform in ±1/√400 = ±0.05: a standard deviation of 0.05/√3.
+    assert np.abs(first.weights_).max() <= 0.05 and first.weights_.std() == pytest.approx(0.05 / 3**0.5, rel=0.02)
+
+
+def test_it_is_an_estimator_like_others():
+    twin = clone(RVFL(units=7, ridge=2.0)).set_params(ridge=3.0)
+    assert (twin.units, twin.ridge, twin.direct) == (7, 3.0, True)
+
+
+@pytest.mark.parametrize(("options", "y"), [({}, [1, 1, 1, 1]), ({"units": 0}, Y), ({"ridge": -1.0}, Y)])
+def test_what_cannot_be_fitted_is_refused(options, y):
+    with pytest.raises(CxrError, match="A randomised network needs"):
+        RVFL(**options).fit(X, y)

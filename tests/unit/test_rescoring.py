@@ -1,0 +1,152 @@
+"""Rescoring with a model that measures brightness, so that the score of a film of one grey value is known by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import tiny_external
+from scipy.special import expit, logit
+from tiny_models import GREY, SIDE, detector
+from tiny_runs import FILMS, stored
+
+from cxr_helpers import records
+from cxr_helpers.config import Config
+from cxr_helpers.data import corruptions, packing
+from cxr_helpers.errors import CxrError
+from cxr_helpers.records import Record
+from cxr_helpers.training import members, rescoring, saved
+
+
+def probability(mean):
+    """Return what the detector makes of a film of this mean grey value."""
+    return 1 / (1 + np.exp(-3 * (mean / GREY - 1)))
+
+
+def brightness(films):
+    return probability(films.reshape(len(films), -1).mean(axis=1))
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """Runs of test films c (mid-grey) and d (dark), their saved model the detector; no adult films at hand."""
+    greys = {"a": GREY, "b": 60, "c": GREY, "d": 60}
+
+    def films(profile, names, size=224, variant="none"):
+        return np.stack([np.full((size, size), greys[name], np.uint8) for name in names])
+
+    monkeypatch.setattr(packing, "films", films)
+    monkeypatch.setattr(saved, "model", lambda *_: detector())
+    monkeypatch.delenv("CXR_EXTERNAL_DIR", raising=False)
+    make = stored(tmp_path / "runs", monkeypatch)
+    return lambda system="one", **options: make(system, [0.1, 0.9, 0.5, 0.2], model="custom_cnn", size=SIDE, **options)
+
+
+def test_test_films_are_scored_in_every_disturbance(store):
+    run = store()
+    rescoring.rescore(run, "smoke")
+    table = pd.read_csv(run.folder / "perturbed.csv.gz")
+    grades = sum(1 + len(each.levels) for each in corruptions.PERTURBATIONS.values())
+    assert len(table) == 2 * grades and table.columns.tolist() == ["image_id", "perturbation", "severity", "y_score"]
+    found = table.set_index(["image_id", "perturbation", "severity"]).y_score
+    assert found.xs(0, level="severity")["c"].tolist() == pytest.approx([0.5] * len(corruptions.PERTURBATIONS))
+    assert found["d", "contrast", 4] == pytest.approx(probability(60), abs=1e-4)  # the mean stays
+    kept = (corruptions.SIDE - 2 * round(0.2 * corruptions.SIDE)) ** 2 / corruptions.SIDE**2
+    assert found["c", "borders", 4] == pytest.approx(probability(kept * GREY), abs=0.01)
+    assert not (run.folder / "external.csv").exists()
+
+
+def test_validation_films_are_scored_in_one_grade_of_each_kind(store):
+    (table,) = rescoring.of([store()], "smoke", rescoring.VALIDATION)
+    assert set(table.image_id) == {"a", "b"} and set(table.severity) == {0, rescoring.VALIDATION_SEVERITY}
+    assert len(table) == 2 * 2 * len(corruptions.PERTURBATIONS)
+    found = table.set_index(["image_id", "perturbation", "severity"]).y_score
+    assert found["b", "contrast", 2] == pytest.approx(probability(60), abs=1e-3)
+    side = corruptions.SIDE
+    kept = (side - 2 * round(corruptions.PERTURBATIONS["borders"].levels[1] * side)) ** 2 / side**2
+    assert found["a", "borders", 2] == pytest.approx(probability(kept * GREY), abs=0.01)
+
+
+def test_adult_films_are_scored_where_they_are_at_hand(store, tmp_path, monkeypatch):
+    monkeypatch.setenv("CXR_EXTERNAL_DIR", str(tiny_external.write(tmp_path / "adults")))
+    run = store()
+    rescoring.rescore(run, "smoke", brightness)
+    (table,) = rescoring.of([run], "smoke", rescoring.EXTERNAL)
+    assert table.columns.tolist() == ["image_id", "patient_id", "view", "finding", "y_true", "y_score"]
+    assert table.image_id.tolist() == ["a", "b", "c"] and table.patient_id.tolist() == ["8", "007", "8"]
+    assert table.y_true.tolist() == [1, 0, 1] and table.y_score.between(0.1, 0.9).all()
+
+
+def test_what_is_stored_stays_and_a_stopped_call_goes_on(store, tmp_path, monkeypatch):
+    run = store()
+    rescoring.rescore(run, "smoke", brightness)
+    monkeypatch.setenv("CXR_EXTERNAL_DIR", str(tiny_external.write(tmp_path / "adults")))
+    before, counted = (run.folder / "perturbed.csv.gz").read_bytes(), []
+
+    def score(films):
+        counted.append(len(films))
+        return brightness(films)
+
+    rescoring.rescore(run, "smoke", score)
+    assert counted == [3]  # the adult films only
+    assert (run.folder / "perturbed.csv.gz").read_bytes() == before
+
+
+def test_a_failure_leaves_no_part_of_a_file(store):
+    run, calls = store(), []
+
+    def score(films):
+        calls.append(films)
+        if len(calls) > 5:
+            raise MemoryError
+        return brightness(films)
+
+    with pytest.raises(MemoryError):
+        rescoring.rescore(run, "smoke", score)
+    assert sorted(path.name for path in run.folder.iterdir()) == ["run.json", "scores.csv"]
+
+
+def test_missing_files_are_made_and_missing_adult_films_are_none(store):
+    runs = [store(), store()]
+    tables = rescoring.of(runs, "smoke", rescoring.PERTURBED)
+    assert len(tables) == 2 and all(set(table.image_id) == {"c", "d"} for table in tables)
+    assert rescoring.of(runs, "smoke", rescoring.EXTERNAL) is None
+
+
+@pytest.mark.parametrize("content", ["", "image_id,severity\nc,0\n"])
+def test_a_broken_file_is_named(store, content):
+    run = store()
+    (run.folder / "external.csv").write_text(content)
+    with pytest.raises(CxrError, match="external.csv cannot be read.*cxr rescore"):
+        rescoring.of([run], "smoke", rescoring.EXTERNAL)
+
+
+def test_another_runs_films_are_refused(store):
+    run, other = store(), store("two", films=FILMS.assign(image_id=["a", "b", "c", "e"]))
+    rescoring.rescore(run, "smoke", brightness)
+    (other.folder / "perturbed.csv.gz").write_bytes((run.folder / "perturbed.csv.gz").read_bytes())
+    with pytest.raises(CxrError, match="holds other films than the run scored in split test"):
+        rescoring.of([other], "smoke", rescoring.PERTURBED)
+
+
+def joining(kind, store, members, **info):
+    """Return a run that joins others, with nothing stored but its scores."""
+    run = store(kind, members=("one",))
+    info = run.info | info | {"members": [member.run_id for member in members]}
+    return Record(run.folder, Config(kind, members=("one",)), info)
+
+
+def test_what_joins_networks_makes_its_scores_of_theirs_and_stores_none(store, monkeypatch):
+    runs, biases = [store(), store()], iter((0.0, 2.0))
+    monkeypatch.setattr(members, "_still_those_of", lambda run, found: True)  # these have no scores
+    monkeypatch.setattr(saved, "model", lambda *_: detector(bias=next(biases)))
+    ensemble = joining("ensemble", store, runs)
+    rescoring.rescore(ensemble, "smoke")
+    assert not (ensemble.folder / rescoring.PERTURBED).exists() and (runs[1].folder / rescoring.PERTURBED).exists()
+    (table,) = rescoring.of([ensemble], "smoke", rescoring.PERTURBED)
+    mean = (0.5 + 1 / (1 + np.exp(-2))) / 2
+    plain = table[(table.severity == 0) & (table.image_id == "c")]
+    assert plain.y_score.tolist() == pytest.approx([mean] * len(corruptions.PERTURBATIONS), abs=1e-6)
+    calibrated = joining("calibrated", store, [ensemble], temperature=2.0)
+    monkeypatch.setattr(records, "read", lambda folder: {run.run_id: run for run in (*runs, ensemble)}[folder.name])
+    (tempered,) = rescoring.of([calibrated], "smoke", rescoring.PERTURBED)
+    assert tempered.y_score.iloc[0] == pytest.approx(expit(logit(table.y_score.iloc[0]) / 2))
+    assert rescoring.of([calibrated], "smoke", rescoring.EXTERNAL) is None

@@ -1,0 +1,115 @@
+"""Images of a set are packed once; unusable files are listed and left out; a changed file packs anew."""
+
+import os
+import struct
+
+import numpy as np
+import pandas as pd
+import pytest
+from fuzzed import chunk
+from tiny_films import film, save
+
+from cxr_helpers.data.preprocessing import resize
+from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.other_sets import set_packing
+from cxr_helpers.extras.other_sets.image_sets import ImageSet
+
+
+@pytest.fixture
+def found(tmp_path, monkeypatch):
+    """Six films, two for each part, the fifth of another width."""
+    monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
+    names = [f"film{number}" for number in range(6)]
+    for number, name in enumerate(names):
+        save(tmp_path / f"{name}.png", film(number, width=64 if number == 4 else 48))
+    files = [str(tmp_path / f"{name}.png") for name in names]
+    table = pd.DataFrame({"image_id": names, "patient_id": names, "path": files, "split": ["train", "val", "test"] * 2})
+    return ImageSet("tiny", tmp_path, (), table.assign(y_true=0), "", "synthetic film")
+
+
+def test_rows_belong_to_their_images(found):
+    pixels, table = set_packing.load(found, "smoke", 32)
+    assert pixels.shape == (6, 32, 32) and pixels.dtype == np.uint8
+    for number, row in enumerate(table.row):
+        assert np.array_equal(pixels[row], resize(film(number, width=64 if number == 4 else 48), 32))
+    assert set_packing.refused(found, "smoke").empty
+
+
+def test_unusable_files_are_left_out_and_listed(found, tmp_path):
+    (tmp_path / "film1.png").write_bytes(b"")
+    (tmp_path / "film3.png").write_bytes((tmp_path / "film3.png").read_bytes()[:200])
+    (tmp_path / "film5.png").unlink()
+    (tmp_path / "film5.png").symlink_to(tmp_path / "nowhere.png")
+    pixels, table = set_packing.load(found, "smoke", 32)
+    assert table.image_id.tolist() == ["film0", "film2", "film4"]
+    assert np.array_equal(pixels[table.row.iloc[1]], resize(film(2), 32))
+    refused = set_packing.refused(found, "smoke")
+    assert refused.path.tolist() == [str(tmp_path / f"film{number}.png") for number in (1, 3, 5)]
+    assert [reason.split(" ")[0] for reason in refused.reason] == ["zero", "truncated", "unreadable"]
+
+
+def test_rgba_is_taken_only_where_it_hides_nothing(found, tmp_path):
+    opaque = np.dstack([film(0)] * 3 + [np.full((40, 48), 255, np.uint8)])
+    save(tmp_path / "film0.png", opaque)
+    opaque[0, 0, 3] = 0
+    save(tmp_path / "film1.png", opaque)
+    pixels, table = set_packing.load(found, "smoke", 32)
+    assert table.image_id.tolist() == ["film0", "film2", "film3", "film4", "film5"]
+    assert np.array_equal(pixels[0], resize(film(0), 32))
+    assert set_packing.refused(found, "smoke").reason.tolist() == ["RGBA image"]
+
+
+def test_what_would_never_end_is_not_opened(found, tmp_path):
+    for name in ("film0.png", "film1.png", "film2.png"):
+        (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / "film0.png")
+    (tmp_path / "film1.png").symlink_to("/dev/zero")
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 12_000, 12_000, 8, 6, 0, 0, 0))  # RGBA
+    (tmp_path / "film2.png").write_bytes(b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
+    _, table = set_packing.load(found, "smoke", 32)
+    assert table.image_id.tolist() == ["film3", "film4", "film5"]
+    reasons = set_packing.refused(found, "smoke").reason.tolist()
+    assert reasons == ["unreadable (it is no file)"] * 2 + ["more than 50 million pixels"]
+
+
+def test_it_is_packed_once_and_anew_when_a_file_changes(found, tmp_path, monkeypatch):
+    before = np.array(set_packing.load(found, "smoke", 32)[0])
+    monkeypatch.setattr(set_packing, "_pack", lambda *args: pytest.fail("packed although nothing changed"))
+    assert np.array_equal(set_packing.load(found, "smoke", 32)[0], before)
+    monkeypatch.undo()
+    monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
+    save(tmp_path / "film2.png", film(99))
+    after = set_packing.load(found, "smoke", 32)[0]
+    assert [bool((a != b).any()) for a, b in zip(before, after, strict=True)] == [False, False, True, False, False, False]
+
+
+def test_nothing_stays_when_packing_breaks_off(found, tmp_path, monkeypatch):
+    monkeypatch.setattr(set_packing, "resize", lambda pixels, size: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        set_packing.load(found, "smoke", 32)
+    assert [path for path in (tmp_path / "build").rglob("*") if path.is_file()] == []
+
+
+def test_files_are_spread_over_disks_and_a_stopped_packing_goes_on(found, tmp_path, monkeypatch):
+    monkeypatch.setattr(set_packing, "BLOCK", 2)
+    monkeypatch.setenv("CXR_PACKED_DIRS", f"{tmp_path / 'one disk'}:{tmp_path / 'another'}")
+    read = set_packing._read
+    monkeypatch.setattr(set_packing, "_read", lambda path: 1 / 0 if path.stem == "film4" else read(path))
+    with pytest.raises(ZeroDivisionError):
+        set_packing.load(found, "smoke", 32)
+    again = []
+    monkeypatch.setattr(set_packing, "_read", lambda path: (again.append(path.stem), read(path))[1])
+    pixels, table = set_packing.load(found, "smoke", 32)
+    assert sorted(again) == ["film4", "film5"]
+    assert [file.parent.parent.name for file in pixels.files] == ["one disk", "another", "one disk"]
+    for number, row in enumerate(table.row):
+        assert np.array_equal(pixels[row], resize(film(number, width=64 if number == 4 else 48), 32))
+
+
+def test_a_part_without_an_image_is_refused(found, tmp_path):
+    for number in (1, 4):
+        (tmp_path / f"film{number}.png").write_bytes(b"nothing")
+    with pytest.raises(CxrError, match="No image of the val part of .* can be read"):
+        set_packing.load(found, "smoke", 32)
+    with pytest.raises(CxrError, match="variant 'sharp' is unknown"):
+        set_packing.load(found, "smoke", 32, "sharp")

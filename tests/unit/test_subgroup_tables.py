@@ -1,0 +1,114 @@
+"""Parts of the test films: counts, pairs and sentences worked out by hand on films few enough to list."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_metrics import scores
+
+from cxr_helpers.evaluation import strata
+from cxr_helpers.extras.tables import subgroup_tables as subgroups
+
+# Three normal test films and four pneumonias; person 1 and person 2 also have films in the training folder.
+FILMS = pd.DataFrame(
+    [
+        ("n1", "IM-1", "test", "", 0, 1500), ("n2", "IM-2", "test", "", 0, 1600), ("n3", "IM-3", "test", "", 0, 900),
+        ("p1", "person1_virus", "test", "virus", 1, 1000), ("p2", "person2_bacteria", "test", "bacteria", 1, 800),
+        ("p3", "person3_bacteria", "test", "bacteria", 1, 700), ("p4", "person4_virus", "test", "virus", 1, 1550),
+        ("t1", "IM-9", "train", "", 0, 1700), ("t2", "person1_bacteria", "train", "bacteria", 1, 600),
+        ("t3", "person2_virus", "train", "virus", 1, 650), ("t4", "IM-8", "train", "", 0, 1650),
+    ],
+    columns=["image_id", "patient_id", "folder", "pathogen", "y_true", "width"],
+)  # fmt: skip
+FILMS = FILMS.assign(label=FILMS.y_true.map({0: "NORMAL", 1: "PNEUMONIA"}), height=500.0, mean=100.0 + FILMS.index, std=50.0)
+
+
+def scored(values, films=FILMS):
+    """Return test scores of `films` and four validation films between which 0.5 is the best threshold."""
+    test = scores(films.y_true.to_list(), values, films.patient_id.to_list()).assign(image_id=films.image_id.to_numpy())
+    val = scores([1, 1, 0, 0], [0.9, 0.5, 0.4, 0.1], split="val").assign(image_id=list("wxyz"))
+    return pd.concat([test, val], ignore_index=True)
+
+
+TEST = FILMS[FILMS.folder == "test"]
+RUN = scored([0.1, 0.2, 0.7, 0.4, 0.9, 0.6, 0.8], TEST)  # n3 is a false alarm, p1 is missed
+
+
+def test_each_pathogen_is_set_against_all_normal_films():
+    row = subgroups.pathogens({"a": [RUN]}, FILMS).iloc[0]
+    assert row["ROC AUC, bacteria"].startswith(f"{5 / 6:.3f} (")  # only 0.6 against 0.7 is out of order
+    assert row["ROC AUC, virus"].startswith(f"{5 / 6:.3f} (")  # only 0.4 against 0.7
+    assert row["Sensitivity, bacteria"].startswith("1.000") and row["Sensitivity, virus"].startswith("0.500")
+
+
+def test_limits_of_the_strata_come_from_training_films_only():
+    split = pd.DataFrame({"image_id": FILMS.image_id, "split": np.where(FILMS.folder == "test", "test", "train")})
+    found = subgroups.widths(FILMS, split)
+    # Of 600, 650, 1,650 and 1,700 the quintiles are 630, 850, 1,450 and 1,670.
+    assert list(found[["p3", "p2", "n3", "p1", "n1"]]) == ["2: 630 to 850"] * 2 + ["3: 850 to 1,450"] * 2 + ["4: 1,450 to 1,670"]
+    wider = FILMS.assign(width=FILMS.width.where(FILMS.folder == "train", FILMS.width * 10))
+    assert set(subgroups.widths(wider, split)[["t1", "t2", "t3", "t4"]]) == set(found[["t1", "t2", "t3", "t4"]])
+    assert subgroups.widths(FILMS.assign(width=np.nan), split) is None
+
+
+def test_what_survives_within_strata():
+    stratum = pd.Series(np.where(FILMS.width < 1200, "narrow", "wide"), index=FILMS.image_id)
+    table = subgroups.by_stratum({"a": [RUN], "b": [RUN.assign(y_score=0.5)]}, stratum)
+    found = table.set_index(["system", "stratum"]).value
+    assert found["a", "narrow"] == pytest.approx(1 / 3)  # 0.9 alone stands above 0.7
+    assert found["a", "wide"] == 1 and found["a", strata.WITHIN] == pytest.approx(3 / 5)
+    row = subgroups.surviving(table).set_index("system").loc["a"]
+    assert row[strata.WITHIN].startswith("0.600 (") and row[strata.ALL].startswith(f"{10 / 12:.3f} (")
+    assert row["difference (95 % CI)"].startswith(f"{3 / 5 - 10 / 12:+.3f} (")
+
+
+def test_folders_split_the_pneumonias_by_their_number():
+    folds = scored([0.1, 0.2, 0.3, 0.9, 0.9, 0.8, 0.8, 0.1, 0.9, 0.2, 0.6])
+    table = subgroups.folders([folds[folds.split == "test"]], [RUN[RUN.split == "test"]], FILMS).set_index("films")
+    assert table.n.to_list() == [4, 7, 5, 5]  # persons 1 and 2 occur elsewhere, with other pathogens
+    assert [text[:5] for text in table["by folds"]] == ["0.750", "1.000", "1.000", "1.000"]
+    assert [text[:5] for text in table["by the official split"].iloc[1:]] == [f"{share:.3f}" for share in (10 / 12, 5 / 6, 5 / 6)]
+    assert pd.isna(table["by the official split"].iloc[0])
+    assert table["difference (95 % CI)"].iloc[1].startswith(f"{1 - 10 / 12:+.3f} (")
+
+
+def test_without_numbers_there_is_no_row_for_them():
+    films = FILMS.assign(patient_id=FILMS.image_id)
+    folds = scored([0.1, 0.2, 0.3, 0.9, 0.9, 0.8, 0.8, 0.1, 0.9, 0.2, 0.6], films)
+    table = subgroups.folders([folds[folds.split == "test"]], [scored(RUN.y_score[:7].to_list(), films[:7])], films)
+    assert list(table.films) == ["other folders", "test folder", "test folder, pneumonias whose number does not"]
+
+
+def test_medians_by_class_and_folder():
+    table = subgroups.folder_statistics(FILMS).set_index(["class", "folder"])
+    assert table.loc[("NORMAL", "test")].to_list() == [3, 1500, 500, 101, 50]
+    assert table.films.sum() == len(FILMS)
+    assert "width" not in subgroups.folder_statistics(FILMS.assign(width=np.nan))
+
+
+@pytest.fixture
+def answers():
+    table = RUN[RUN.split == "test"].assign(y_predicted=lambda run: (run.y_score >= 0.5).astype(int))
+    table["label"], table["predicted"] = (table[name].map({0: "NORMAL", 1: "PNEUMONIA"}) for name in ("y_true", "y_predicted"))
+    table["confidence"] = np.where(table.y_predicted == 1, table.y_score, 1 - table.y_score)
+    return table.assign(correct=table.y_true == table.y_predicted)
+
+
+def test_errors_are_described_against_right_answers_of_their_class(answers):
+    stratum = pd.Series(np.where(FILMS.width < 1200, "narrow", "wide"), index=FILMS.image_id)
+    alarms, misses = subgroups.described(subgroups.answered(answers, FILMS, stratum))
+    assert alarms.startswith("**False alarms: 1** of 3 films of NORMAL, of 1 patient;")
+    assert "median brightness 102, of films rightly called 100;" in alarms
+    assert "1 of 1 in width stratum *narrow*, of all films of the class 33%" in alarms and "pathogen" not in alarms
+    assert "with pathogen *virus*, of all films of the class 50%" in misses
+    assert "stratum" not in subgroups.described(subgroups.answered(answers, FILMS, None))[1]
+
+
+def test_a_class_without_errors_says_so(answers):
+    perfect = subgroups.answered(answers.assign(predicted=answers.label, correct=True), FILMS, None)
+    assert subgroups.described(perfect)[1] == "**Misses: 0** of 4 films of PNEUMONIA, of 0 patients."
+
+
+def test_the_worst_come_first(answers):
+    table = answers.assign(predicted="PNEUMONIA", correct=answers.label == "PNEUMONIA", confidence=answers.y_score)
+    assert list(subgroups.worst(table, "NORMAL", 2).image_id) == ["n3", "n2"]
+    assert subgroups.worst(table, "PNEUMONIA", 2).empty

@@ -1,0 +1,129 @@
+"""One door to a trained model: it learns, repeats itself, and asked again loads its record."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cxr_helpers import records
+from cxr_helpers.config import Config
+from cxr_helpers.data import manifest, packing, splits
+from cxr_helpers.errors import CxrError
+from cxr_helpers.training import fit_or_load, network, product
+
+TINY = Config("custom_cnn", size=32, epochs=4, batch_size=8, learning_rate=1e-3)
+
+
+@pytest.fixture
+def bright_films(tmp_path, monkeypatch):
+    """Forty films of which PNEUMONIA has a bright square, behind the same functions as the real set."""
+    rng = np.random.default_rng(0)
+    y_true = np.arange(40) % 2
+    pixels = rng.integers(60, 120, (40, 32, 32)).astype("uint8")
+    pixels[y_true == 1, 8:20, 8:20] = 250
+    ids = [f"film{i}" for i in range(40)]
+    films = pd.DataFrame({"image_id": ids, "patient_id": ids, "y_true": y_true, "sha256": ids})
+    split = np.repeat(["train", "val", "test"], [24, 8, 8])
+    monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
+    monkeypatch.setattr(records.paths, "runs", lambda profile: tmp_path / "runs")
+    monkeypatch.setattr(manifest, "load", lambda profile: films)
+    monkeypatch.setattr(manifest, "source", lambda profile: type("Source", (), {"pixels": "synthetic film"}))
+    monkeypatch.setattr(splits, "load", lambda profile, protocol: films[["image_id", "patient_id"]].assign(split=split))
+    monkeypatch.setattr(packing, "load", lambda profile, size, variant="none": pixels)
+    return pixels
+
+
+def test_loss_falls_and_record_is_complete(bright_films):
+    record = fit_or_load.train(TINY, "smoke")
+    assert record.history.loss.iloc[-1] < record.history.loss.iloc[0]
+    assert list(record.scores.columns) == records.SCORE_COLUMNS
+    assert record.scores.split.value_counts().to_dict() == {"val": 8, "test": 8}
+    assert record.info["images"] == {"train": 24, "val": 8, "test": 8}
+    assert record.info["parameters"] > record.info["trainable_parameters"] > 0
+    assert product.model_path("smoke", record.run_id).stat().st_size == record.info["model_bytes"]
+
+
+def test_asked_again_it_loads_and_retrained_it_repeats_itself(bright_films, monkeypatch):
+    first = fit_or_load.train(TINY, "smoke")
+    second = fit_or_load.train(TINY, "smoke", retrain=True)
+    pd.testing.assert_frame_equal(first.scores, second.scores)
+    monkeypatch.setattr(network.models, "build", lambda config: pytest.fail("trained although a record exists"))
+    assert fit_or_load.train(TINY, "smoke").info == second.info
+
+
+def test_stored_features_train_only_the_head(bright_films):
+    config = dataclasses.replace(TINY, trainable="head", views=2, augmentation="kilaru", epochs=3)
+    record = fit_or_load.train(config, "smoke")
+    assert len(record.history) == 3
+    head = record.info["trainable_parameters"]
+    assert head < record.info["parameters"]
+    stored = list((records.paths.build("smoke") / "features").glob("*.npy"))
+    assert sorted(np.load(path).shape[:2] for path in stored) == [(1, 40), (2, 24)]
+
+
+def test_thesis_softmax_scores_are_the_pneumonia_unit(bright_films):
+    record = fit_or_load.train(Config("vgg16", size=32, epochs=1, batch_size=8, learning_rate=1e-4), "smoke")
+    assert record.scores.y_score.between(0, 1).all()
+
+
+def test_a_record_edited_by_hand_is_refused(bright_films):
+    record = fit_or_load.train(dataclasses.replace(TINY, epochs=1), "smoke")
+    path = record.folder / "scores.csv"
+    path.write_text(path.read_text().replace(",1,", ",0,", 1))
+    with pytest.raises(CxrError, match="SHA-256"):
+        _ = records.read(record.folder).scores
+
+
+def test_a_broken_run_json_is_named(bright_films):
+    record = fit_or_load.train(dataclasses.replace(TINY, epochs=1), "smoke")
+    (record.folder / "run.json").write_text('{"config": {')
+    with pytest.raises(CxrError, match="run.json is not a run record"):
+        records.read(record.folder)
+
+
+def test_missing_records_name_the_command(monkeypatch, tmp_path):
+    monkeypatch.setattr(records.paths, "runs", lambda profile: tmp_path)
+    with pytest.raises(CxrError, match="cxr train vgg16_thesis"):
+        records.of("vgg16_thesis", "full")
+
+
+def test_large_scores_are_compressed_and_read_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(records.paths, "runs", lambda profile: tmp_path)
+    n = 5000
+    scores = pd.DataFrame({"image_id": [f"test/NORMAL/{i}" for i in range(n)], "patient_id": "p", "split": "test"})
+    scores = scores.assign(y_true=0, y_score=np.linspace(0, 1, n))
+    record = records.write(TINY, "full", {}, {"scores": scores})
+    assert [path.name for path in record.folder.glob("scores*")] == ["scores.csv.gz"]
+    np.testing.assert_allclose(record.scores.y_score, scores.y_score, atol=1e-6)
+
+
+def test_ids_are_text_whatever_they_look_like(tmp_path, monkeypatch):
+    monkeypatch.setattr(records.paths, "runs", lambda profile: tmp_path)
+    scores = pd.DataFrame({"image_id": ["1e5", "NA", "7"], "patient_id": ["012", "12", "NA"], "split": "test"})
+    scores = records.write(TINY, "full", {}, {"scores": scores.assign(y_true=0, y_score=[0.5, None, 0.25])}).scores
+    assert scores.patient_id.tolist() == ["012", "12", "NA"] and scores.image_id.tolist() == ["1e5", "NA", "7"]
+    assert scores.y_score.isna().tolist() == [False, True, False]  # in numbers nothing is a gap, as before
+
+
+def test_batches_keep_films_and_labels_together():
+    from cxr_helpers.data.batches import Batches
+
+    pixels = np.arange(10, dtype="uint8")[:, None, None] * np.ones((1, 2, 2), "uint8")
+    batch = Batches(pixels, np.arange(10), np.arange(10)[:, None], 4, seed=1)
+    first = [batch[i] for i in range(len(batch))]
+    assert all((films[:, 0, 0, 0] == labels[:, 0]).all() for films, labels in first)
+    assert sorted(np.concatenate([labels[:, 0] for _, labels in first])) == list(range(10))
+    batch.on_epoch_end()
+    assert not np.array_equal(first[0][1], batch[0][1])
+
+
+def test_mixed_batches_mix_a_film_and_its_label_alike():
+    from cxr_helpers.data.batches import MixedBatches
+
+    pixels = np.arange(40, dtype="uint8")[:, None, None] * np.ones((1, 2, 2), "uint8")
+    films, labels = MixedBatches(pixels, np.arange(40), np.arange(40)[:, None], 40, seed=1, alpha=1.0)[0]
+    np.testing.assert_allclose(films[:, 0, 0, 0], labels[:, 0], rtol=1e-5)  # grey value and label are one number here
+    assert np.any(labels % 1) and labels.min() >= 0 and labels.max() <= 39
+    again = MixedBatches(pixels, np.arange(40), np.arange(40)[:, None], 40, seed=1, alpha=1.0)[0]
+    np.testing.assert_array_equal(films, again[0])
