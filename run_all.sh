@@ -14,7 +14,7 @@ usage() {
 
 Sets itself up, then makes the report; run again, it does only what is out of date.
 
-  --profile   full: the real chest X-rays; smoke: synthetic films, in minutes;
+  --profile   full: the real chest X-rays; smoke: synthetic images, in minutes;
               auto (default): full where the real set is found or can be downloaded, else smoke
   --retrain   train the models afresh instead of loading their run records
   --cores     how many processor cores to use (default: all)

@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-Profile = Annotated[str, typer.Option(help="full (real films), smoke (synthetic films) or auto")]
+Profile = Annotated[str, typer.Option(help="full (real images), smoke (synthetic images) or auto")]
 _ROOM = "make room on that disk, or set CXR_BUILD_DIR to a folder on another one"
 _RIGHT = "make the folder writable, or set CXR_BUILD_DIR (and --out, where the command has it) to one that is"
 REMEDIES = {
@@ -80,13 +80,13 @@ def test(arguments: Annotated[list[str] | None, typer.Argument(help="arguments f
 
 @app.command()
 def prepare(profile: Profile = "auto") -> None:
-    """Find or fetch the films and build their manifest."""
+    """Find or fetch the images and build their manifest."""
     from cxr_helpers.data import manifest
     from cxr_helpers.workflow import pipeline
 
     profile = pipeline.choose(profile)
-    films, refused = manifest.load(profile), manifest.refused(profile)
-    say(f"prepare: {len(films):,} films, {len(refused)} files left out, profile {profile}")
+    images, refused = manifest.load(profile), manifest.refused(profile)
+    say(f"prepare: {len(images):,} images, {len(refused)} files left out, profile {profile}")
 
 
 @app.command()
@@ -253,7 +253,7 @@ def rescore(
     profile: Profile = "auto",
     seed: Annotated[int | None, typer.Option(help="one seed instead of all")] = None,
 ) -> None:
-    """Score the adult films of CXR_EXTERNAL_DIR and disturbed test films with a system's saved models; what is stored stays."""
+    """Score the adult images of CXR_EXTERNAL_DIR and corrupted test images with a system's saved models; what is stored stays."""
     from cxr_helpers import experiments, records
     from cxr_helpers.data import dataset
     from cxr_helpers.training import rescoring
@@ -340,7 +340,7 @@ def verify(
 ) -> None:
     """Compute every number of the report anew from the stored records, in a copy, and list those that differ.
 
-    All chapters are executed: some four minutes on two free cores. Films and variables must be those the report was made with.
+    All chapters are executed: some four minutes on two free cores. Images and variables must be those the report was made with.
     """
     from cxr_helpers.data import dataset
     from cxr_helpers.report import verify as verification
@@ -383,14 +383,14 @@ def predict(
     out: Annotated[Path | None, typer.Option(help="folder for the heat maps (default: heatmaps; with --table none)")] = None,
     model: Annotated[Path | None, typer.Option(help="folder of another published model")] = None,
     table: Annotated[
-        Path | None, typer.Option(help="write a table (.csv or .parquet) of any number of films; goes on if stopped")
+        Path | None, typer.Option(help="write a table (.csv or .parquet) of any number of images; goes on if stopped")
     ] = None,
-    check: Annotated[bool, typer.Option(help="with --table: warn of what is no frontal chest film")] = True,
+    check: Annotated[bool, typer.Option(help="with --table: warn of what is no frontal chest radiograph")] = True,
     listed: Annotated[Path | None, typer.Option("--list", help="with --table: a text file of one path a line")] = None,
 ) -> None:
-    """Predict class and probability of films and draw heat maps, with a warning for what is no film. Not for clinical use.
+    """Predict class and probability of images and draw heat maps, with a warning for what is no image. Not for clinical use.
 
-    With --table the arguments may be files, folders or patterns in quotation marks; a file that is no film costs one row.
+    With --table the arguments may be files, folders or patterns in quotation marks; a file that is no image costs one row.
     """
     from cxr_helpers.extras.inference import bulk
 
@@ -401,7 +401,7 @@ def predict(
     elif named.many:
         raise CxrError("Folders, patterns and lists go into a table: add --table results.csv.")
     elif not files:
-        raise CxrError("No film is named; give files, or with --table folders, patterns or --list FILE.")
+        raise CxrError("No image is named; give files, or with --table folders, patterns or --list FILE.")
     else:
         _predict_few(files, model, out or Path("heatmaps"))
 
@@ -425,10 +425,10 @@ def _predict_few(files: list[Path], model: Path | None, out: Path) -> None:
 @app.command()
 def score(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="folder with NORMAL/ and PNEUMONIA/, or CSV of path,label")],
-    out: Annotated[Path | None, typer.Option(help="CSV file for the score of every film")] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV file for the score of every image")] = None,
     model: Annotated[Path | None, typer.Option(help="folder of another published model")] = None,
 ) -> None:
-    """Score your own labelled films with the published model: every metric with its 95 % interval over patients."""
+    """Score your own labelled images with the published model: every metric with its 95 % interval over patients."""
     from cxr_helpers.base.files import atomic_write, check_file
     from cxr_helpers.evaluation import metrics
     from cxr_helpers.extras.other_sets import own_set
@@ -439,18 +439,18 @@ def score(
     if out:
         atomic_write(out, scores.to_csv(index=False, lineterminator="\n"))
     found = metrics.evaluate(scores, threshold).rename(index=metrics.TITLES)
-    print(f"{len(scores):,} films, {int(scores.y_true.sum()):,} of PNEUMONIA; PNEUMONIA is called from {threshold:.3f} on")
+    print(f"{len(scores):,} images, {int(scores.y_true.sum()):,} of PNEUMONIA; PNEUMONIA is called from {threshold:.3f} on")
     print(found.to_string(float_format="%.3f"))
     if problems:
         raise CxrError("\n     ".join(problems))
 
 
 @app.command("import")
-def import_films(
+def import_images(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="folder with NORMAL/ and PNEUMONIA/, or CSV of path,label")],
     to: Annotated[Path, typer.Argument(metavar="FOLDER", help="a new folder, for CXR_DATA_DIR")],
 ) -> None:
-    """Make a set to train on of your own labelled films (JPEG, PNG or DICOM): grey PNG files named by numbers, nothing else."""
+    """Make a set to train on of your own labelled images (JPEG, PNG or DICOM): grey PNG files named by numbers, nothing else."""
     from cxr_helpers.extras.other_sets import own_set
 
     print(own_set.store(source, to).to_string())
@@ -464,7 +464,7 @@ def explain(
     target: Annotated[str, typer.Option(help="what the maps explain: PNEUMONIA, NORMAL or predicted")] = "predicted",
     model: Annotated[Path | None, typer.Option(help="folder of another published model")] = None,
 ) -> None:
-    """Write one page with a film's prediction and its heat maps, each method with its scale. Not for clinical use."""
+    """Write one page with an image's prediction and its heat maps, each method with its scale. Not for clinical use."""
     from cxr_helpers.explain.methods import METHODS
     from cxr_helpers.extras.saliency import explain_page
 

@@ -31,7 +31,7 @@ class Config:
     augmented images in every epoch. `patience` 0 switches early stopping off. `size` is in pixels. `width` units
     make a hidden layer in the head of a MobileNet (0: none). `label_smoothing` moves the labels that share of the way to
     one half; `average` is the momentum of an exponential mean of the weights, which replaces them at the end (0: none).
-    `mixup` is the parameter of the beta distribution by which pairs of training films are mixed (0: none).
+    `mixup` is the parameter of the beta distribution by which pairs of training images are mixed (0: none).
 
     What is no network of its own names its parts: `features` are what an estimator of scikit-learn sees, `members`
     the systems that an ensemble or a cascade joins, `search` the way in which the rest is to be chosen on
@@ -81,7 +81,7 @@ class Config:
         if not (0 <= self.label_smoothing < 1 and 0 <= self.average < 1):
             raise CxrError("Config: label_smoothing and average must lie in [0, 1).")
         if self.mixup < 0 or self.mixup and self.stored:
-            raise CxrError("Config: mixup must not be negative, and needs films read batch by batch, not stored features.")
+            raise CxrError("Config: mixup must not be negative, and needs images read batch by batch, not stored features.")
         if self.average and self.patience:
             raise CxrError("Config: average needs patience = 0; early stopping would put the last epoch's weights back.")
 

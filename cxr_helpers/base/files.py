@@ -46,7 +46,7 @@ def check_file(path: Path) -> None:
 
 def check_folder(path: Path) -> None:
     """Say before long work that no folder can be made, or used, at `path`, a file or below one, say: a CxrError."""
-    _check_way(path, path / "film")
+    _check_way(path, path / "image")
 
 
 def _check_way(path: Path, within: Path) -> None:

@@ -1,1 +1,1 @@
-"""The films, from files to arrays: where they are found, how they are read, described, enhanced, packed and divided."""
+"""The images, from files to arrays: where they are found, how they are read, described, enhanced, packed and divided."""

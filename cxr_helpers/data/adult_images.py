@@ -1,7 +1,7 @@
-"""The external set: frontal films of adults from other hospitals, some with lung masks, read from CXR_EXTERNAL_DIR.
+"""The external set: frontal radiographs of adults from other hospitals, some with lung masks, read from CXR_EXTERNAL_DIR.
 
-The folder holds metadata.csv (one row a film: image, label, patient_id, lung_mask, license, ...; paths are relative to
-the folder), the films, and masks as PNG files of the films' own size, white on black.
+The folder holds metadata.csv (one row an image: image, label, patient_id, lung_mask, license, ...; paths are relative to
+the folder), the images, and masks as PNG files of the images' own size, white on black.
 """
 
 from pathlib import Path
@@ -25,20 +25,20 @@ def folder() -> Path | None:
     return found
 
 
-def films(root: Path) -> pd.DataFrame:
-    """Return the set's films, sorted by image_id.
+def images(root: Path) -> pd.DataFrame:
+    """Return the set's images, sorted by image_id.
 
     Returns:
         The columns of metadata.csv (text; "" where empty) and image_id (the file's name without its ending), y_true
-        (1 = PNEUMONIA), split = "external". Every film and mask named exists.
+        (1 = PNEUMONIA), split = "external". Every image and mask named exists.
 
     Raises:
-        CxrError: metadata.csv is missing, lacks a column, is empty, holds an unknown label, names a film twice or one
-            without a patient, or a film or mask that does not exist.
+        CxrError: metadata.csv is missing, lacks a column, is empty, holds an unknown label, names an image twice or one
+            without a patient, or an image or mask that does not exist.
     """
     file = root / "metadata.csv"
     table = _read(file)
-    for column, rule in (("image", "names no film"), ("patient_id", "names no patient")):
+    for column, rule in (("image", "names no image"), ("patient_id", "names no patient")):
         if (table[column] == "").any():
             raise CxrError(f"{file}: line {_line(table[column] == '')} {rule}; fill its column {column} or delete the row.")
     unknown = ~table.label.isin(dataset.LABELS)
@@ -48,7 +48,7 @@ def films(root: Path) -> pd.DataFrame:
     table["image_id"] = table.image.map(lambda name: Path(name).stem)
     twice = table.image_id.duplicated()
     if twice.any():
-        raise CxrError(f"{file}: line {_line(twice)} names the film {table.image_id[twice].iloc[0]} again; delete one row.")
+        raise CxrError(f"{file}: line {_line(twice)} names the image {table.image_id[twice].iloc[0]} again; delete one row.")
     for name in pd.concat([table.image, table.lung_mask[table.lung_mask != ""]]):
         if not _lies_in(root, name):
             raise CxrError(f"{file} names {name}, which is not in {root}; put the file there or delete its row.")
@@ -56,17 +56,17 @@ def films(root: Path) -> pd.DataFrame:
     return table.sort_values("image_id", ignore_index=True)
 
 
-def film(root: Path, image: str) -> np.ndarray:
-    """Return the film `image` (as metadata.csv names it) as (H, W) uint8 grey; a broken file is an `images.Refused`."""
+def image(root: Path, image: str) -> np.ndarray:
+    """Return the image `image` (as metadata.csv names it) as (H, W) uint8 grey; a broken file is an `images.Refused`."""
     return image_files.read(root / image).pixels
 
 
 def lung_mask(root: Path, mask: str, shape: tuple[int, int]) -> np.ndarray:
-    """Return a lung mask as (H, W) bool; one that is empty, or of another (H, W) than `shape`, its film's, is a CxrError."""
+    """Return a lung mask as (H, W) bool; one that is empty, or of another (H, W) than `shape`, its image's, is a CxrError."""
     lungs = image_files.read(root / mask).pixels >= _WHITE
     if lungs.shape != shape:
         size, wanted = (f"{width}×{height}" for height, width in (lungs.shape, shape))
-        raise CxrError(f"{root / mask} is {size} but its film is {wanted}; give the mask in the film's size.")
+        raise CxrError(f"{root / mask} is {size} but its image is {wanted}; give the mask in the image's size.")
     if not lungs.any():
         raise CxrError(f"{root / mask} is empty; empty its row's lung_mask in metadata.csv, or give the right mask.")
     return lungs
@@ -92,7 +92,7 @@ def _read(file: Path) -> pd.DataFrame:
     if missing:
         raise CxrError(f"{file} lacks the column {', '.join(missing)}; it needs {', '.join(COLUMNS)}.")
     if table.empty:
-        raise CxrError(f"{file} holds no row; list the films in it.")
+        raise CxrError(f"{file} holds no row; list the images in it.")
     return table
 
 

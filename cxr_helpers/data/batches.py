@@ -1,11 +1,11 @@
-"""Batches of films for Keras, cut from a packed array, identical on every backend."""
+"""Batches of images for Keras, cut from a packed array, identical on every backend."""
 
 import keras
 import numpy as np
 
 
 class Batches(keras.utils.PyDataset):
-    """Yield (films float32 (n, H, W, 1) in 0..255, one-hot or 0/1 labels float32) in batches.
+    """Yield (images float32 (n, H, W, 1) in 0..255, one-hot or 0/1 labels float32) in batches.
 
     `rows` are positions in `pixels` (uint8, (N, H, W)); `labels` belong to `rows`. With `seed` None the order
     is kept, else every epoch has its own permutation, the same for the same seed.
@@ -28,7 +28,7 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return films(self.pixels, self.rows[chosen]), self.labels[chosen]
+        return images(self.pixels, self.rows[chosen]), self.labels[chosen]
 
     def on_epoch_end(self) -> None:
         """Draw the next epoch's order."""
@@ -42,9 +42,9 @@ class Batches(keras.utils.PyDataset):
 
 
 class MixedBatches(Batches):
-    """Yield batches in which every film and its label is mixed with another of the batch (mixup: Zhang et al. 2018).
+    """Yield batches in which every image and its label is mixed with another of the batch (mixup: Zhang et al. 2018).
 
-    A film keeps the share max(b, 1 - b), b drawn from Beta(`alpha`, `alpha`); partners and shares are the same for the
+    An image keeps the share max(b, 1 - b), b drawn from Beta(`alpha`, `alpha`); partners and shares are the same for the
     same seed.
     """
 
@@ -73,7 +73,7 @@ class StoredBatches(Batches):
 
 
 class Parted(keras.utils.PyDataset):
-    """Yield the batches of `whole` in `parts` each, of equal size or one film less, for gradients that are summed up."""
+    """Yield the batches of `whole` in `parts` each, of equal size or one image less, for gradients that are summed up."""
 
     def __init__(self, whole: Batches, parts: int) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class Parted(keras.utils.PyDataset):
         batch, part = divmod(index, self.parts)
         images, labels = self.whole[batch]
         rows = np.arange(len(images))[part :: self.parts]
-        if not len(rows):  # the last batch may hold fewer films than there are parts
+        if not len(rows):  # the last batch may hold fewer images than there are parts
             rows = np.array([part % len(images)])
         return images[rows], labels[rows]
 
@@ -95,13 +95,13 @@ class Parted(keras.utils.PyDataset):
         self.whole.on_epoch_end()
 
 
-def films(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return the films at `rows` of a packed array uint8 (N, H, W) as float32 (n, H, W, 1) in 0..255."""
+def images(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the images at `rows` of a packed array uint8 (N, H, W) as float32 (n, H, W, 1) in 0..255."""
     return np.asarray(pixels[rows], "float32")[..., None]
 
 
 def repeated(gray: np.ndarray, channels: int) -> np.ndarray:
-    """Return grayscale films (n, H, W, 1) with the channel repeated for a backbone that expects RGB."""
+    """Return grayscale images (n, H, W, 1) with the channel repeated for a backbone that expects RGB."""
     return np.repeat(gray, channels, axis=-1)
 
 

@@ -1,8 +1,8 @@
-"""Disturbances of a film in fixed grades, against which robustness is measured.
+"""Corruptions of an image in fixed grades, against which robustness is measured.
 
-Kinds and grades were written down before any film was scored with them and serve no choice. They are meant for films of
-`SIDE` × `SIDE` pixels, so that a pixel means the same for every network; each is a function of a film (H, W) uint8, a
-level and a random generator to a new film of the same shape and type.
+Kinds and grades were written down before any image was scored with them and serve no choice. They are meant for images of
+`SIDE` × `SIDE` pixels, so that a pixel means the same for every network; each is a function of an image (H, W) uint8, a
+level and a random generator to a new image of the same shape and type.
 """
 
 import zlib
@@ -15,93 +15,93 @@ import numpy as np
 from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
 
-SIDE = 224  # pixels of a film that is disturbed
+SIDE = 224  # pixels of an image that is corrupted
 _LARGEST_LETTER = 15  # pixels
 _LETTER_CONTRAST = 50  # grey values above what surrounds it
 
 
 @dataclass(frozen=True)
 class Perturbation:
-    """A kind of disturbance: `apply(film, level, rng)`, its `levels` (severity 1, 2, ...) and what a level is."""
+    """A kind of corruption: `apply(image, level, rng)`, its `levels` (severity 1, 2, ...) and what a level is."""
 
     apply: Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
     levels: tuple[float, ...]
     unit: str
 
 
-def perturbed(film: np.ndarray, kind: str, severity: int, image_id: str) -> np.ndarray:
-    """Return a film (H, W) uint8 disturbed in one kind and severity; 0 leaves it as it is.
+def perturbed(image: np.ndarray, kind: str, severity: int, image_id: str) -> np.ndarray:
+    """Return an image (H, W) uint8 corrupted in one kind and severity; 0 leaves it as it is.
 
-    The random part depends on the film's name and the kind only: the severities of a film are one disturbance, grown.
+    The random part depends on the image's name and the kind only: the severities of an image are one corruption, grown.
 
     Raises:
         CxrError: the kind or its severity is unknown.
     """
-    if kind not in PERTURBATIONS:
-        raise CxrError(f"Perturbation {kind!r} is unknown: choose one of {', '.join(PERTURBATIONS)}.")
-    levels = PERTURBATIONS[kind].levels
+    if kind not in CORRUPTIONS:
+        raise CxrError(f"Corruption {kind!r} is unknown: choose one of {', '.join(CORRUPTIONS)}.")
+    levels = CORRUPTIONS[kind].levels
     if not 0 <= severity <= len(levels):
-        raise CxrError(f"Perturbation {kind!r} has no severity {severity}: choose 0 to {len(levels)}.")
+        raise CxrError(f"Corruption {kind!r} has no severity {severity}: choose 0 to {len(levels)}.")
     if severity == 0:
-        return film.copy()
+        return image.copy()
     rng = np.random.default_rng(zlib.crc32(f"{image_id} {kind}".encode()))
-    return PERTURBATIONS[kind].apply(film, levels[severity - 1], rng)
+    return CORRUPTIONS[kind].apply(image, levels[severity - 1], rng)
 
 
-def noise(film: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+def noise(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
     """Add Gaussian noise of standard deviation `level` grey values."""
-    return _grey(film + level * rng.standard_normal(film.shape))
+    return _grey(image + level * rng.standard_normal(image.shape))
 
 
-def blur(film: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+def blur(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
     """Smooth with a Gaussian of standard deviation `level` pixels."""
-    return cv2.GaussianBlur(film, (0, 0), level)
+    return cv2.GaussianBlur(image, (0, 0), level)
 
 
-def contrast(film: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+def contrast(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
     """Draw the grey values towards their mean by the share `level`."""
-    return _grey(film.mean() + (1 - level) * (film - film.mean()))
+    return _grey(image.mean() + (1 - level) * (image - image.mean()))
 
 
-def jpeg(film: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+def jpeg(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
     """Compress as JPEG of quality `level`, 0 to 100, and decode."""
-    data = cv2.imencode(".jpeg", film, [cv2.IMWRITE_JPEG_QUALITY, int(level)])[1]
+    data = cv2.imencode(".jpeg", image, [cv2.IMWRITE_JPEG_QUALITY, int(level)])[1]
     return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
 
 
-def rotation(film: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+def rotation(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
     """Turn by `level` degrees to a random side; what comes into view is black."""
-    height, width = film.shape
+    height, width = image.shape
     turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), level * rng.choice([-1, 1]), 1)
-    return cv2.warpAffine(film, turn, (width, height), flags=cv2.INTER_LINEAR)
+    return cv2.warpAffine(image, turn, (width, height), flags=cv2.INTER_LINEAR)
 
 
-def crop(film: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
-    """Cut the share `level` off height and width, at random places, and enlarge the rest to the film's size."""
-    height, width = (round((1 - level) * side) for side in film.shape)
-    top, left = (int(rng.integers(side - kept + 1)) for side, kept in zip(film.shape, (height, width), strict=True))
-    return cv2.resize(film[top : top + height, left : left + width], film.shape[::-1], interpolation=cv2.INTER_LINEAR)
+def crop(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+    """Cut the share `level` off height and width, at random places, and enlarge the rest to the image's size."""
+    height, width = (round((1 - level) * side) for side in image.shape)
+    top, left = (int(rng.integers(side - kept + 1)) for side, kept in zip(image.shape, (height, width), strict=True))
+    return cv2.resize(image[top : top + height, left : left + width], image.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def without_marker(film: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+def without_marker(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
     """Paint over bright spots of a letter's size in the outer share `level` of each side (inpainting: Telea 2004)."""
     letter = cv2.getStructuringElement(cv2.MORPH_RECT, (_LARGEST_LETTER, _LARGEST_LETTER))
-    spots = cv2.morphologyEx(film, cv2.MORPH_TOPHAT, letter) >= _LETTER_CONTRAST
-    _, labels, boxes, _ = cv2.connectedComponentsWithStats((spots & _border(film.shape, level)).astype(np.uint8))
+    spots = cv2.morphologyEx(image, cv2.MORPH_TOPHAT, letter) >= _LETTER_CONTRAST
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats((spots & _border(image.shape, level)).astype(np.uint8))
     small = boxes[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) <= _LARGEST_LETTER
     small[0] = False  # what is no spot
     mask = cv2.dilate(small[labels].astype(np.uint8), np.ones((5, 5), np.uint8))
-    return cv2.inpaint(film, mask, 3, cv2.INPAINT_TELEA)
+    return cv2.inpaint(image, mask, 3, cv2.INPAINT_TELEA)
 
 
-def without_borders(film: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+def without_borders(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
     """Blacken the outer share `level` of each side."""
-    return np.where(_border(film.shape, level), 0, film).astype(np.uint8)
+    return np.where(_border(image.shape, level), 0, image).astype(np.uint8)
 
 
-def square(film: np.ndarray) -> np.ndarray:
-    """Return a film (H, W) uint8 at `SIDE` × `SIDE`, its aspect not kept, as the training films were resized."""
-    return resize(film, SIDE)
+def square(image: np.ndarray) -> np.ndarray:
+    """Return an image (H, W) uint8 at `SIDE` × `SIDE`, its aspect not kept, as the training images were resized."""
+    return resize(image, SIDE)
 
 
 def _border(shape: tuple[int, int], share: float) -> np.ndarray:
@@ -116,7 +116,7 @@ def _grey(values: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
-PERTURBATIONS: dict[str, Perturbation] = {
+CORRUPTIONS: dict[str, Perturbation] = {
     "noise": Perturbation(noise, (5, 10, 20, 40), "SD, grey values"),
     "blur": Perturbation(blur, (0.5, 1, 2, 4), "SD, pixels"),
     "contrast": Perturbation(contrast, (0.2, 0.4, 0.6, 0.8), "share of contrast lost"),

@@ -1,4 +1,4 @@
-"""The data set's record, and where its films are found on this machine."""
+"""The data set's record, and where its images are found on this machine."""
 
 import os
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ LABELS = {"NORMAL": 0, "PNEUMONIA": 1}  # y_true
 
 @dataclass(frozen=True)
 class Dataset:
-    """What is published about a data set: where it comes from and how many films each folder and class holds."""
+    """What is published about a data set: where it comes from and how many images each folder and class holds."""
 
     name: str
     citation: str
@@ -54,11 +54,11 @@ DATASET = Dataset(
 
 @dataclass(frozen=True)
 class Source:
-    """A usable set of films: its `root` (train/, val/, test/ below), `origin` and what its `pixels` are."""
+    """A usable set of images: its `root` (train/, val/, test/ below), `origin` and what its `pixels` are."""
 
     root: Path
     origin: str  # given, found, downloaded or synthetic
-    pixels: str  # "published JPEG", "224×224 copy", "files of several sizes" (own films) or "synthetic film"
+    pixels: str  # "published JPEG", "224×224 copy", "files of several sizes" (own images) or "synthetic image"
 
 
 def resolve_profile(profile: str = "auto") -> str:
@@ -77,7 +77,7 @@ def resolve_profile(profile: str = "auto") -> str:
 
 
 def discover(profile: str, download: bool = False) -> Source:
-    """Return the films of `profile`: given by CXR_DATA_DIR, else found, else downloaded; synthetic for "smoke".
+    """Return the images of `profile`: given by CXR_DATA_DIR, else found, else downloaded; synthetic for "smoke".
 
     Raises:
         CxrError: no real set is at hand, or the given one has a missing class, an empty folder or an unknown layout.
@@ -85,7 +85,7 @@ def discover(profile: str, download: bool = False) -> Source:
     if resolve_profile(profile) == "smoke":
         from cxr_helpers.data import smoke_set
 
-        return Source(smoke_set.prepare(paths.build("smoke")), "synthetic", "synthetic film")
+        return Source(smoke_set.prepare(paths.build("smoke")), "synthetic", "synthetic image")
     given = paths.from_environment("CXR_DATA_DIR")
     if given:
         return _source(locate(given), "given")
@@ -118,14 +118,14 @@ def well_known() -> list[Path]:
 
 
 def found() -> Path | None:
-    """Return the root of the first whole set (every published film present) in a well-known folder, or None."""
+    """Return the root of the first whole set (every published image present) in a well-known folder, or None."""
     return next((root for root in _candidates() if not difference(root)), None)
 
 
 def difference(root: Path) -> str:
     """Say where the number of files below `root` differs from the published one; "" where the set is whole.
 
-    Mendeley's archive has the 16 films of Kaggle's val/ among its train/, which is whole too.
+    Mendeley's archive has the 16 images of Kaggle's val/ among its train/, which is whole too.
     """
     here, published = count(root), dict(DATASET.counts)
     if not (root / "val").is_dir():
@@ -165,7 +165,7 @@ def visible(folder: Path) -> list[Path]:
     return sorted(entries, key=lambda entry: entry.name)
 
 
-def films(root: Path) -> list[Path]:
+def images(root: Path) -> list[Path]:
     """Return every visible entry of the class folders below `root`, sorted by path."""
     folders = [root / folder / label for folder in sorted(FOLDERS) for label in sorted(LABELS)]
     return [entry for folder in folders if folder.is_dir() for entry in visible(folder)]
@@ -201,7 +201,7 @@ def _check_layout(root: Path) -> None:
             if not classes.is_dir():
                 raise CxrError(f"{classes} is missing: every folder of the set needs NORMAL/ and PNEUMONIA/.")
             if not visible(classes):
-                raise CxrError(f"{classes} is empty: put its films there, or fetch the set anew.")
+                raise CxrError(f"{classes} is empty: put its images there, or fetch the set anew.")
 
 
 def _source(root: Path, origin: str) -> Source:
@@ -209,8 +209,8 @@ def _source(root: Path, origin: str) -> Source:
 
 
 def _pixels(root: Path, sample: int = 24) -> str:
-    """Tell films whose sizes vary from a copy of one size, by the headers of a few; published ones by their number, too."""
-    sizes, entries = set(), films(root)
+    """Tell images whose sizes vary from a copy of one size, by the headers of a few; published ones by their number, too."""
+    sizes, entries = set(), images(root)
     for path in entries[:: max(1, len(entries) // sample)]:
         try:
             sizes.add(image_files.size(path))

@@ -1,4 +1,4 @@
-"""The film in a DICOM file as grey values that a reader would see: rescaled, windowed, bright for dense tissue.
+"""The image in a DICOM file as grey values that a reader would see: rescaled, windowed, bright for dense tissue.
 
 Of the file's other contents, names and numbers of patients among them, nothing is read out, kept or written anywhere.
 """
@@ -23,12 +23,12 @@ def is_dicom(data: bytes) -> bool:
     return data[MAGIC] == b"DICM"
 
 
-class NoFilm(ValueError):
-    """A DICOM file that holds no film that can be shown; the message says why and names nothing of the patient."""
+class NoImage(ValueError):
+    """A DICOM file that holds no image that can be shown; the message says why and names nothing of the patient."""
 
 
 def grey(data: bytes) -> np.ndarray:
-    """Return the film in a DICOM file as uint8 (H, W), black 0 to white 255.
+    """Return the image in a DICOM file as uint8 (H, W), black 0 to white 255.
 
     Stored values pass the modality's rescale slope and intercept or table, then the first window (or VOI table) that the
     file names; without one, the whole range of values is shown.
@@ -40,44 +40,44 @@ def grey(data: bytes) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of values that break the standard in tags that are not used
             if _DEFLATED in data:
-                raise NoFilm("a DICOM file that is deflated as a whole; export it uncompressed")
-            film = pydicom.dcmread(io.BytesIO(data))
-            _check(film)
-            if film.file_meta.TransferSyntaxUID.is_encapsulated:
-                _check_compressed(film)
-            values = pixels.apply_modality_lut(film.pixel_array, film)
-            shown = np.asarray(pixels.apply_voi_lut(values, film, index=0), "float64")
-            low, high = _range(film, shown)
-    except NoFilm:
+                raise NoImage("a DICOM file that is deflated as a whole; export it uncompressed")
+            image = pydicom.dcmread(io.BytesIO(data))
+            _check(image)
+            if image.file_meta.TransferSyntaxUID.is_encapsulated:
+                _check_compressed(image)
+            values = pixels.apply_modality_lut(image.pixel_array, image)
+            shown = np.asarray(pixels.apply_voi_lut(values, image, index=0), "float64")
+            low, high = _range(image, shown)
+    except NoImage:
         raise
     except (NotImplementedError, RuntimeError) as error:
-        raise NoFilm("a DICOM file whose compression cannot be read here; export it uncompressed") from error
+        raise NoImage("a DICOM file whose compression cannot be read here; export it uncompressed") from error
     except Exception as error:  # a damaged file makes pydicom raise anything, in words that may quote its tags
-        raise NoFilm("a damaged DICOM file") from error
+        raise NoImage("a damaged DICOM file") from error
     if shown.ndim != 2 or not np.isfinite(shown).all():
-        raise NoFilm("a damaged DICOM file")
+        raise NoImage("a damaged DICOM file")
     scaled = np.clip((shown - low) / ((high - low) or 1.0), 0, 1)
-    inverted = film.PhotometricInterpretation == INVERTED
+    inverted = image.PhotometricInterpretation == INVERTED
     return np.rint(255 * (1 - scaled if inverted else scaled)).astype(np.uint8)
 
 
-def _check(film: pydicom.Dataset) -> None:
-    kind = str(film.get("PhotometricInterpretation", ""))
-    if "PixelData" not in film:
-        raise NoFilm("a DICOM file without pixels")
-    if int(film.get("NumberOfFrames") or 1) != 1 or kind not in (INVERTED, PLAIN):
-        raise NoFilm("a DICOM file that is no single grey frame")
-    if int(film.get("SamplesPerPixel", 1)) != 1 or int(film.BitsAllocated) > 32:
-        raise NoFilm("a DICOM file that is no single grey frame")
-    if int(film.Rows) * int(film.Columns) > LARGEST:  # before anything of that size is made
-        raise NoFilm(f"more than {LARGEST / 1e6:.0f} million pixels")
+def _check(image: pydicom.Dataset) -> None:
+    kind = str(image.get("PhotometricInterpretation", ""))
+    if "PixelData" not in image:
+        raise NoImage("a DICOM file without pixels")
+    if int(image.get("NumberOfFrames") or 1) != 1 or kind not in (INVERTED, PLAIN):
+        raise NoImage("a DICOM file that is no single grey frame")
+    if int(image.get("SamplesPerPixel", 1)) != 1 or int(image.BitsAllocated) > 32:
+        raise NoImage("a DICOM file that is no single grey frame")
+    if int(image.Rows) * int(image.Columns) > LARGEST:  # before anything of that size is made
+        raise NoImage(f"more than {LARGEST / 1e6:.0f} million pixels")
 
 
-def _check_compressed(film: pydicom.Dataset) -> None:
+def _check_compressed(radiograph: pydicom.Dataset) -> None:
     """Refuse a frame that unpacks to another size than the file claims: a decoder would make it all the same."""
-    frame = encaps.get_frame(film.PixelData, 0, number_of_frames=1)
-    rows, columns = int(film.Rows), int(film.Columns)
-    if film.file_meta.TransferSyntaxUID == uid.RLELossless:
+    frame = encaps.get_frame(radiograph.PixelData, 0, number_of_frames=1)
+    rows, columns = int(radiograph.Rows), int(radiograph.Columns)
+    if radiograph.file_meta.TransferSyntaxUID == uid.RLELossless:
         count, *offsets = struct.unpack("<16L", frame[:64])
         ends = [*offsets[1:count], len(frame)]
         fits = all(_fits(frame[start:end], rows * columns) for start, end in zip(offsets[:count], ends, strict=True))
@@ -88,7 +88,7 @@ def _check_compressed(film: pydicom.Dataset) -> None:
         except OSError:  # a compression that Pillow does not know; the decoder that does looks itself
             fits = True
     if not fits:
-        raise NoFilm("a damaged DICOM file")
+        raise NoImage("a damaged DICOM file")
 
 
 def _fits(segment: bytes, most: int) -> bool:
@@ -101,14 +101,14 @@ def _fits(segment: bytes, most: int) -> bool:
     return unpacked <= most + 1
 
 
-def _range(film: pydicom.Dataset, shown: np.ndarray) -> tuple[float, float]:
+def _range(image: pydicom.Dataset, shown: np.ndarray) -> tuple[float, float]:
     """Return what is shown black and white: the ends of the table's or window's output, or of the values where there is none.
 
     A window ends where pydicom puts what lies below and above it: of a falling rescale (slope < 0) the first is the larger.
     """
-    table = (film.get("VOILUTSequence") or [{}])[0]
+    table = (image.get("VOILUTSequence") or [{}])[0]
     if None not in (table.get("LUTDescriptor"), table.get("LUTData")):
         return 0.0, float(2 ** int(table.LUTDescriptor[2]) - 1)
-    ends = pixels.apply_voi_lut(np.array([-np.inf, np.inf]), film, index=0)
+    ends = pixels.apply_voi_lut(np.array([-np.inf, np.inf]), image, index=0)
     low, high = ends if np.isfinite(ends).all() else (shown.min(), shown.max())
     return float(low), float(high)

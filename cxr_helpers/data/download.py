@@ -1,4 +1,4 @@
-"""Fetch the real set: Kaggle first, Mendeley second, each checked film by film count before it is used."""
+"""Fetch the real set: Kaggle first, Mendeley second, each checked image by image count before it is used."""
 
 import errno
 import fcntl
@@ -204,7 +204,7 @@ def _check_sum(archive: Path, record: dataset.Dataset) -> None:
             details = [entry["content_details"] for entry in json.load(response)]
         (listed,) = [entry["sha256_hash"] for entry in details if entry["download_url"] == record.archive_url]
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
-        say(f"{record.listing_url} does not tell the archive's checksum; its own check sums and the number of films are checked.")
+        say(f"{record.listing_url} does not tell the archive's checksum; its own check sums and the number of images are checked.")
         return
     with open(archive, "rb") as handle:
         found = hashlib.file_digest(handle, "sha256").hexdigest()

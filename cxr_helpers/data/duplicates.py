@@ -1,17 +1,17 @@
-"""Groups of films that are the same picture: equal bytes, or nearly equal thumbnails."""
+"""Groups of images that are the same picture: equal bytes, or nearly equal thumbnails."""
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-# Lies in a wide gap, which the tests measure: a film saved anew in another size and quality correlates far closer
-# with itself, two different films of the real set, squeezed to thumbnails, stay well below.
+# Lies in a wide gap, which the tests measure: an image saved anew in another size and quality correlates far closer
+# with itself, two different images of the real set, squeezed to thumbnails, stay well below.
 THRESHOLD = 0.99
-_ROWS = 1024  # films compared with all others at once: bounds the memory of the correlation block
+_ROWS = 1024  # images compared with all others at once: bounds the memory of the correlation block
 
 
 def groups(sha256: np.ndarray, thumbnails: np.ndarray, threshold: float = THRESHOLD) -> np.ndarray:
-    """Number the groups of films whose bytes are equal or whose thumbnails correlate above `threshold`.
+    """Number the groups of images whose bytes are equal or whose thumbnails correlate above `threshold`.
 
     Args:
         sha256: (N,) digests of the files.
@@ -19,7 +19,7 @@ def groups(sha256: np.ndarray, thumbnails: np.ndarray, threshold: float = THRESH
         threshold: Pearson correlation above which two thumbnails count as one picture.
 
     Returns:
-        (N,) int64: the group's number, counted from 0 in row order; -1 for a film that is like no other.
+        (N,) int64: the group's number, counted from 0 in row order; -1 for an image that is like no other.
     """
     pairs = np.concatenate([_similar(thumbnails, threshold), _identical(sha256)])
     graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(len(sha256),) * 2)
@@ -31,7 +31,7 @@ def groups(sha256: np.ndarray, thumbnails: np.ndarray, threshold: float = THRESH
 def standardise(thumbnails: np.ndarray) -> np.ndarray:
     """Return (N, H·W) float32 rows of mean 0 and length 1, whose dot products are Pearson correlations.
 
-    A film of a single grey value has no correlation; its row is 0.
+    An image of a single grey value has no correlation; its row is 0.
     """
     rows = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
     rows -= rows.mean(axis=1, keepdims=True)
@@ -49,7 +49,7 @@ def _similar(thumbnails: np.ndarray, threshold: float) -> np.ndarray:
 
 
 def _identical(sha256: np.ndarray) -> np.ndarray:
-    """Return (M, 2) pairs that chain every film to the first one with the same digest."""
+    """Return (M, 2) pairs that chain every image to the first one with the same digest."""
     _, first, inverse = np.unique(sha256, return_index=True, return_inverse=True)
     pairs = np.column_stack([np.arange(len(sha256)), first[inverse]])
     return pairs[pairs[:, 0] != pairs[:, 1]]

@@ -1,4 +1,4 @@
-"""Read one film from one file, strictly: anything that is no plain 8-bit or DICOM film is refused with a reason."""
+"""Read one image from one file, strictly: anything that is no plain 8-bit or DICOM image is refused with a reason."""
 
 import hashlib
 import io
@@ -41,28 +41,28 @@ RGBA = "RGBA image"  # the reason for which a picture with an alpha channel is r
 _TOO_LARGE = f"more than {LARGEST / 1e6:.0f} million pixels"
 _JPEG_END = b"\xff\xd9"
 _EXIF_WITHIN = 4096  # bytes; its block comes first or just after JFIF's
-_DECODER_FILL = 128  # libjpeg paints the part of a film whose data are missing in this grey
+_DECODER_FILL = 128  # libjpeg paints the part of an image whose data are missing in this grey
 
 
 class Refused(CxrError):
-    """A file that is no usable film; `reason` says why without naming the file."""
+    """A file that is no usable image; `reason` says why without naming the file."""
 
     def __init__(self, path: Path, reason: str):
-        super().__init__(f"{printable(path)} is refused: {reason}; give an 8-bit grey or RGB JPEG or PNG film, or DICOM.")
+        super().__init__(f"{printable(path)} is refused: {reason}; give an 8-bit grey or RGB JPEG or PNG image, or DICOM.")
         self.reason = reason
 
 
 @dataclass(frozen=True)
-class Film:
-    """One decoded film: `pixels` (H, W) uint8 grey, the file's own `mode` ("L" or "RGB"), `sha256` of its bytes."""
+class Radiograph:
+    """One decoded image: `pixels` (H, W) uint8 grey, the file's own `mode` ("L" or "RGB"), `sha256` of its bytes."""
 
     pixels: np.ndarray
     mode: str
     sha256: str
 
 
-def read(path: str | Path, at_least: int | None = None) -> Film:
-    """Read and decode a film of 8-bit grey or RGB from a JPEG or PNG file, or the grey film of a DICOM file.
+def read(path: str | Path, at_least: int | None = None) -> Radiograph:
+    """Read and decode an image of 8-bit grey or RGB from a JPEG or PNG file, or the grey image of a DICOM file.
 
     The bytes are read by Python and decoded by OpenCV, so that any path the system allows will do. With `at_least` a JPEG may
     come at a half, a quarter or an eighth of its size, as long as no side has fewer pixels than that: its decoder then
@@ -75,14 +75,14 @@ def read(path: str | Path, at_least: int | None = None) -> Film:
     path = Path(path)
     data = _bytes(path)
     if dicom.is_dicom(data):
-        return Film(_of_dicom(path, data), "L", hashlib.sha256(data).hexdigest())
+        return Radiograph(_of_dicom(path, data), "L", hashlib.sha256(data).hexdigest())
     mode, kind, side = _header(path, data)
     if kind == "JPEG" and data.count(_SCAN) > _SCANS:
         raise Refused(path, f"a JPEG of more than {_SCANS} scans")
     if kind == "JPEG" and not data.rstrip(b"\0\r\n").endswith(_JPEG_END):
         raise Refused(path, "truncated (its end marker is missing)")
     scale = max((scale for scale in _REDUCED if side >= scale * at_least), default=1) if at_least and kind == "JPEG" else 1
-    return Film(_decode(path, data, kind, _REDUCED[scale]), mode, hashlib.sha256(data).hexdigest())
+    return Radiograph(_decode(path, data, kind, _REDUCED[scale]), mode, hashlib.sha256(data).hexdigest())
 
 
 def size(path: str | Path) -> tuple[int, int]:
@@ -148,7 +148,7 @@ def _header(path: Path, data: bytes) -> tuple[str, str, int]:
 def _of_dicom(path: Path, data: bytes) -> np.ndarray:
     try:
         pixels = dicom.grey(data)
-    except dicom.NoFilm as error:
+    except dicom.NoImage as error:
         raise Refused(path, str(error)) from None
     _check_size(path, *pixels.shape[::-1])
     return pixels

@@ -1,4 +1,4 @@
-"""The manifest: one row per usable film, made once per state of the image folder."""
+"""The manifest: one row per usable image, made once per state of the image folder."""
 
 import hashlib
 import re
@@ -28,12 +28,12 @@ def load(profile: str) -> pd.DataFrame:
     """Return the manifest of a profile, built anew where the image folder or its geometry table has changed.
 
     Returns:
-        One row per usable film, sorted by path: image_id, path (below the source's root), sha256, label, y_true,
+        One row per usable image, sorted by path: image_id, path (below the source's root), sha256, label, y_true,
         pathogen, patient_id, folder, width, height (pixels of the published file, NaN where unknown), mode, mean,
-        std, p05, p50, p95 (grey values 0..255), duplicate_group (-1 = like no other film).
+        std, p05, p50, p95 (grey values 0..255), duplicate_group (-1 = like no other image).
 
     Raises:
-        CxrError: no source is found, or no film of a folder and class can be read.
+        CxrError: no source is found, or no image of a folder and class can be read.
     """
     found = source(profile)
     folder = paths.build(profile)
@@ -52,7 +52,7 @@ def load(profile: str) -> pd.DataFrame:
 
 
 def source(profile: str) -> dataset.Source:
-    """Return where the films of a profile lie and what their pixels are."""
+    """Return where the images of a profile lie and what their pixels are."""
     return dataset.discover(profile)
 
 
@@ -63,12 +63,12 @@ def refused(profile: str) -> pd.DataFrame:
 
 
 def forget(profile: str) -> None:
-    """Have the manifest made anew when it is next asked for: a film is not what it says, whatever its size and time."""
+    """Have the manifest made anew when it is next asked for: an image is not what it says, whatever its size and time."""
     (paths.build(profile) / STAMP).unlink(missing_ok=True)
 
 
 def data_hash(manifest: pd.DataFrame) -> str:
-    """Return the SHA-256 over the sorted image ids and file digests: equal for equal sets of films."""
+    """Return the SHA-256 over the sorted image ids and file digests: equal for equal sets of images."""
     lines = sorted(manifest["image_id"] + " " + manifest["sha256"])
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -92,7 +92,7 @@ def _fingerprint(found: dataset.Source) -> str:
     """Return a digest of the file list with sizes and times, so that any change of the folder shows."""
     states = [str(_VERSION), str(found.root), found.pixels]
     geometry = _geometry(found)
-    for path in dataset.films(found.root) + [geometry] * bool(geometry):
+    for path in dataset.images(found.root) + [geometry] * bool(geometry):
         try:
             state = path.stat()
         except OSError as error:  # a broken link, say: the manifest will refuse it
@@ -103,15 +103,15 @@ def _fingerprint(found: dataset.Source) -> str:
 
 
 def _build(found: dataset.Source) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read every film once and return the manifest and the refused files."""
-    entries = dataset.films(found.root)
+    """Read every image once and return the manifest and the refused files."""
+    entries = dataset.images(found.root)
     with ThreadPoolExecutor(processes.cores()) as pool:
-        described = list(tqdm(pool.map(_describe, entries), total=len(entries), desc="manifest", unit="film"))
+        described = list(tqdm(pool.map(_describe, entries), total=len(entries), desc="manifest", unit="image"))
     kept, left_out, seen = [], [], set()
     for entry, description in zip(entries, described, strict=True):
         identity = _identity(entry.relative_to(found.root))
         if isinstance(description, dict) and identity["image_id"] in seen:
-            description = "same name as another film but for its ending"
+            description = "same name as another image but for its ending"
         if isinstance(description, dict):
             seen.add(identity["image_id"])
             kept.append(identity | description)
@@ -125,23 +125,23 @@ def _build(found: dataset.Source) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _describe(path: Path) -> dict | str:
-    """Return what the pixels of one film tell, or the reason for leaving it out."""
+    """Return what the pixels of one image tell, or the reason for leaving it out."""
     try:
         path.name.encode()
-        film = image_files.read(path)
+        image = image_files.read(path)
     except UnicodeEncodeError:
         return "its name is no UTF-8"
     except image_files.Refused as error:
         return error.reason
-    height, width = film.pixels.shape
-    pixels = {"sha256": film.sha256, "width": width, "height": height, "mode": film.mode}
-    thumbnail = preprocessing.resize(film.pixels, image_files.SMALLEST_SIDE)
-    return pixels | grey_statistics(film.pixels) | {"thumbnail": thumbnail}
+    height, width = image.pixels.shape
+    pixels = {"sha256": image.sha256, "width": width, "height": height, "mode": image.mode}
+    thumbnail = preprocessing.resize(image.pixels, image_files.SMALLEST_SIDE)
+    return pixels | grey_statistics(image.pixels) | {"thumbnail": thumbnail}
 
 
 def grey_statistics(pixels: np.ndarray) -> dict[str, float]:
     """Return mean, std and the 5th, 50th and 95th percentile (the least value that reaches it) of uint8 pixels."""
-    # From the histogram, which on a film of full size is many times faster than from the pixels.
+    # From the histogram, which on an image of full size is many times faster than from the pixels.
     counts = cv2.calcHist([pixels], [0], None, [256], [0, 256]).ravel().astype(float)
     values, share = np.arange(256), counts / counts.sum()
     mean = float(share @ values)
@@ -151,7 +151,7 @@ def grey_statistics(pixels: np.ndarray) -> dict[str, float]:
 
 
 def _identity(path: Path) -> dict:
-    """Return what the relative path of a film tells: who, which class, which folder. A foreign name is a patient of its own."""
+    """Return what the relative path of an image tells: who, which class, which folder. A foreign name is a patient of its own."""
     folder, label, name = path.parts
     image_id, (patient_id, pathogen) = path.with_suffix("").as_posix(), patient_key(name)
     return {
@@ -167,9 +167,9 @@ def _identity(path: Path) -> dict:
 
 def _check_classes(table: pd.DataFrame, found: dataset.Source) -> None:
     kept = set(zip(table.get("folder", []), table.get("label", []), strict=True))
-    for key, films in dataset.count(found.root).items():
-        if films and key not in kept:
-            raise CxrError(f"No film in {found.root.joinpath(*key)} can be read: replace its files.")
+    for key, images in dataset.count(found.root).items():
+        if images and key not in kept:
+            raise CxrError(f"No image in {found.root.joinpath(*key)} can be read: replace its files.")
 
 
 def _published_size(table: pd.DataFrame, found: dataset.Source) -> pd.DataFrame:

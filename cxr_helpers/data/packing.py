@@ -1,4 +1,4 @@
-"""Films as one memory-mapped array, decoded once."""
+"""Images as one memory-mapped array, decoded once."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
@@ -17,14 +17,14 @@ from cxr_helpers.data import manifest as manifests
 from cxr_helpers.data.preprocessing import VARIANTS, resize
 from cxr_helpers.errors import CxrError
 
-_AHEAD = 64  # films that are being made while one is written
+_AHEAD = 64  # images that are being made while one is written
 
 
 def load(profile: str, size: int, variant: str = "none") -> np.memmap:
-    """Return all films of a profile as (N, size, size) uint8 grey, rows in manifest order, read-only.
+    """Return all images of a profile as (N, size, size) uint8 grey, rows in manifest order, read-only.
 
-    The array is kept in the build folder and made anew when the films or the variant's steps change. Variants are
-    applied after resizing, so that a filter's kernel means the same number of network pixels for every film.
+    The array is kept in the build folder and made anew when the images or the variant's steps change. Variants are
+    applied after resizing, so that a filter's kernel means the same number of network pixels for every image.
 
     Raises:
         CxrError: the variant is unknown or `size` is not positive.
@@ -40,57 +40,57 @@ def load(profile: str, size: int, variant: str = "none") -> np.memmap:
     if not path.exists():
         if variant == "none":
             root = manifests.source(profile).root
-            films = zip((root / film for film in manifest["path"]), manifest["sha256"], strict=True)
-            _pack(films, len(manifest), lambda film: resize(_unchanged(*film, profile, size), size), size, path)
+            images = zip((root / image for image in manifest["path"]), manifest["sha256"], strict=True)
+            _pack(images, len(manifest), lambda image: resize(_unchanged(*image, profile, size), size), size, path)
         else:
             _pack(load(profile, size), len(manifest), VARIANTS[variant], size, path)
     return mapped(path)
 
 
 def _unchanged(path: Path, sha256: str, profile: str, size: int) -> np.ndarray:
-    """Return the pixels, enough for `size`, of a film that is what the manifest says.
+    """Return the pixels, enough for `size`, of an image that is what the manifest says.
 
     Raises:
         CxrError: it was changed after the manifest was made.
     """
-    film = image_files.read(path, enough_for(size))
-    if film.sha256 != sha256:
+    image = image_files.read(path, enough_for(size))
+    if image.sha256 != sha256:
         manifests.forget(profile)
         raise CxrError(f"{path} was changed after the manifest was made; the same command, run again, makes a new manifest.")
-    return film.pixels
+    return image.pixels
 
 
 def pack_files(files: Sequence[Path], size: int, path: Path) -> None:
-    """Write the films in `files` as one array file, (N, size, size) uint8 grey; a large JPEG is decoded no larger than needed.
+    """Write the images in `files` as one array file, (N, size, size) uint8 grey; a large JPEG is decoded no larger than needed.
 
     Raises:
-        Refused: a file is no film.
+        Refused: a file is no image.
     """
     _pack(files, len(files), lambda file: resize(image_files.read(file, enough_for(size)).pixels, size), size, path)
 
 
 def enough_for(size: int) -> int:
-    """Return how long both sides of a film must stay that is decoded at reduced scale and then resized to `size`.
+    """Return how long both sides of an image must stay that is decoded at reduced scale and then resized to `size`.
 
-    At twice the size no film of the published sample differs by more than 0.9 grey levels on average from one that was
+    At twice the size no image of the published sample differs by more than 0.9 grey levels on average from one that was
     decoded whole; copies of 224×224 are never reduced.
     """
     return max(2 * size, 224)
 
 
 def _pack(items: Iterable, count: int, make: Callable[..., np.ndarray], size: int, path: Path) -> None:
-    """Write `make(item)` of each of `count` items, a (size, size) uint8 film, to one array file."""
+    """Write `make(item)` of each of `count` items, a (size, size) uint8 image, to one array file."""
     header = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size)}
     with atomic_path(path) as temporary, ThreadPoolExecutor(processes.cores()) as pool, open(temporary, "wb") as packed:
         np.lib.format.write_array_header_1_0(packed, header)
-        for film in tqdm(processes.ahead(pool, make, items, _AHEAD), total=count, desc=path.stem, unit="film"):
-            packed.write(np.ascontiguousarray(film).data)  # a memory map would hold what it has written
+        for image in tqdm(processes.ahead(pool, make, items, _AHEAD), total=count, desc=path.stem, unit="image"):
+            packed.write(np.ascontiguousarray(image).data)  # a memory map would hold what it has written
 
 
-def films(profile: str, image_ids: Iterable[str], size: int = 224, variant: str = "none") -> np.ndarray:
-    """Return the films of these image_ids, in their order: uint8 (n, size, size)."""
+def images(profile: str, image_ids: Iterable[str], size: int = 224, variant: str = "none") -> np.ndarray:
+    """Return the images of these image_ids, in their order: uint8 (n, size, size)."""
     rows = pd.Index(manifests.load(profile).image_id).get_indexer(list(image_ids))
     if (rows < 0).any():
         missing = int((rows < 0).sum())
-        raise CxrError(f"{missing} of the films asked for are not in this data set; train the run again with --retrain.")
+        raise CxrError(f"{missing} of the images asked for are not in this data set; train the run again with --retrain.")
     return np.asarray(load(profile, size, variant)[rows])

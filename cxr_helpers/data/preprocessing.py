@@ -1,4 +1,4 @@
-"""Image enhancement as named steps that compose; every step maps grey uint8 films to grey uint8 films."""
+"""Image enhancement as named steps that compose; every step maps grey uint8 images to grey uint8 images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Step = Callable[[np.ndarray], np.ndarray]
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """Resize a (H, W) uint8 film to (size, size), averaging areas when it shrinks, else linearly.
+    """Resize a (H, W) uint8 image to (size, size), averaging areas when it shrinks, else linearly.
 
     The aspect ratio is not kept, as in the source papers.
     """
@@ -30,7 +30,7 @@ def median(image: np.ndarray, kernel: int = 3) -> np.ndarray:
 
 
 def equalise(image: np.ndarray) -> np.ndarray:
-    """Equalise the grey histogram over the whole film."""
+    """Equalise the grey histogram over the whole image."""
     return cv2.equalizeHist(image)
 
 
@@ -40,7 +40,7 @@ def clahe(image: np.ndarray, clip: float = 2.0, tiles: int = 8) -> np.ndarray:
 
 
 def stretch(image: np.ndarray, low: float = 1.0, high: float = 99.0) -> np.ndarray:
-    """Stretch the grey values between two percentiles over 0..255; a film of one value stays as it is."""
+    """Stretch the grey values between two percentiles over 0..255; an image of one value stays as it is."""
     bottom, top = np.percentile(image, (low, high))
     if top <= bottom:
         return image.copy()
@@ -59,7 +59,7 @@ class Pipeline:
     steps: tuple[Step, ...] = ()
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Apply every step to a (H, W) uint8 film and return a new film; the caller's array stays as it was."""
+        """Apply every step to a (H, W) uint8 image and return a new image; the caller's array stays as it was."""
         for step in self.steps:
             image = step(image)
         return image if self.steps else image.copy()

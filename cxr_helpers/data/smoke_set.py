@@ -1,4 +1,4 @@
-"""The synthetic films as files in Kaggle's layout and naming, so that everything runs without the real set."""
+"""The synthetic images as files in Kaggle's layout and naming, so that everything runs without the real set."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ COUNTS = {
     ("test", "PNEUMONIA"): 50,
 }
 _SEED = 20180109
-_WIDTHS = {"NORMAL": 340, "PNEUMONIA": 270}  # mean pixels: published NORMAL films are wider, about 5 times these
+_WIDTHS = {"NORMAL": 340, "PNEUMONIA": 270}  # mean pixels: published NORMAL images are wider, about 5 times these
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 95]
 _LUNG, _LESION = 128, 255  # grey values in a mask file
 
@@ -45,16 +45,16 @@ def prepare(folder: Path) -> Path:
 
 
 def masks(folder: Path, image_id: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lung mask and the lesion mask of a film of the set in `folder`, each (H, W) bool."""
+    """Return the lung mask and the lesion mask of an image of the set in `folder`, each (H, W) bool."""
     levels = cv2.imdecode(np.fromfile(folder / "masks" / f"{image_id}.png", np.uint8), cv2.IMREAD_GRAYSCALE)
     return levels >= _LUNG, levels == _LESION
 
 
 def plan() -> list[Plan]:
-    """List every film of the set: names as in the real set, patients with one to four films, none in two folders."""
+    """List every image of the set: names as in the real set, patients with one to four images, none in two folders."""
     rng = np.random.default_rng(_SEED)
     numbers = {"NORMAL": 100, "bacteria": 1, "virus": 1}  # one number may carry both pathogens, as in the real set
-    films = []
+    images = []
     for (folder, label), count in COUNTS.items():
         left = count
         while left:
@@ -64,12 +64,12 @@ def plan() -> list[Plan]:
             own = min(left, int(rng.choice([1, 2, 3, 4], p=[0.55, 0.25, 0.12, 0.08])))
             patient = int(rng.integers(2**31))
             for image in range(own):
-                name = _name(pathogen, number, image, len(films))
+                name = _name(pathogen, number, image, len(images))
                 shape = _shape(rng, label)
                 path = f"{folder}/{label}/{name}"
-                films.append(Plan(path, label, pathogen, patient, int(rng.integers(2**31)), shape))
+                images.append(Plan(path, label, pathogen, patient, int(rng.integers(2**31)), shape))
             left -= own
-    return films
+    return images
 
 
 def _name(pathogen: str, number: int, image: int, running: int) -> str:
@@ -85,21 +85,21 @@ def _shape(rng: np.random.Generator, label: str) -> tuple[int, int]:
 
 
 def _write(draft: Path) -> None:
-    """Draw every film of the plan into `draft`/chest_xray and its masks into `draft`/masks."""
+    """Draw every image of the plan into `draft`/chest_xray and its masks into `draft`/masks."""
     planned = plan()
     for folder, label in COUNTS:
         for part in ("chest_xray", "masks"):
             (draft / part / folder / label).mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(processes.cores()) as pool:
         work = pool.map(lambda item: _draw(item, draft), planned)
-        for _ in tqdm(work, total=len(planned), desc="synthetic films", unit="film"):
+        for _ in tqdm(work, total=len(planned), desc="synthetic images", unit="image"):
             pass
 
 
 def _draw(item: Plan, draft: Path) -> None:
-    film = synthetic.film(item.seed, item.label, pathogen=item.pathogen, patient=item.patient)
-    image = cv2.resize(film.image, item.shape, interpolation=cv2.INTER_LINEAR)
+    radiograph = synthetic.radiograph(item.seed, item.label, pathogen=item.pathogen, patient=item.patient)
+    image = cv2.resize(radiograph.image, item.shape, interpolation=cv2.INTER_LINEAR)
     (draft / "chest_xray" / f"{item.path}.jpeg").write_bytes(cv2.imencode(".jpeg", image, _QUALITY)[1].tobytes())
-    levels = np.where(film.lesion_mask, _LESION, np.where(film.lung_mask, _LUNG, 0)).astype(np.uint8)
+    levels = np.where(radiograph.lesion_mask, _LESION, np.where(radiograph.lung_mask, _LUNG, 0)).astype(np.uint8)
     levels = cv2.resize(levels, item.shape, interpolation=cv2.INTER_NEAREST)
     (draft / "masks" / f"{item.path}.png").write_bytes(cv2.imencode(".png", levels)[1].tobytes())

@@ -31,10 +31,10 @@ PROTOCOLS: dict[str, str] = {
 
 
 def make(manifest: pd.DataFrame, protocol: str, seed: int = 0) -> pd.DataFrame:
-    """Split the films of a manifest by a named protocol.
+    """Split the images of a manifest by a named protocol.
 
     Args:
-        manifest: columns image_id, patient_id, label, y_true, folder; one row per film.
+        manifest: columns image_id, patient_id, label, y_true, folder; one row per image.
         protocol: a key of `PROTOCOLS`.
         seed: of the protocol's random choices.
 
@@ -49,7 +49,7 @@ def make(manifest: pd.DataFrame, protocol: str, seed: int = 0) -> pd.DataFrame:
     try:
         split = _split(manifest, protocol, seed)
     except ValueError as error:  # scikit-learn's, where a class has too few patients for the parts
-        raise CxrError(f"{len(manifest)} films are too few for {protocol} ({error}): give a larger set.") from error
+        raise CxrError(f"{len(manifest)} images are too few for {protocol} ({error}): give a larger set.") from error
     return manifest[["image_id", "patient_id"]].assign(split=split).reset_index(drop=True)
 
 
@@ -92,10 +92,10 @@ def _carve_validation(pool: pd.DataFrame, seed: int) -> np.ndarray:
     return np.where(pool["patient_id"].isin(chosen), "val", "train").astype(object)
 
 
-def _parts(table: dict[str, int], films: int) -> dict[str, int]:
+def _parts(table: dict[str, int], images: int) -> dict[str, int]:
     """Return a class's counts by part in the proportions of `table` (the same counts where the totals agree)."""
     # Cumulative rounding makes the parts add up to the class whatever its size.
-    edges = np.rint(np.cumsum([0, *table.values()]) * films / sum(table.values())).astype(int)
+    edges = np.rint(np.cumsum([0, *table.values()]) * images / sum(table.values())).astype(int)
     return dict(zip(table, np.diff(edges).tolist(), strict=True))
 
 
@@ -107,7 +107,7 @@ def _classes(manifest: pd.DataFrame, table: dict[str, dict[str, int]]) -> Iterat
 
 
 def _by_image(manifest: pd.DataFrame, table: dict[str, dict[str, int]], seed: int) -> np.ndarray:
-    """Draw the films of each class at random in the proportions of `table` (exact where the totals agree)."""
+    """Draw the images of each class at random in the proportions of `table` (exact where the totals agree)."""
     generator = np.random.default_rng(seed)
     split = np.empty(len(manifest), dtype=object)
     for rows, counts in _classes(manifest, table):
@@ -124,10 +124,10 @@ def _by_patient(manifest: pd.DataFrame, table: dict[str, dict[str, int]], seed: 
         room = {name: wanted[name] for name in sorted(wanted, key=wanted.get)}
         patients = pd.Series(rows).groupby(manifest["patient_id"].to_numpy()[rows]).agg(list)
         drawn = [patients.iloc[position] for position in generator.permutation(len(patients))]
-        for films in drawn:
-            part = next((name for name, free in room.items() if free >= len(films)), max(room, key=room.get))
-            split[films] = part
-            room[part] -= len(films)
+        for images in drawn:
+            part = next((name for name, free in room.items() if free >= len(images)), max(room, key=room.get))
+            split[images] = part
+            room[part] -= len(images)
     return split
 
 

@@ -1,7 +1,7 @@
-"""Synthetic frontal chest films whose lungs and opacities are known to the pixel.
+"""Synthetic frontal chest radiographs whose lungs and opacities are known to the pixel.
 
-Coordinates are fractions of the film: x to the right of the midline, y downwards from the upper edge. Brightness grows
-with the tissue's density, as on a radiograph. The patient's right lung is on the left of the film.
+Coordinates are fractions of the image: x to the right of the midline, y downwards from the upper edge. Brightness grows
+with the tissue's density, as on a radiograph. The patient's right lung is on the left of the image.
 """
 
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ _TORSO = np.array(
 
 
 @dataclass(frozen=True)
-class Film:
-    """A drawn film: `image` (H, W) uint8, and where things lie, each (H, W) bool.
+class Image:
+    """A drawn image: `image` (H, W) uint8, and where things lie, each (H, W) bool.
 
     `lesion_mask` is empty in NORMAL; `heart_mask` holds every pixel where the heart adds more than half of its full
     density. Heart and lungs overlap where the heart's rim covers lung, as they do on a radiograph.
@@ -38,22 +38,22 @@ class Film:
     heart_mask: np.ndarray
 
 
-def film(rng_seed: int, label: str, size: int = 224, pathogen: str = "", patient: int | None = None) -> Film:
-    """Draw one film.
+def image(rng_seed: int, label: str, size: int = 224, pathogen: str = "", patient: int | None = None) -> Image:
+    """Draw one image.
 
     Args:
-        rng_seed: equal seeds and arguments give equal films.
+        rng_seed: equal seeds and arguments give equal images.
         label: "NORMAL" or "PNEUMONIA".
-        size: side of the film in pixels.
-        pathogen: of a PNEUMONIA film: "bacteria" (one or two dense foci), "virus" (diffuse bilateral markings);
+        size: side of the image in pixels.
+        pathogen: of a PNEUMONIA image: "bacteria" (one or two dense foci), "virus" (diffuse bilateral markings);
             "" draws either from the seed.
-        patient: seed of the anatomy, which the films of one patient share; the film's own seed if None.
+        patient: seed of the anatomy, which the images of one patient share; the image's own seed if None.
 
     Raises:
         CxrError: an unknown label or pathogen.
     """
     if label not in ("NORMAL", "PNEUMONIA") or pathogen not in ("", "bacteria", "virus"):
-        raise CxrError(f"No film shows {label!r} by {pathogen!r}: give NORMAL, or PNEUMONIA by bacteria or virus.")
+        raise CxrError(f"No image shows {label!r} by {pathogen!r}: give NORMAL, or PNEUMONIA by bacteria or virus.")
     rng = np.random.default_rng([rng_seed, 0])
     scene = _Scene(size, np.random.default_rng([rng_seed if patient is None else patient, 1]), rng)
     density = _thorax(scene, rng)
@@ -64,17 +64,17 @@ def film(rng_seed: int, label: str, size: int = 224, pathogen: str = "", patient
         density += added
     image = _expose(density, rng)
     _marker(image, rng)
-    return Film(image, lesion > 0.5, scene.lungs > 0.5, _heart(scene, *scene.grid()) > 0.5)
+    return Image(image, lesion > 0.5, scene.lungs > 0.5, _heart(scene, *scene.grid()) > 0.5)
 
 
 class _Scene:
-    """The film's geometry: the patient's proportions, the pose, and the lungs as soft masks."""
+    """The image's geometry: the patient's proportions, the pose, and the lungs as soft masks."""
 
     def __init__(self, size: int, body: np.random.Generator, pose: np.random.Generator):
         self.size = size
         self.width = body.uniform(0.92, 1.08)
         self.top = body.uniform(0.12, 0.17)
-        self.height = body.uniform(0.60, 0.68) * pose.uniform(0.95, 1.03)  # inspiration differs from film to film
+        self.height = body.uniform(0.60, 0.68) * pose.uniform(0.95, 1.03)  # inspiration differs from image to image
         self.heart = body.uniform(0.9, 1.15)
         self.rib_rise = body.uniform(0.01, 0.03)
         self.rib_drop = body.uniform(0.10, 0.18)
@@ -91,13 +91,13 @@ class _Scene:
         return np.column_stack([across, down]) * self.size
 
     def shape(self, x: np.ndarray, y: np.ndarray, blur: float) -> np.ndarray:
-        """Return a filled outline as (H, W) float32 0..1, its edge softened by `blur` (fraction of the film)."""
+        """Return a filled outline as (H, W) float32 0..1, its edge softened by `blur` (fraction of the image)."""
         canvas = np.zeros((self.size, self.size), np.uint8)
         cv2.fillPoly(canvas, [np.rint(self.points(x, y)).astype(np.int32)], 255, cv2.LINE_AA)
         return self.soften(canvas, blur)
 
     def lines(self, curves: list[tuple[np.ndarray, np.ndarray]], thickness: float, blur: float) -> np.ndarray:
-        """Return open curves as (H, W) float32 0..1, `thickness` and `blur` as fractions of the film."""
+        """Return open curves as (H, W) float32 0..1, `thickness` and `blur` as fractions of the image."""
         canvas = np.zeros((self.size, self.size), np.uint8)
         pixels = [np.rint(self.points(x, y)).astype(np.int32) for x, y in curves]
         cv2.polylines(canvas, pixels, False, 255, max(1, round(thickness * self.size)), cv2.LINE_AA)
@@ -108,7 +108,7 @@ class _Scene:
         return cv2.GaussianBlur(canvas.astype(np.float32) / 255, (0, 0), max(0.4, blur * self.size))
 
     def grid(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return x (1, W) from the midline and y (H, 1), float32, that broadcast to a film."""
+        """Return x (1, W) from the midline and y (H, 1), float32, that broadcast to an image."""
         steps = (np.arange(self.size, dtype=np.float32) + 0.5) / self.size
         return (steps[None] - self.centre) / self.width, steps[:, None]
 
@@ -226,7 +226,7 @@ def _noise(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
 
 
 def _expose(density: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the film (H, W) uint8: exposure and contrast differ from film to film, and quanta are noisy."""
+    """Return the image (H, W) uint8: exposure and contrast differ from image to image, and quanta are noisy."""
     shade = np.clip(density * rng.uniform(0.95, 1.25) + rng.normal(0, 0.03), 0, 1) ** rng.uniform(0.85, 1.2)
     grain = rng.standard_normal(density.shape, dtype=np.float32) * rng.uniform(0.008, 0.02)
     return np.rint(np.clip(shade + grain, 0, 1) * 255).astype(np.uint8)

@@ -21,11 +21,11 @@ def iou(ours: np.ndarray, truth: np.ndarray) -> float:
 
 
 def mean_interval(values: np.ndarray, patient_id: np.ndarray, n_boot: int = 2000, seed: int = 0) -> pd.Series:
-    """Return value, ci_low, ci_high: the mean over films with its 95 % percentile interval from a bootstrap over patients.
+    """Return value, ci_low, ci_high: the mean over images with its 95 % percentile interval from a bootstrap over patients.
 
     Args:
-        values: (N,) one figure a film.
-        patient_id: (N,) films of one patient are drawn together.
+        values: (N,) one figure an image.
+        patient_id: (N,) images of one patient are drawn together.
         n_boot: resamples of patients.
         seed: of the resampling.
     """
@@ -35,17 +35,17 @@ def mean_interval(values: np.ndarray, patient_id: np.ndarray, n_boot: int = 2000
 
 
 def bland_altman(ours: np.ndarray, truth: np.ndarray) -> pd.Series:
-    """Return what Bland and Altman (1986) ask of two ways to measure the same (N,) films, at least two of them.
+    """Return what Bland and Altman (1986) ask of two ways to measure the same (N,) images, at least two of them.
 
     Returns:
-        films; error (mean absolute difference); bias (mean of ours - truth); low, high (the 95 % limits of agreement);
+        images; error (mean absolute difference); bias (mean of ours - truth); low, high (the 95 % limits of agreement);
         bias_margin, limit_margin (half the width of the 95 % intervals of bias and limits, by their normal approximation).
     """
     gaps = np.asarray(ours, float) - np.asarray(truth, float)
     bias, deviation, margin = gaps.mean(), gaps.std(ddof=1), LIMITS / np.sqrt(len(gaps))
     return pd.Series(
         {
-            "films": len(gaps),
+            "images": len(gaps),
             "error": np.abs(gaps).mean(),
             "bias": bias,
             "low": bias - LIMITS * deviation,

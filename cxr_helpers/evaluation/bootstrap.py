@@ -54,7 +54,7 @@ class _Column:
         return hash(self._content)
 
 
-@functools.lru_cache(maxsize=2)  # systems are compared on the same films; of all films the weights take 94 MB
+@functools.lru_cache(maxsize=2)  # systems are compared on the same images; of all images the weights take 94 MB
 def _usable_weights(patient_id: _Column, y_true: _Column, n_boot: int, seed: int) -> tuple[np.ndarray, int]:
     weights = patient_weights(patient_id.values, n_boot, seed)
     positive = weights @ y_true.values
@@ -155,7 +155,7 @@ def _threshold_metrics(y_true: np.ndarray, called: np.ndarray, weights: np.ndarr
     recall, specificity = ratio(tp, tp + fn), ratio(tn, tn + fp)
     # Products of four sums overflow nothing in float64, but their root is taken in pairs to keep the digits.
     spread = np.sqrt((tp + fp) * (tn + fn)) * np.sqrt((tp + fn) * (tn + fp))
-    # Counts stand for the films' own class sizes, so that their spread is that of the rates, not of the prevalence.
+    # Counts stand for the images' own class sizes, so that their spread is that of the rates, not of the prevalence.
     positives, negatives = y_true.sum(), (1 - y_true).sum()
     return {
         "tp": recall * positives,

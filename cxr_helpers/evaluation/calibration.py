@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import bootstrap, metrics
 
-TEMPERATURES = (0.05, 20.0)  # where validation films are told apart without an error, no least temperature exists
+TEMPERATURES = (0.05, 20.0)  # where validation images are told apart without an error, no least temperature exists
 TITLES = {
     "ece_width": f"ECE, {bootstrap.ECE_BINS} bins of equal width",
     "ece_count": f"ECE, {bootstrap.ECE_BINS} bins of equal count",
@@ -52,17 +52,17 @@ def at_temperature(y_score: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def prior_corrected(scores: pd.DataFrame, source: float, target: float) -> pd.DataFrame:
-    """Return the scores as they should be where a share `target` of films shows PNEUMONIA (Saerens et al. 2002).
+    """Return the scores as they should be where a share `target` of images shows PNEUMONIA (Saerens et al. 2002).
 
     Args:
-        scores: P(PNEUMONIA), calibrated for films of which a share `source` shows PNEUMONIA.
+        scores: P(PNEUMONIA), calibrated for images of which a share `source` shows PNEUMONIA.
         source, target: in (0, 1).
     """
     return scores.assign(y_score=expit(_logits(scores.y_score.to_numpy(float)) + logit(target) - logit(source)))
 
 
 def reweighted(weights: np.ndarray, y_true: np.ndarray, prevalence: float) -> np.ndarray:
-    """Return the weights (K, N), scaled by class: each row adds up to 1, its films of PNEUMONIA to `prevalence`.
+    """Return the weights (K, N), scaled by class: each row adds up to 1, its images of PNEUMONIA to `prevalence`.
 
     Args:
         weights: (K, N), non-negative; every row holds both classes.
@@ -77,13 +77,13 @@ def measure(scores: pd.DataFrame, prevalence: float | None = None, n_boot: int =
     """Return calibration error, Brier score and cross-entropy with their 95 % intervals over patients.
 
     Args:
-        scores: the films of one split.
-        prevalence: films are weighted to this share of PNEUMONIA; None takes them as they are.
+        scores: the images of one split.
+        prevalence: images are weighted to this share of PNEUMONIA; None takes them as they are.
         n_boot: resamples of patients.
         seed: of the resampling.
 
     Returns:
-        Index: the keys of `TITLES`; columns value, ci_low, ci_high. The bins of equal count are those of the films as
+        Index: the keys of `TITLES`; columns value, ci_low, ci_high. The bins of equal count are those of the images as
         they are; equal scores share a bin. An ECE cannot be negative, so resampling raises it: read it beside `perfect`.
     """
     scores = metrics.checked(scores)
@@ -98,7 +98,7 @@ def measure(scores: pd.DataFrame, prevalence: float | None = None, n_boot: int =
 
 
 def cross_entropy(scores: pd.DataFrame) -> np.ndarray:
-    """Return the cross-entropy of each film, (N,): minus the logarithm of the probability that its true class was given."""
+    """Return the cross-entropy of each image, (N,): minus the logarithm of the probability that its true class was given."""
     likelihood = np.where(scores.y_true == 1, scores.y_score, 1 - scores.y_score)
     return -np.log(likelihood.clip(bootstrap.CLIP, 1 - bootstrap.CLIP))
 
@@ -107,7 +107,7 @@ def perfect(scores: pd.DataFrame, n_draws: int = 2000, seed: int = 0) -> pd.Data
     """Return what `measure` would find if the scores were perfectly calibrated: labels are drawn from the scores.
 
     Args:
-        scores: the films of one split; their y_true is not used. Films are drawn independently of each other.
+        scores: the images of one split; their y_true is not used. Images are drawn independently of each other.
         n_draws: sets of labels.
         seed: of the draws.
 

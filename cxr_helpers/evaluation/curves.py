@@ -15,7 +15,7 @@ _Curve = Callable[[np.ndarray, np.ndarray], np.ndarray]
 def roc_band(runs: Sequence[pd.DataFrame], n_boot: int = 1000, seed: int = 0) -> pd.DataFrame:
     """Return sensitivity against false-positive rate with its pointwise 95 % band.
 
-    Runs (seeds on the same films) are averaged at equal false-positive rate (vertical averaging).
+    Runs (seeds on the same images) are averaged at equal false-positive rate (vertical averaging).
 
     Returns:
         Columns x (false-positive rate, 0 to 1), y (sensitivity), ci_low, ci_high.
@@ -39,8 +39,8 @@ def reliability(scores: pd.DataFrame) -> pd.DataFrame:
     """Return predicted against observed frequency of PNEUMONIA in the bins that the ECE uses.
 
     Returns:
-        One row per bin with films: predicted (mean y_score), observed (share of PNEUMONIA), ci_low, ci_high (95 %
-        Wilson interval of `observed`, films taken as independent), n (films).
+        One row per bin with images: predicted (mean y_score), observed (share of PNEUMONIA), ci_low, ci_high (95 %
+        Wilson interval of `observed`, images taken as independent), n (images).
     """
     scores = metrics.checked(scores)
     bins = scores.groupby(bootstrap.score_bins(scores.y_score.to_numpy()))
@@ -48,13 +48,13 @@ def reliability(scores: pd.DataFrame) -> pd.DataFrame:
         predicted=("y_score", "mean"), observed=("y_true", "mean"), positive=("y_true", "sum"), n=("y_true", "size")
     )
     low, high = proportion_confint(table.positive, table.n, method="wilson")
-    # Where no or every film of a bin is positive, the bound equals the share but for rounding.
+    # Where no or every image of a bin is positive, the bound equals the share but for rounding.
     table["ci_low"], table["ci_high"] = np.minimum(low, table.observed), np.maximum(high, table.observed)
     return table.drop(columns="positive")
 
 
 def _band(runs: Sequence[pd.DataFrame], curve: _Curve, n_boot: int, seed: int) -> pd.DataFrame:
-    """Average `curve` over runs on `GRID`, for the films as they are and for every resample of patients."""
+    """Average `curve` over runs on `GRID`, for the images as they are and for every resample of patients."""
     frames = metrics.aligned(runs)
     y_true = frames[0].y_true.to_numpy()
     weights, _ = bootstrap.usable_weights(frames[0].patient_id.to_numpy(), y_true, n_boot, seed)

@@ -3,7 +3,7 @@
 Scores are data frames with the columns image_id, patient_id, split, y_true (1 = PNEUMONIA) and y_score
 (P(PNEUMONIA) in [0, 1]). Where a system was trained with several seeds, its figure is the mean over the seeds, and its
 interval that of the mean: every resample of patients is the same for all seeds, so the interval speaks of the
-films, not of the spread between seeds.
+images, not of the spread between seeds.
 """
 
 import functools
@@ -43,7 +43,7 @@ def evaluate(scores: pd.DataFrame, threshold: float = 0.5, n_boot: int = 2000, s
     """Return every metric of one run with its 95 % percentile interval (Efron and Tibshirani 1993).
 
     Args:
-        scores: the films of one split.
+        scores: the images of one split.
         threshold: PNEUMONIA iff y_score >= threshold.
         n_boot: resamples of patients.
         seed: of the resampling.
@@ -62,7 +62,7 @@ def evaluate(scores: pd.DataFrame, threshold: float = 0.5, n_boot: int = 2000, s
 def evaluate_seeds(
     runs: Sequence[pd.DataFrame], threshold: float | Sequence[float] = 0.5, n_boot: int = 2000, seed: int = 0
 ) -> pd.DataFrame:
-    """Return every metric's mean over runs on the same films, as `evaluate` does; `threshold` may be one per run."""
+    """Return every metric's mean over runs on the same images, as `evaluate` does; `threshold` may be one per run."""
     points, samples, degenerate = _sampled(runs, threshold, n_boot, seed)
     return _table(points, samples, degenerate).loc[list(TITLES)]
 
@@ -70,7 +70,7 @@ def evaluate_seeds(
 def evaluate_counts(
     runs: Sequence[pd.DataFrame], threshold: float | Sequence[float] = 0.5, n_boot: int = 2000, seed: int = 0
 ) -> pd.DataFrame:
-    """Return the mean tp, fp, tn and fn over runs on the same films, their intervals at the films' own class sizes."""
+    """Return the mean tp, fp, tn and fn over runs on the same images, their intervals at the images' own class sizes."""
     points, samples, degenerate = _sampled(runs, threshold, n_boot, seed)
     return _table(points, samples, degenerate).loc[list(COUNTS)]
 
@@ -85,10 +85,10 @@ def difference(
     """Return ours minus theirs for every metric, paired: both systems are resampled with the same patients.
 
     Args and returns as in `evaluate_seeds`; `threshold` may be a pair, ours and theirs. An interval without 0 is a
-    difference that the films support.
+    difference that the images support.
 
     Raises:
-        CxrError: the two systems were scored on different films.
+        CxrError: the two systems were scored on different images.
     """
     aligned([*ours, *theirs])
     limits = threshold if isinstance(threshold, tuple) else (threshold, threshold)
@@ -105,7 +105,7 @@ def unpaired_difference(
     n_boot: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return ours minus theirs for every metric where the two were scored on different films.
+    """Return ours minus theirs for every metric where the two were scored on different images.
 
     Args and returns as in `evaluate_seeds`; the patients of either are resampled without regard to the other.
     """
@@ -154,12 +154,12 @@ def checked(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def aligned(runs: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
-    """Return the runs' scores with equal rows in equal order; other films, or no run, is a CxrError."""
+    """Return the runs' scores with equal rows in equal order; other images, or no run, is a CxrError."""
     frames = [checked(scores) for scores in runs]
     if not frames:
         raise CxrError("No run was given to evaluate; train the system first (`cxr train NAME`).")
     if not all(np.array_equal(frame.image_id.to_numpy(), frames[0].image_id.to_numpy()) for frame in frames):
-        raise CxrError("The runs were scored on different films; compare runs of one protocol and one split.")
+        raise CxrError("The runs were scored on different images; compare runs of one protocol and one split.")
     return frames
 
 

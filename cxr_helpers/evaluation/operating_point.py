@@ -29,7 +29,7 @@ def choose(val_scores: pd.DataFrame, rule: str = "youden") -> float:
     scores = metrics.checked(val_scores)
     false_alarm, sensitivity, thresholds = roc_curve(scores.y_true, scores.y_score, drop_intermediate=False)
     gain = _gain(rule, sensitivity, false_alarm, scores.y_true.to_numpy())
-    # The curve starts at an infinite threshold, which would call no film PNEUMONIA.
+    # The curve starts at an infinite threshold, which would call no image PNEUMONIA.
     return float(thresholds[1:][np.argmax(gain[1:])])
 
 

@@ -1,8 +1,8 @@
-"""Two systems on the same films: whether they differ in AUC or in accuracy by more than chance.
+"""Two systems on the same images: whether they differ in AUC or in accuracy by more than chance.
 
-Films of one patient resemble each other, so patients, not films, are taken as independent. Where a system has several
+Images of one patient resemble each other, so patients, not images, are taken as independent. Where a system has several
 seeds, their mean is compared: the mean of the placement values for the AUC, the share of seeds that are right about a
-film for the accuracy. The seeds are taken as given; what is tested is whether other patients could turn the difference.
+image for the accuracy. The seeds are taken as given; what is tested is whether other patients could turn the difference.
 """
 
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ SIGNIFICANT = 0.05  # after correction for the number of tests
 
 
 def auc_difference(ours: Sequence[pd.DataFrame], theirs: Sequence[pd.DataFrame]) -> pd.Series:
-    """Return the difference in AUC (ours minus theirs) on the same films with its 95 % interval and two-sided p.
+    """Return the difference in AUC (ours minus theirs) on the same images with its 95 % interval and two-sided p.
 
-    The test of DeLong et al. (1988), with placement values from midranks (Sun and Xu 2014) and the variance for films
-    clustered in patients (Obuchowski 1997); with one film a patient it is DeLong's own.
+    The test of DeLong et al. (1988), with placement values from midranks (Sun and Xu 2014) and the variance for images
+    clustered in patients (Obuchowski 1997); with one image a patient it is DeLong's own.
 
     Args:
         ours, theirs: scores of one split as `metrics` describes them, one frame per seed.
@@ -32,7 +32,7 @@ def auc_difference(ours: Sequence[pd.DataFrame], theirs: Sequence[pd.DataFrame])
         value, ci_low, ci_high, p_value.
 
     Raises:
-        CxrError: the films differ, or a class has fewer than two patients.
+        CxrError: the images differ, or a class has fewer than two patients.
     """
     frames = metrics.aligned([*ours, *theirs])
     gaps = _mean_placements(frames[: len(ours)]) - _mean_placements(frames[len(ours) :])
@@ -44,14 +44,14 @@ def auc_difference(ours: Sequence[pd.DataFrame], theirs: Sequence[pd.DataFrame])
 
 
 def clustered_mcnemar(ours: np.ndarray, theirs: np.ndarray, patient_id: np.ndarray) -> float:
-    """Return the two-sided p of McNemar's test for films clustered in patients (Obuchowski 1998).
+    """Return the two-sided p of McNemar's test for images clustered in patients (Obuchowski 1998).
 
-    Every film counts once, as in the difference in accuracy that it tests; with one film a patient it is McNemar's test
+    Every image counts once, as in the difference in accuracy that it tests; with one image a patient it is McNemar's test
     without correction for continuity, but for the factor (K - 1) / K of K patients.
 
     Args:
-        ours, theirs: (N,) in [0, 1], the share of a system's seeds that are right about a film (see `share_right`).
-        patient_id: (N,) one key per film.
+        ours, theirs: (N,) in [0, 1], the share of a system's seeds that are right about an image (see `share_right`).
+        patient_id: (N,) one key per image.
     """
     gaps = pd.Series(ours - theirs).groupby(np.asarray(patient_id)).sum()
     spread = (gaps**2).sum() * len(gaps) / (len(gaps) - 1) if len(gaps) > 1 else 0.0
@@ -59,10 +59,10 @@ def clustered_mcnemar(ours: np.ndarray, theirs: np.ndarray, patient_id: np.ndarr
 
 
 def exact_mcnemar(ours: np.ndarray, theirs: np.ndarray) -> pd.Series:
-    """Return how many films only one of two runs is right about, and the exact two-sided p of McNemar's test (1947).
+    """Return how many images only one of two runs is right about, and the exact two-sided p of McNemar's test (1947).
 
     Args:
-        ours, theirs: (N,) 0 or 1, whether a single run is right; every film is taken as a patient of its own.
+        ours, theirs: (N,) 0 or 1, whether a single run is right; every image is taken as a patient of its own.
 
     Returns:
         only_ours, only_theirs, p_value.
@@ -73,7 +73,7 @@ def exact_mcnemar(ours: np.ndarray, theirs: np.ndarray) -> pd.Series:
 
 
 def share_right(runs: Sequence[pd.DataFrame], thresholds: Sequence[float]) -> np.ndarray:
-    """Return the share (N,) of runs that are right about each film, films sorted by image_id; one threshold per run."""
+    """Return the share (N,) of runs that are right about each image, images sorted by image_id; one threshold per run."""
     frames = metrics.aligned(runs)
     right = [(frame.y_score >= limit) == frame.y_true for frame, limit in zip(frames, thresholds, strict=True)]
     return np.mean(right, axis=0)
@@ -89,9 +89,9 @@ def _mean_placements(frames: Sequence[pd.DataFrame]) -> np.ndarray:
 
 
 def _placements(y_true: np.ndarray, y_score: np.ndarray) -> np.ndarray:
-    """Return the share of the other class's films that each film (N,) is in order with; a tie counts half.
+    """Return the share of the other class's images that each image (N,) is in order with; a tie counts half.
 
-    Their mean over the films of either class is the AUC.
+    Their mean over the images of either class is the AUC.
     """
     among_all, among_own = stats.rankdata(y_score), np.empty(len(y_score))
     for label in (0, 1):
@@ -102,13 +102,13 @@ def _placements(y_true: np.ndarray, y_score: np.ndarray) -> np.ndarray:
 
 
 def _clustered_variance(values: np.ndarray, y_true: np.ndarray, patient_id: np.ndarray) -> float:
-    """Return the variance of the mean placement value, films clustered in patients (Obuchowski 1997)."""
+    """Return the variance of the mean placement value, images clustered in patients (Obuchowski 1997)."""
     centred = np.where(y_true == 1, values - values[y_true == 1].mean(), values - values[y_true == 0].mean())
-    films = pd.DataFrame({"patient": patient_id, "label": y_true, "sum": centred})
-    sums = films.groupby(["patient", "label"])["sum"].sum().unstack("label")  # NaN: the patient has no film of this class
+    images = pd.DataFrame({"patient": patient_id, "label": y_true, "sum": centred})
+    sums = images.groupby(["patient", "label"])["sum"].sum().unstack("label")  # NaN: the patient has no image of this class
     patients, counts = sums.notna().sum(), np.bincount(y_true, minlength=2)
     if patients.min() < 2:
-        raise CxrError("A difference in AUC needs two patients of either class at least; give more films.")
+        raise CxrError("A difference in AUC needs two patients of either class at least; give more images.")
     own = sum(patients[k] / (patients[k] - 1) * (sums[k] ** 2).sum() / counts[k] ** 2 for k in (0, 1))
     cross = len(sums) / (len(sums) - 1) * (sums[0] * sums[1]).sum() / (counts[0] * counts[1])
     return max(float(own + 2 * cross), 0.0)

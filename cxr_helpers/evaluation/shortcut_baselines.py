@@ -1,4 +1,4 @@
-"""Null models: what can be reached without looking at the lungs. Every result is read against them."""
+"""Shortcut baselines: what can be reached without looking at the lungs. Every result is read against them."""
 
 import numpy as np
 import pandas as pd
@@ -15,44 +15,44 @@ THUMBNAIL_SIDE = 32
 def null_scores(
     manifest: pd.DataFrame, splits: pd.DataFrame, thumbnails: np.ndarray | None = None
 ) -> dict[str, pd.DataFrame]:
-    """Fit the null models on the training films and score the others.
+    """Fit the shortcut baselines on the training images and score the others.
 
-    "always PNEUMONIA" gives every film the training prevalence; "image width", "grey statistics" (mean, standard
+    "always PNEUMONIA" gives every image the training prevalence; "image width", "grey statistics" (mean, standard
     deviation, 5th, 50th and 95th percentile of the grey values) and "32×32 thumbnail" are logistic regressions on
-    standardised features. A model whose input is not known for every film (no published width, no thumbnails) is
+    standardised features. A model whose input is not known for every image (no published width, no thumbnails) is
     left out.
 
     Args:
-        manifest: one row per film, with y_true, width and the grey statistics.
+        manifest: one row per image, with y_true, width and the grey statistics.
         splits: image_id, split of a protocol.
         thumbnails: (N, 32, 32) uint8, rows in manifest order, as `packing.load(profile, 32)` gives them.
 
     Returns:
-        model name -> scores (image_id, patient_id, split, y_true, y_score) of the validation and test films.
+        model name -> scores (image_id, patient_id, split, y_true, y_score) of the validation and test images.
 
     Raises:
-        CxrError: the splits do not name every film, or the thumbnails are not (N, 32, 32).
+        CxrError: the splits do not name every image, or the thumbnails are not (N, 32, 32).
     """
-    films = manifest.drop(columns="split", errors="ignore").merge(
+    images = manifest.drop(columns="split", errors="ignore").merge(
         splits[["image_id", "split"]], on="image_id", how="left"
     )
-    if films.split.isna().any():
+    if images.split.isna().any():
         raise CxrError(
-            f"The split has no row for {films.image_id[films.split.isna()].iloc[0]}; make it from this manifest."
+            f"The split has no row for {images.image_id[images.split.isna()].iloc[0]}; make it from this manifest."
         )
     inputs = {
-        "image width": films[["width"]].to_numpy(float),
-        "grey statistics": films[GREY_STATISTICS].to_numpy(float),
+        "image width": images[["width"]].to_numpy(float),
+        "grey statistics": images[GREY_STATISTICS].to_numpy(float),
     }
     if thumbnails is not None:
-        inputs["32×32 thumbnail"] = _flat(thumbnails, len(films))
-    prevalence = films.y_true[films.split == "train"].mean()
-    scores = {"always PNEUMONIA": np.full(len(films), prevalence)}
-    scores |= {name: _regression(x, films) for name, x in inputs.items() if np.isfinite(x).all()}
-    held_out = films.split != "train"
+        inputs["32×32 thumbnail"] = _flat(thumbnails, len(images))
+    prevalence = images.y_true[images.split == "train"].mean()
+    scores = {"always PNEUMONIA": np.full(len(images), prevalence)}
+    scores |= {name: _regression(x, images) for name, x in inputs.items() if np.isfinite(x).all()}
+    held_out = images.split != "train"
     columns = ["image_id", "patient_id", "split", "y_true"]
     return {
-        name: films.assign(y_score=y)[held_out][[*columns, "y_score"]].reset_index(drop=True)
+        name: images.assign(y_score=y)[held_out][[*columns, "y_score"]].reset_index(drop=True)
         for name, y in scores.items()
     }
 
@@ -70,13 +70,13 @@ def _flat(thumbnails: np.ndarray, count: int) -> np.ndarray:
     """Return the thumbnails as float32 rows of 1,024 pixels."""
     if thumbnails.shape != (count, THUMBNAIL_SIDE, THUMBNAIL_SIDE):
         raise CxrError(
-            f"Thumbnails of shape {thumbnails.shape} do not fit {count} films; "
+            f"Thumbnails of shape {thumbnails.shape} do not fit {count} images; "
             f"pass packing.load(profile, {THUMBNAIL_SIDE})."
         )
     return np.asarray(thumbnails, dtype=np.float32).reshape(count, -1)
 
 
-def _regression(x: np.ndarray, films: pd.DataFrame) -> np.ndarray:
-    """Return P(PNEUMONIA) (N,) of all films from a logistic regression on the training films' features (N, D)."""
-    train = (films.split == "train").to_numpy()
-    return regression(x.shape[1]).fit(x[train], films.y_true[train]).predict_proba(x)[:, 1]
+def _regression(x: np.ndarray, images: pd.DataFrame) -> np.ndarray:
+    """Return P(PNEUMONIA) (N,) of all images from a logistic regression on the training images' features (N, D)."""
+    train = (images.split == "train").to_numpy()
+    return regression(x.shape[1]).fit(x[train], images.y_true[train]).predict_proba(x)[:, 1]

@@ -1,4 +1,4 @@
-"""Strata: how well a model ranks films that are alike in something that should not matter, such as their published size."""
+"""Strata: how well a model ranks images that are alike in something that should not matter, such as their published size."""
 
 from collections.abc import Sequence
 
@@ -9,19 +9,19 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import bootstrap, metrics
 
 QUINTILES = (0.2, 0.4, 0.6, 0.8)
-FEWEST = 5  # films of either class, below which a stratum's figure has no interval: resamples cannot know what is missing
+FEWEST = 5  # images of either class, below which a stratum's figure has no interval: resamples cannot know what is missing
 ALL, WITHIN, DIFFERENCE = "all pairs", "pairs of one stratum", "difference"
 
 
 def limits(widths: np.ndarray) -> np.ndarray:
-    """Return the inner limits (4,) of five strata that hold equally many of these films; NaN widths are a CxrError."""
+    """Return the inner limits (4,) of five strata that hold equally many of these images; NaN widths are a CxrError."""
     if not np.isfinite(widths).all():
-        raise CxrError("Some films have no published width; set CXR_GEOMETRY to the table of published sizes.")
+        raise CxrError("Some images have no published width; set CXR_GEOMETRY to the table of published sizes.")
     return np.quantile(widths, QUINTILES)
 
 
 def assign(widths: np.ndarray, inner: np.ndarray) -> np.ndarray:
-    """Return each film's stratum (N,) as text, "1: below 900" to "5: from 1,600"; a limit belongs to the stratum above."""
+    """Return each image's stratum (N,) as text, "1: below 900" to "5: from 1,600"; a limit belongs to the stratum above."""
     named = [f"{limit:,.0f}" for limit in inner]
     middle = [f"{number}: {low} to {high}" for number, (low, high) in enumerate(zip(named, named[1:], strict=False), 2)]
     names = [f"1: below {named[0]}", *middle, f"{len(inner) + 1}: from {named[-1]}"]
@@ -29,9 +29,9 @@ def assign(widths: np.ndarray, inner: np.ndarray) -> np.ndarray:
 
 
 def auc(runs: Sequence[pd.DataFrame], strata: pd.Series, n_boot: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Return the AUC within each stratum, over all pairs of one stratum, and over all pairs of films.
+    """Return the AUC within each stratum, over all pairs of one stratum, and over all pairs of images.
 
-    The pooled figure is the chance that of two films of one stratum, one of either class, that of PNEUMONIA has the
+    The pooled figure is the chance that of two images of one stratum, one of either class, that of PNEUMONIA has the
     higher score; a stratum counts by its number of pairs. What tells the strata apart cannot help there.
 
     Args:
@@ -42,14 +42,14 @@ def auc(runs: Sequence[pd.DataFrame], strata: pd.Series, n_boot: int = 2000, see
 
     Returns:
         Index: the strata in order, `WITHIN`, `ALL` and `DIFFERENCE` (of the two); columns value, ci_low, ci_high (95 %,
-        over patients), normal and pneumonia (films). A stratum of one class has no value, one with fewer than `FEWEST`
-        films of a class no interval (NaN).
+        over patients), normal and pneumonia (images). A stratum of one class has no value, one with fewer than `FEWEST`
+        images of a class no interval (NaN).
     """
     frames = metrics.aligned(runs)
-    films = frames[0]
-    groups, y_true = strata.loc[films.image_id].to_numpy(), films.y_true.to_numpy()
-    drawn, _ = bootstrap.usable_weights(films.patient_id.to_numpy(), y_true, n_boot, seed)
-    weights, names = np.vstack([np.ones(len(films)), drawn]), sorted(set(groups))
+    images = frames[0]
+    groups, y_true = strata.loc[images.image_id].to_numpy(), images.y_true.to_numpy()
+    drawn, _ = bootstrap.usable_weights(images.patient_id.to_numpy(), y_true, n_boot, seed)
+    weights, names = np.vstack([np.ones(len(images)), drawn]), sorted(set(groups))
     by_run = []
     for frame in frames:
         y_score = frame.y_score.to_numpy()
@@ -68,7 +68,7 @@ def auc(runs: Sequence[pd.DataFrame], strata: pd.Series, n_boot: int = 2000, see
 
 
 def _pairs(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pairs in order (a tie counts half) and all pairs among the films `inside`, per row of `weights`."""
+    """Return the pairs in order (a tie counts half) and all pairs among the images `inside`, per row of `weights`."""
     tp, fp = bootstrap.cumulative_counts(y_true[inside], y_score[inside], weights[:, inside])
     return (np.diff(fp) * (tp[:, 1:] + tp[:, :-1]) / 2).sum(axis=1), tp[:, -1] * fp[:, -1]
 

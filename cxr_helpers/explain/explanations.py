@@ -1,4 +1,4 @@
-"""Explanations of a run's films, stored beside its record: Grad-CAM and SHAP on the same right and wrong answers."""
+"""Explanations of a run's images, stored beside its record: Grad-CAM and SHAP on the same right and wrong answers."""
 
 import dataclasses
 import json
@@ -19,35 +19,35 @@ from cxr_helpers.training import saved
 
 FILE = "explanations.npz"
 OUTCOMES = {(1, 1): "true positive", (0, 1): "false positive", (1, 0): "false negative", (0, 0): "true negative"}
-RULE = "of each outcome at the operating point, the {most} most and the {least} least confident test films"
+RULE = "of each outcome at the operating point, the {most} most and the {least} least confident test images"
 
 
 @dataclasses.dataclass(frozen=True)
 class Explanations:
-    """The explained films of one run, n of them, at the size the model saw.
+    """The explained images of one run, n of them, at the size the model saw.
 
-    `answers`: one row a film (image_id, y_true, y_score, label, predicted, confidence, outcome, ...). `films`: uint8
+    `answers`: one row an image (image_id, y_true, y_score, label, predicted, confidence, outcome, ...). `images`: uint8
     (n, H, W). `gradcam`: float32 (n, H, W) in [0, 1], for the predicted class, zero everywhere where nothing speaks
     for it. `shap`: float32 (n, H, W), log-odds per pixel, positive for PNEUMONIA. `about`: run_id, threshold, rule,
-    gradcam_layer, shap_method, shap_passes (through the model, a film), seconds.
+    gradcam_layer, shap_method, shap_passes (through the model, an image), seconds.
     """
 
     answers: pd.DataFrame
-    films: np.ndarray
+    images: np.ndarray
     gradcam: np.ndarray
     shap: np.ndarray
     about: dict
 
     @property
     def shap_limit(self) -> float:
-        """Return the end of the SHAP colour scale, the same for all films: the 99th percentile of |value|."""
+        """Return the end of the SHAP colour scale, the same for all images: the 99th percentile of |value|."""
         return float(np.percentile(np.abs(self.shap), 99))
 
     @property
     def table(self) -> pd.DataFrame:
-        """Return one row a film, as a reader wants it: outcome, true and predicted label, confidence, P(PNEUMONIA)."""
+        """Return one row an image, as a reader wants it: outcome, true and predicted label, confidence, P(PNEUMONIA)."""
         names = {
-            "image_id": "film",
+            "image_id": "image",
             "outcome": "outcome",
             "label": "true label",
             "predicted": "predicted label",
@@ -58,7 +58,7 @@ class Explanations:
 
     @property
     def titles(self) -> list[str]:
-        """Return what stands beside each film: true label, predicted label, confidence, and whether its map is blank."""
+        """Return what stands beside each image: true label, predicted label, confidence, and whether its map is blank."""
         notes = ["" if heat.any() else "\nGrad-CAM: blank map" for heat in self.gradcam]
         return [
             f"true {row.label}\npredicted {row.predicted}\nconfidence {row.confidence:.3f}{note}"
@@ -67,18 +67,18 @@ class Explanations:
 
 
 def choose(answered: pd.DataFrame, per_outcome: int = 2) -> pd.DataFrame:
-    """Return the films to explain: rows of `results.answers`, by a rule that looks at scores only.
+    """Return the images to explain: rows of `results.answers`, by a rule that looks at scores only.
 
     Of each outcome it takes the most confident half of `per_outcome` (rounded up), then the least confident ones;
-    ties go by image_id. An outcome with fewer films gives all it has.
+    ties go by image_id. An outcome with fewer images gives all it has.
     """
     chosen = []
     for outcome in OUTCOMES.values():
-        films = answered[_outcomes(answered) == outcome]
-        films = films.sort_values(["confidence", "image_id"], ascending=[False, True])
-        if len(films) > per_outcome:
-            films = pd.concat([films.head(-(-per_outcome // 2)), films.tail(per_outcome // 2)])
-        chosen.append(films)
+        images = answered[_outcomes(answered) == outcome]
+        images = images.sort_values(["confidence", "image_id"], ascending=[False, True])
+        if len(images) > per_outcome:
+            images = pd.concat([images.head(-(-per_outcome // 2)), images.tail(per_outcome // 2)])
+        chosen.append(images)
     return pd.concat(chosen, ignore_index=True)
 
 
@@ -87,7 +87,7 @@ def _outcomes(answered: pd.DataFrame) -> np.ndarray:
 
 
 def build(record: Record, profile: str, per_outcome: int = 2) -> Explanations:
-    """Explain a run's test films with Grad-CAM (predicted class) and SHAP (partition, for PNEUMONIA), and store it all.
+    """Explain a run's test images with Grad-CAM (predicted class) and SHAP (partition, for PNEUMONIA), and store it all.
 
     Needs the run's saved model and validation and test scores. The file lies in the record's folder.
     """
@@ -97,11 +97,11 @@ def build(record: Record, profile: str, per_outcome: int = 2) -> Explanations:
     threshold = float(operating_point.choose(record.split("val")))
     chosen = choose(results.answers(record, threshold), per_outcome)
     if chosen.empty:
-        raise CxrError(f"Run {record.run_id} has no test scores to choose films from; explain a run with a test split.")
-    films = packing.films(profile, chosen.image_id, record.config.size, record.config.variant)
-    model = saved.model(record, profile, films, chosen.y_score.to_numpy())
-    heat = gradcam.gradcam(model, films, targets.predicted(chosen.y_score, threshold))
-    values = shap_maps.partition(model, films, targets.PNEUMONIA)
+        raise CxrError(f"Run {record.run_id} has no test scores to choose images from; explain a run with a test split.")
+    images = packing.images(profile, chosen.image_id, record.config.size, record.config.variant)
+    model = saved.model(record, profile, images, chosen.y_score.to_numpy())
+    heat = gradcam.gradcam(model, images, targets.predicted(chosen.y_score, threshold))
+    values = shap_maps.partition(model, images, targets.PNEUMONIA)
     about = {
         "run_id": record.run_id,
         "threshold": threshold,
@@ -111,7 +111,7 @@ def build(record: Record, profile: str, per_outcome: int = 2) -> Explanations:
         "shap_passes": shap_maps.EVALUATIONS,
         "seconds": round(time.perf_counter() - started, 1),
     }
-    shown = Explanations(chosen.assign(outcome=_outcomes(chosen)), films, heat, values, about)
+    shown = Explanations(chosen.assign(outcome=_outcomes(chosen)), images, heat, values, about)
     _store(shown, record.folder / FILE)
     return shown
 
@@ -123,13 +123,13 @@ def load(record: Record) -> Explanations:
     if not path.is_file():
         raise CxrError(f"Run {record.run_id} has no stored explanations; {command}.")
     names = ("image_id", "films", "gradcam", "shap", "scale", "about")
-    image_id, films, heat, values, scale, about = read_arrays(path, names, command)
+    image_id, images, heat, values, scale, about = read_arrays(path, names, command)
     about = json.loads(str(about))
     if about.get("run_id") != record.run_id:
         raise CxrError(f"{path} holds the explanations of run {about.get('run_id')}; {command}.")
     chosen = results.answers(record, about["threshold"]).set_index("image_id").loc[image_id].reset_index()
     chosen = chosen.assign(outcome=_outcomes(chosen))
-    return Explanations(chosen, films, heat.astype("float32"), values.astype("float32") * scale, about)
+    return Explanations(chosen, images, heat.astype("float32"), values.astype("float32") * scale, about)
 
 
 def of(record: Record, profile: str) -> Explanations:
@@ -138,10 +138,10 @@ def of(record: Record, profile: str) -> Explanations:
 
 
 def agreement(shown: Explanations) -> pd.DataFrame:
-    """Return, by outcome, how far Grad-CAM and SHAP agree: means over its films, NaN where every map is blank.
+    """Return, by outcome, how far Grad-CAM and SHAP agree: means over its images, NaN where every map is blank.
 
-    Columns: outcome; films; rank correlation (Spearman, over pixels) of Grad-CAM and the SHAP values for the predicted
-    class; share of Grad-CAM and of |SHAP| in the outer tenth of the film, beside the share of the area that it covers.
+    Columns: outcome; images; rank correlation (Spearman, over pixels) of Grad-CAM and the SHAP values for the predicted
+    class; share of Grad-CAM and of |SHAP| in the outer tenth of the image, beside the share of the area that it covers.
     """
     rows = []
     for heat, values, y_predicted in zip(shown.gradcam, shown.shap, shown.answers.y_predicted, strict=True):
@@ -151,8 +151,8 @@ def agreement(shown: Explanations) -> pd.DataFrame:
         shares = _border_share(heat), _border_share(np.abs(values)), _border_share(np.ones_like(heat))
         rows.append((correlation, *shares))
     columns = ["rank correlation", "Grad-CAM in the border", "SHAP in the border", "border's area"]
-    table = pd.DataFrame(rows, columns=columns).assign(outcome=shown.answers.outcome, films=1)
-    means = table.groupby("outcome", sort=False).agg({"films": "sum"} | dict.fromkeys(columns, "mean"))
+    table = pd.DataFrame(rows, columns=columns).assign(outcome=shown.answers.outcome, images=1)
+    means = table.groupby("outcome", sort=False).agg({"images": "sum"} | dict.fromkeys(columns, "mean"))
     return means.reset_index()
 
 
@@ -170,7 +170,7 @@ def _store(shown: Explanations, path: Path) -> None:
         np.savez_compressed(
             handle,
             image_id=shown.answers.image_id.to_numpy(str),
-            films=shown.films,
+            films=shown.images,
             gradcam=shown.gradcam.astype("float16"),
             shap=(shown.shap / scale).astype("float16"),
             scale=scale,

@@ -1,8 +1,8 @@
 """Grad-CAM and its relatives: where the last feature maps speak for a class, from one pass through the model.
 
-All take `model`, `images` (raw pixels 0..255, (N, H, W, C) or (N, H, W)), `target` (+1 or -1, one or one per film) and
-`layer` (name of the layer to explain; default the last one with feature maps), and return a heat map per film,
-float32 (N, H, W) in [0, 1], largest value 1. A film in which nothing speaks for the target has a map of zeros
+All take `model`, `images` (raw pixels 0..255, (N, H, W, C) or (N, H, W)), `target` (+1 or -1, one or one per image) and
+`layer` (name of the layer to explain; default the last one with feature maps), and return a heat map per image,
+float32 (N, H, W) in [0, 1], largest value 1. An image in which nothing speaks for the target has a map of zeros
 (`methods.is_blank` tells, `BLANK` says why). NaN gradients or a model without a convolution are a CxrError.
 """
 
@@ -19,7 +19,7 @@ from cxr_helpers.explain.gradients import gradient
 
 BLANK = "blank map: nothing in the explained layer speaks for this class"
 CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
-BATCH = 16  # films whose feature maps are held at once
+BATCH = 16  # images whose feature maps are held at once
 
 # (activations, gradients), float32 (n, h, w, channels) each -> map before its negative part is cut off, (n, h, w).
 Weighing = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -72,13 +72,13 @@ def _by_positive_gradients(activations: np.ndarray, slopes: np.ndarray) -> np.nd
 
 
 def _maps(model: keras.Model, images: np.ndarray, target: int | np.ndarray, layer: str | None, weighing: Weighing) -> np.ndarray:
-    """Return a map of [0, 1] per film, of `BATCH` films at a time."""
+    """Return a map of [0, 1] per image, of `BATCH` images at a time."""
     halves = _halves(targets.log_odds_model(model), layer)
-    films = targets.batch(model, images)
-    sign = targets.signs(target, len(films))
-    parts = [slice(start, start + BATCH) for start in range(0, len(films), BATCH)]
-    coarse = [np.maximum(weighing(*_pass(*halves, films[part], sign[part])), 0) for part in parts]
-    return _upsampled(np.concatenate(coarse), films.shape[1:3])
+    radiographs = targets.batch(model, images)
+    sign = targets.signs(target, len(radiographs))
+    parts = [slice(start, start + BATCH) for start in range(0, len(radiographs), BATCH)]
+    coarse = [np.maximum(weighing(*_pass(*halves, radiographs[part], sign[part])), 0) for part in parts]
+    return _upsampled(np.concatenate(coarse), radiographs.shape[1:3])
 
 
 def _halves(network: keras.Model, layer: str | None) -> tuple[keras.Model, keras.Model]:
@@ -86,15 +86,15 @@ def _halves(network: keras.Model, layer: str | None) -> tuple[keras.Model, keras
     known = _HALVES.setdefault(network, {})
     if layer not in known:
         explained = _feature_layer(network, layer)
-        # The film is a second input: a skip connection may lead around the explained layer.
+        # The image is a second input: a skip connection may lead around the explained layer.
         head = keras.Model([network.input, explained.output], network.output)
         known[layer] = keras.Model(network.input, explained.output), head
     return known[layer]
 
 
-def _pass(features: keras.Model, head: keras.Model, films: np.ndarray, sign: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _pass(features: keras.Model, head: keras.Model, images: np.ndarray, sign: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the explained layer's activations and the gradients of the signed log-odds, float32 (n, h, w, channels)."""
-    pixels = keras.ops.convert_to_tensor(films)
+    pixels = keras.ops.convert_to_tensor(images)
     direction = keras.ops.convert_to_tensor(sign)
     activations = keras.ops.convert_to_numpy(features(pixels, training=False))
     if not np.isfinite(activations).all():

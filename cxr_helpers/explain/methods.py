@@ -14,7 +14,7 @@ from cxr_helpers.errors import CxrError
 if TYPE_CHECKING:
     import keras
 
-BLANK = "blank map: nothing in the film speaks for or against this class"
+BLANK = "blank map: nothing in the image speaks for or against this class"
 Maps = Callable[["keras.Model", np.ndarray, "int | np.ndarray"], np.ndarray]
 
 
@@ -34,13 +34,13 @@ class Method:
 
 
 def maps(name: str, model: keras.Model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
-    """Return one map per film, float32 (N, H, W), by the method of that name.
+    """Return one map per image, float32 (N, H, W), by the method of that name.
 
     Args:
         name: a key of `METHODS`.
         model: one sigmoid or two softmax units.
         images: grayscale raw pixels in 0..255, (N, H, W).
-        target: +1 (what speaks for PNEUMONIA) or -1 (for NORMAL), one or one per film.
+        target: +1 (what speaks for PNEUMONIA) or -1 (for NORMAL), one or one per image.
 
     Returns:
         Maps as `Method` describes them; a map that can say nothing is zero everywhere (`is_blank`).
@@ -115,13 +115,13 @@ METHODS: dict[str, Method] = {
         "Integrated Gradients",
         True,
         _late("extras.saliency.integrated_gradients", "integrated_gradients"),
-        "What each pixel adds to the log-odds on the straight way from a black film to this one.",
+        "What each pixel adds to the log-odds on the straight way from a black image to this one.",
     ),
     "smoothgrad": Method(
         "SmoothGrad × input",
         True,
         _late("extras.saliency.smoothgrad", "smoothgrad"),
-        "Gradient × input, with the gradient averaged over noisy copies of the film.",
+        "Gradient × input, with the gradient averaged over noisy copies of the image.",
     ),
     "occlusion": Method(
         "Occlusion",
@@ -133,18 +133,18 @@ METHODS: dict[str, Method] = {
         "SHAP (gradient)",
         True,
         _late("explain.shap_maps", "gradients"),
-        "What each pixel adds to the log-odds on the way from the blurred film to this one, from sampled gradients.",
+        "What each pixel adds to the log-odds on the way from the blurred image to this one, from sampled gradients.",
     ),
     "shap_partition": Method(
         "SHAP (partition)",
         True,
         _late("explain.shap_maps", "partition"),
-        "What each region adds to the log-odds when it comes back into the blurred film, averaged over orders of coming back.",
+        "What each region adds to the log-odds when it comes back into the blurred image, averaged over orders of coming back.",
     ),
     "lime": Method(
         "LIME",
         True,
         _late("extras.saliency.lime", "lime"),
-        "The weights of a linear model fitted to the log-odds of copies of the film with random regions blurred away.",
+        "The weights of a linear model fitted to the log-odds of copies of the image with random regions blurred away.",
     ),
 }

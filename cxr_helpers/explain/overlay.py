@@ -1,36 +1,36 @@
-"""Pictures of maps: colour over a film, on a scale that is the same for every film."""
+"""Pictures of maps: colour over an image, on a scale that is the same for every image."""
 
 import cv2
 import matplotlib
 import numpy as np
 
-HEAT, SIGNED = "plasma", "RdBu_r"  # matplotlib colour maps; the strong end of HEAT stays apart from white film
-OPACITY = 0.6  # of the strongest colour; a value of 0 leaves the film as it is
+HEAT, SIGNED = "plasma", "RdBu_r"  # matplotlib colour maps; the strong end of HEAT stays apart from white image
+OPACITY = 0.6  # of the strongest colour; a value of 0 leaves the image as it is
 
 
-def heat(film: np.ndarray, heat_map: np.ndarray) -> np.ndarray:
-    """Return the film (uint8, (H, W)) under a map in [0, 1] (H, W) as uint8 RGB (H, W, 3).
+def heat(image: np.ndarray, heat_map: np.ndarray) -> np.ndarray:
+    """Return the image (uint8, (H, W)) under a map in [0, 1] (H, W) as uint8 RGB (H, W, 3).
 
     Uncoloured at 0, through purple, to yellow at 1.
     """
-    return _blend(film, matplotlib.colormaps[HEAT](heat_map), heat_map)
+    return _blend(image, matplotlib.colormaps[HEAT](heat_map), heat_map)
 
 
-def signed(film: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
-    """Return the film (uint8, (H, W)) under signed values (H, W) as uint8 RGB (H, W, 3).
+def signed(image: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
+    """Return the image (uint8, (H, W)) under signed values (H, W) as uint8 RGB (H, W, 3).
 
     Red speaks for the target, blue against it; the scale runs from -`limit` to `limit`, values beyond are clipped.
     """
-    scaled = np.clip(np.asarray(values, "float32") / limit, -1, 1) if limit > 0 else np.zeros(film.shape, "float32")
-    return _blend(film, matplotlib.colormaps[SIGNED]((scaled + 1) / 2), np.abs(scaled))
+    scaled = np.clip(np.asarray(values, "float32") / limit, -1, 1) if limit > 0 else np.zeros(image.shape, "float32")
+    return _blend(image, matplotlib.colormaps[SIGNED]((scaled + 1) / 2), np.abs(scaled))
 
 
-def beside(film: np.ndarray, picture: np.ndarray) -> np.ndarray:
-    """Return the film (uint8, (H, W)) and a picture of it (uint8 RGB (H, W, 3)) side by side, uint8 (H, 2W, 3)."""
-    return np.concatenate([cv2.cvtColor(film, cv2.COLOR_GRAY2RGB), picture], axis=1)
+def beside(image: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """Return the image (uint8, (H, W)) and a picture of it (uint8 RGB (H, W, 3)) side by side, uint8 (H, 2W, 3)."""
+    return np.concatenate([cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), picture], axis=1)
 
 
-def _blend(film: np.ndarray, colours: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _blend(image: np.ndarray, colours: np.ndarray, weight: np.ndarray) -> np.ndarray:
     alpha = OPACITY * np.asarray(weight, "float32")[..., None]
-    mixed = (1 - alpha) * film[..., None] + alpha * 255 * colours[..., :3]
+    mixed = (1 - alpha) * image[..., None] + alpha * 255 * colours[..., :3]
     return np.clip(mixed.round(), 0, 255).astype("uint8")

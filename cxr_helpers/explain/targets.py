@@ -8,7 +8,7 @@ import numpy as np
 from cxr_helpers.errors import CxrError
 
 PNEUMONIA, NORMAL = 1, -1
-BATCH = 32  # films that are scored at once
+BATCH = 32  # images that are scored at once
 
 # Building a copy takes as long as many passes through it: it is kept as long as the model lives.
 _COPIES: weakref.WeakKeyDictionary[keras.Model, tuple[keras.Model, list[tuple]]] = weakref.WeakKeyDictionary()
@@ -68,21 +68,21 @@ def _replay(model: keras.Model, tensor, copies: dict[int, tuple]):
 
 
 def signs(target: int | np.ndarray, n: int) -> np.ndarray:
-    """Return one sign (float32, (n,)) per film; anything but +1 and -1, or a wrong number of them, is a CxrError."""
+    """Return one sign (float32, (n,)) per image; anything but +1 and -1, or a wrong number of them, is a CxrError."""
     given = np.asarray(target)
     if given.shape not in ((), (n,)) or not np.isin(given, (PNEUMONIA, NORMAL)).all():
-        raise CxrError(f"target={target!r} does not exist; give +1 (PNEUMONIA) or -1 (NORMAL), one or one per film ({n}).")
+        raise CxrError(f"target={target!r} does not exist; give +1 (PNEUMONIA) or -1 (NORMAL), one or one per image ({n}).")
     return np.broadcast_to(given, (n,)).astype("float32")
 
 
 def predicted(y_score: np.ndarray, threshold: float) -> np.ndarray:
-    """Return the predicted class of each film as a target: +1 iff `y_score` >= `threshold`, else -1."""
+    """Return the predicted class of each image as a target: +1 iff `y_score` >= `threshold`, else -1."""
     return np.where(np.asarray(y_score) >= threshold, PNEUMONIA, NORMAL)
 
 
-def log_odds(network: keras.Model, films: np.ndarray) -> np.ndarray:
-    """Return the log-odds of films (N, H, W), float64 (N,), from a `log_odds_model`; NaN or infinity is a CxrError."""
-    parts = [films[start : start + BATCH] for start in range(0, len(films), BATCH)]
+def log_odds(network: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Return the log-odds of images (N, H, W), float64 (N,), from a `log_odds_model`; NaN or infinity is a CxrError."""
+    parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
     found = np.concatenate([network.predict_on_batch(batch(network, part))[:, 0] for part in parts]).astype("float64")
     if not np.isfinite(found).all():
         raise CxrError("The log-odds hold NaN or infinity; check the model's weights.")
@@ -90,12 +90,12 @@ def log_odds(network: keras.Model, films: np.ndarray) -> np.ndarray:
 
 
 def grayscale(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Return `images` as new float32 films (N, H, W); what is no raw grayscale film of the model's size is a CxrError."""
-    films = np.array(images, "float32")
-    if films.ndim != 3:
-        raise CxrError(f"images of shape {films.shape} are not grayscale films; give (N, H, W) with values in 0..255.")
-    batch(model, films)
-    return films
+    """Return `images` as new float32 images (N, H, W); what is no raw grayscale image of the model's size is a CxrError."""
+    radiographs = np.array(images, "float32")
+    if radiographs.ndim != 3:
+        raise CxrError(f"images of shape {radiographs.shape} are not grayscale images; give (N, H, W) with values in 0..255.")
+    batch(model, radiographs)
+    return radiographs
 
 
 def batch(model: keras.Model, images: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ _SHOW = """\
 if made:
     runs, beside = records.of(system, profile), records.of(reference, profile)
     table = results.system_table({name: results.scores(part) for name, part in ((system, runs), (reference, beside))})
-    document.table(table, "tbl:LABEL", caption=f"*{system}* beside *{reference}* on the test films at 0.5.")
+    document.table(table, "tbl:LABEL", caption=f"*{system}* beside *{reference}* on the test images at 0.5.")
 else:
     document.text(f"The row waits for its run: `cxr train {system}`.")"""
 _TRY = """\
@@ -73,7 +73,7 @@ def _toml(value: object) -> str:
 
 def _notebook(name: str, like: str) -> nbformat.NotebookNode:
     parameters = f"""\
-profile = "auto"  # full (real films), smoke (synthetic films) or auto
+profile = "auto"  # full (real images), smoke (synthetic images) or auto
 system = "{name}"  # a row of cxr_helpers/experiments.toml
 reference = "{like}"  # what it is compared with"""
     opening = f"# {_title(name)}\n\n**Question.** What does it change?\n\n"

@@ -104,7 +104,7 @@ def custom_cnn(config: Config) -> tuple[keras.Model, str]:
     """Return Kondragunta's grayscale CNN (section 4.2; widths 64, 128, 256 and Dense 128 are the reading).
 
     Each block: 3×3 convolution ("same", ReLU), batch normalisation, dropout, 2×2 max pooling. The layer "featurewise"
-    centres and scales by mean and deviation of the training films once it has seen them; until then it does nothing.
+    centres and scales by mean and deviation of the training images once it has seen them; until then it does nothing.
     """
     inputs = keras.Input((config.size, config.size, 1), name="pixels")
     x = layers.Rescaling(1 / 255, name="scaling")(inputs)

@@ -19,7 +19,7 @@ def joined(networks: Sequence[keras.Model], temperature: float = 1.0) -> keras.M
     """Return one network with P(PNEUMONIA) = sigmoid(logit(mean of the networks' probabilities) / temperature).
 
     Args:
-        networks: each with feature maps that are averaged over the film and one sigmoid unit (the MobileNets of `models`),
+        networks: each with feature maps that are averaged over the image and one sigmoid unit (the MobileNets of `models`),
             all of one input size.
         temperature: by what the log-odds of the mean are divided.
 
@@ -45,7 +45,7 @@ def joined(networks: Sequence[keras.Model], temperature: float = 1.0) -> keras.M
 
 
 def joinable(network: keras.Model) -> bool:
-    """Tell whether a network ends in feature maps that are averaged over the film and weighed by one sigmoid unit."""
+    """Tell whether a network ends in feature maps that are averaged over the image and weighed by one sigmoid unit."""
     names = [layer.name for layer in network.layers]
     if POOLING not in names or network.output_shape[-1] != 1:
         return False
@@ -60,7 +60,7 @@ def _maps(network: keras.Model, inputs, place: int):
         raise CxrError(f"{network.name} cannot be joined: only averaged feature maps with one sigmoid unit can.")
     if network.input_shape[1:] != tuple(inputs.shape[1:]):
         first = tuple(inputs.shape[1:])
-        raise CxrError(f"{network.name} takes films of {network.input_shape[1:]}, the first network of {first}.")
+        raise CxrError(f"{network.name} takes images of {network.input_shape[1:]}, the first network of {first}.")
     body = keras.Model(network.input, network.get_layer(POOLING).input)
     copy = keras.models.clone_model(body, input_tensors=inputs, clone_function=lambda layer: _renamed(layer, place))
     copy.set_weights(body.get_weights())

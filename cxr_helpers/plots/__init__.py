@@ -4,10 +4,8 @@ They share one style and one palette (`style`): a model family has one colour wh
 and text is readable at the width of an A4 page.
 """
 
-from cxr_helpers.extras.plots.fold_plots import cross_validation
-from cxr_helpers.extras.plots.search_plots import search_progress, search_trials
 from cxr_helpers.plots.dataset_plots import class_counts, grey_statistics, images_per_patient, original_sizes
-from cxr_helpers.plots.image_grids import answer_title, classified_films, film_grid, heat_maps
+from cxr_helpers.plots.image_grids import answer_title, classified_images, heat_maps, image_grid
 from cxr_helpers.plots.pipeline_flow import flow_chart
 from cxr_helpers.plots.reported_plots import reported_against_ours
 from cxr_helpers.plots.result_plots import confusion_matrices, forest
@@ -21,11 +19,10 @@ __all__ = [
     "answer_title",
     "calibration",
     "class_counts",
-    "classified_films",
+    "classified_images",
     "colour",
     "confusion_matrices",
-    "cross_validation",
-    "film_grid",
+    "image_grid",
     "flow_chart",
     "forest",
     "grey_statistics",
@@ -36,6 +33,4 @@ __all__ = [
     "pr_curves",
     "reported_against_ours",
     "roc_curves",
-    "search_progress",
-    "search_trials",
 ]

@@ -27,14 +27,14 @@ _CLASSES = {name: CLASS_COLOURS[name] for name in ("NORMAL", "PNEUMONIA")}
 
 @styled
 def class_counts(manifest: pd.DataFrame, splits: pd.DataFrame) -> Figure:
-    """Draw the films of each split by class and pathogen: counts on the left, shares on the right.
+    """Draw the images of each split by class and pathogen: counts on the left, shares on the right.
 
     Args:
         manifest: image_id, label, pathogen.
         splits: image_id, split.
     """
-    films = manifest.drop(columns="split", errors="ignore").merge(splits[["image_id", "split"]], on="image_id")
-    counts = pd.crosstab(films.split, films.pathogen.where(films.pathogen != "", films.label))
+    images = manifest.drop(columns="split", errors="ignore").merge(splits[["image_id", "split"]], on="image_id")
+    counts = pd.crosstab(images.split, images.pathogen.where(images.pathogen != "", images.label))
     counts = counts.reindex([name for name in SPLITS if name in counts.index])[
         [kind for kind in KINDS if kind in counts]
     ]
@@ -48,19 +48,19 @@ def class_counts(manifest: pd.DataFrame, splits: pd.DataFrame) -> Figure:
             ax.barh(table.index, table[kind], left=start, height=0.7, color=shade, edgecolor="white", label=KINDS[kind])
             start = start + table[kind]
     _label_shares(right, counts, shares)
-    left.set(xlabel="films", xlim=(0, counts.sum(axis=1).max() * 1.2))
+    left.set(xlabel="images", xlim=(0, counts.sum(axis=1).max() * 1.2))
     left.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     for row, total in enumerate(counts.sum(axis=1)):
         left.annotate(f"{total:,}", (total, row), (3, 0), textcoords="offset points", va="center")
     left.invert_yaxis()
-    right.set(xlabel="share of the split (%), number of films", xlim=(0, 100))
+    right.set(xlabel="share of the split (%), number of images", xlim=(0, 100))
     right.tick_params(left=False)
     fig.legend(*right.get_legend_handles_labels(), loc="outside upper center", ncols=len(counts.columns))
     return fig
 
 
 def _label_shares(ax, counts: pd.DataFrame, shares: pd.DataFrame) -> None:
-    """Write the number of films into each segment that has room for it."""
+    """Write the number of images into each segment that has room for it."""
     starts = shares.cumsum(axis=1) - shares
     for kind in counts:
         ink = "black" if kind in ("NORMAL", "virus") else "white"
@@ -72,17 +72,17 @@ def _label_shares(ax, counts: pd.DataFrame, shares: pd.DataFrame) -> None:
 
 @styled
 def images_per_patient(manifest: pd.DataFrame) -> Figure:
-    """Draw how many patients have 1, 2, 3 ... films, by class; the counts are on a logarithmic axis."""
-    films = manifest.groupby(["label", "patient_id"]).size().rename("films").reset_index()
-    most = films[["label", "films"]].value_counts().max()
+    """Draw how many patients have 1, 2, 3 ... images, by class; the counts are on a logarithmic axis."""
+    images = manifest.groupby(["label", "patient_id"]).size().rename("images").reset_index()
+    most = images[["label", "images"]].value_counts().max()
     fig = empty_figure(2.4)
     panels = fig.subplots(1, 2, sharey=True, width_ratios=(1, 2))
     for ax, (label, shade) in zip(panels, _CLASSES.items(), strict=True):
-        counts = films.films[films.label == label]
+        counts = images.images[images.label == label]
         numbers = counts.value_counts().sort_index()
         ax.bar(numbers.index, numbers, width=0.8, color=shade)
-        ax.set(xlabel="films per patient", yscale="log", ylim=(0.7, 1.5 * most), xlim=(0.4, counts.max() + 0.6))
-        ax.set_title(f"{label}: {len(counts):,} patients,\n{counts.sum():,} films, at most {counts.max()}")
+        ax.set(xlabel="images per patient", yscale="log", ylim=(0.7, 1.5 * most), xlim=(0.4, counts.max() + 0.6))
+        ax.set_title(f"{label}: {len(counts):,} patients,\n{counts.sum():,} images, at most {counts.max()}")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     panels[0].set_ylabel("patients")
@@ -91,25 +91,25 @@ def images_per_patient(manifest: pd.DataFrame) -> Figure:
 
 @styled
 def original_sizes(manifest: pd.DataFrame) -> Figure:
-    """Draw width against height of the published films, a point per film, with the distribution of each by class."""
-    films = manifest.dropna(subset=["width", "height"]).sample(frac=1, random_state=0)  # neither class lies on top
+    """Draw width against height of the published images, a point per image, with the distribution of each by class."""
+    images = manifest.dropna(subset=["width", "height"]).sample(frac=1, random_state=0)  # neither class lies on top
     fig = empty_figure(4.2, 5.2)
     grid = fig.add_gridspec(2, 2, width_ratios=(5, 1), height_ratios=(1, 5))
     centre = fig.add_subplot(grid[1, 0])
     top, side = fig.add_subplot(grid[0, 0], sharex=centre), fig.add_subplot(grid[1, 1], sharey=centre)
     centre.scatter(
-        films.width, films.height, s=5, c=films.label.map(_CLASSES), alpha=0.35, linewidths=0, rasterized=True
+        images.width, images.height, s=5, c=images.label.map(_CLASSES), alpha=0.35, linewidths=0, rasterized=True
     )
     for label, shade in _CLASSES.items():
-        part = films[films.label == label]
+        part = images[images.label == label]
         for ax, axis in ((top, "width"), (side, "height")):
-            bins = {"bins": 40, "binrange": (films[axis].min(), films[axis].max())}
+            bins = {"bins": 40, "binrange": (images[axis].min(), images[axis].max())}
             share = {"stat": "probability", "element": "step", "alpha": 0.3, "legend": False}
             sns.histplot(part, **{"x" if ax is top else "y": axis}, ax=ax, color=shade, **bins, **share)
         centre.scatter(
             [], [], color=shade, label=f"{label}: median {part.width.median():,.0f}×{part.height.median():,.0f}"
         )
-    centre.set(xlabel="width of the published film (pixels)", ylabel="height (pixels)")
+    centre.set(xlabel="width of the published image (pixels)", ylabel="height (pixels)")
     centre.legend(loc="lower right")
     centre.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     centre.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
@@ -120,7 +120,7 @@ def original_sizes(manifest: pd.DataFrame) -> Figure:
 
 @styled
 def grey_statistics(manifest: pd.DataFrame) -> Figure:
-    """Draw the distribution over films of mean, standard deviation and percentiles of the grey values, by class."""
+    """Draw the distribution over images of mean, standard deviation and percentiles of the grey values, by class."""
     fig = empty_figure(3.4)
     panels = fig.subplots(2, 3).ravel()
     for ax, (column, title) in zip(panels, GREY_TITLES.items(), strict=False):
@@ -132,6 +132,6 @@ def grey_statistics(manifest: pd.DataFrame) -> Figure:
         ax.set(title=title, xlabel="", ylabel="", yticks=[])
         ax.spines["left"].set_visible(False)
     panels[-1].set_axis_off()
-    panels[-1].legend(*panels[0].get_legend_handles_labels(), loc="center", title="share of films")
+    panels[-1].legend(*panels[0].get_legend_handles_labels(), loc="center", title="share of images")
     fig.supxlabel("grey value (0 black, 255 white)", fontsize=8.5)
     return fig

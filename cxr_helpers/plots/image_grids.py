@@ -1,4 +1,4 @@
-"""Figures of films: grids, answers, preprocessing, heat maps."""
+"""Figures of images: grids, answers, preprocessing, heat maps."""
 
 from collections.abc import Sequence
 
@@ -15,20 +15,20 @@ from cxr_helpers.plots.style import figure as empty_figure
 
 
 @styled
-def film_grid(images: np.ndarray, titles: Sequence[str], columns: int = 4) -> Figure:
-    """Draw films in rows, each under its title.
+def image_grid(images: np.ndarray, titles: Sequence[str], columns: int = 4) -> Figure:
+    """Draw images in rows, each under its title.
 
     Args:
         images: (N, H, W) uint8 grey, or (N, H, W, 3) RGB.
         titles: N of them.
-        columns: films per row.
+        columns: images per row.
     """
     return _grid(images, titles, columns)[0]
 
 
 @styled
-def classified_films(images: np.ndarray, answers: pd.DataFrame, columns: int = 4) -> Figure:
-    """Draw films with true label, predicted label and confidence; a wrong answer has a thick frame and a cross.
+def classified_images(images: np.ndarray, answers: pd.DataFrame, columns: int = 4) -> Figure:
+    """Draw images with true label, predicted label and confidence; a wrong answer has a thick frame and a cross.
 
     Args:
         images: (N, H, W) uint8, in the order of `answers`.
@@ -45,31 +45,31 @@ def classified_films(images: np.ndarray, answers: pd.DataFrame, columns: int = 4
 
 
 def answer_title(label: str, predicted: str, confidence: float) -> str:
-    """Return the two lines over a film: the true label, and what is predicted with which confidence."""
+    """Return the two lines over an image: the true label, and what is predicted with which confidence."""
     mark = "✓" if label == predicted else "✗"
     return f"true {label}\n{mark} {predicted} {100 * confidence:.1f} %"
 
 
 @styled
-def heat_maps(films: np.ndarray, gradcam: np.ndarray, shap: np.ndarray, limit: float, titles: Sequence[str]) -> Figure:
-    """Draw film, Grad-CAM and SHAP in a row each, on one colour scale per method.
+def heat_maps(images: np.ndarray, gradcam: np.ndarray, shap: np.ndarray, limit: float, titles: Sequence[str]) -> Figure:
+    """Draw image, Grad-CAM and SHAP in a row each, on one colour scale per method.
 
     Args:
-        films: (N, H, W) uint8.
+        images: (N, H, W) uint8.
         gradcam: (N, H, W) in [0, 1].
         shap: (N, H, W), signed log-odds per pixel, positive for PNEUMONIA.
         limit: end of the SHAP scale; values beyond it are clipped.
-        titles: N of them, written beside the films.
+        titles: N of them, written beside the images.
     """
-    side = min(1.6, 6.7 / len(films))  # inches; all rows fit on one page
-    fig = empty_figure((len(films) + 0.1) * side + 0.9, 3 * side + 1.5)
-    panels = fig.subplots(len(films) + 1, 3, height_ratios=[1] * len(films) + [0.06])
-    for row, film, heat, values, title in zip(panels, films, gradcam, shap, titles, strict=False):
-        pictures = (film, overlay.heat(film, heat), overlay.signed(film, values, limit))
+    side = min(1.6, 6.7 / len(images))  # inches; all rows fit on one page
+    fig = empty_figure((len(images) + 0.1) * side + 0.9, 3 * side + 1.5)
+    panels = fig.subplots(len(images) + 1, 3, height_ratios=[1] * len(images) + [0.06])
+    for row, image, heat, values, title in zip(panels, images, gradcam, shap, titles, strict=False):
+        pictures = (image, overlay.heat(image, heat), overlay.signed(image, values, limit))
         for ax, picture in zip(row, pictures, strict=True):
             _show(ax, picture)
         row[0].set_ylabel(title, rotation=0, ha="right", va="center", labelpad=6)
-    for ax, title in zip(panels[0], ("film", "Grad-CAM", "SHAP"), strict=True):
+    for ax, title in zip(panels[0], ("image", "Grad-CAM", "SHAP"), strict=True):
         ax.set_title(title, loc="center")
     panels[-1, 0].set_axis_off()
     _scale(panels[-1, 1], overlay.HEAT, (0, 0.5, 1), "for the\npredicted class")
@@ -88,7 +88,7 @@ def _scale(ax: Axes, colours: str, ticks: tuple[float, float, float], label: str
 
 def _grid(images: np.ndarray, titles: Sequence[str], columns: int) -> tuple[Figure, np.ndarray]:
     rows = -(-len(images) // columns)
-    fig, panels = _table_of_films(rows, columns, title_lines=1 + max(title.count("\n") for title in titles))
+    fig, panels = _table_of_images(rows, columns, title_lines=1 + max(title.count("\n") for title in titles))
     for ax, image, title in zip(panels.ravel(), images, titles, strict=False):
         _show(ax, image)
         ax.set_title(title, loc="center", fontsize=8)
@@ -97,7 +97,7 @@ def _grid(images: np.ndarray, titles: Sequence[str], columns: int) -> tuple[Figu
     return fig, panels.ravel()[: len(images)]
 
 
-def _table_of_films(
+def _table_of_images(
     rows: int, columns: int, width: float = TEXT_WIDTH, title_lines: int = 0
 ) -> tuple[Figure, np.ndarray]:
     """Return a figure with (rows, columns) square panels that fill the width."""

@@ -1,4 +1,4 @@
-"""The way from films to report, as a flow chart."""
+"""The way from images to report, as a flow chart."""
 
 from collections.abc import Sequence
 

@@ -94,7 +94,7 @@ def _bands(ax: Axes, systems: _Systems, band, metric: str) -> None:
 
 @styled
 def calibration(systems: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw reliability diagrams, a panel per run, over the number of films in each bin.
+    """Draw reliability diagrams, a panel per run, over the number of images in each bin.
 
     Args:
         systems: title -> scores of one run on one split.
@@ -118,7 +118,7 @@ def calibration(systems: Mapping[str, pd.DataFrame]) -> Figure:
             lower.set_axis_off()
     for row in range(rows):
         panels[2 * row, 0].set_ylabel("observed share")
-        panels[2 * row + 1, 0].set_ylabel("films")
+        panels[2 * row + 1, 0].set_ylabel("images")
     fig.supxlabel("predicted P(PNEUMONIA)", fontsize=8.5)
     return fig
 

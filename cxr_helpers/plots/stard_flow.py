@@ -1,4 +1,4 @@
-"""The flow of films through the study, after STARD 2015: published, left out, divided, and what a model says of test films."""
+"""The flow of images through the study, after STARD 2015: published, left out, divided, and what a model says of test images."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,23 +13,23 @@ ARROW = {"arrowstyle": "-|>", "color": INK, "linewidth": 1}
 
 
 @styled
-def film_flow(films: pd.DataFrame, left_out: int, answered: pd.DataFrame | None = None) -> Figure:
-    """Draw how many films were published, left out and used, by part and class, and the index test's results on test films.
+def image_flow(images: pd.DataFrame, left_out: int, answered: pd.DataFrame | None = None) -> Figure:
+    """Draw how many images were published, left out and used, by part and class, and the index test's results on test images.
 
-    `films` has one row a film: patient_id, split (train, val or test), label and pathogen ("bacteria", "virus" or
-    missing); `left_out` counts the files that could not be used. `answered`: the final model's answers to the test films,
+    `images` has one row an image: patient_id, split (train, val or test), label and pathogen ("bacteria", "virus" or
+    missing); `left_out` counts the files that could not be used. `answered`: the final model's answers to the test images,
     as `results.answers` gives them; without it the diagram ends with the classes.
     """
     lowest = -0.3 if answered is None else -1.75
     fig = empty_figure(0.82 * (3.85 - lowest), TEXT_WIDTH)
     ax = fig.subplots()
-    _box(ax, 3, 3.4, f"Files in the published folders\n{len(films) + left_out:,}")
+    _box(ax, 3, 3.4, f"Files in the published folders\n{len(images) + left_out:,}")
     _box(ax, 5, 2.75, f"Left out as unreadable\nor unfit: {left_out:,}")
-    _box(ax, 3, 2.1, _counted("Films read", films))
+    _box(ax, 3, 2.1, _counted("Images read", images))
     ax.annotate("", (3, 2.48), (3, 3.02), arrowprops=ARROW)
     ax.annotate("", (4.1, 2.75), (3, 2.75), arrowprops=ARROW)
     for place, (split, title) in enumerate(PARTS.items()):
-        part = films[films.split == split]
+        part = images[images.split == split]
         _box(ax, 1 + 2 * place, 0.4, f"{_counted(title, part)}\n{_classes(part)}", tall=1.3)
         ax.annotate("", (1 + 2 * place, 1.06), (3, 1.72), arrowprops=ARROW)
     if answered is not None:
@@ -47,20 +47,20 @@ def _box(ax: Axes, x: float, y: float, text: str, tall: float = 0.74) -> None:
     ax.text(x, y, text, ha="center", va="center", fontsize=8)
 
 
-def _counted(title: str, films: pd.DataFrame) -> str:
-    return f"{title}\n{len(films):,} films, {films.patient_id.nunique():,} patients"
+def _counted(title: str, images: pd.DataFrame) -> str:
+    return f"{title}\n{len(images):,} images, {images.patient_id.nunique():,} patients"
 
 
 def _called(answered: pd.DataFrame, called: str) -> str:
-    """Return how many films the model calls by a class, and how many of these are rightly and wrongly so called."""
+    """Return how many images the model calls by a class, and how many of these are rightly and wrongly so called."""
     labels = answered.label[answered.predicted == called].value_counts()
     names = {"PNEUMONIA": "TP", "NORMAL": "FP"} if called == "PNEUMONIA" else {"PNEUMONIA": "FN", "NORMAL": "TN"}
     counts = [f"label {label} {labels.get(label, 0):,} ({name})" for label, name in names.items()]
     return f"Called {called}\nby the final model: {labels.sum():,}\n" + "\n".join(counts)
 
 
-def _classes(films: pd.DataFrame) -> str:
-    labels, pathogens = films.label.value_counts(), films.pathogen.value_counts()
+def _classes(images: pd.DataFrame) -> str:
+    labels, pathogens = images.label.value_counts(), images.pathogen.value_counts()
     return (
         f"NORMAL {labels.get('NORMAL', 0):,}\nPNEUMONIA {labels.get('PNEUMONIA', 0):,}\n"
         f"(bacteria {pathogens.get('bacteria', 0):,}, virus {pathogens.get('virus', 0):,})"

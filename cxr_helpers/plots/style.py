@@ -81,7 +81,7 @@ def colour(name: str) -> str:
     """Return the colour of a model family.
 
     It is that of the configuration where a system of experiments.toml is named ("calibrated_finetuned" is a MobileNetV2), else
-    that which the title contains ("VGG-16, frozen"), else the grey of null models.
+    that which the title contains ("VGG-16, frozen"), else the grey of shortcut baselines.
     """
     systems = _systems()
     system = next((word for word in _WORD.findall(name) if word in systems), None)

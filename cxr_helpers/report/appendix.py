@@ -28,7 +28,7 @@ def run_records(records: list[Record], systems: dict[str, Experiment], profile: 
         "that all results are computed from."
     )
     answers = (
-        "What each run answers for, and its ROC AUC and accuracy at 0.5 on its own test films. A revision that ends in "
+        "What each run answers for, and its ROC AUC and accuracy at 0.5 on its own test images. A revision that ends in "
         "`-dirty` was run with changes of the code that were not committed yet."
     )
     whole = {"Trained on": "Int64", "Epochs": "Int64", "Parameters": "Int64"}
@@ -73,7 +73,7 @@ def environment(records: list[Record], profile: str) -> Chapter:
         caption = (
             "What computing anew changes: differences of P(PNEUMONIA) between two cores under TensorFlow and another process, "
             "one thread, another backend, or the device that made a record, "
-            "which multiplies in TF32 or bfloat16; and the films that change class by it. A network that is trained throughout "
+            "which multiplies in TF32 or bfloat16; and the images that change class by it. A network that is trained throughout "
             "magnifies rounding: threads add sums in another order, and some hundred steps later the weights are others."
         )
         shown += "\n" + table("tbl:reproducibility", caption, reproducibility.table(measured))

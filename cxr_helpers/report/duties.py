@@ -78,7 +78,7 @@ def _card(profile: str) -> Chapter:
         return appendix.chapter("model_card", "# Model card\n\nNo model of this profile is published; `cxr publish` does it.")
     text = TITLE.sub(r"# Model card\n\n**\1**", file.read_text(encoding="utf-8"))
     caption = (
-        "Figures of the default model on the official test films at its operating point, as its card has them; "
+        "Figures of the default model on the official test images at its operating point, as its card has them; "
         "the interval of each tells what other patients could change."
     )
     boxed = PIPE_TABLE.sub(lambda match: f':::::: {{.table id="tbl:model-card"}}\n\n{caption}\n\n{match[0]}\n\n::::::', text)

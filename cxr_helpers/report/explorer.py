@@ -18,7 +18,7 @@ _TITLES = {"sensitivity": "Sensitivity", "specificity": "Specificity", "ppv": "P
 
 
 def systems(profile: str, first: str) -> dict[str, tuple[pd.DataFrame, float]]:
-    """Return, for `panel`, every system that scored the official test films: of each the run that is best on validation.
+    """Return, for `panel`, every system that scored the official test images: of each the run that is best on validation.
 
     `first` names the system that the panel opens with; the others are in the order of experiments.toml.
     """
@@ -26,7 +26,7 @@ def systems(profile: str, first: str) -> dict[str, tuple[pd.DataFrame, float]]:
     for name in dict.fromkeys([first, *experiments.load(profile)]):
         way = records.recorded_way(experiments.get(name, profile), profile) or ()
         runs = [records.load(config, profile) for config in way if (config.protocol, config.data) == ("official", "kermany")]
-        if runs and "scores" in runs[0].names and "label" not in runs[0].scores:  # a segmenter's films have other columns
+        if runs and "scores" in runs[0].names and "label" not in runs[0].scores:  # a segmenter's images have other columns
             best = results.best_on_validation(runs)
             found[name] = best.split("test"), results.thresholds([best])[0]
     return found
@@ -41,7 +41,7 @@ def panel(systems: Mapping[str, tuple[pd.DataFrame, float]]) -> str:
         systems: name → (scores of one split: y_true and y_score, operating point).
 
     Raises:
-        CxrError: there is no system, or one has films of one class only.
+        CxrError: there is no system, or one has images of one class only.
     """
     if not systems:
         raise CxrError("The operating-point panel needs a system; pass at least one.")
@@ -59,8 +59,8 @@ def panel(systems: Mapping[str, tuple[pd.DataFrame, float]]) -> str:
     return f"""<section class="explorer" aria-label="Operating point" data-models="{data}">
 <p data-scripted>{escape(first)} at its operating point, {threshold:.3f}; predictive values are those at a prevalence of
 {prevalence:.2f}.</p>
-<p data-scripted hidden>Choose one of the {len(models)} systems that scored these films, move the operating point or the
-prevalence: counts are those of the test films, predictive values hold at the prevalence.</p>
+<p data-scripted hidden>Choose one of the {len(models)} systems that scored these images, move the operating point or the
+prevalence: counts are those of the test images, predictive values hold at the prevalence.</p>
 <div class="controls" data-scripted hidden>
 <label>Model <select data-control="model">{options}</select></label>
 <label>Operating point
@@ -71,7 +71,7 @@ prevalence: counts are those of the test films, predictive values hold at the pr
 <output data-shows="prevalence">{prevalence:.2f}</output></label>
 </div>
 <div class="answers">
-<table><caption>Test films at this operating point</caption>
+<table><caption>Test images at this operating point</caption>
 <thead><tr><th scope="col">true</th><th scope="col">called PNEUMONIA</th><th scope="col">called NORMAL</th></tr></thead>
 <tbody><tr><th scope="row">PNEUMONIA</th>{cell["tp"]}{cell["fn"]}</tr>
 <tr><th scope="row">NORMAL</th>{cell["fp"]}{cell["tn"]}</tr></tbody></table>
@@ -110,6 +110,6 @@ def _model(name: str, scores: pd.DataFrame, threshold: float) -> dict:
     """Return a model for the script: the scores of either class in order, as steps from one to the next in ten-thousandths."""
     parts = {kind: scores.y_score[scores.y_true == label] for kind, label in (("ill", 1), ("well", 0))}
     if any(part.empty for part in parts.values()):
-        raise CxrError(f"The operating-point panel needs films of both classes; {name} has one only.")
+        raise CxrError(f"The operating-point panel needs images of both classes; {name} has one only.")
     ranked = {kind: np.sort(np.rint(10**_DIGITS * part)).astype(int) for kind, part in parts.items()}
     return {kind: np.diff(units, prepend=0).tolist() for kind, units in ranked.items()} | {"threshold": round(threshold, 3)}

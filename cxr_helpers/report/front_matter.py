@@ -63,16 +63,16 @@ def facts(profile: str) -> dict[str, str]:
     return {
         "Date": f"{today.day} {today:%B %Y}",
         "Data": _data(profile),
-        "Profile": "full (real films)" if profile == "full" else "smoke (synthetic films)",
+        "Profile": "full (real images)" if profile == "full" else "smoke (synthetic images)",
         "Revision": revision.current(),
     }
 
 
 def _data(profile: str) -> str:
-    films = manifest.load(profile)
+    images = manifest.load(profile)
     source = manifest.source(profile)
     origin = "drawn by the program" if source.origin == "synthetic" else f"of {dataset.DATASET.name}, {source.pixels}"
-    return f"{len(films):,} films {origin}; manifest {manifest.data_hash(films)[:8]}"
+    return f"{len(images):,} images {origin}; manifest {manifest.data_hash(images)[:8]}"
 
 
 def _string(text: str) -> Node:

@@ -16,7 +16,7 @@ SOURCE = re.compile(r'src="(figures/[^"]+\.svg)"')
 UNQUOTED = " /:;,=+()!*?@$'[]{}|"  # what a quoted data URI may hold as it is: less than base64 would need
 RAW = {"styles": "page.css", "script": "page.js"}  # variable of the template → its file
 SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
-FILM = b"data:image/jpeg"  # as `pictures.svg` stores films
+IMAGE = b"data:image/jpeg"  # as `pictures.svg` stores images
 WIDE = 6  # columns; tables with more are set smaller
 ARGUMENTS = [
     *("--standalone", f"--template={paths.TEMPLATE / 'page.html'}", "--mathml"),
@@ -55,12 +55,12 @@ def _permitted(html: str) -> str:
 def _embedded(html: str, figures: dict[str, bytes]) -> str:
     """Return `html` with each figure's file name replaced by the figure itself, as a data URI.
 
-    One with films in it is marked, because the page inverts the others on a dark screen.
+    One with images in it is marked, because the page inverts the others on a dark screen.
     """
 
     def source(match: re.Match) -> str:
-        films = ' class="films"' if FILM in figures[match[1]] else ""
-        return f'src="data:image/svg+xml,{quote(figures[match[1]], safe=UNQUOTED)}"{films}'
+        images = ' class="images"' if IMAGE in figures[match[1]] else ""
+        return f'src="data:image/svg+xml,{quote(figures[match[1]], safe=UNQUOTED)}"{images}'
 
     return SOURCE.sub(source, html)
 

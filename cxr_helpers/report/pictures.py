@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 STYLE = {"svg.fonttype": "path", "svg.hashsalt": "cxr"}  # glyphs as outlines, ids that do not change from run to run
-RASTER_DPI = 150  # of films inside a vector figure
+RASTER_DPI = 150  # of images inside a vector figure
 SCREEN_DPI = 96
 EDGE = 0.04  # inches around what is drawn: a figure as wide as the text is printed in its own size
 JPEG_QUALITY = 90
@@ -18,7 +18,7 @@ RASTER = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
 
 
 def svg(fig: Figure) -> str:
-    """Return `fig` as SVG text, cut to what is drawn; films in it become JPEG."""
+    """Return `fig` as SVG text, cut to what is drawn; images in it become JPEG."""
     buffer = io.StringIO()
     with rc_context(STYLE):
         fig.savefig(buffer, format="svg", dpi=RASTER_DPI, bbox_inches="tight", pad_inches=EDGE, metadata=UNSIGNED)
@@ -33,7 +33,7 @@ def png(fig: Figure) -> bytes:
 
 
 def _lighter(match: re.Match) -> str:
-    """Return an embedded PNG as JPEG where it is opaque and that is smaller: films, not rasterised points."""
+    """Return an embedded PNG as JPEG where it is opaque and that is smaller: images, not rasterised points."""
     original = base64.b64decode(match[1])
     image = Image.open(io.BytesIO(original)).convert("RGBA")
     if image.getextrema()[3][0] < 255:

@@ -37,9 +37,9 @@ def block(alt: str) -> str:
     """Return the block of the README: the picture with its alternative text, and the final model's figures."""
     found = json.loads((paths.tables("full") / final_model.FILE).read_text(encoding="utf-8"))
     test = found["official_test"]
-    rows = [(f"{title}, official test films", test[name], test[f"{name}_ci"]) for name, title in _TITLES.items()]
+    rows = [(f"{title}, official test images", test[name], test[f"{name}_ci"]) for name, title in _TITLES.items()]
     if found["external_auc"] is not None:
-        title = "ROC AUC, adult films (few normal ones; classes confounded)"
+        title = "ROC AUC, adult images (few normal ones; classes confounded)"
         rows.append((title, found["external_auc"], found["external_auc_ci"]))
     table = "\n".join(f"| {title} | {value:.3f} | {low:.3f} to {high:.3f} |" for title, value, (low, high) in rows)
     return f"""<!-- result -->

@@ -97,7 +97,7 @@ def assemble(profile: str, names: Iterable[str], complete: bool = True, build: P
 
 
 def _appendices(profile: str) -> list[Chapter]:
-    """Return how the results were made, and what the field wants said of model, films and study."""
+    """Return how the results were made, and what the field wants said of model, images and study."""
     runs, systems = records.every(profile), origins.recorded(profile)
     made = [appendix.configurations(systems), appendix.environment(runs, profile)] if systems else []
     return [*made, appendix.run_records(runs, systems, profile), *duties.chapters(profile)]

@@ -101,7 +101,7 @@ def _sources(own: list[str], of_chapter: list[str], files: list[str]) -> str:
     said = [data_flow.STORED[name].file for name in files]
     said += [_listed(own)] if own else []
     said += [f"what its chapter reads: {_listed(of_chapter)}"] if of_chapter else []
-    return "; ".join(said) or "no run record: it is computed from the films or from the text itself"
+    return "; ".join(said) or "no run record: it is computed from the images or from the text itself"
 
 
 def _listed(names: list[str]) -> str:

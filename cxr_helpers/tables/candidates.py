@@ -1,7 +1,7 @@
-"""Candidates for the final model: systems of `calibrated`, whose temperature and threshold come from disturbed validation films.
+"""Candidates for the final model: systems of `calibrated`, whose temperature and threshold come from corrupted validation images.
 
-They are ranked by their cross-entropy on those films (`recipes`), and the smallest that holds the result is taken; the test
-films and the adult films are reported and choose nothing.
+They are ranked by their cross-entropy on those images (`recipes`), and the smallest that holds the result is taken; the test
+images and the adult images are reported and choose nothing.
 """
 
 import itertools
@@ -33,17 +33,17 @@ def systems(profile: str) -> dict[str, Sequence[Record]]:
 def table(
     systems: Mapping[str, Sequence[Record]], profile: str, times: Mapping[str, str], nulls: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
-    """Return one row per candidate, the least loss on disturbed validation films first, then one per null model.
+    """Return one row per candidate, the least loss on corrupted validation images first, then one per shortcut baseline.
 
     Args:
         systems: candidate → its runs.
         profile: "full" or "smoke".
-        times: candidate → what a film costs it in milliseconds.
-        nulls: null model → its scores, at the threshold that is best on validation films (Youden).
+        times: candidate → what an image costs it in milliseconds.
+        nulls: shortcut baseline → its scores, at the threshold that is best on validation images (Youden).
 
     Returns:
-        system; seeds; networks (whose answers it joins); MB (of their files); ms a film, one at a time; `recipes.LOSS` (mean
-        over seeds) and, by `GAP`, that minus the first row's; and, to be read only, the test films' `FIGURES` at each run's
+        system; seeds; networks (whose answers it joins); MB (of their files); ms an image, one at a time; `recipes.LOSS` (mean
+        over seeds) and, by `GAP`, that minus the first row's; and, to be read only, the test images' `FIGURES` at each run's
         own threshold.
     """
     first = _first(systems, profile)
@@ -51,7 +51,7 @@ def table(
     rows = []
     for name, runs in systems.items():
         row = {"system": name, "seeds": len(runs), "networks": len(members.networks(runs[0], profile))}
-        row |= {"MB": f"{runs[0].info['model_bytes'] / 1e6:.1f}", "ms a film": times.get(name, _NONE)}
+        row |= {"MB": f"{runs[0].info['model_bytes'] / 1e6:.1f}", "ms an image": times.get(name, _NONE)}
         row |= {training_configurations.LOSS: training_configurations.losses(runs, profile).loss.mean()}
         row |= {GAP: _NONE if name == first else results.signed(*gaps.loc[name])}
         rows.append(row | _figures(results.scores(runs), results.thresholds(runs)))
@@ -59,7 +59,7 @@ def table(
     rows = [row | {training_configurations.LOSS: f"{row[training_configurations.LOSS]:.3f}"} for row in rows]
     for name, scores in nulls.items():
         val, test = (scores[scores.split == part] for part in ("val", "test"))
-        row = dict.fromkeys(rows[0], _NONE) | {"system": f"null model: {name}"}
+        row = dict.fromkeys(rows[0], _NONE) | {"system": f"shortcut baseline: {name}"}
         rows.append(row | _figures([test], [operating_point.choose(val)]))
     return pd.DataFrame(rows)
 
@@ -67,7 +67,7 @@ def table(
 def effect(systems: Mapping[str, Sequence[Record]], profile: str) -> pd.DataFrame:
     """Return two rows per candidate, its member as trained and calibrated: what temperature and threshold change on test.
 
-    As trained, the threshold is Youden's on validation films as they are. Figures are means over seeds.
+    As trained, the threshold is Youden's on validation images as they are. Figures are means over seeds.
     """
     rows = []
     for name, runs in systems.items():
@@ -87,15 +87,15 @@ def sizes(runs: Sequence[Record], profile: str) -> pd.DataFrame:
         profile: "full" or "smoke".
 
     Returns:
-        networks; choices; `recipes.LOSS` at the temperature fitted to the same disturbed validation films; and, to be read
-        only, AUC on the test films, and its difference to one network fewer (paired over patients).
+        networks; choices; `recipes.LOSS` at the temperature fitted to the same corrupted validation images; and, to be read
+        only, AUC on the test images, and its difference to one network fewer (paired over patients).
     """
-    disturbed = [rescoring.disturbed_validation(run, profile) for run in runs]
+    corrupted = [rescoring.corrupted_validation(run, profile) for run in runs]
     tests, rows, fewer = members.aligned(list(runs)), [], None
     tests = [part[part.split == "test"].reset_index(drop=True) for part in tests]
     for count in range(1, len(runs) + 1):
         choices = list(itertools.combinations(range(len(runs)), count))
-        losses = [_tempered_loss(_mean([disturbed[place] for place in choice])) for choice in choices]
+        losses = [_tempered_loss(_mean([corrupted[place] for place in choice])) for choice in choices]
         joined = [_mean([tests[place] for place in choice]) for choice in choices]
         row = {"networks": count, "choices": len(choices), training_configurations.LOSS: np.mean(losses)}
         row |= {"ROC AUC, test": results.cell(metrics.evaluate_seeds(joined, results.THRESHOLD).loc["roc_auc"])}
@@ -108,7 +108,7 @@ def sizes(runs: Sequence[Record], profile: str) -> pd.DataFrame:
 def choose(systems: Mapping[str, Sequence[Record]], profile: str) -> Record:
     """Return the final model: of the smallest candidate that holds the result, the run with the least loss.
 
-    Losses are those on disturbed validation films. A candidate holds the result if the paired interval of its loss minus the
+    Losses are those on corrupted validation images. A candidate holds the result if the paired interval of its loss minus the
     least candidate's holds zero; the smallest joins the fewest networks, and of those that join as many has the least loss.
     """
     holding = held(systems, profile)
@@ -138,5 +138,5 @@ def _mean(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return tables[0].assign(y_score=np.mean([part.y_score for part in tables], axis=0))
 
 
-def _tempered_loss(disturbed: pd.DataFrame) -> float:
-    return calibration.cross_entropy(calibration.tempered(disturbed, calibration.fit_temperature(disturbed))).mean()
+def _tempered_loss(corrupted: pd.DataFrame) -> float:
+    return calibration.cross_entropy(calibration.tempered(corrupted, calibration.fit_temperature(corrupted))).mean()

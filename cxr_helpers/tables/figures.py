@@ -25,31 +25,31 @@ def of(runs: Sequence[Record], split: str = "test", rule: str = "") -> pd.DataFr
     Args:
         runs: one per seed, or one per seed and fold.
         split: "test" or "val".
-        rule: of the operating point that is chosen on validation films; "" is the threshold 0.5.
+        rule: of the operating point that is chosen on validation images; "" is the threshold 0.5.
 
     Returns:
         Index: the metrics of `metrics.TITLES` and `metrics.COUNTS`, the names in `OF_THE_RUN`, `GAP`; "mean AUC" and
         "AUC <label>" of runs with many labels; "Dice <structure>, <set>" of a segmenter. Columns value (mean over
-        runs), ci_low, ci_high (95 %, over patients; NaN where there is none). `attrs["films"]` counts the films.
+        runs), ci_low, ci_high (95 %, over patients; NaN where there is none). `attrs["images"]` counts the images.
     """
-    tables, parts, films = runs[0].names, [_of_the_runs(runs)], 0
+    tables, parts, images = runs[0].names, [_of_the_runs(runs)], 0
     if "scores" in tables and "label" in runs[0].scores:
         scores = [run.scores[run.scores["split"] == split] for run in runs]
         table = multilabel.evaluate(scores).rename(index=lambda label: "mean AUC" if label == multilabel.MEAN else f"AUC {label}")
-        parts, films = [*parts, table], scores[0].image_id.nunique()
+        parts, images = [*parts, table], scores[0].image_id.nunique()
     elif "scores" in tables:
         scores = results.pooled(runs, split)
         if len(scores[0]):
             limit = results.thresholds(runs, rule) if rule else results.THRESHOLD
             parts += [metrics.evaluate_seeds(scores, limit), metrics.evaluate_counts(scores, limit)]
-        films = len(scores[0])
+        images = len(scores[0])
     if "dice" in tables:
         parts.append(_dice(runs))
     table = pd.concat([part.reindex(columns=COLUMNS) for part in parts])
     if GAP not in table.index and {"accuracy", "training accuracy"} <= set(table.index):
         ours, trained = table.loc["accuracy"], table.value["training accuracy"]
         table.loc[GAP] = [trained - ours.value, trained - ours.ci_high, trained - ours.ci_low]
-    table.attrs["films"] = films
+    table.attrs["images"] = images
     return table
 
 
@@ -65,11 +65,11 @@ def _of_the_runs(runs: Sequence[Record]) -> pd.DataFrame:
 
 
 def _dice(runs: Sequence[Record]) -> pd.DataFrame:
-    """Return the mean Dice coefficient by structure and set, first averaged over runs film by film."""
+    """Return the mean Dice coefficient by structure and set, first averaged over runs image by image."""
     every = pd.concat([run.table("dice") for run in runs])
-    films = every.groupby(["set", "structure", "image_id", "patient_id"], as_index=False).dice.mean()
+    images = every.groupby(["set", "structure", "image_id", "patient_id"], as_index=False).dice.mean()
     rows = {
         f"Dice {structure}, {name}": agreement.mean_interval(part.dice.to_numpy(), part.patient_id.to_numpy())
-        for (name, structure), part in films.groupby(["set", "structure"])
+        for (name, structure), part in images.groupby(["set", "structure"])
     }
     return pd.DataFrame(rows).T

@@ -1,4 +1,4 @@
-"""The final model: what it reaches on the official test films and outside of them, and which goals it meets."""
+"""The final model: what it reaches on the official test images and outside of them, and which goals it meets."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ OURS = "final model, @ch:08_final_model"
 
 
 def goals(run: Record) -> pd.DataFrame:
-    """Return one row per goal: figure, goal, value on the official test films with its interval, and whether it is met."""
+    """Return one row per goal: figure, goal, value on the official test images with its interval, and whether it is met."""
     found, rows = official(run), []
     for name, (goal, less) in GOALS.items():
         row = found.loc[name]
@@ -37,7 +37,7 @@ def goals(run: Record) -> pd.DataFrame:
 
 
 def calibrated(run: Record) -> pd.DataFrame:
-    """Return each measure of calibration on the official test films, beside what perfectly calibrated scores would show there."""
+    """Return each measure of calibration on the official test images, beside what perfectly calibrated scores would show there."""
     test = run.split("test")
     found, perfect = calibration.measure(test), calibration.perfect(test)
     rows = [
@@ -52,19 +52,19 @@ def calibrated(run: Record) -> pd.DataFrame:
 
 
 def attainable(run: Record) -> str:
-    """Return a sentence on whether perfectly calibrated scores would meet the goal for the ECE on so many test films."""
+    """Return a sentence on whether perfectly calibrated scores would meet the goal for the ECE on so many test images."""
     test, goal = run.split("test"), GOALS["ece"][0]
     perfect, found = calibration.perfect(test).loc["ece_width"], calibration.measure(test).loc["ece_width"]
-    judged = "the goal was set too low for so few films" if perfect.value > goal else "which the goal allows"
+    judged = "the goal was set too low for so few images" if perfect.value > goal else "which the goal allows"
     beyond = "far more than that" if found.value > perfect.ci_high else "as they would"
     return (
-        f"Perfectly calibrated scores would show an ECE of {perfect.value:.3f} on average on these films (goal {goal:g}): "
+        f"Perfectly calibrated scores would show an ECE of {perfect.value:.3f} on average on these images (goal {goal:g}): "
         f"{judged}. The model's own, {found.value:.3f}, is {beyond} (up to {perfect.ci_high:.3f})."
     )
 
 
 def official(run: Record) -> pd.DataFrame:
-    """Return every metric of a run on the official test films at its own threshold: value, ci_low, ci_high."""
+    """Return every metric of a run on the official test images at its own threshold: value, ci_low, ci_high."""
     return metrics.evaluate(run.split("test"), run.info["threshold"])
 
 
@@ -72,7 +72,7 @@ def write(run: Record, profile: str) -> Path:
     """Store what the final model is and reaches as `FILE` among the profile's tables; return its path.
 
     Holds run_id, threshold and temperature (unrounded), `official_test` with the names of `FIGURES`, each with NAME_ci =
-    [low, high], and external_auc with external_auc_ci, which are null where the adult films were never scored.
+    [low, high], and external_auc with external_auc_ci, which are null where the adult images were never scored.
     """
     table = official(run).loc[list(FIGURES.values())].astype(float)
     figures = {}
@@ -86,12 +86,12 @@ def write(run: Record, profile: str) -> Path:
 
 
 def outside(run: Record, profile: str) -> str:
-    """Return in words what the final model reaches on the adult films, or that they were never scored."""
+    """Return in words what the final model reaches on the adult images, or that they were never scored."""
     found = _external(run, profile)
     if found["external_auc"] is None:
-        return "The adult films have not been scored with it: `CXR_EXTERNAL_DIR` names no folder."
+        return "The adult images have not been scored with it: `CXR_EXTERNAL_DIR` names no folder."
     low, high = found["external_auc_ci"]
-    return f"On the adult films (@ch:09_external_validation) its AUC is {found['external_auc']:.3f} (95 % CI {low:.3f}–{high:.3f})."
+    return f"On the adult images (@ch:09_external_validation) its AUC is {found['external_auc']:.3f} (95 % CI {low:.3f}–{high:.3f})."
 
 
 def beside_published(run: Record) -> pd.DataFrame:
@@ -102,14 +102,14 @@ def beside_published(run: Record) -> pd.DataFrame:
     """
     found = official(run)
     ours = {name: results.cell(found.loc[metric]) for name, metric in _PUBLISHED.items()}
-    return _below("published.csv", {"study": OURS, "reference": "this report", "films": "official test folder"} | ours)
+    return _below("published.csv", {"study": OURS, "reference": "this report", "images": "official test folder"} | ours)
 
 
 def beside_published_external(run: Record, profile: str) -> pd.DataFrame:
-    """Return the published results across sets, reports/published_external.csv, and the final model's on adult films below."""
+    """Return the published results across sets, reports/published_external.csv, and the final model's on adult images below."""
     area, outside = official(run).loc["roc_auc"], _external(run, profile)
     ours = {"study": OURS, "reference": "this report", "trained on": "Guangzhou set", "internal AUC": results.cell(area)}
-    ours |= {"tested on": "adult films of other hospitals"}
+    ours |= {"tested on": "adult images of other hospitals"}
     if outside["external_auc"] is not None:
         low, high = outside["external_auc_ci"]
         ours["external AUC"] = f"{outside['external_auc']:.3f} ({low:.3f}–{high:.3f})"

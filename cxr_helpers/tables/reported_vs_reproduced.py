@@ -108,7 +108,7 @@ def _row(subject: _Subject, figure: dict, runs: Runs) -> dict:
     if not subject.runs:
         return row | {"status": _waiting(subject.experiment)}
     name = figure.get("of", figure["metric"])
-    ours, reasons = subject.figures, departures(subject.runs[0], subject.text, figure, subject.figures.attrs["films"])
+    ours, reasons = subject.figures, departures(subject.runs[0], subject.text, figure, subject.figures.attrs["images"])
     if "against" in figure:
         if not runs.get(figure["against"]):
             return row | {"status": f"waits: no run of {figure['against']} yet"}
@@ -130,24 +130,24 @@ def _measured(subject: _Subject, figure: dict) -> dict:
     value, low, high = found.set_index("figure").loc[name, figures.COLUMNS]
     row = {"reproduced": value, "ci_low": low, "ci_high": high, "command": command}
     if subject.profile == "smoke":
-        return row | {"status": "waits: synthetic films"}
+        return row | {"status": "waits: synthetic images"}
     reason = figure.get("apart") or ("too wide an interval" if undecided(figure["value"], value, low, high) else "")
     if reason:
         return row | {"status": f"real: measured; {reason}"}
     return row | {"status": "real: measured", "verdict": verdict(figure["value"], value, low, high, subject.exact(figure))}
 
 
-def departures(run: Record, text: dict, figure: dict, films: int) -> list[str]:
+def departures(run: Record, text: dict, figure: dict, images: int) -> list[str]:
     """Return in what a run departs from the text, as far as it matters for a figure; readings are marked."""
     found = []
-    if run.info["pixels"] == "synthetic film":
-        found.append("synthetic films")
+    if run.info["pixels"] == "synthetic image":
+        found.append("synthetic images")
     for field, said in figure.get("config", text.get("config", {})).items():
         if getattr(run.config, field) != said:
             mark = " (reading)" if field in text.get("readings", ()) else ""
             found.append(f"{field} {getattr(run.config, field)}, text {said}{mark}")
-    if "n" in figure and figure["n"] != films:
-        found.append(f"{films} films, text {figure['n']}")
+    if "n" in figure and figure["n"] != images:
+        found.append(f"{images} images, text {figure['n']}")
     if "apart" in figure:
         found.append(figure["apart"])
     if "value" not in figure:
@@ -162,8 +162,8 @@ def _waiting(experiment: Experiment | None) -> str:
 
 
 def _status(runs: Sequence[Record], reasons: list[str]) -> str:
-    """Return "real" for runs on real films, "waits" for runs on synthetic ones, with seeds, pixels and departures."""
-    real = runs[0].info["pixels"] != "synthetic film"
+    """Return "real" for runs on real images, "waits" for runs on synthetic ones, with seeds, pixels and departures."""
+    real = runs[0].info["pixels"] != "synthetic image"
     seeds = len({run.config.seed for run in runs})
     folds = len({run.config.protocol for run in runs})
     facts = [f"{seeds} seed{'s' * (seeds > 1)}", *([f"{folds} folds"] if folds > 1 else []), runs[0].info["pixels"], *reasons]

@@ -1,4 +1,4 @@
-"""What a chapter says of one system: its operating points, its metrics, its seeds, its films."""
+"""What a chapter says of one system: its operating points, its metrics, its seeds, its images."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -14,7 +14,7 @@ THRESHOLD = 0.5  # what the source documents use
 
 
 def thresholds(runs: Sequence[Record], rule: str = "youden") -> list[float]:
-    """Return each run's operating point, chosen on its own validation films; by default the one that it was made with, if any."""
+    """Return each run's operating point, chosen on its own validation images; by default the one that it was made with, if any."""
     return [
         run.info["threshold"] if rule == "youden" and "threshold" in run.info else operating_point.choose(run.split("val"), rule)
         for run in runs
@@ -35,7 +35,7 @@ def pooled(runs: Sequence[Record], split: str = "test") -> list[pd.DataFrame]:
 
 
 def best_on_validation(runs: Sequence[Record]) -> Record:
-    """Return the run with the largest AUC on its validation films."""
+    """Return the run with the largest AUC on its validation images."""
     return max(runs, key=lambda run: metrics.points(run.split("val")).roc_auc)
 
 
@@ -92,7 +92,7 @@ def setting(run: Record) -> pd.DataFrame:
     rows = {
         "start": info["initialisation"],
         "pixels": f"{info['pixels']}, used at {config.size}×{config.size}",
-        "training films": f"{info['images']['train']:,}",
+        "training images": f"{info['images']['train']:,}",
         "trained parameters": f"{info['trainable_parameters']:,} of {info['parameters']:,}",
         "trained layers": config.trainable if config.trainable in ("all", "head") else f"from {config.trainable} on",
         "epochs run": f"{len(run.history)} of at most {config.epochs}",
@@ -118,7 +118,7 @@ def answers(run: Record, threshold: float, split: str = "test") -> pd.DataFrame:
 
 
 def examples(answered: pd.DataFrame, count: int, seed: int = 0) -> pd.DataFrame:
-    """Return `count` films, a quarter from each of TP, FN, FP, TN where there are any, drawn with a seed."""
+    """Return `count` images, a quarter from each of TP, FN, FP, TN where there are any, drawn with a seed."""
     groups = [part for _, part in answered.groupby(["y_true", "y_predicted"])]
     drawn = [part.sample(min(len(part), -(-count // len(groups))), random_state=seed) for part in groups]
     return pd.concat(drawn).head(count)
@@ -173,7 +173,7 @@ def differences(
 
 
 def cost_table(systems: dict[str, Sequence[Record]]) -> pd.DataFrame:
-    """Return one row per system: film size, parameters, seconds per epoch (mean over runs), memory, model file."""
+    """Return one row per system: image size, parameters, seconds per epoch (mean over runs), memory, model file."""
     rows = []
     for name, runs in systems.items():
         config, info = runs[0].config, runs[0].info

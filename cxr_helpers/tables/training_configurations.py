@@ -1,8 +1,8 @@
-"""Recipes of training, one change at a time: ranked on disturbed validation films, with the test films beside them to be read.
+"""Recipes of training, one change at a time: ranked on corrupted validation images, with the test images beside them to be read.
 
-Every recipe nearly separates the validation films as they are, which come from the training folder; the test folder is
-another. So recipes are ranked by how they do on validation films that were disturbed (`rescoring.VALIDATION`), by their
-mean cross-entropy there: it grows with wrong answers, and with sure wrong ones the most. Rule and disturbances were fixed
+Every recipe nearly separates the validation images as they are, which come from the training folder; the test folder is
+another. So recipes are ranked by how they do on validation images that were corrupted (`rescoring.VALIDATION`), by their
+mean cross-entropy there: it grows with wrong answers, and with sure wrong ones the most. Rule and corruptions were fixed
 before the first recipe was trained.
 """
 
@@ -16,19 +16,19 @@ from cxr_helpers.records import Record
 from cxr_helpers.tables import results
 from cxr_helpers.training import rescoring
 
-LOSS = "loss, disturbed val"
+LOSS = "loss, corrupted val"
 
 
 def losses(runs: Sequence[Record], profile: str) -> pd.DataFrame:
-    """Return the cross-entropy of each disturbed validation film, a mean over disturbances and over runs.
+    """Return the cross-entropy of each corrupted validation image, a mean over corruptions and over runs.
 
     Columns: image_id, patient_id, loss, and one for each run's own mean.
     """
     parts = []
     for run in runs:
-        films = rescoring.disturbed_validation(run, profile)
-        films = films.assign(loss=calibration.cross_entropy(films), image_id=films.image_id.str.rpartition("/")[0])
-        parts.append(films.groupby(["image_id", "patient_id"]).loss.mean())
+        images = rescoring.corrupted_validation(run, profile)
+        images = images.assign(loss=calibration.cross_entropy(images), image_id=images.image_id.str.rpartition("/")[0])
+        parts.append(images.groupby(["image_id", "patient_id"]).loss.mean())
     return pd.concat(parts, axis=1, keys=[run.run_id for run in runs]).assign(loss=lambda t: t.mean(axis=1)).reset_index()
 
 
@@ -43,7 +43,7 @@ def differences(systems: Mapping[str, Sequence[Record]], reference: str, profile
 
 
 def ranking(systems: Mapping[str, Sequence[Record]], reference: str, profile: str) -> pd.DataFrame:
-    """Return one row per recipe, the least loss on disturbed validation films first.
+    """Return one row per recipe, the least loss on corrupted validation images first.
 
     Args:
         systems: recipe -> its runs, one per seed.
@@ -52,7 +52,7 @@ def ranking(systems: Mapping[str, Sequence[Record]], reference: str, profile: st
 
     Returns:
         recipe, seeds, `LOSS`, SD (over seeds, where there are several), difference (95 % CI), AUC on validation, and, to be
-        read only, AUC and specificity at 0.5 on the test films; minutes of training a seed.
+        read only, AUC and specificity at 0.5 on the test images; minutes of training a seed.
     """
     gaps = differences(systems, reference, profile)
     rows = []

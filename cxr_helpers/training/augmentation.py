@@ -72,7 +72,7 @@ def kilaru(seed: int) -> list[keras.Layer]:
 
 
 def films(seed: int) -> list[keras.Layer]:
-    """Return mild changes that a frontal film can show: rotation, shift, zoom, contrast and brightness; no flip."""
+    """Return mild changes that a frontal radiograph can show: rotation, shift, zoom, contrast and brightness; no flip."""
     return [
         layers.RandomRotation(10 / 360, fill_mode="constant", seed=seed),
         layers.RandomTranslation(0.08, 0.08, fill_mode="constant", seed=seed + 1),
@@ -85,7 +85,7 @@ def films(seed: int) -> list[keras.Layer]:
 def crop(seed: int, scale: float = 0.3) -> list[keras.Layer]:
     """Return random crops of at least `scale` of the area and of any aspect, small rotation, contrast and brightness.
 
-    After them neither the size of a chest on the film nor the film's aspect says anything.
+    After them neither the size of a chest on the image nor the image's aspect says anything.
     """
     return [
         layers.RandomRotation(7 / 360, fill_mode="constant", seed=seed),
@@ -123,7 +123,7 @@ def build(name: str, seed: int) -> keras.Sequential | None:
     """Return the named augmentation of float images (N, H, W, C) in 0..255, or None for "none".
 
     Call it with `training=True`; elsewhere it is the identity. It works at full precision whatever the policy of the model
-    that it feeds: at half precision a place on the film would be off by a pixel.
+    that it feeds: at half precision a place on the image would be off by a pixel.
     """
     if name == "none":
         return None

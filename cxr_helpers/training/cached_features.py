@@ -21,7 +21,7 @@ from cxr_helpers.extras.inference import backends
 from cxr_helpers.training import augmentation, devices
 
 VIEW_SEED = 0  # all seeds of a system see the same augmented views, so that they are computed once
-FEW = 1000  # films; for fewer an export takes longer than another engine saves
+FEW = 1000  # images; for fewer an export takes longer than another engine saves
 
 
 def stored(
@@ -34,9 +34,9 @@ def stored(
     views: int,
     run: backends.Runner | None = None,
 ) -> np.ndarray:
-    """Return features float32 (max(views, 1), len(rows), ...) of the films at `rows`, from the store where they lie there.
+    """Return features float32 (max(views, 1), len(rows), ...) of the images at `rows`, from the store where they lie there.
 
-    With `views` 0 the films pass as they are; otherwise each passes `views` times through the configured
+    With `views` 0 the images pass as they are; otherwise each passes `views` times through the configured
     augmentation. The array is memory-mapped and may be larger than the memory. `run` as for `extract`.
     """
     path = paths.build(profile) / "features" / f"{_key(config, backbone, rows, data_hash, views)}.npy"
@@ -62,7 +62,7 @@ def extract(
     out: np.ndarray | None = None,
     run: backends.Runner | None = None,
 ) -> np.ndarray:
-    """Return the backbone's output float32 (len(rows), ...) for the films at `rows`, augmented once by `policy`.
+    """Return the backbone's output float32 (len(rows), ...) for the images at `rows`, augmented once by `policy`.
 
     It is written to `out` where that is given; `run` is what `forward` returned for the backbone, by default it is made.
     """
@@ -70,44 +70,44 @@ def extract(
     if out is None:
         out = np.empty((len(rows), *backbone.output_shape[1:]), np.float32)
     for start in tqdm(range(0, len(rows), 32), desc=label, unit="batch", mininterval=5):
-        films = batches.films(pixels, rows[start : start + 32])
+        images = batches.images(pixels, rows[start : start + 32])
         if policy is not None:
-            films = keras.ops.convert_to_numpy(policy(films, training=True))
-        out[start : start + 32] = run(batches.repeated(films, channels))
+            images = keras.ops.convert_to_numpy(policy(images, training=True))
+        out[start : start + 32] = run(batches.repeated(images, channels))
     return out
 
 
-def forward(backbone: keras.Model, films: int, name: str | None = None) -> backends.Runner:
-    """Return what runs the backbone on so many films in all: the engine `name`, by default the best one (`engines.best`).
+def forward(backbone: keras.Model, images: int, name: str | None = None) -> backends.Runner:
+    """Return what runs the backbone on so many images in all: the engine `name`, by default the best one (`engines.best`).
 
-    Keras runs it where the films are few, where it has an accelerator, and, with a sentence, where another engine cannot or
+    Keras runs it where the images are few, where it has an accelerator, and, with a sentence, where another engine cannot or
     differs on the first batch by more than `engines.TOLERANCE`.
     """
     plain = backends.keras_runner(backbone)
-    name = name or (backends.best(backbone) if os.environ.get(backends.CHOICE) or _worthwhile(backbone, films) else backends.KERAS)
+    name = name or (backends.best(backbone) if os.environ.get(backends.CHOICE) or _worthwhile(backbone, images) else backends.KERAS)
     if name == backends.KERAS:
         return plain
     chosen: list[backends.Runner] = []
 
-    def run(films: np.ndarray) -> np.ndarray:
+    def run(images: np.ndarray) -> np.ndarray:
         if not chosen:
-            chosen.append(_agreeing(backbone, name, films, plain(films)) or plain)
-        return chosen[0](films)  # the first batch too, so that a run that was stopped between two arrays gives the same
+            chosen.append(_agreeing(backbone, name, images, plain(images)) or plain)
+        return chosen[0](images)  # the first batch too, so that a run that was stopped between two arrays gives the same
 
     return run
 
 
-def _worthwhile(backbone: keras.Model, films: int) -> bool:
-    return films >= FEW and devices.on_processor() and backbone.compute_dtype == "float32"
+def _worthwhile(backbone: keras.Model, images: int) -> bool:
+    return images >= FEW and devices.on_processor() and backbone.compute_dtype == "float32"
 
 
-def _agreeing(backbone: keras.Model, name: str, films: np.ndarray, expected: np.ndarray) -> backends.Runner | None:
+def _agreeing(backbone: keras.Model, name: str, images: np.ndarray, expected: np.ndarray) -> backends.Runner | None:
     """Return the engine's runner if its outputs are those of Keras; say why not, and return None, if they are not."""
     try:
         with tempfile.TemporaryDirectory() as folder:
             found = backends.runner(backbone, name, Path(folder))
-            places = [f"number {place + 1} of the first batch" for place in range(len(films))]
-            backends.check(found, films, expected, places, backends.TITLES[name])
+            places = [f"number {place + 1} of the first batch" for place in range(len(images))]
+            backends.check(found, images, expected, places, backends.TITLES[name])
         return found
     except CxrError as error:
         say(f"features: {error} Keras goes on.")
@@ -117,7 +117,7 @@ def _agreeing(backbone: keras.Model, name: str, films: np.ndarray, expected: np.
 
 
 def _key(config: Config, backbone: keras.Model, rows: np.ndarray, data_hash: str, views: int) -> str:
-    """Return a name that differs where features may: films, views, and what runs on them, weights and precision included.
+    """Return a name that differs where features may: images, views, and what runs on them, weights and precision included.
 
     The engine is no part of it: all agree within `engines.TOLERANCE`.
     """

@@ -1,7 +1,7 @@
-"""A trained system with its probabilities put right: one temperature and one threshold, from disturbed validation films.
+"""A trained system with its probabilities put right: one temperature and one threshold, from corrupted validation images.
 
-Validation films come from the folder that was trained on, and a network nearly separates them: as they are they say
-little of how sure it may be on films of another folder. Disturbed they say more, and the test films are not asked.
+Validation images come from the folder that was trained on, and a network nearly separates them: as they are they say
+little of how sure it may be on images of another folder. Corrupted they say more, and the test images are not asked.
 """
 
 import keras
@@ -16,7 +16,7 @@ from cxr_helpers.training.product import Product
 
 
 def make(config: Config, profile: str) -> Product:
-    """Fit temperature and threshold (Youden) to a member's disturbed validation films; its scores at that temperature.
+    """Fit temperature and threshold (Youden) to a member's corrupted validation images; its scores at that temperature.
 
     The info holds `temperature` and `threshold`. Where the networks behind the member are on this machine and can be joined,
     they are saved as one, with the temperature in its last layer, so that it answers with these probabilities itself.
@@ -27,9 +27,9 @@ def make(config: Config, profile: str) -> Product:
     if len(config.members) != 1:
         raise CxrError('Config: a calibrated system has one member; name it, as members = ["mobilenetv2_finetuned"].')
     (member,) = members.paired(config, profile)
-    disturbed = rescoring.disturbed_validation(member, profile)
-    temperature = calibration.fit_temperature(disturbed)
-    threshold = operating_point.choose(calibration.tempered(disturbed, temperature))
+    corrupted = rescoring.corrupted_validation(member, profile)
+    temperature = calibration.fit_temperature(corrupted)
+    threshold = operating_point.choose(calibration.tempered(corrupted, temperature))
     info = members.info([member]) | {"temperature": temperature, "threshold": threshold}
     if model := _model(members.networks(member, profile), profile, temperature):
         info["model_bytes"] = network.save(model, profile, config.run_id)

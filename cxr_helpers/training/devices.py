@@ -3,7 +3,7 @@
 `CXR_DEVICES` says how many: a number, or "all"; unset means one. TensorFlow mirrors the model
 (`tf.distribute.MirroredStrategy`), JAX divides the arrays (`keras.distribution.DataParallel`). Batch normalisation takes its
 moments over the whole batch, so that a step is that of one device but for rounding. The last batch of an epoch, where its
-films do not divide evenly, counts each device's part alike. What is drawn (dropout, augmentation) differs from one device.
+images do not divide evenly, counts each device's part alike. What is drawn (dropout, augmentation) differs from one device.
 """
 
 import contextlib
@@ -48,7 +48,7 @@ def spread(model: keras.Model, batch_size: int) -> Iterator[keras.Model]:
     What is built on top of the copy is to be built within. On one device the model itself is yielded.
 
     Raises:
-        CxrError: `batch_size` films cannot be divided evenly, or the backend has no such training.
+        CxrError: `batch_size` images cannot be divided evenly, or the backend has no such training.
     """
     number = count()
     if number == 1:

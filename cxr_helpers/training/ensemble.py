@@ -12,7 +12,7 @@ def make(config: Config, profile: str) -> Product:
     """Average the scores of one run of each member or, of a single member, of all its seeds (Lakshminarayanan et al. 2017).
 
     Raises:
-        CxrError: no member is named, one is unknown or not trained, or they were scored on different films.
+        CxrError: no member is named, one is unknown or not trained, or they were scored on different images.
     """
     if not config.members:
         raise CxrError('Config: an ensemble needs members; name the systems it averages, as members = ["vgg16_thesis"].')

@@ -1,4 +1,4 @@
-"""Fit a model: on films read batch by batch, or on the stored outputs of its frozen layers."""
+"""Fit a model: on images read batch by batch, or on the stored outputs of its frozen layers."""
 
 import dataclasses
 import functools
@@ -19,7 +19,7 @@ from cxr_helpers.training import augmentation, cached_features, devices
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """A model and the films it is fitted to.
+    """A model and the images it is fitted to.
 
     `table` has row (of `pixels`, uint8 (N, H, W)), y_true and split; `data_hash` names the manifest; `callbacks` see
     every epoch beside the fitting's own. With `labels` the model has a sigmoid unit for each, and the table a 0/1 column
@@ -63,7 +63,7 @@ def fit(task: Task) -> Fitted:
 
 
 def predict(model: keras.Model, pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return P(PNEUMONIA) float32 (len(rows),) of the films at `rows`."""
+    """Return P(PNEUMONIA) float32 (len(rows),) of the images at `rows`."""
     return cached_features.extract(model, pixels, np.asarray(rows), label="scores")[:, -1]
 
 
@@ -91,7 +91,7 @@ def compile_model(model: keras.Model, config: Config, steps: int, parts: int = 1
 
 
 def _fit_streamed(task: Task) -> Fitted:
-    """Train on films read batch by batch, augmented anew in every epoch."""
+    """Train on images read batch by batch, augmented anew in every epoch."""
     val = batches.Batches(task.pixels, *task.part("val"), task.config.batch_size)
     with devices.spread(task.model, task.config.batch_size) as model:
         trainer, train = streaming(task, model)
@@ -101,7 +101,7 @@ def _fit_streamed(task: Task) -> Fitted:
 
 
 def streaming(task: Task, model: keras.Model | None = None) -> tuple[keras.Model, batches.Batches]:
-    """Return (augmentation → the task's model or a copy of it, not compiled; the batches of training films that it takes)."""
+    """Return (augmentation → the task's model or a copy of it, not compiled; the batches of training images that it takes)."""
     config = task.config
     read = functools.partial(batches.MixedBatches, alpha=config.mixup) if config.mixup else batches.Batches
     train = read(task.pixels, *task.part("train"), config.batch_size, config.seed)
@@ -109,14 +109,14 @@ def streaming(task: Task, model: keras.Model | None = None) -> tuple[keras.Model
 
 
 def _trainer(model: keras.Model, policy: keras.Sequential | None) -> keras.Model:
-    """Return grayscale films (H, W, 1) → augmentation → channels repeated → `model`, whose weights it shares."""
+    """Return grayscale images (H, W, 1) → augmentation → channels repeated → `model`, whose weights it shares."""
     *side, channels = model.input_shape[1:]
-    films = x = keras.Input((*side, 1), name="film")
+    images = x = keras.Input((*side, 1), name="image")
     if policy is not None:
         x = policy(x)
     if channels > 1:
         x = keras.layers.Concatenate()([x] * channels)
-    return keras.Model(films, model(x))
+    return keras.Model(images, model(x))
 
 
 def _fit_stored(task: Task) -> Fitted:
@@ -148,7 +148,7 @@ def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple
     one update. Batch normalisation sees smaller batches, and an average of the weights lags by less than one update.
 
     Raises:
-        CxrError: the memory does not hold a single film.
+        CxrError: the memory does not hold a single image.
     """
     config, start, parts = task.config, _state(trainer), 1
     while True:
@@ -160,10 +160,10 @@ def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple
             if not out_of_memory(error):
                 raise
         if parts >= config.batch_size:
-            raise CxrError(f"{config.run_id}: the memory does not hold one film at a time; lower `size` or take a smaller model.")
+            raise CxrError(f"{config.run_id}: the memory does not hold one image at a time; lower `size` or take a smaller model.")
         parts *= 2
         whole, part = config.batch_size, -(-config.batch_size // parts)
-        said = f"the memory does not hold a batch of {whole}; again with {part} films at a time, {whole} an update"
+        said = f"the memory does not hold a batch of {whole}; again with {part} images at a time, {whole} an update"
         progress.say(f"{config.run_id}: {said}")
         for variable, value in zip(trainer.variables, start, strict=True):
             variable.assign(value)

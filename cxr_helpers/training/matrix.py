@@ -15,7 +15,7 @@ from cxr_helpers.experiments import Experiment
 from cxr_helpers.training import rescoring
 
 NEEDS = "an accelerator"  # how the `waits_for` of such a system begins
-RESCORED = "08_final_model"  # the chapter whose systems are ranked on disturbed films
+RESCORED = "08_final_model"  # the chapter whose systems are ranked on corrupted images
 
 
 def systems(profile: str) -> list[Experiment]:
@@ -66,7 +66,7 @@ def run(chosen: Iterable[Experiment], profile: str, side_by_side: int, minutes: 
 
 
 def _left(row: Experiment, config: Config, profile: str) -> bool:
-    """Tell whether a run has no record, or lacks the scores of disturbed films that it is ranked on."""
+    """Tell whether a run has no record, or lacks the scores of corrupted images that it is ranked on."""
     record = records.load(config, profile)
     return not record or (row.chapter == RESCORED and not (record.folder / rescoring.VALIDATION).is_file())
 

@@ -1,4 +1,4 @@
-"""The trained runs that an ensemble or a cascade joins: one protocol, the same films."""
+"""The trained runs that an ensemble or a cascade joins: one protocol, the same images."""
 
 import numpy as np
 import pandas as pd
@@ -35,19 +35,19 @@ def aligned(joined: list[Record]) -> list[pd.DataFrame]:
     """Return the runs' scores with equal rows in equal order, by split and image_id.
 
     Raises:
-        CxrError: two runs were scored on different films, or trained on different sets of them.
+        CxrError: two runs were scored on different images, or trained on different sets of them.
     """
     tables = [run.scores.sort_values(["split", "image_id"], ignore_index=True) for run in joined]
     keys = ["image_id", "split", "y_true"]
     for run, table in zip(joined, tables, strict=True):
         if run.info["data_hash"] != joined[0].info["data_hash"] or not table[keys].equals(tables[0][keys]):
             names = f"{joined[0].run_id} and {run.run_id}"
-            raise CxrError(f"Runs {names} were scored on different films; train both anew with --retrain, on one set.")
+            raise CxrError(f"Runs {names} were scored on different images; train both anew with --retrain, on one set.")
     return tables
 
 
 def info(joined: list[Record]) -> dict:
-    """Return what a record says of the joined runs: their names, starts, films, and parameters and bytes in all."""
+    """Return what a record says of the joined runs: their names, starts, images, and parameters and bytes in all."""
     first = joined[0].info
     sums = {
         name: sum(run.info[name] for run in joined)
@@ -82,7 +82,7 @@ def _still_those_of(run: Record, found: list[Record]) -> bool:
 
 
 def network_config(run: Record, profile: str) -> Config:
-    """Return the configuration of the network behind a run, the first where it joins several: it says what films it takes."""
+    """Return the configuration of the network behind a run, the first where it joins several: it says what images it takes."""
     return network_config(joined(run, profile)[0], profile) if run.config.members else run.config
 
 

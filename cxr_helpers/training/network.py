@@ -1,4 +1,4 @@
-"""Networks of `models`, trained on the films of a protocol: the maker of most systems."""
+"""Networks of `models`, trained on the images of a protocol: the maker of most systems."""
 
 import keras
 import numpy as np
@@ -14,13 +14,13 @@ from cxr_helpers.training.product import Product, model_path
 
 
 def make(config: Config, profile: str) -> Product:
-    """Train the configured network and save it; its scores are P(PNEUMONIA) of validation and test films."""
+    """Train the configured network and save it; its scores are P(PNEUMONIA) of validation and test images."""
     task, start = prepare(config, profile)
-    return trained(task, start, films_info(profile, task.table))
+    return trained(task, start, images_info(profile, task.table))
 
 
 def trained(task: fitting.Task, start: str, info: dict) -> Product:
-    """Fit a task's model and save it; `info` says what is known of its films, `start` how its weights began."""
+    """Fit a task's model and save it; `info` says what is known of its images, `start` how its weights began."""
     fitted = fitting.fit(task)
     if task.labels:
         scores = multilabel.long(task.table, task.labels, fitted.y_score)
@@ -40,22 +40,22 @@ def trained(task: fitting.Task, start: str, info: dict) -> Product:
 
 
 def prepare(config: Config, profile: str) -> tuple[fitting.Task, str]:
-    """Return (the configured network with its films, note on its start), ready to be fitted."""
+    """Return (the configured network with its images, note on its start), ready to be fitted."""
     model, start = catalogue.build(config)
-    table = labelled_films(profile, config.protocol)
+    table = labelled_images(profile, config.protocol)
     pixels = packing.load(profile, config.size, config.variant)
     _standardise(model, pixels, table)
     return fitting.Task(config, profile, model, pixels, table, manifest.data_hash(manifest.load(profile))), start
 
 
-def labelled_films(profile: str, protocol: str) -> pd.DataFrame:
-    """Return row (in packed arrays), image_id, y_true, patient_id and split of the films under a protocol."""
-    films = manifest.load(profile)[["image_id", "y_true"]].reset_index(names="row")
-    return films.merge(splits.load(profile, protocol), on="image_id")
+def labelled_images(profile: str, protocol: str) -> pd.DataFrame:
+    """Return row (in packed arrays), image_id, y_true, patient_id and split of the images under a protocol."""
+    images = manifest.load(profile)[["image_id", "y_true"]].reset_index(names="row")
+    return images.merge(splits.load(profile, protocol), on="image_id")
 
 
-def films_info(profile: str, table: pd.DataFrame) -> dict:
-    """Return what a record says of its films: what the pixels are, the set's hash, and the number by split."""
+def images_info(profile: str, table: pd.DataFrame) -> dict:
+    """Return what a record says of its images: what the pixels are, the set's hash, and the number by split."""
     return {
         "pixels": manifest.source(profile).pixels,
         "data_hash": manifest.data_hash(manifest.load(profile)),
@@ -64,7 +64,7 @@ def films_info(profile: str, table: pd.DataFrame) -> dict:
 
 
 def train_metrics(scores: pd.DataFrame) -> dict[str, float]:
-    """Return loss and accuracy (threshold 0.5) on the training films as they are, without augmentation."""
+    """Return loss and accuracy (threshold 0.5) on the training images as they are, without augmentation."""
     p = np.clip(scores.y_score.to_numpy("float64"), 1e-7, 1 - 1e-7)
     y = scores.y_true.to_numpy()
     loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
@@ -80,9 +80,9 @@ def save(model: keras.Model, profile: str, run_id: str) -> int:
 
 
 def _standardise(model: keras.Model, pixels: np.ndarray, table: pd.DataFrame) -> None:
-    """Give the layer "featurewise", where the model has one, mean and deviation of the scaled training films."""
+    """Give the layer "featurewise", where the model has one, mean and deviation of the scaled training images."""
     names = [layer.name for layer in model.layers]
     if "featurewise" in names:
         rows = table.row[table.split == "train"].to_numpy()
-        scaled = model.layers[names.index("featurewise") - 1](batches.films(pixels, rows))
+        scaled = model.layers[names.index("featurewise") - 1](batches.images(pixels, rows))
         model.get_layer("featurewise").adapt(keras.ops.convert_to_numpy(scaled))

@@ -1,10 +1,10 @@
-"""Scores of films that training never saw, made with the saved models of a system's runs and stored beside each record.
+"""Scores of images that training never saw, made with the saved models of a system's runs and stored beside each record.
 
-external.csv: image_id, patient_id, view, finding, y_true, y_score of the adult films. perturbed.csv.gz: image_id,
-perturbation, severity (0: as it is), y_score of the official test films. Nothing may be chosen on either.
-perturbed_val.csv.gz: the same of the validation films, each disturbance at one severity; recipes are chosen on it.
+external.csv: image_id, patient_id, view, finding, y_true, y_score of the adult images. perturbed.csv.gz: image_id,
+corruption, severity (0: as it is), y_score of the official test images. Nothing may be chosen on either.
+perturbed_val.csv.gz: the same of the validation images, each corruption at one severity; recipes are chosen on it.
 
-What scores is a function of films (n, SIDE, SIDE) uint8 to P(PNEUMONIA) (n,), so that several models count as one.
+What scores is a function of images (n, SIDE, SIDE) uint8 to P(PNEUMONIA) (n,), so that several models count as one.
 """
 
 import itertools
@@ -35,11 +35,11 @@ _COLUMNS = {
 _SPLITS = {PERTURBED: "test", VALIDATION: "val"}
 _DIGITS = "%.7g"  # as in the records: sure scores lie so near 1 that four digits would tie them and change the AUC
 Scorer = Callable[[np.ndarray], np.ndarray]
-_BATCH = 64  # films that are held disturbed at a time
+_BATCH = 64  # images that are held corrupted at a time
 
 
 def rescore(run: Record, profile: str, score: Scorer | None = None) -> None:
-    """Score the adult films (where CXR_EXTERNAL_DIR names them) and the disturbed films, unless they are stored.
+    """Score the adult images (where CXR_EXTERNAL_DIR names them) and the corrupted images, unless they are stored.
 
     `score` stands in for the run's own model. A run that joins others stores nothing: theirs are stored.
     Each file is written whole or not at all, so that a stopped call goes on with the next one.
@@ -66,8 +66,8 @@ def _store(run: Record, profile: str, wanted: Sequence[str], score: Scorer | Non
             table.to_csv(temporary, index=False, float_format=_DIGITS, compression=compression)
 
 
-def disturbed_validation(run: Record, profile: str) -> pd.DataFrame:
-    """Return the scores of a run's disturbed validation films: image_id ("film/disturbance"), patient_id, split, y_true, y_score.
+def corrupted_validation(run: Record, profile: str) -> pd.DataFrame:
+    """Return the scores of a run's corrupted validation images: image_id ("image/corruption"), patient_id, split, y_true, y_score.
 
     Raises:
         CxrError: as `of`.
@@ -77,13 +77,13 @@ def disturbed_validation(run: Record, profile: str) -> pd.DataFrame:
 
 
 def of_validation(table: pd.DataFrame, run: Record) -> pd.DataFrame:
-    """Return scores as `perturbed` gives them of validation films in the columns of `disturbed_validation`."""
-    films = table[table.severity > 0].merge(run.split("val").drop(columns="y_score"), on="image_id", validate="many_to_one")
-    return films.assign(image_id=films.image_id + "/" + films.perturbation)
+    """Return scores as `perturbed` gives them of validation images in the columns of `disturbed_validation`."""
+    images = table[table.severity > 0].merge(run.split("val").drop(columns="y_score"), on="image_id", validate="many_to_one")
+    return images.assign(image_id=images.image_id + "/" + images.perturbation)
 
 
 def scorer(run: Record, profile: str) -> Scorer:
-    """Return what scores films as a run's saved model does.
+    """Return what scores images as a run's saved model does.
 
     Raises:
         CxrError: the run is of a kind that keeps no network, or as `rescore`.
@@ -92,27 +92,27 @@ def scorer(run: Record, profile: str) -> Scorer:
 
 
 def of_model(model, config: Config | Card) -> Scorer:
-    """Return the scorer of a Keras model that takes films as `config` says: resized to its size, then its variant."""
+    """Return the scorer of a Keras model that takes images as `config` says: resized to its size, then its variant."""
     return of_function(model.predict_on_batch, config, model.input_shape[-1])
 
 
 def of_function(run: Callable[[np.ndarray], np.ndarray], config: Config | Card, channels: int = 3) -> Scorer:
-    """Return the scorer of a function of films float32 (n, size, size, channels) in 0..255 to outputs (n, units)."""
+    """Return the scorer of a function of images float32 (n, size, size, channels) in 0..255 to outputs (n, units)."""
     from cxr_helpers.data import batches
 
     prepare = VARIANTS[config.variant]
 
-    def score(films: np.ndarray) -> np.ndarray:
-        small = np.stack([prepare(resize(film, config.size)) for film in films])
+    def score(images: np.ndarray) -> np.ndarray:
+        small = np.stack([prepare(resize(image, config.size)) for image in images])
         return run(batches.repeated(small[..., None].astype("float32"), channels))[:, -1].astype(float)
 
     return score
 
 
 def of(runs: Sequence[Record], profile: str, name: str) -> list[pd.DataFrame] | None:
-    """Return the rescored films of runs, one table a run: the stored ones, or where there are none, new ones.
+    """Return the rescored images of runs, one table a run: the stored ones, or where there are none, new ones.
 
-    `name` is `EXTERNAL`, `PERTURBED` or `VALIDATION`. None: the adult films are neither stored nor at hand.
+    `name` is `EXTERNAL`, `PERTURBED` or `VALIDATION`. None: the adult images are neither stored nor at hand.
 
     Raises:
         CxrError: a stored file cannot be read or is another run's, or as `rescore`.
@@ -122,7 +122,7 @@ def of(runs: Sequence[Record], profile: str, name: str) -> list[pd.DataFrame] | 
 
 
 def _table(run: Record, profile: str, name: str) -> pd.DataFrame | None:
-    """Return the rescored films of a run; of one that joins others, what it makes of theirs."""
+    """Return the rescored images of a run; of one that joins others, what it makes of theirs."""
     if run.config.model not in members.JOINING:
         if name != EXTERNAL or adult_images.folder() is not None:
             _store(run, profile, [name])
@@ -133,37 +133,37 @@ def _table(run: Record, profile: str, name: str) -> pd.DataFrame | None:
     keys = [column for column in tables[0] if column != "y_score"]
     aligned = [table.sort_values(keys, ignore_index=True) for table in tables]
     if any(not table[keys].equals(aligned[0][keys]) for table in aligned):
-        raise CxrError(f"The runs that {run.run_id} joins hold {name} of different films; delete these files and `cxr rescore`.")
+        raise CxrError(f"The runs that {run.run_id} joins hold {name} of different images; delete these files and `cxr rescore`.")
     score = np.mean([table.y_score for table in aligned], axis=0)
     return aligned[0].assign(y_score=calibration.at_temperature(score, run.info.get("temperature", 1.0)))
 
 
 def _external(score: Scorer, folder: Path) -> pd.DataFrame:
-    table = adult_images.films(folder)
-    films = (corruptions.square(adult_images.film(folder, image)) for image in table.image)
-    return table.assign(y_score=_batched(score, films))[_COLUMNS[EXTERNAL]]
+    table = adult_images.images(folder)
+    images = (corruptions.square(adult_images.image(folder, image)) for image in table.image)
+    return table.assign(y_score=_batched(score, images))[_COLUMNS[EXTERNAL]]
 
 
 def perturbed(score: Scorer, run: Record, profile: str, name: str) -> pd.DataFrame:
-    """Return the scores of every film in the disturbances that the file `name` holds; severity 0 stands in each kind."""
+    """Return the scores of every image in the corruptions that the file `name` holds; severity 0 stands in each kind."""
     names = run.split(_SPLITS[name]).image_id
-    films = packing.films(profile, names, corruptions.SIDE)
-    plain, parts = _batched(score, films), []
-    for kind, perturbation in corruptions.PERTURBATIONS.items():
-        severities = [VALIDATION_SEVERITY] if name == VALIDATION else range(1, 1 + len(perturbation.levels))
+    images = packing.images(profile, names, corruptions.SIDE)
+    plain, parts = _batched(score, images), []
+    for kind, corruption in corruptions.CORRUPTIONS.items():
+        severities = [VALIDATION_SEVERITY] if name == VALIDATION else range(1, 1 + len(corruption.levels))
         parts.append(pd.DataFrame({"image_id": names, "perturbation": kind, "severity": 0, "y_score": plain}))
         for severity in severities:
-            pairs = zip(films, names, strict=True)
-            disturbed = (corruptions.perturbed(film, kind, severity, film_id) for film, film_id in pairs)
-            scores = _batched(score, disturbed)
+            pairs = zip(images, names, strict=True)
+            corrupted = (corruptions.perturbed(image, kind, severity, image_id) for image, image_id in pairs)
+            scores = _batched(score, corrupted)
             parts.append(parts[-1].assign(severity=severity, y_score=scores))
     return pd.concat(parts, ignore_index=True)[_COLUMNS[name]]
 
 
-def _batched(score: Scorer, films: Iterable[np.ndarray]) -> np.ndarray:
-    """Return the scores of films, of which no more than a batch is held at a time."""
-    films, parts = iter(films), []
-    while batch := list(itertools.islice(films, _BATCH)):
+def _batched(score: Scorer, images: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the scores of images, of which no more than a batch is held at a time."""
+    images, parts = iter(images), []
+    while batch := list(itertools.islice(images, _BATCH)):
         parts.append(score(np.stack(batch)))
     return np.concatenate(parts)
 
@@ -176,5 +176,5 @@ def _read(run: Record, name: str) -> pd.DataFrame:
     except (OSError, ValueError, KeyError, EOFError, zlib.error) as error:
         raise CxrError(f"{path} cannot be read ({error}); {command}.") from error
     if name in _SPLITS and set(table.image_id) != set(run.split(_SPLITS[name]).image_id):
-        raise CxrError(f"{path} holds other films than the run scored in split {_SPLITS[name]}; {command}.")
+        raise CxrError(f"{path} holds other images than the run scored in split {_SPLITS[name]}; {command}.")
     return table

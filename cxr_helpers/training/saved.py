@@ -8,30 +8,30 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.records import Record
 from cxr_helpers.training import members, product
 
-_CHECKED = 8  # films on which a saved model is compared with its record
+_CHECKED = 8  # images on which a saved model is compared with its record
 AGREEMENT = 0.02  # largest difference between a stored score and the model's score on this machine
 
 
 def of_run(record: Record, profile: str):
-    """Return the run's saved Keras model, checked on a few of the films that it scored; errors as `model`."""
+    """Return the run's saved Keras model, checked on a few of the images that it scored; errors as `model`."""
     parts = (record.split("test"), record.split("val"))  # some protocols test on none
     known = next((part for part in parts if len(part)), record.scores).head(_CHECKED)
     config = members.network_config(record, profile)
-    films = packing.films(profile, known.image_id, config.size, config.variant)
-    return model(record, profile, films, known.y_score.to_numpy())
+    images = packing.images(profile, known.image_id, config.size, config.variant)
+    return model(record, profile, images, known.y_score.to_numpy())
 
 
-def model(record: Record, profile: str, films: np.ndarray, y_score: np.ndarray):
+def model(record: Record, profile: str, images: np.ndarray, y_score: np.ndarray):
     """Return the run's saved Keras model.
 
     Args:
         record: the run.
         profile: "full" or "smoke".
-        films: uint8 (n, H, W) as the model sees them, some of those that the record scores.
+        images: uint8 (n, H, W) as the model sees them, some of those that the record scores.
         y_score: (n,) their scores in the record.
 
     Raises:
-        CxrError: the model is missing, or scores the films otherwise than the record.
+        CxrError: the model is missing, or scores the images otherwise than the record.
     """
     import keras
 
@@ -42,7 +42,7 @@ def model(record: Record, profile: str, films: np.ndarray, y_score: np.ndarray):
     if not path.is_file():
         raise CxrError(f"The model of run {record.run_id} is not on this machine; {command}.")
     found = keras.saving.load_model(path, compile=False)
-    inputs = batches.repeated(films[..., None].astype("float32"), found.input_shape[-1])
+    inputs = batches.repeated(images[..., None].astype("float32"), found.input_shape[-1])
     difference = np.abs(found.predict_on_batch(inputs)[:, -1] - y_score).max()
     if not difference <= AGREEMENT:
         raise CxrError(f"{path} differs from run {record.run_id} by {difference:.3f} in a score; {command}.")

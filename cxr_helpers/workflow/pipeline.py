@@ -36,8 +36,8 @@ def run(profile: str, retrain: bool = False, cores: int | None = None, only: str
     profile = choose(profile)
     _check_writable(profile)
     with _alone(profile) as lock:
-        films = manifest.load(profile)
-        say(f"prepare: {len(films):,} films, profile {profile} ({dataset.discover(profile).pixels})")
+        images = manifest.load(profile)
+        say(f"prepare: {len(images):,} images, profile {profile} ({dataset.discover(profile).pixels})")
         shutil.rmtree(markers(profile), ignore_errors=True)
         _distrust_the_future(profile)
         command = _command(profile, retrain, cores or processes.cores(), chapter)
@@ -63,7 +63,7 @@ def choose(profile: str) -> str:
         try:
             dataset.discover("full", download=True)
         except CxrError as error:
-            say(f"{error} Going on with synthetic films (profile smoke).")
+            say(f"{error} Going on with synthetic images (profile smoke).")
         else:
             return "full"
     return resolved

@@ -4,7 +4,7 @@
   const share = (part, whole) => (whole > 0 ? part / whole : NaN);
   const shown = (value) => (Number.isNaN(value) ? "–" : value.toFixed(3));
 
-  // Scores of one model: how many films of a class are called PNEUMONIA at a threshold.
+  // Scores of one model: how many images of a class are called PNEUMONIA at a threshold.
   const called = (scores, threshold) => scores.filter((score) => score >= threshold).length;
 
   function figures(model, threshold, prevalence) {
@@ -194,7 +194,7 @@
     const entries = (names = "") => names.split(" ").map((name) => document.getElementById(name)).filter(Boolean);
     const stored = entries(shown.closest("[data-stored]")?.dataset.stored).map(copied);
     const found = entries(row?.dataset.from || column || shown.closest("[data-from]")?.dataset.from);
-    if (!found.length && !stored.length) return [paragraph("No run record is behind it: it is computed from the films or from the text itself.")];
+    if (!found.length && !stored.length) return [paragraph("No run record is behind it: it is computed from the images or from the text itself.")];
     if (found.length > MANY) {
       const links = found.flatMap((record) => {
         const link = document.createElement("a");

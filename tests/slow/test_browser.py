@@ -46,10 +46,10 @@ def curves():
     return shown(document.figure, fig, "fig:curves", caption="Curves.", alt="Rising curves")
 
 
-def film():
+def image():
     fig, ax = plt.subplots(figsize=(2, 2))
     ax.imshow(RNG.random((200, 200)), cmap="gray")
-    return shown(document.figure, fig, "fig:film", caption="A film.", alt="Noise")
+    return shown(document.figure, fig, "fig:image", caption="An image.", alt="Noise")
 
 
 def named():
@@ -90,8 +90,8 @@ def rendered(tmp_path_factory):
         patch.setattr(rendering.records, "every", lambda profile: runs)
         patch.setattr(origins, "recorded", lambda profile: {"net": Experiment("net", "Net", "21_net", "", RUNS)})
         panel = shown(document.panel, explorer.panel(SYSTEMS))
-        said = shown(document.text, "Of **624** films [@kermany2018] −0.5 % are lost; see VGG-16 and @tbl:named.")
-        pieces = [figure("fig:one"), curves(), film(), panel, rows(9, "tbl:many"), rows(13, "tbl:long"), named(), said]
+        said = shown(document.text, "Of **624** images [@kermany2018] −0.5 % are lost; see VGG-16 and @tbl:named.")
+        pieces = [figure("fig:one"), curves(), image(), panel, rows(9, "tbl:many"), rows(13, "tbl:long"), named(), said]
         pieces.append(table("tbl:wide", columns=9))
         write("full", **{"21_net": chapter("One", *pieces)})
         (path,) = rendering.render("full", formats=("html",))
@@ -256,12 +256,12 @@ def picture(page, label) -> np.ndarray:
     return np.asarray(shot.convert("RGB"))[5:-5, 5:-5].reshape(-1, 3)  # without the rounded corners
 
 
-def test_figures_are_dark_on_a_dark_screen_with_every_colour_readable_and_films_as_they_are(page):
-    light, light_film = picture(page, "curves"), picture(page, "film")
+def test_figures_are_dark_on_a_dark_screen_with_every_colour_readable_and_images_as_they_are(page):
+    light, light_image = picture(page, "curves"), picture(page, "image")
     page.emulate_media(color_scheme="dark")
-    inverted, film_now = picture(page, "curves"), picture(page, "film")
+    inverted, image_now = picture(page, "curves"), picture(page, "image")
     page.emulate_media(color_scheme="light")
-    assert (film_now == light_film).all()
+    assert (image_now == light_image).all()
     ground = luminance(np.median(inverted, axis=0))
     assert ground < 0.02
     for name, colour in COLOURS.items():
@@ -295,7 +295,7 @@ SAID_OF_ALL = """places => {
 
 
 def test_the_committed_report_moves_as_its_records_say(browser):
-    """The panel of the report itself, for every system that scored the test films, against the stored scores."""
+    """The panel of the report itself, for every system that scored the test images, against the stored scores."""
     with opened_in(browser, COMMITTED) as page:
         found = page.evaluate(SAID_OF_ALL, PLACES)
     offered = explorer.systems("full", found[0][0])

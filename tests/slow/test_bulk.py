@@ -25,28 +25,28 @@ NUMBER = 3 * bulk.BATCH + 7
 
 @pytest.fixture
 def folder(tmp_path):
-    """Write some films, each of its own brightness, in two folders, with a letter and a broken film among them."""
+    """Write some images, each of its own brightness, in two folders, with a letter and a broken image among them."""
     rng = np.random.default_rng(0)
     for number in range(NUMBER):
-        place = tmp_path / "films" / ("a" if number < 50 else "b") / f"{number:03d}.png"
+        place = tmp_path / "images" / ("a" if number < 50 else "b") / f"{number:03d}.png"
         place.parent.mkdir(parents=True, exist_ok=True)
-        film = two_blobs()
-        film[22 : 26 if number % 2 else 24] = rng.integers(0, GREY)
-        cv2.imwrite(str(place), film)
-    (tmp_path / "films" / "a" / "013.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
-    (tmp_path / "films" / "b" / "letter.txt").write_text("Dear colleague")
-    return tmp_path / "films"
+        image = two_blobs()
+        image[22 : 26 if number % 2 else 24] = rng.integers(0, GREY)
+        cv2.imwrite(str(place), image)
+    (tmp_path / "images" / "a" / "013.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    (tmp_path / "images" / "b" / "letter.txt").write_text("Dear colleague")
+    return tmp_path / "images"
 
 
 def table_of(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False, na_values={"probability": [""], "operating_point": [""]})
 
 
-def test_a_folder_gives_one_row_a_film_with_the_answers_of_predict(published, folder, tmp_path):  # noqa: F811
+def test_a_folder_gives_one_row_a_image_with_the_answers_of_predict(published, folder, tmp_path):  # noqa: F811
     counts = bulk.write(bulk.Files([folder]), tmp_path / "out.csv", published)
     found = table_of(tmp_path / "out.csv")
     assert counts == (NUMBER, 1) and len(found) == NUMBER and list(found) == list(bulk.COLUMNS)
-    assert found.file.is_monotonic_increasing  # no row for the letter: it has no film's name
+    assert found.file.is_monotonic_increasing  # no row for the letter: it has no image's name
     (bad,) = found[found.problem != ""].itertuples()
     assert bad.file.endswith("013.png") and "no image" in bad.problem and np.isnan(bad.probability)
     known = predict.predict([Path(file) for file in found.file[:60]], published)
@@ -64,7 +64,7 @@ def test_patterns_and_lists_name_files_and_a_missing_one_costs_its_row(published
     assert table_of(tmp_path / "out.csv").problem.tail(2).str.contains("unreadable|no image").all()
 
 
-def test_without_check_no_film_is_warned_of(published, folder, tmp_path):  # noqa: F811
+def test_without_check_no_image_is_warned_of(published, folder, tmp_path):  # noqa: F811
     for check in (True, False):
         bulk.write(bulk.Files([folder / "a" / "00?.png"]), tmp_path / f"{check}.csv", published, check=check)
     assert table_of(tmp_path / "True.csv").warning.ne("").all()  # blobs are no chests
@@ -134,8 +134,8 @@ def test_what_is_left_of_other_files_or_another_model_is_not_gone_on_with(publis
         bulk.write(bulk.Files([folder]), tmp_path / "out.csv", published, check=False)
 
 
-def test_a_film_of_the_longest_name_has_its_map_and_a_closed_folder_its_row(published, folder, tmp_path, monkeypatch):  # noqa: F811
-    film = (folder / "a" / "001.png").rename(folder / "a" / f"{'胸' * 83}.png")
+def test_a_image_of_the_longest_name_has_its_map_and_a_closed_folder_its_row(published, folder, tmp_path, monkeypatch):  # noqa: F811
+    image = (folder / "a" / "001.png").rename(folder / "a" / f"{'胸' * 83}.png")
     closed = folder / "closed"
     closed.mkdir()
     scandir = os.scandir
@@ -146,18 +146,18 @@ def test_a_film_of_the_longest_name_has_its_map_and_a_closed_folder_its_row(publ
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refusing)  # who runs the tests may be root, to whom nothing is closed
-    files = bulk.Files([film, closed])
+    files = bulk.Files([image, closed])
     assert bulk.write(files, tmp_path / "out.csv", published, tmp_path / "maps") == (2, 1)
     found = table_of(tmp_path / "out.csv")
     assert cv2.imread(found.heat_map[0]) is not None
     assert found.file[1] == str(closed) and "unreadable" in found.problem[1]
 
 
-def test_the_map_of_a_film_with_blanks_in_its_name_is_found_by_its_column(published, folder, tmp_path):  # noqa: F811
-    film = (folder / "a" / "001.png").rename(folder / "a" / "a  b .png")
-    bulk.write(bulk.Files([film]), tmp_path / "out.csv", published, tmp_path / "maps  of mine")
+def test_the_map_of_a_image_with_blanks_in_its_name_is_found_by_its_column(published, folder, tmp_path):  # noqa: F811
+    image = (folder / "a" / "001.png").rename(folder / "a" / "a  b .png")
+    bulk.write(bulk.Files([image]), tmp_path / "out.csv", published, tmp_path / "maps  of mine")
     found = table_of(tmp_path / "out.csv")
-    assert Path(found.file[0]) == film and Path(found.heat_map[0]).is_file()
+    assert Path(found.file[0]) == image and Path(found.heat_map[0]).is_file()
 
 
 def test_a_list_from_a_pipe_is_refused(published, folder, tmp_path):  # noqa: F811
@@ -188,10 +188,10 @@ def test_files_that_come_or_go_meanwhile_make_no_table_until_they_stay(published
 @pytest.mark.parametrize(
     ("name", "sources", "words"),
     [
-        ("out.xlsx", ["films"], "neither .csv nor .parquet"),
-        ("there.csv", ["films"], "is there already"),
-        ("out.csv", ["films/*.gif"], "No film is among"),
-        ("films/a/001.png/out.csv", ["films"], "cannot be written"),
+        ("out.xlsx", ["images"], "neither .csv nor .parquet"),
+        ("there.csv", ["images"], "is there already"),
+        ("out.csv", ["images/*.gif"], "No image is among"),
+        ("images/a/001.png/out.csv", ["images"], "cannot be written"),
     ],
 )
 def test_a_wrong_parameter_is_one_sentence(published, folder, tmp_path, name, sources, words):  # noqa: F811
@@ -215,7 +215,7 @@ def test_a_decoder_that_fails_in_an_unforeseen_way_costs_one_row(published, fold
     assert "ZeroDivisionError" in table_of(tmp_path / "out.csv").problem[2]
 
 
-def test_films_wait_for_the_network_in_bounded_number():
+def test_images_wait_for_the_network_in_bounded_number():
     begun, lock = [], threading.Lock()
 
     def read(number):

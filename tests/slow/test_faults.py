@@ -18,11 +18,11 @@ import pytest
 from checkouts import ALPHA, SUPPORT, copy, run_all, write_chapter
 from commands import CXR, Done, cxr, run
 from fault_table import came_to
-from tiny_films import film, save, write
+from tiny_images import image, save, write
 
 from cxr_helpers import paths
 
-NAME = "Röntgen 胸部 it's $HOME"  # of the checkout, and of a folder of films
+NAME = "Röntgen 胸部 it's $HOME"  # of the checkout, and of a folder of images
 DYING = SUPPORT / "dying"
 TRAINING = '''
 import pandas as pd
@@ -30,9 +30,9 @@ from cxr_helpers import records
 from cxr_helpers.data import manifest, packing
 
 def train(config, profile, retrain=False):
-    films = packing.load(profile, 32)
-    scores = manifest.load(profile).assign(split="test", y_score=films.mean(axis=(1, 2)) / 255)
-    info = {"initialisation": "random", "device": "CPU", "pixels": "synthetic film", "wall_time_s": 1, "images": {"train": 1}}
+    images = packing.load(profile, 32)
+    scores = manifest.load(profile).assign(split="test", y_score=images.mean(axis=(1, 2)) / 255)
+    info = {"initialisation": "random", "device": "CPU", "pixels": "synthetic image", "wall_time_s": 1, "images": {"train": 1}}
     return records.write(config, profile, info, {"scores": scores[records.SCORE_COLUMNS]})
 '''
 FIGURE = """
@@ -147,7 +147,7 @@ def test_killed_while_packing(checkout, tmp_path):
     done = kill_and_repeat(checkout, r"open|train.PNEUMONIA.*\.jpeg|150", "train", "alpha", CXR_BUILD_DIR=build)
     assert done.code == 0 and same_records(checkout) and not drafts(build)
     assert len(list((build / "smoke/packed").iterdir())) == 1
-    came_to("killed while packing films", "cxr train", "run again: the same records, no draft left")
+    came_to("killed while packing images", "cxr train", "run again: the same records, no draft left")
 
 
 def test_killed_while_a_record_is_written(checkout):
@@ -236,11 +236,11 @@ def test_the_disk_fills_up(checkout, tmp_path):
 
 @mounts
 def test_a_read_only_data_folder(checkout, tmp_path):
-    films = write(tmp_path / NAME)
+    images = write(tmp_path / NAME)
     made = {}
-    for kind, prefix in (("open", ()), ("read-only", mounted(read_only(films)))):
+    for kind, prefix in (("open", ()), ("read-only", mounted(read_only(images)))):
         build = tmp_path / kind
-        places = {"CXR_DATA_DIR": films, "CXR_BUILD_DIR": build, "CXR_GEOMETRY": None}
+        places = {"CXR_DATA_DIR": images, "CXR_BUILD_DIR": build, "CXR_GEOMETRY": None}
         done = here(checkout, "prepare", "--profile", "full", prefix=prefix, **places)
         assert done.code == 0, done.err
         made[kind] = (build / "full/manifest.csv").read_bytes()
@@ -341,25 +341,25 @@ def test_a_record_that_cannot_be_read(checkout, record, kind, changes):
     came_to(f"a record of {kind}", "cxr runs", done.err, checkout)
 
 
-def test_a_film_changed_after_the_manifest_was_made(checkout, tmp_path):
-    films, build = write(tmp_path / NAME), tmp_path / "build"
-    options = {"CXR_DATA_DIR": films, "CXR_BUILD_DIR": build, "CXR_GEOMETRY": None, "CXR_PROFILE": "full"}
+def test_a_image_changed_after_the_manifest_was_made(checkout, tmp_path):
+    images, build = write(tmp_path / NAME), tmp_path / "build"
+    options = {"CXR_DATA_DIR": images, "CXR_BUILD_DIR": build, "CXR_GEOMETRY": None, "CXR_PROFILE": "full"}
     assert here(checkout, "prepare", **options).code == 0
-    path = films / "train/PNEUMONIA/person1_virus_1.jpeg"
+    path = images / "train/PNEUMONIA/person1_virus_1.jpeg"
     before, state = path.read_bytes(), path.stat()
-    save(path, film(99, 53, 45))
+    save(path, image(99, 53, 45))
     changed = path.read_bytes()[: len(before)]
     path.write_bytes(changed.ljust(len(before), b"\0"))  # of the same size and time, so that only its content tells
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
     done = here(checkout, "train", "alpha", **options)
     assert done.code == 1 and not (checkout / "reports/runs").exists()
-    save(path, film(99, 53, 45))
+    save(path, image(99, 53, 45))
     again = here(checkout, "train", "alpha", **options)
     assert again.code == 0, again.err
     digest = pd.read_csv(build / "full/manifest.csv").set_index("path").sha256["train/PNEUMONIA/person1_virus_1.jpeg"]
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
     shutil.rmtree(checkout / "reports/runs")
-    came_to("a film changed after the manifest was made", "cxr train", done.last, films, checkout)
+    came_to("an image changed after the manifest was made", "cxr train", done.last, images, checkout)
 
 
 def test_no_kernel_spec(checkout, tmp_path):

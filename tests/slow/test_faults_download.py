@@ -10,7 +10,7 @@ import time
 import zipfile
 
 import pytest
-import tiny_films
+import tiny_images
 from checkouts import PARTS, copy
 from commands import cxr
 from fault_table import came_to
@@ -67,11 +67,11 @@ class Host(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
-    films = tiny_films.write(tmp_path_factory.mktemp("films") / "chest_xray")
+    images = tiny_images.write(tmp_path_factory.mktemp("images") / "chest_xray")
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as bundle:
-        for path in sorted(films.rglob("*.jpeg")):
-            bundle.write(path, path.relative_to(films.parent))
+        for path in sorted(images.rglob("*.jpeg")):
+            bundle.write(path, path.relative_to(images.parent))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Host) as server:
         server.archive, server.starts, server.manner = target.getvalue(), [], "whole"
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -83,7 +83,7 @@ def host(tmp_path_factory):
 def checkout(host, tmp_path_factory):
     root = copy(tmp_path_factory.mktemp("download") / "checkout", PARTS)
     with open(root / "cxr_helpers/data/dataset.py", "a") as module:
-        module.write(PATCH.format(counts=tiny_films.COUNTS, port=host.server_port))
+        module.write(PATCH.format(counts=tiny_images.COUNTS, port=host.server_port))
     path = root / "cxr_helpers/data/download.py"
     text = path.read_text().replace('"https://www.kaggle.com"', '"http://127.0.0.1:1"')
     path.write_text(text.replace("_SILENCE_SECONDS = 30", "_SILENCE_SECONDS = 5"))
@@ -148,7 +148,7 @@ def test_a_wrong_checksum(checkout, host):
 def test_no_network(checkout):
     path = checkout / "cxr_helpers/data/dataset.py"
     before = path.read_text()
-    path.write_text(before + PATCH.format(counts=tiny_films.COUNTS, port=1))
+    path.write_text(before + PATCH.format(counts=tiny_images.COUNTS, port=1))
     done = prepare(checkout)
     path.write_text(before)
     assert done.code == 1 and not (checkout / "data").exists()

@@ -59,7 +59,7 @@ def _fit_once(task, trainer, train, val):
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """A copy of the checkout with two small systems, its films packed, and the folders of their undisturbed records."""
+    """A copy of the checkout with two small systems, its images packed, and the folders of their undisturbed records."""
     root = copy(tmp_path_factory.mktemp("training") / "checkout", PARTS)
     (root / "cxr_helpers" / "experiments.toml").write_text(EXPERIMENTS)
     for system, variables in (("alpha", {}), ("beta", ONE_THREAD)):
@@ -137,7 +137,7 @@ def test_the_command_makes_do_with_less_memory(checkout):
 
 
 class Small(keras.layers.Layer):
-    """A layer for which the memory does not hold more films than `room`."""
+    """A layer for which the memory does not hold more images than `room`."""
 
     def __init__(self, room: int) -> None:
         super().__init__()
@@ -147,11 +147,11 @@ class Small(keras.layers.Layer):
     def call(self, x):
         import tensorflow as tf
 
-        def check(films):
-            self.seen.append(len(films))
-            if len(films) > self.room:
-                raise tf.errors.ResourceExhaustedError(None, None, f"OOM when allocating tensor with shape[{len(films)}]")
-            return films
+        def check(images):
+            self.seen.append(len(images))
+            if len(images) > self.room:
+                raise tf.errors.ResourceExhaustedError(None, None, f"OOM when allocating tensor with shape[{len(images)}]")
+            return images
 
         found = tf.numpy_function(check, [x], tf.float32)
         found.set_shape(x.shape)
@@ -159,7 +159,7 @@ class Small(keras.layers.Layer):
 
 
 def task(room: int, **changes: object) -> fitting.Task:
-    """Return a small network without batch normalisation, for 48 training films in batches of 16."""
+    """Return a small network without batch normalisation, for 48 training images in batches of 16."""
     keras.utils.set_random_seed(0)
     config = Config("custom_cnn", size=32, epochs=2, batch_size=16, learning_rate=1e-2, **changes)
     inputs = keras.Input((32, 32, 1))
@@ -181,7 +181,7 @@ def test_out_of_memory_halves_the_batch_and_keeps_the_update(changes, monkeypatc
     for whole, divided in zip(roomy.model.get_weights(), tight.model.get_weights(), strict=True):
         np.testing.assert_allclose(divided, whole, atol=3e-3 if "average" in changes else 2e-4)  # an average lags a little
     said = [line.partition(": ")[2] for line in capsys.readouterr().out.splitlines() if "the memory" in line]
-    expected = "the memory does not hold a batch of 16; again with {} films at a time, 16 an update"
+    expected = "the memory does not hold a batch of 16; again with {} images at a time, 16 an update"
     assert said == [expected.format(8), expected.format(4)]
 
 
@@ -189,9 +189,9 @@ def val(made: fitting.Task, size: int) -> batches.Batches:
     return batches.Batches(made.pixels, *made.part("val"), size)
 
 
-def test_no_memory_for_a_single_film_is_one_sentence():
+def test_no_memory_for_a_single_image_is_one_sentence():
     hopeless = task(0)
-    with pytest.raises(CxrError, match="does not hold one film at a time; lower `size`"):
+    with pytest.raises(CxrError, match="does not hold one image at a time; lower `size`"):
         fitting._run(hopeless, hopeless.model, batches.Batches(hopeless.pixels, *hopeless.part("train"), 16, 0), None)
 
 
@@ -204,7 +204,7 @@ def test_parts_are_the_whole_batch():
     pixels = np.arange(10, dtype="uint8")[:, None, None] * np.ones((1, 2, 2), "uint8")
     whole = batches.Batches(pixels, np.arange(10), np.arange(10)[:, None], 4, seed=1)
     parted = batches.Parted(whole, 2)
-    films = [np.concatenate([parted[2 * i][0], parted[2 * i + 1][0]]) for i in range(len(whole))]
-    for i, joined in enumerate(films):
+    images = [np.concatenate([parted[2 * i][0], parted[2 * i + 1][0]]) for i in range(len(whole))]
+    for i, joined in enumerate(images):
         assert sorted(joined[:, 0, 0, 0]) == sorted(whole[i][0][:, 0, 0, 0])
     assert len(parted) == 6 and all(len(parted[i][0]) for i in range(6))

@@ -1,4 +1,4 @@
-"""Thousands of spoiled films, and bombs, through readers and real commands: no crash, no hang, little memory, a reason."""
+"""Thousands of spoiled images, and bombs, through readers and real commands: no crash, no hang, little memory, a reason."""
 
 import collections
 import functools
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pydicom
 import pytest
-import tiny_films
+import tiny_images
 from commands import cxr, only_long
 from fuzzed import IDENTITY, chunk, dicom, many_scans, png, resized_jpeg, seeds, spoiled
 from hypothesis import HealthCheck, given, settings
@@ -42,16 +42,16 @@ def drawn(count: int, **options: object) -> dict[bytes, str]:
 
 
 def outcome(path, data: bytes) -> str:
-    """Write a file, read it and return "film" or the reason for its refusal; anything else fails."""
+    """Write a file, read it and return "image" or the reason for its refusal; anything else fails."""
     path.write_bytes(data)
     try:
-        film = image_files.read(path)
+        image = image_files.read(path)
     except image_files.Refused as refusal:
         found = refusal.reason
     else:
-        assert film.pixels.ndim == 2 and film.pixels.dtype == np.uint8 and min(film.pixels.shape) >= image_files.SMALLEST_SIDE
+        assert image.pixels.ndim == 2 and image.pixels.dtype == np.uint8 and min(image.pixels.shape) >= image_files.SMALLEST_SIDE
         out_of_distribution.coloured(path)
-        found = "film"
+        found = "image"
     return found
 
 
@@ -63,16 +63,16 @@ def files() -> dict[bytes, str]:
     return found
 
 
-def test_every_spoiled_file_is_a_film_or_refused_with_a_reason(files, tmp_path):
-    reasons = collections.Counter(outcome(tmp_path / "film", data) for data in files)
-    assert 0.05 * len(files) < reasons["film"] < 0.6 * len(files)  # neither blind nor paranoid
+def test_every_spoiled_file_is_a_image_or_refused_with_a_reason(files, tmp_path):
+    reasons = collections.Counter(outcome(tmp_path / "image", data) for data in files)
+    assert 0.05 * len(files) < reasons["image"] < 0.6 * len(files)  # neither blind nor paranoid
     assert len(reasons) >= 8
     assert not any(IDENTITY in reason or "4711" in reason for reason in reasons)
     print(f"{len(files):,} files: {dict(reasons.most_common())}")
 
 
 def test_the_real_command_lists_each_refused_file(files, tmp_path):
-    root = tiny_films.write(tmp_path / "films")
+    root = tiny_images.write(tmp_path / "images")
     spoilt = root / "train" / "NORMAL"
     for number, data in enumerate(files):
         (spoilt / f"{number:05d}.jpeg").write_bytes(data)
@@ -96,7 +96,7 @@ def bomb(window: int = zlib.MAX_WBITS) -> bytes:
 
 def deflated_dicom() -> bytes:
     """Return a DICOM file that unpacks to 1 GiB."""
-    whole = dicom(tiny_films.film(0), DeflatedExplicitVRLittleEndian)
+    whole = dicom(tiny_images.image(0), DeflatedExplicitVRLittleEndian)
     body = whole.index(b"1.2.840.10008.1.2.1.99") + 22
     return whole[:body] + bomb(-zlib.MAX_WBITS)
 
@@ -105,16 +105,16 @@ BOMBS = {
     "PNG of 2^31 pixels a side": (lambda: png(2**31 - 1, 2**31 - 1, b""), "no image|million pixels"),
     "PNG of 60,000 pixels a side": (lambda: png(60_000, 60_000, bomb()), "more than 50 million pixels"),
     "PNG of 12,000 pixels a side": (lambda: png(12_000, 12_000, bomb()), "more than 50 million pixels"),
-    "PNG with 1 GiB for 48 pixels": (lambda: png(48, 48, bomb()), "film|damaged"),
-    "PNG whose text is 1 GiB": (lambda: png(48, 48, zlib.compress(bytes(48 * 49)), text_chunk()), "film|no image|damaged"),
+    "PNG with 1 GiB for 48 pixels": (lambda: png(48, 48, bomb()), "image|damaged"),
+    "PNG whose text is 1 GiB": (lambda: png(48, 48, zlib.compress(bytes(48 * 49)), text_chunk()), "image|no image|damaged"),
     "JPEG of 65,500 pixels a side": (lambda: resized_jpeg(65_500, 65_500), "more than 50 million pixels"),
     "JPEG of a million scans' start": (lambda: many_scans(20_000), "scans"),
-    "DICOM of 65,535 pixels a side": (lambda: dicom(tiny_films.film(0), Rows=65_535, Columns=65_535), "million pixels"),
+    "DICOM of 65,535 pixels a side": (lambda: dicom(tiny_images.image(0), Rows=65_535, Columns=65_535), "million pixels"),
     "RLE of 65,535 pixels a side": (lambda: claimed(65_535), "million pixels"),
     "RLE of 1 GiB for 2,688 pixels": (lambda: compressed(rle_frame()), "damaged DICOM"),
     "JPEG of 144 megapixels in a DICOM": (lambda: compressed(resized_jpeg(12_000, 12_000), JPEGBaseline8Bit), "damaged DICOM"),
-    "DICOM of 64 bits a pixel": (lambda: dicom(tiny_films.film(0), BitsAllocated=64), "no single grey frame"),
-    "DICOM of a million frames": (lambda: dicom(tiny_films.film(0), NumberOfFrames=1_000_000), "no single grey frame"),
+    "DICOM of 64 bits a pixel": (lambda: dicom(tiny_images.image(0), BitsAllocated=64), "no single grey frame"),
+    "DICOM of a million frames": (lambda: dicom(tiny_images.image(0), NumberOfFrames=1_000_000), "no single grey frame"),
     "deflated DICOM of 1 GiB": (deflated_dicom, "deflated as a whole"),
 }
 
@@ -124,19 +124,19 @@ def text_chunk() -> bytes:
 
 
 def claimed(side: int) -> bytes:
-    film = pydicom.dcmread(io.BytesIO(dicom(tiny_films.film(0), RLELossless)))
-    film.Rows = film.Columns = side
+    image = pydicom.dcmread(io.BytesIO(dicom(tiny_images.image(0), RLELossless)))
+    image.Rows = image.Columns = side
     target = io.BytesIO()
-    pydicom.dcmwrite(target, film)
+    pydicom.dcmwrite(target, image)
     return target.getvalue()
 
 
 def compressed(frame: bytes, syntax: str = RLELossless) -> bytes:
     """Return a DICOM file of 56×48 pixels that holds any compressed frame."""
-    film = pydicom.dcmread(io.BytesIO(dicom(tiny_films.film(0, 56, 48), RLELossless)))
-    film.PixelData, film.file_meta.TransferSyntaxUID = encapsulate([frame]), syntax
+    image = pydicom.dcmread(io.BytesIO(dicom(tiny_images.image(0, 56, 48), RLELossless)))
+    image.PixelData, image.file_meta.TransferSyntaxUID = encapsulate([frame]), syntax
     target = io.BytesIO()
-    pydicom.dcmwrite(target, film)
+    pydicom.dcmwrite(target, image)
     return target.getvalue()
 
 
@@ -147,8 +147,8 @@ def rle_frame() -> bytes:
 
 
 def test_bombs_cost_a_reason_and_no_memory(tmp_path):
-    folder = tmp_path / "films"
-    tiny_films.write(folder)
+    folder = tmp_path / "images"
+    tiny_images.write(folder)
     bombs = folder / "train" / "NORMAL"
     for name, (make, _) in BOMBS.items():
         (bombs / f"{name}.jpeg").write_bytes(make())
@@ -160,7 +160,7 @@ def test_bombs_cost_a_reason_and_no_memory(tmp_path):
     assert done.code == 0, done.err
     assert done.peak < 600
     refused = pd.read_csv(tmp_path / "build/full/refused.csv").set_index("path").reason
-    reasons = {name: refused.get(f"train/NORMAL/{name}.jpeg", "film") for name in BOMBS}
+    reasons = {name: refused.get(f"train/NORMAL/{name}.jpeg", "image") for name in BOMBS}
     for name, (_, expected) in BOMBS.items():
         assert pd.Series([reasons[name]]).str.contains(expected).all(), (name, reasons[name])
     assert refused["train/NORMAL/an endless device.jpeg"] == "unreadable (it is no file)"
@@ -175,10 +175,10 @@ def test_bombs_cost_a_reason_and_no_memory(tmp_path):
 
 
 def test_names_that_are_no_text_or_look_like_code_are_listed(tmp_path):
-    root = tiny_films.write(tmp_path / "films")
+    root = tiny_images.write(tmp_path / "images")
     hostile = ["a\nb", 'a,"b', "=cmd|' /C calc'!A0", "$(touch pwned)", "`touch pwned`", "<script>alert(1)<", '#read("x")', "ü 胸"]
     for name in hostile:
-        (root / "train/NORMAL" / f"{name.replace('/', '')}.jpeg").write_text("no film")
+        (root / "train/NORMAL" / f"{name.replace('/', '')}.jpeg").write_text("no image")
     with open(os.path.join(os.fsencode(root / "train/NORMAL"), b"\xff\xfe.jpeg"), "wb") as handle:
         handle.write(seeds()["grey.jpeg"])
     places = {"CXR_DATA_DIR": root, "CXR_BUILD_DIR": tmp_path / "build", "CXR_GEOMETRY": None}
@@ -191,7 +191,7 @@ def test_names_that_are_no_text_or_look_like_code_are_listed(tmp_path):
     assert not list(tmp_path.rglob("pwned*"))
 
 
-def test_predict_answers_for_films_names_the_rest_and_lets_out_no_patient(files, tmp_path):
+def test_predict_answers_for_images_names_the_rest_and_lets_out_no_patient(files, tmp_path):
     chosen = [(data, name) for data, name in files.items()][:: len(files) // 16]
     chosen += [(data, name) for name, data in seeds().items()]
     paths = []
@@ -202,10 +202,10 @@ def test_predict_answers_for_films_names_the_rest_and_lets_out_no_patient(files,
     done = cxr("predict", *paths, "--out", tmp_path / "maps")
     assert done.code == 1 and "Traceback" not in done.err
     for name, found in expected.items():
-        assert (name in done.out) == (found == "film"), name
-        assert found == "film" or f"{name} is refused: {found}" in done.err
+        assert (name in done.out) == (found == "image"), name
+        assert found == "image" or f"{name} is refused: {found}" in done.err
     maps = list((tmp_path / "maps").iterdir())
-    assert len(maps) == sum(found == "film" for found in expected.values())
+    assert len(maps) == sum(found == "image" for found in expected.values())
     said = (done.out + done.err).replace(str(tmp_path), "")  # whose number is that of the test run
     for secret in (IDENTITY, "Doe", "4711", "19700101"):
         assert secret not in said and not any(secret.encode() in beside_pixels(path) for path in maps)
@@ -227,6 +227,6 @@ def beside_pixels(png: Path) -> bytes:
 @pytest.mark.fuzz_long
 def test_many_more_spoiled_files(tmp_path):
     found = drawn(LONG)
-    reasons = collections.Counter(outcome(tmp_path / "film", data) for data in found)
+    reasons = collections.Counter(outcome(tmp_path / "image", data) for data in found)
     print(f"{len(found):,} files: {dict(reasons.most_common())}")
     print(f"made from: {dict(collections.Counter(found.values()).most_common())}")

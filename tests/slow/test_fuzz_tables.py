@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-import tiny_films
+import tiny_images
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -57,9 +57,9 @@ def refused_or(path, work):
 
 READERS = {
     "findings": ("Data_Entry_2017.csv", ("Image Index", "Finding Labels", "Patient ID"), chestxray14.read),
-    "metadata": ("metadata.csv", adult_images.COLUMNS, adult_images.films),
+    "metadata": ("metadata.csv", adult_images.COLUMNS, adult_images.images),
     "labels": ("labels.csv", ("image_id", "label"), skin_lesions.read),
-    "own": ("films.csv", ("path", "label", "patient_id"), lambda folder: own_set.read(folder / "films.csv")),
+    "own": ("images.csv", ("path", "label", "patient_id"), lambda folder: own_set.read(folder / "images.csv")),
     "columns": ("labels.csv", ("image_id", *skin_lesions.CLASSES), skin_lesions.read),
     "truth": ("ISIC-2017_Training_Part3_GroundTruth.csv", ("image_id", "melanoma", "seborrheic_keratosis"), skin_lesions.read),
 }
@@ -69,8 +69,8 @@ READERS = {
 def test_any_table_is_read_or_refused_by_name(reader, tmp_path):
     name, columns, read = READERS[reader]
     for folder in ("images", "ISIC-2017_Training_Data"):
-        tiny_films.save(tmp_path / folder / "a.png", tiny_films.film(0))
-    tiny_films.save(tmp_path / "a.png", tiny_films.film(0))
+        tiny_images.save(tmp_path / folder / "a.png", tiny_images.image(0))
+    tiny_images.save(tmp_path / "a.png", tiny_images.image(0))
     for part in chestxray14.LISTS.values():
         (tmp_path / part).write_text("a.png\n")
 
@@ -98,9 +98,9 @@ def test_any_list_is_read_or_refused_by_name(tmp_path_factory, data):
 
 
 def test_any_geometry_is_used_or_refused_by_name(tmp_path, monkeypatch):
-    root = tmp_path / "films"
-    for seed, folder in enumerate(tiny_films.NAMES):
-        tiny_films.save(root / folder / f"{tiny_films.NAMES[folder][0]}.jpeg", tiny_films.film(seed, 64, 64))
+    root = tmp_path / "images"
+    for seed, folder in enumerate(tiny_images.NAMES):
+        tiny_images.save(root / folder / f"{tiny_images.NAMES[folder][0]}.jpeg", tiny_images.image(seed, 64, 64))
     monkeypatch.setenv("CXR_DATA_DIR", str(root))
     monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
     monkeypatch.setenv("CXR_GEOMETRY", str(tmp_path / "geometry.csv"))
@@ -133,13 +133,13 @@ def test_the_usual_encodings_say_the_same(tmp_path, encoding):
 
 def test_metadata_cannot_name_a_file_outside_its_folder(tmp_path):
     root = tmp_path / "adults"
-    tiny_films.save(tmp_path / "outside.png", tiny_films.film(0))
-    tiny_films.save(root / "a.png", tiny_films.film(1))
+    tiny_images.save(tmp_path / "outside.png", tiny_images.image(0))
+    tiny_images.save(root / "a.png", tiny_images.image(1))
     for name in ("../outside.png", str(tmp_path / "outside.png"), "x" * 5000 + ".png"):
         rows = ",".join(adult_images.COLUMNS) + f"\n{name},NORMAL,,,p1,,,\n"
         (root / "metadata.csv").write_text(rows)
         with pytest.raises(CxrError, match="metadata.csv names .*, which is not in"):
-            adult_images.films(root)
+            adult_images.images(root)
 
 
 JSON = st.recursive(

@@ -1,4 +1,4 @@
-"""What must hold on the real set; needs CXR_DATA_DIR with all its films."""
+"""What must hold on the real set; needs CXR_DATA_DIR with all its images."""
 
 import itertools
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.realdata
 
 
 @pytest.fixture(scope="module")
-def films():
+def images():
     """The manifest of the whole real set."""
     if not paths.from_environment("CXR_DATA_DIR"):
         pytest.skip("CXR_DATA_DIR is not set")
@@ -24,33 +24,33 @@ def films():
 
 
 @pytest.fixture(scope="module")
-def correlated(films):
-    """Pearson correlations (N, N) of the films' thumbnails."""
+def correlated(images):
+    """Pearson correlations (N, N) of the images' thumbnails."""
     rows = duplicates.standardise(packing.load("full", 32))
     return rows @ rows.T
 
 
-def test_every_published_film_is_read_and_none_refused(films):
-    assert len(films) == 5856
-    assert films["label"].value_counts().to_dict() == {"PNEUMONIA": 4273, "NORMAL": 1583}
+def test_every_published_image_is_read_and_none_refused(images):
+    assert len(images) == 5856
+    assert images["label"].value_counts().to_dict() == {"PNEUMONIA": 4273, "NORMAL": 1583}
     assert manifest.refused("full").empty
-    assert films["image_id"].is_unique
+    assert images["image_id"].is_unique
 
 
-def test_every_name_is_understood(films):
-    assert films.loc[films["label"] == "PNEUMONIA", "patient_id"].str.fullmatch(r"person\d+_(bacteria|virus)").all()
-    assert films.loc[films["label"] == "NORMAL", "patient_id"].str.fullmatch(r"(NORMAL2-)?IM-\d{4}").all()
-    assert (films["pathogen"] == "").equals(films["label"] == "NORMAL")
+def test_every_name_is_understood(images):
+    assert images.loc[images["label"] == "PNEUMONIA", "patient_id"].str.fullmatch(r"person\d+_(bacteria|virus)").all()
+    assert images.loc[images["label"] == "NORMAL", "patient_id"].str.fullmatch(r"(NORMAL2-)?IM-\d{4}").all()
+    assert (images["pathogen"] == "").equals(images["label"] == "NORMAL")
 
 
-def test_no_patient_is_in_two_folders(films):
-    # Kaggle cut its 16 val films out of train, so the two count as one folder.
-    side = films["folder"].eq("test")
-    assert side.groupby(films["patient_id"]).nunique().max() == 1
+def test_no_patient_is_in_two_folders(images):
+    # Kaggle cut its 16 val images out of train, so the two count as one folder.
+    side = images["folder"].eq("test")
+    assert side.groupby(images["patient_id"]).nunique().max() == 1
 
 
-def test_the_number_alone_is_no_patient(films, correlated):
-    ill = films[films["label"] == "PNEUMONIA"]
+def test_the_number_alone_is_no_patient(images, correlated):
+    ill = images[images["label"] == "PNEUMONIA"]
     number = ill["patient_id"].str.split("_").str[0]
     assert ill.groupby(number)["pathogen"].nunique().eq(2).sum() > 500
 
@@ -61,46 +61,46 @@ def test_the_number_alone_is_no_patient(films, correlated):
 
     same, _ = alike("patient_id")
     shared, rows = alike(number)
-    other = shared[films["pathogen"].to_numpy()[rows[:, 0]] != films["pathogen"].to_numpy()[rows[:, 1]]]
+    other = shared[images["pathogen"].to_numpy()[rows[:, 0]] != images["pathogen"].to_numpy()[rows[:, 1]]]
     strangers = correlated[np.random.default_rng(0).choice(ill.index, (5000, 2)).T.tolist()].mean()
     assert same.mean() > strangers + 0.03
     assert other.mean() < strangers + 0.01
 
 
 @pytest.mark.parametrize("protocol", ["official", "patient_cv_0"])
-def test_the_parts_share_no_patient(films, protocol):
-    split = splits.make(films, protocol)
+def test_the_parts_share_no_patient(images, protocol):
+    split = splits.make(images, protocol)
     assert split.groupby("patient_id")["split"].nunique().max() == 1
 
 
-def test_rahman_matches_table_1(films):
-    split = splits.make(films, "rahman_919")
+def test_rahman_matches_table_1(images):
+    split = splits.make(images, "rahman_919")
     assert split["split"].value_counts().to_dict() == {"train": 4642, "val": 295, "test": 919}
 
 
-def test_duplicates_stay_within_a_class_and_a_part(films):
-    copies = films[films["duplicate_group"] >= 0].groupby("duplicate_group")
+def test_duplicates_stay_within_a_class_and_a_part(images):
+    copies = images[images["duplicate_group"] >= 0].groupby("duplicate_group")
     assert copies.ngroups > 0
     assert copies["label"].nunique().max() == 1
     assert copies["folder"].nunique().max() == 1
-    assert films.groupby("sha256")["duplicate_group"].nunique().max() == 1
+    assert images.groupby("sha256")["duplicate_group"].nunique().max() == 1
 
 
-def test_the_duplicate_threshold_lies_in_a_gap(films, correlated):
+def test_the_duplicate_threshold_lies_in_a_gap(images, correlated):
     close = np.argwhere(np.triu(correlated > 0.98, 1))
-    digests = films["sha256"].to_numpy()
-    # Nothing between 0.98 and the copies themselves: no threshold in that range would group other films.
+    digests = images["sha256"].to_numpy()
+    # Nothing between 0.98 and the copies themselves: no threshold in that range would group other images.
     assert (digests[close[:, 0]] == digests[close[:, 1]]).all()
 
 
-def test_the_width_alone_separates_the_test_films(films):
-    test = films[films["folder"].eq("test") & films["width"].notna()]
+def test_the_width_alone_separates_the_test_images(images):
+    test = images[images["folder"].eq("test") & images["width"].notna()]
     if test.empty:
         pytest.skip("the published sizes are unknown: set CXR_GEOMETRY")
     assert roc_auc_score(test["y_true"], -test["width"]) > 0.9
 
 
-def test_packed_films_have_the_statistics_of_the_manifest(films):
+def test_packed_images_have_the_statistics_of_the_manifest(images):
     packed = packing.load("full", 224)
-    sample = films.index[::500]
-    np.testing.assert_allclose(packed[sample].mean(axis=(1, 2)), films.loc[sample, "mean"], atol=1.5)
+    sample = images.index[::500]
+    np.testing.assert_allclose(packed[sample].mean(axis=(1, 2)), images.loc[sample, "mean"], atol=1.5)

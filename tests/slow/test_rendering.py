@@ -72,7 +72,7 @@ def test_figures_and_tables_are_numbered_through_the_report_and_mentions_lead_to
     assert '<a href="#fig:roc">Figure\u00a02</a>' in page
     assert '<a href="#ch:02_models">Chapter\u00a02</a>' in page
     assert re.search(r'<figure id="fig:roc"[^>]*>\s*<img src="data:image/svg[^"]*"[^>]*>\s*<figcaption>.*Figure\u00a02\.', page)
-    assert re.search(r'<table id="tbl:films"[^>]*>\s*<caption>.*Table\u00a01\.</span> Films by folder', page)
+    assert re.search(r'<table id="tbl:images"[^>]*>\s*<caption>.*Table\u00a01\.</span> Images by folder', page)
     identifiers = re.findall(r'\bid="([^"]+)"', page)
     assert len(identifiers) == len(set(identifiers))
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(identifiers)
@@ -92,7 +92,7 @@ def test_every_picture_is_the_chapters_own_svg_and_has_its_alternative_text(page
 def test_lists_show_the_first_sentence_of_a_caption(page):
     entries = re.findall(r"<li>(<a href=\"#(?:fig|tbl).*)</li>", page)
     assert [re.sub("<[^>]+>", "", entry) for entry in entries] == [
-        *("1 ROC curves of two models", "2 ROC curves of two models", "1 Films by folder", "2 Everything at once"),
+        *("1 ROC curves of two models", "2 ROC curves of two models", "1 Images by folder", "2 Everything at once"),
     ]
 
 
@@ -112,8 +112,8 @@ def test_a_cell_tagged_abstract_joins_the_abstract(page):
 def test_title_says_what_was_rendered(page):
     title = page[page.index('<header class="title">') : page.index("</header>")]
     assert re.search(r"<dt>Date</dt><dd>\d{1,2} [A-Z][a-z]+ 20\d\d</dd>", title)
-    assert "<dt>Data</dt><dd>7 films</dd>" in title
-    assert "<dt>Profile</dt><dd>smoke (synthetic films)</dd>" in title
+    assert "<dt>Data</dt><dd>7 images</dd>" in title
+    assert "<dt>Profile</dt><dd>smoke (synthetic images)</dd>" in title
     assert re.search(r"<dt>Revision</dt><dd>\S+", title)
 
 
@@ -122,7 +122,7 @@ def test_title_says_what_was_rendered(page):
 
 def test_pdf_has_the_parts_of_a_thesis_in_order(pdf):
     titles = [entry.title for entry in pdf.outline if not isinstance(entry, list)]
-    assert titles == ["Abstract", "1 Exploring the films", "2 Two models", "References", "A Run records"]
+    assert titles == ["Abstract", "1 Exploring the images", "2 Two models", "References", "A Run records"]
     text = " ".join(words(sheet) for sheet in pdf.pages)
     opening = ["Revision", "Abstract", "Contents", "List of Figures", "List of Tables", "Abbreviations"]
     positions = [text.index(part) for part in [*opening, "Chapter 1", "Appendix A"]]
@@ -185,7 +185,7 @@ def test_bibliography_has_unique_keys_and_is_read_whole():
     [
         ("One sentence.", "One sentence"),
         ("No full stop", "No full stop"),
-        ("Films of ca. half the patients, at 0.5. Then more.", "Films of ca. half the patients, at 0.5"),
+        ("Images of ca. half the patients, at 0.5. Then more.", "Images of ca. half the patients, at 0.5"),
     ],
 )
 def test_a_caption_is_split_after_its_first_sentence(caption, first):

@@ -14,7 +14,7 @@ import optuna
 import pandas as pd
 import pytest
 from checkouts import SUPPORT
-from test_training import bright_films  # noqa: F401
+from test_training import bright_images  # noqa: F401
 
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
@@ -195,7 +195,7 @@ def reports(tmp_path, monkeypatch):
     return tmp_path / "reports"
 
 
-@pytest.mark.usefixtures("bright_films")
+@pytest.mark.usefixtures("bright_images")
 def test_a_run_trains_the_chosen_values_under_its_own_name_and_seed(reports):
     record = fit_or_load.train(dataclasses.replace(TINY, search="random"), "smoke")
     table = trials.load("random", "smoke")
@@ -205,8 +205,8 @@ def test_a_run_trains_the_chosen_values_under_its_own_name_and_seed(reports):
     assert model_path("smoke", record.run_id).stat().st_size == record.info["model_bytes"]
 
 
-@pytest.mark.usefixtures("bright_films")
-def test_a_finished_study_is_read_and_one_of_other_films_or_settings_made_anew(reports, monkeypatch):
+@pytest.mark.usefixtures("bright_images")
+def test_a_finished_study_is_read_and_one_of_other_images_or_settings_made_anew(reports, monkeypatch):
     config = dataclasses.replace(TINY, search="random")
     monkeypatch.setattr(search, "_train", lambda trial, *_: bowl(trial))
     first = search.study(config, "smoke")
@@ -226,9 +226,9 @@ def test_trials_that_are_missing_or_broken_name_file_and_command(reports):
 
 
 def run(*y_score):
-    """Return a run with these scores of two NORMAL and two PNEUMONIA films, whatever the split."""
-    films = pd.DataFrame({"image_id": list("abcd"), "patient_id": list("abcd"), "split": "val", "y_true": [0, 0, 1, 1]})
-    return type("Run", (), {"split": lambda self, name: films.assign(y_score=y_score)})()
+    """Return a run with these scores of two NORMAL and two PNEUMONIA images, whatever the split."""
+    images = pd.DataFrame({"image_id": list("abcd"), "patient_id": list("abcd"), "split": "val", "y_true": [0, 0, 1, 1]})
+    return type("Run", (), {"split": lambda self, name: images.assign(y_score=y_score)})()
 
 
 def test_luck_is_what_new_seeds_lose():
@@ -241,15 +241,15 @@ def test_luck_is_what_new_seeds_lose():
     assert row.trials == 3 and row.inside == 2  # 0.1 lies below the interval
 
 
-def test_a_gain_is_paired_by_seed_and_by_film():
+def test_a_gain_is_paired_by_seed_and_by_image():
     """AUC 0.75 and 1 against 0.75 and 0.5: nothing with the first seed, a half with the second."""
     ours = [run(0.1, 0.6, 0.5, 0.9), run(0.1, 0.2, 0.8, 0.9)]
     default = [run(0.1, 0.6, 0.5, 0.9), run(0.1, 0.9, 0.2, 0.8)]
     table = trials.gains({"grid": ours}, default)
-    assert list(table.films) == ["val", "test"] and list(table.gain) == [0.25, 0.25]
+    assert list(table.images) == ["val", "test"] and list(table.gain) == [0.25, 0.25]
     assert list(table["seeds with a gain"]) == [1, 1]
     assert table["SD over seeds"][0] == pytest.approx(0.25 * math.sqrt(2))
-    assert (table["95 % from"] >= 0).all()  # no resample of these films can favour the default
+    assert (table["95 % from"] >= 0).all()  # no resample of these images can favour the default
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ HOSTILE = (
     "![x](//example.org/spy.png)",
     "$(touch pwned)",
     "`touch pwned`",
-    "'; DROP TABLE films; --",
+    "'; DROP TABLE images; --",
     '"><svg onload=alert(4)>',
     "@fig:nothing",
     "]{.cell} ::::::",
@@ -75,10 +75,10 @@ def test_a_stored_array_of_objects_is_refused(tmp_path):
         def __reduce__(self):
             return open, (str(tmp_path / "pwned"), "w")
 
-    np.save(tmp_path / "films.npy", np.array([Evil()]), allow_pickle=True)
+    np.save(tmp_path / "images.npy", np.array([Evil()]), allow_pickle=True)
     np.savez(tmp_path / "maps.npz", maps=np.array([Evil()]))
-    for read in (lambda: mapped(tmp_path / "films.npy"), lambda: read_arrays(tmp_path / "maps.npz", ["maps"], "measure again")):
-        with pytest.raises(CxrError, match="films.npy|maps.npz"):
+    for read in (lambda: mapped(tmp_path / "images.npy"), lambda: read_arrays(tmp_path / "maps.npz", ["maps"], "measure again")):
+        with pytest.raises(CxrError, match="images.npy|maps.npz"):
             read()
     assert not (tmp_path / "pwned").exists()
     assert packing.mapped is mapped
@@ -102,18 +102,18 @@ def test_weights_are_checked_before_they_are_used(tmp_path, monkeypatch):
         weights.find("mobilenetv2")
 
 
-def test_no_command_lets_out_who_a_film_is_of(tmp_path):
+def test_no_command_lets_out_who_a_image_is_of(tmp_path):
     out, rows = tmp_path / "out", []
     out.mkdir()
     for number in range(2):
         for name, label in (("tagged.jpeg", "NORMAL"), ("explicit.dcm", "PNEUMONIA")):
             (tmp_path / f"{number} {name}").write_bytes(seeds()[name])
             rows.append(f"{number} {name},{label}")
-    (tmp_path / "films.csv").write_text("\n".join(["path,label", *rows]))
+    (tmp_path / "images.csv").write_text("\n".join(["path,label", *rows]))
     said = ""
     for command in (
         ["predict", f"{tmp_path}/[01] *", "--table", out / "table.csv", "--out", out / "maps"],
-        ["score", tmp_path / "films.csv", "--out", out / "scores.csv"],
+        ["score", tmp_path / "images.csv", "--out", out / "scores.csv"],
         ["explain", tmp_path / "0 explicit.dcm", "--methods", "gradcam", "--out", out / "page.html"],
     ):
         done = CliRunner().invoke(cli.app, list(map(str, command)))

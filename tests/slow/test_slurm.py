@@ -156,7 +156,7 @@ def checkout(folder, matrix=MATRIX, seeds=(0, 1)):
     rows = [SYSTEM.format(name=name, chapter=chapter, dropout=dropout) for name, (chapter, dropout) in matrix.items()]
     experiments = EXPERIMENTS.format(seeds=list(seeds)) + "".join(rows)
     (root / "cxr_helpers" / "experiments.toml").write_text(experiments)
-    write_chapter(root / "notebooks", "01_eda", "print('films')")
+    write_chapter(root / "notebooks", "01_eda", "print('images')")
     return root
 
 

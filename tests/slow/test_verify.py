@@ -120,20 +120,20 @@ def checkout(monkeypatch, tmp_path):
     for folder in ("notebooks", "reports", "build/full/executed"):
         (root / folder).mkdir(parents=True)
     (root / "reports" / "stored.json").write_text("0.75")
-    (root / "build" / "full" / "films.txt").write_text("7")
+    (root / "build" / "full" / "images.txt").write_text("7")
     code = (
         "import json\n"
         "from cxr_helpers import paths\n"
         "from cxr_helpers.base.files import atomic_write\n"
         "from cxr_helpers.report import document\n"
         "stored = paths.ROOT / 'reports' / 'stored.json'\n"
-        "document.text(f\"It is {json.loads(stored.read_text())} of {(paths.build('full') / 'films.txt').read_text()}.\")\n"
+        "document.text(f\"It is {json.loads(stored.read_text())} of {(paths.build('full') / 'images.txt').read_text()}.\")\n"
         "atomic_write(stored, '0.25')"
     )
     parameters = new_code_cell('profile = "auto"', metadata={"tags": ["parameters"]})
     cells = [new_markdown_cell("# One"), parameters, new_code_cell(code)]
     nbformat.write(new_notebook(cells=cells), root / "notebooks" / "01_one.ipynb")
-    source = dataset.Source(tmp_path, "given", "synthetic film")
+    source = dataset.Source(tmp_path, "given", "synthetic image")
     monkeypatch.setattr(verify.dataset, "discover", lambda profile: source)
     monkeypatch.setattr(paths, "ROOT", root)
     monkeypatch.setattr(paths, "NOTEBOOKS", root / "notebooks")

@@ -29,7 +29,7 @@ def checkout(tmp_path_factory):
     root = copy(tmp_path_factory.mktemp("workflow") / "a checkout")
     (root / "cxr_helpers" / "training" / "fit_or_load.py").write_text(TRAINING)
     (root / "cxr_helpers" / "experiments.toml").write_text(ALPHA)
-    write_chapter(root / "notebooks", CHAPTERS[0], "print('films')")
+    write_chapter(root / "notebooks", CHAPTERS[0], "print('images')")
     for name in CHAPTERS[1:]:
         write_chapter(root / "notebooks", name, "from cxr_helpers import records", "print(len(records.every(profile)))")
     done = run(root)
@@ -147,7 +147,7 @@ def no_data(monkeypatch):
     monkeypatch.setattr(dataset, "discover", discover)
 
 
-def test_without_data_auto_says_why_and_goes_on_with_synthetic_films(no_data, capsys):
+def test_without_data_auto_says_why_and_goes_on_with_synthetic_images(no_data, capsys):
     assert pipeline.choose("auto") == "smoke"
     said = capsys.readouterr().out.splitlines()
     assert len(said) == 1 and "could not be downloaded" in said[0] and "smoke" in said[0]
@@ -158,7 +158,7 @@ def test_without_data_full_is_an_error(no_data):
         pipeline.choose("full")
 
 
-def test_a_wrong_folder_is_an_error_and_not_a_reason_for_synthetic_films(monkeypatch, tmp_path):
+def test_a_wrong_folder_is_an_error_and_not_a_reason_for_synthetic_images(monkeypatch, tmp_path):
     monkeypatch.setenv("CXR_DATA_DIR", str(tmp_path / "nowhere"))
     with pytest.raises(CxrError, match="nowhere"):
         pipeline.choose("auto")

@@ -1,4 +1,4 @@
-"""Real films in every format that is read, and ways to spoil them: for the tests that feed readers what no one would save."""
+"""Real images in every format that is read, and ways to spoil them: for the tests that feed readers what no one would save."""
 
 import functools
 import io
@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pydicom
-import tiny_films
+import tiny_images
 from hypothesis import strategies as st
 from PIL import Image
 from pydicom.data import get_testdata_file
@@ -20,25 +20,25 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossl
 INTERESTING = (b"\0", b"\xff", b"\xff\xd8", b"\xff\xd9", b"\xff\xda", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"IEND")
 # Made by machines and converters: plain, RLE, JPEG 2000, a lossy JPEG of 12 bits, big-endian.
 DICOM_FILES = ("CT_small.dcm", "MR_small_RLE.dcm", "MR_small_jp2klossless.dcm", "JPGExtended.dcm", "MR_small_bigendian.dcm")
-IDENTITY = "Doe^Jane"  # the patient of every film that has tags
+IDENTITY = "Doe^Jane"  # the patient of every image that has tags
 
 
 @functools.cache
 def seeds() -> dict[str, bytes]:
-    """Return whole files by name: drawn ones, DICOM files that pydicom brings, a film of the real set where that is at hand."""
-    film = tiny_films.film(0, 56, 48)
-    colour = cv2.merge([film] * 3)
+    """Return whole files by name: drawn ones, DICOM files that pydicom brings, an image of the real set where that is at hand."""
+    image = tiny_images.image(0, 56, 48)
+    colour = cv2.merge([image] * 3)
     found = {
-        "grey.jpeg": cv2.imencode(".jpg", film)[1].tobytes(),
+        "grey.jpeg": cv2.imencode(".jpg", image)[1].tobytes(),
         "colour.jpeg": cv2.imencode(".jpg", colour)[1].tobytes(),
-        "progressive.jpeg": cv2.imencode(".jpg", film, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes(),
-        "tagged.jpeg": _with_exif(film),
-        "grey.png": cv2.imencode(".png", film)[1].tobytes(),
+        "progressive.jpeg": cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes(),
+        "tagged.jpeg": _with_exif(image),
+        "grey.png": cv2.imencode(".png", image)[1].tobytes(),
         "colour.png": cv2.imencode(".png", colour)[1].tobytes(),
-        "deep.png": cv2.imencode(".png", film.astype(np.uint16) * 257)[1].tobytes(),
-        "explicit.dcm": dicom(film, ExplicitVRLittleEndian),
-        "implicit.dcm": dicom(film, ImplicitVRLittleEndian, WindowCenter=2048, WindowWidth=1024),
-        "rle.dcm": dicom(film, RLELossless),
+        "deep.png": cv2.imencode(".png", image.astype(np.uint16) * 257)[1].tobytes(),
+        "explicit.dcm": dicom(image, ExplicitVRLittleEndian),
+        "implicit.dcm": dicom(image, ImplicitVRLittleEndian, WindowCenter=2048, WindowWidth=1024),
+        "rle.dcm": dicom(image, RLELossless),
     }
     for name in DICOM_FILES:
         found[f"real {name}"] = Path(get_testdata_file(name, download=False)).read_bytes()
@@ -50,14 +50,14 @@ def seeds() -> dict[str, bytes]:
     return found
 
 
-def _with_exif(film: np.ndarray) -> bytes:
+def _with_exif(image: np.ndarray) -> bytes:
     exif, target = Image.Exif(), io.BytesIO()
     exif[0x010E], exif[0x013B] = f"patient {IDENTITY}", IDENTITY  # description, artist
-    Image.fromarray(film).save(target, "JPEG", exif=exif, comment=IDENTITY.encode())
+    Image.fromarray(image).save(target, "JPEG", exif=exif, comment=IDENTITY.encode())
     return target.getvalue()
 
 
-def dicom(film: np.ndarray, syntax: str = ExplicitVRLittleEndian, **tags: object) -> bytes:
+def dicom(image: np.ndarray, syntax: str = ExplicitVRLittleEndian, **tags: object) -> bytes:
     """Return a DICOM file of 12-bit values with the tags of a patient."""
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian if syntax == RLELossless else syntax
@@ -65,10 +65,10 @@ def dicom(film: np.ndarray, syntax: str = ExplicitVRLittleEndian, **tags: object
     made = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
     made.SOPClassUID, made.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
     made.PatientName, made.PatientID, made.PatientBirthDate, made.Modality = IDENTITY, "4711", "19700101", "CR"
-    made.Rows, made.Columns = film.shape
+    made.Rows, made.Columns = image.shape
     made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
     made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 16, 12, 11, 0
-    made.PixelData = (film.astype("<u2") * 16).tobytes()
+    made.PixelData = (image.astype("<u2") * 16).tobytes()
     if syntax == RLELossless:
         made.compress(RLELossless)
     for name, value in tags.items():

@@ -1,4 +1,4 @@
-"""Runs with a threshold, a temperature and disturbed validation films, without training."""
+"""Runs with a threshold, a temperature and corrupted validation images, without training."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,20 +10,20 @@ from tiny_runs import stored
 from cxr_helpers import paths
 from cxr_helpers.training import rescoring
 
-FILMS = pd.DataFrame({"image_id": list("abcdefgh"), "patient_id": list("pqrstuvw"), "y_true": [0, 1] * 4})
-FILMS = FILMS.assign(split=["val"] * 4 + ["test"] * 4)
+IMAGES = pd.DataFrame({"image_id": list("abcdefgh"), "patient_id": list("pqrstuvw"), "y_true": [0, 1] * 4})
+IMAGES = IMAGES.assign(split=["val"] * 4 + ["test"] * 4)
 
 
 def maker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
-    """Return what stores runs with a threshold of 0.5 and given scores of disturbed validation films and of test films."""
+    """Return what stores runs with a threshold of 0.5 and given scores of corrupted validation images and of test images."""
     monkeypatch.setattr(paths, "tables", lambda profile: tmp_path / "tables")
     monkeypatch.delenv("CXR_EXTERNAL_DIR", raising=False)
     store = stored(tmp_path / "runs", monkeypatch)
 
-    def run(system, disturbed, test):
-        found = store(system, [0.1, 0.9, 0.2, 0.8, *test], FILMS)
+    def run(system, corrupted, test):
+        found = store(system, [0.1, 0.9, 0.2, 0.8, *test], IMAGES)
         found.info.update(threshold=0.5, temperature=1.5)
-        table = pd.DataFrame({"image_id": list("abcd"), "perturbation": "noise", "severity": 2, "y_score": disturbed})
+        table = pd.DataFrame({"image_id": list("abcd"), "corruption": "noise", "severity": 2, "y_score": corrupted})
         table.to_csv(found.folder / rescoring.VALIDATION, index=False)
         return found
 

@@ -37,7 +37,7 @@ def figure(label, caption=CAPTION, alt='Two "rising" curves'):
     return shown(document.figure, fig, label, caption=caption, alt=alt)
 
 
-def table(label, columns=2, caption="Films by folder."):
+def table(label, columns=2, caption="Images by folder."):
     frame = pd.DataFrame({f"Metric {number}": ["0.981 [0.970, 0.991]"] * 3 for number in range(columns)})
     return shown(document.table, frame, label, caption=caption)
 
@@ -48,14 +48,14 @@ def chapter(title, *cells):
 
 def first_chapter():
     return chapter(
-        "Exploring the films",
+        "Exploring the images",
         executed('profile = "auto"', tags=["parameters"]),
         executed('profile = "smoke"', tags=["injected-parameters"]),
         executed("print('noise')", new_output("stream", name="stdout", text="noise on stdout")),
         executed("draft()", new_output("display_data", data={"text/html": "<p>a draft</p>"}), tags=["remove-cell"]),
-        new_markdown_cell("## Counts\n- as @tbl:films\n- and @fig:roc of @ch:02_models [@kermany2018]"),
+        new_markdown_cell("## Counts\n- as @tbl:images\n- and @fig:roc of @ch:02_models [@kermany2018]"),
         new_markdown_cell("$$a^2 + b^2 = c^2$$"),
-        table("tbl:films"),
+        table("tbl:images"),
     )
 
 
@@ -72,7 +72,7 @@ def workplace(patch, root):
     patch.setattr(paths, "reports", lambda profile: root / "reports" / profile)
     patch.setattr(rendering.records, "every", lambda profile: [])
     patch.setattr(duties, "FOLDER", root / "checklists")
-    patch.setattr(front_matter, "_data", lambda profile: "7 films")
+    patch.setattr(front_matter, "_data", lambda profile: "7 images")
 
     def write(profile="smoke", **chapters):
         patch.setattr(rendering.notebooks, "names", lambda: sorted(chapters))

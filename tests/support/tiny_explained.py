@@ -1,4 +1,4 @@
-"""A run of the tiny detector on four known films, with its model saved."""
+"""A run of the tiny detector on four known images, with its model saved."""
 
 from pathlib import Path
 
@@ -14,18 +14,18 @@ from cxr_helpers.records import Record
 
 
 def explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
-    """Return a record of the detector, whose saved model and four films lie where they are looked for."""
+    """Return a record of the detector, whose saved model and four images lie where they are looked for."""
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     monkeypatch.delenv("CXR_BUILD_DIR", raising=False)
-    model, films = detector(), np.stack([two_blobs(), two_blobs()[::-1], np.full((SIDE, SIDE), GREY, "uint8"), two_blobs()])
-    films[0, 22:26] = films[1, 22:26] = films[3, 6:10] = GREY  # bright, dark, grey, dark
+    model, images = detector(), np.stack([two_blobs(), two_blobs()[::-1], np.full((SIDE, SIDE), GREY, "uint8"), two_blobs()])
+    images[0, 22:26] = images[1, 22:26] = images[3, 6:10] = GREY  # bright, dark, grey, dark
     config, names = Config("custom_cnn", size=SIDE), ["a", "b", "c", "d"]
     path = paths.build("smoke") / "models" / f"{config.run_id}.keras"
     path.parent.mkdir(parents=True)
     model.save(path)
     monkeypatch.setattr(manifest, "load", lambda profile: pd.DataFrame({"image_id": names}))
-    monkeypatch.setattr(packing, "load", lambda profile, size, variant: films)
-    scores = model.predict(films[..., None].astype("float32"), verbose=0)[:, 0]
+    monkeypatch.setattr(packing, "load", lambda profile, size, variant: images)
+    scores = model.predict(images[..., None].astype("float32"), verbose=0)[:, 0]
     test = pd.DataFrame({"image_id": names, "patient_id": names, "split": "test", "y_true": [1, 1, 0, 0], "y_score": scores})
     val = test.assign(split="val", y_true=(scores > 0.505).astype(int))
     folder = tmp_path / "run"

@@ -1,18 +1,18 @@
-"""Three films of two patients in the layout of the external set, for the tests of what reads it."""
+"""Three images of two patients in the layout of the external set, for the tests of what reads it."""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tiny_films import film, save
+from tiny_images import image, save
 
 HEIGHT, WIDTH = 40, 48
 
 
 def write(root: Path) -> Path:
-    """Write films b, a, c and metadata.csv below `root`; film a has a mask of its left half."""
+    """Write images b, a, c and metadata.csv below `root`; image a has a mask of its left half."""
     for seed, name in enumerate(("b", "a", "c")):
-        save(root / "images" / f"{name}.jpg", film(seed, WIDTH, HEIGHT))
+        save(root / "images" / f"{name}.jpg", image(seed, WIDTH, HEIGHT))
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
     mask[:, : WIDTH // 2] = 255
     save(root / "lung_masks" / "a.png", mask)

@@ -1,4 +1,4 @@
-"""A few random films in Kaggle's layout, for the tests of everything that reads a folder of films."""
+"""A few random images in Kaggle's layout, for the tests of everything that reads a folder of images."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ NAMES = {
 COUNTS = {tuple(folder.split("/")): len(names) for folder, names in NAMES.items()}
 
 
-def film(seed: int, width: int = 48, height: int = 40) -> np.ndarray:
+def image(seed: int, width: int = 48, height: int = 40) -> np.ndarray:
     """Return smooth random grey (height, width) uint8: unlike any other seed's, and kind to JPEG."""
     coarse = np.random.default_rng(seed).integers(20, 235, (6, 6)).astype(np.uint8)
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
@@ -25,7 +25,7 @@ def film(seed: int, width: int = 48, height: int = 40) -> np.ndarray:
 def write(root: Path) -> Path:
     """Write the set below `root` as JPEGs of varied size and return `root`."""
     for seed, path in enumerate(f"{folder}/{name}.jpeg" for folder, names in NAMES.items() for name in names):
-        save(root / path, film(seed, 48 + seed, 40 + seed))
+        save(root / path, image(seed, 48 + seed, 40 + seed))
     return root
 
 

@@ -8,11 +8,11 @@ GREY, WHITE = 127, 254
 
 
 def two_blobs() -> np.ndarray:
-    """Return a grey film (SIDE, SIDE) uint8, mid-grey, with a bright blob at (8, 8) and a dark one at (24, 20)."""
-    film = np.full((SIDE, SIDE), GREY, "uint8")
-    film[6:10, 6:10] = WHITE
-    film[22:26, 18:22] = 0
-    return film
+    """Return a grey image (SIDE, SIDE) uint8, mid-grey, with a bright blob at (8, 8) and a dark one at (24, 20)."""
+    image = np.full((SIDE, SIDE), GREY, "uint8")
+    image[6:10, 6:10] = WHITE
+    image[22:26, 18:22] = 0
+    return image
 
 
 def detector(units: int = 1, bias: float = 0.0, channels: int = 1) -> keras.Model:

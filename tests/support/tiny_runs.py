@@ -1,4 +1,4 @@
-"""Runs without training: records of given scores on four films, found under the name of a system."""
+"""Runs without training: records of given scores on four images, found under the name of a system."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,21 +9,21 @@ import pytest
 from cxr_helpers import records
 from cxr_helpers.config import Config
 
-FILMS = pd.DataFrame({"image_id": ["a", "b", "c", "d"], "patient_id": ["p", "q", "r", "s"], "y_true": [0, 1, 0, 1]})
-FILMS = FILMS.assign(split=["val", "val", "test", "test"])
+IMAGES = pd.DataFrame({"image_id": ["a", "b", "c", "d"], "patient_id": ["p", "q", "r", "s"], "y_true": [0, 1, 0, 1]})
+IMAGES = IMAGES.assign(split=["val", "val", "test", "test"])
 
 
 def stored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., records.Record]:
     """Return a function that stores one more run of a system in `folder`; `records.of` finds it there."""
     systems: dict[str, list[records.Record]] = {}
 
-    def store(system: str, y_score: list[float], films: pd.DataFrame = FILMS, **options) -> records.Record:
+    def store(system: str, y_score: list[float], images: pd.DataFrame = IMAGES, **options) -> records.Record:
         runs = systems.setdefault(system, [])
         number = list(systems).index(system)
         config = Config(**{"model": "mobilenet", "weight_decay": number / 10, "seed": len(runs), **options})
         info = {"initialisation": config.start, "pixels": "drawn", "data_hash": "h", "images": {"val": 2, "test": 2}}
         info |= {"run_id": config.run_id, "parameters": 100, "model_bytes": 7}
-        runs.append(records.write(config, "smoke", info, {"scores": films.assign(y_score=y_score)}))
+        runs.append(records.write(config, "smoke", info, {"scores": images.assign(y_score=y_score)}))
         return runs[-1]
 
     monkeypatch.setattr(records.paths, "runs", lambda profile: folder)

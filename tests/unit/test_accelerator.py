@@ -10,11 +10,11 @@ from cxr_helpers.training import accelerators, augmentation, run_environment
 
 def test_a_share_is_operations_over_the_matrix_rate():
     rows = [(place, "", accelerator.MATRIX["bfloat16"], 1e14) for place in range(3)]
-    rows += [(place, "vgg16_224", "films/s, batch of 32", rate) for place, rate in enumerate((400.0, 500.0, 600.0))]
-    rows += [(0, "vgg16_224", "operations a film", 1e11)]
+    rows += [(place, "vgg16_224", "images/s, batch of 32", rate) for place, rate in enumerate((400.0, 500.0, 600.0))]
+    rows += [(0, "vgg16_224", "operations an image", 1e11)]
     found = accelerator.figures(pd.DataFrame(rows, columns=["round", "system", "task", "value"])).set_index("figure").value
     assert found["matrix product, bfloat16 (TFLOP/s)"] == 100
-    assert found["vgg16_224, films/s, batch of 32"] == 500
+    assert found["vgg16_224, images/s, batch of 32"] == 500
     assert found["vgg16_224, share of the matrix rate, batch of 32"] == 0.5
 
 
@@ -45,8 +45,8 @@ def test_augmentation_keeps_full_precision_under_any_policy():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         policy = augmentation.build("thesis", 0)
-        films = policy(np.full((1, 8, 8, 1), 201.0, "float32"), training=True)
+        images = policy(np.full((1, 8, 8, 1), 201.0, "float32"), training=True)
     finally:
         keras.config.set_dtype_policy("float32")
     assert {layer.compute_dtype for layer in policy.layers} == {"float32"}
-    assert keras.backend.standardize_dtype(films.dtype) == "float32"
+    assert keras.backend.standardize_dtype(images.dtype) == "float32"

@@ -30,14 +30,14 @@ def test_overlap_of_known_masks(ours, truth, dice, iou):
 
 def test_the_interval_of_a_mean_is_over_patients():
     values = np.repeat([0.2, 0.8], 50)
-    by_film = agreement.mean_interval(values, np.arange(100).astype(str))
+    by_image = agreement.mean_interval(values, np.arange(100).astype(str))
     two_patients = agreement.mean_interval(values, np.repeat(["a", "b"], 50))
-    assert by_film.value == two_patients.value == pytest.approx(0.5)
+    assert by_image.value == two_patients.value == pytest.approx(0.5)
     assert (two_patients.ci_low, two_patients.ci_high) == pytest.approx((0.2, 0.8))  # either patient may be drawn twice
-    assert by_film.ci_high - by_film.ci_low == pytest.approx(2 * 1.96 * 0.03, rel=0.1)  # 0.3 / sqrt(100) a side
+    assert by_image.ci_high - by_image.ci_low == pytest.approx(2 * 1.96 * 0.03, rel=0.1)  # 0.3 / sqrt(100) a side
 
 
-def test_a_patient_with_more_films_weighs_more():
+def test_a_patient_with_more_images_weighs_more():
     found = agreement.mean_interval(np.array([0.0, 0.0, 0.0, 1.0]), np.array(["a", "a", "a", "b"]))
     assert (found.value, found.ci_low, found.ci_high) == (0.25, 0.0, 1.0)  # the second patient drawn twice: only ones
 
@@ -46,7 +46,7 @@ def test_bland_altman_of_known_differences():
     truth = np.array([1.0, 2.0, 3.0, 4.0])
     found = agreement.bland_altman(truth + [0.0, 0.2, -0.2, 0.4], truth)
     deviation = np.sqrt((0.1**2 + 0.1**2 + 0.3**2 + 0.3**2) / 3)  # around the bias of 0.1
-    assert found.films == 4 and found.error == pytest.approx(0.2) and found.bias == pytest.approx(0.1)
+    assert found.images == 4 and found.error == pytest.approx(0.2) and found.bias == pytest.approx(0.1)
     assert (found.low, found.high) == pytest.approx((0.1 - 1.96 * deviation, 0.1 + 1.96 * deviation))
     assert found.bias_margin == pytest.approx(1.96 * deviation / 2)
     assert found.limit_margin == pytest.approx(np.sqrt(3) * found.bias_margin)

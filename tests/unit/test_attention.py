@@ -48,18 +48,18 @@ def test_attention_and_head_train_on_the_stored_maps_of_mobilenetv2():
     model, _ = catalogue.build(Config("mobilenetv2_attention", size=64, trainable="attention"))
     trained = {weight.path.split("/")[0] for weight in model.trainable_weights}
     assert trained == {"attention_squeeze", "attention_excite", "attention_place_weights", "probability"}
-    films = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
+    images = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
     backbone, head = catalogue.split(model)
     assert backbone.output_shape == (None, 2, 2, 1280) and not backbone.trainable_weights
-    np.testing.assert_allclose(head(backbone(films)), model(films, training=False), atol=1e-6)
+    np.testing.assert_allclose(head(backbone(images)), model(images, training=False), atol=1e-6)
 
 
 def test_a_saved_model_with_attention_can_be_explained(tmp_path):
     model, _ = catalogue.build(Config("mobilenetv2_attention", size=96, trainable="attention"))
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
-    films = np.random.default_rng(0).uniform(0, 255, (2, 96, 96)).astype("float32")
-    pixels = targets.batch(loaded, films)
+    images = np.random.default_rng(0).uniform(0, 255, (2, 96, 96)).astype("float32")
+    pixels = targets.batch(loaded, images)
     np.testing.assert_allclose(loaded.predict(pixels, verbose=0), model.predict(pixels, verbose=0), atol=1e-6)
     assert gradcam.explained_layer(loaded) == "attention_by_place"
-    assert gradcam.gradcam(loaded, films, 1).shape == (2, 96, 96)
+    assert gradcam.gradcam(loaded, images, 1).shape == (2, 96, 96)

@@ -1,4 +1,4 @@
-"""Augmentation is what the documents say, changes training films only, and repeats itself."""
+"""Augmentation is what the documents say, changes training images only, and repeats itself."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.training import augmentation, fitting
 
-FILMS = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 1)).astype("float32")
+IMAGES = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 1)).astype("float32")
 
 
 def test_rahman_table_2():
@@ -21,12 +21,12 @@ def test_rahman_table_2():
 
 
 @pytest.mark.parametrize("name", list(augmentation.POLICIES))
-def test_only_training_changes_a_film_and_a_seed_repeats(name):
+def test_only_training_changes_a_image_and_a_seed_repeats(name):
     policy = augmentation.build(name, 1)
-    np.testing.assert_array_equal(policy(FILMS, training=False), FILMS)
-    changed = keras.ops.convert_to_numpy(policy(FILMS, training=True))
-    again = keras.ops.convert_to_numpy(augmentation.build(name, 1)(FILMS, training=True))
-    assert not np.allclose(changed, FILMS)
+    np.testing.assert_array_equal(policy(IMAGES, training=False), IMAGES)
+    changed = keras.ops.convert_to_numpy(policy(IMAGES, training=True))
+    again = keras.ops.convert_to_numpy(augmentation.build(name, 1)(IMAGES, training=True))
+    assert not np.allclose(changed, IMAGES)
     np.testing.assert_array_equal(changed, again)
     assert changed.min() >= -1e-3 and changed.max() <= 255.001
 
@@ -48,7 +48,7 @@ def test_a_crop_is_a_box_of_the_image_stretched_to_its_size():
 
 def test_a_crop_of_everything_changes_nothing():
     crop = augmentation.RandomResizedCrop((1.0, 1.0), (1.0, 1.0), seed=0)
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(crop(FILMS, training=True)), FILMS, atol=1e-3)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(crop(IMAGES, training=True)), IMAGES, atol=1e-3)
 
 
 def test_none_is_none_and_the_unknown_is_named():

@@ -1,4 +1,4 @@
-"""A calibrated system: temperature and threshold from disturbed validation films, by hand; test films choose nothing."""
+"""A calibrated system: temperature and threshold from corrupted validation images, by hand; test images choose nothing."""
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,8 @@ from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.training import calibrated, product, rescoring, saved
 
-FILMS = pd.DataFrame({"image_id": list("abcdef"), "patient_id": list("pqrstu"), "y_true": [0, 1, 0, 1, 0, 1]})
-FILMS = FILMS.assign(split=["val"] * 4 + ["test"] * 2)
+IMAGES = pd.DataFrame({"image_id": list("abcdef"), "patient_id": list("pqrstu"), "y_true": [0, 1, 0, 1, 0, 1]})
+IMAGES = IMAGES.assign(split=["val"] * 4 + ["test"] * 2)
 CONFIG = Config("calibrated", members=("one",))
 # Odds of 9 to 1 that are right three times of four: at T = 2 they are odds of 3 to 1, which fit exactly.
 DISTURBED = [0.1] * 3 + [0.9] + [0.9] * 3 + [0.1]
@@ -21,13 +21,13 @@ DISTURBED = [0.1] * 3 + [0.9] + [0.9] * 3 + [0.1]
 
 @pytest.fixture
 def make(tmp_path, monkeypatch):
-    """Store runs of a system with disturbed validation films: four of each class, three of each right."""
+    """Store runs of a system with corrupted validation images: four of each class, three of each right."""
     monkeypatch.setattr(product.paths, "build", lambda profile: tmp_path / "build")
     store = stored(tmp_path / "runs", monkeypatch)
 
     def run(test=(0.2, 0.8), **options):
-        found = store("one", [0.1, 0.9, 0.1, 0.9, *test], FILMS, **options)
-        table = pd.DataFrame({"image_id": list("acacbdbd"), "perturbation": ["noise", "noise", "blur", "blur"] * 2})
+        found = store("one", [0.1, 0.9, 0.1, 0.9, *test], IMAGES, **options)
+        table = pd.DataFrame({"image_id": list("acacbdbd"), "corruption": ["noise", "noise", "blur", "blur"] * 2})
         table = pd.concat([table.assign(severity=2, y_score=DISTURBED), table.assign(severity=0, y_score=0.5)])
         table.to_csv(found.folder / rescoring.VALIDATION, index=False)
         return found
@@ -35,7 +35,7 @@ def make(tmp_path, monkeypatch):
     return run
 
 
-def test_temperature_and_threshold_come_from_disturbed_validation_films(make):
+def test_temperature_and_threshold_come_from_corrupted_validation_images(make):
     make()
     found = calibrated.make(CONFIG, "smoke")
     assert found.info["temperature"] == pytest.approx(2, rel=1e-3)
@@ -44,7 +44,7 @@ def test_temperature_and_threshold_come_from_disturbed_validation_films(make):
     assert scores["f"] == pytest.approx(expit(logit(0.8) / 2), abs=1e-4) and scores["b"] == pytest.approx(0.75, abs=1e-3)
 
 
-def test_test_films_choose_nothing(make):
+def test_test_images_choose_nothing(make):
     infos = []
     for seed, test in enumerate([(0.2, 0.8), (0.99, 0.01)]):
         make(test)
@@ -57,15 +57,15 @@ def test_the_saved_network_answers_at_the_temperature(make, monkeypatch):
     path = product.model_path("smoke", run.run_id)
     path.parent.mkdir(parents=True)
     detector().save(path)
-    films = np.stack([np.full((SIDE, SIDE), grey, np.uint8) for grey in (GREY, 60)])
-    monkeypatch.setattr(packing, "films", lambda *_, **__: films)
-    plain = detector().predict(films[..., None].astype("float32"), verbose=0)[:, 0]
+    images = np.stack([np.full((SIDE, SIDE), grey, np.uint8) for grey in (GREY, 60)])
+    monkeypatch.setattr(packing, "images", lambda *_, **__: images)
+    plain = detector().predict(images[..., None].astype("float32"), verbose=0)[:, 0]
     monkeypatch.setattr(saved, "AGREEMENT", 1.0)  # the record's scores are not this detector's
     info = calibrated.make(CONFIG, "smoke").info
     import keras
 
     model = keras.saving.load_model(product.model_path("smoke", CONFIG.run_id), compile=False)
-    found = model.predict(films[..., None].astype("float32"), verbose=0)[:, 0]
+    found = model.predict(images[..., None].astype("float32"), verbose=0)[:, 0]
     assert found == pytest.approx(expit(logit(plain) / info["temperature"]), abs=1e-5)
     assert info["model_bytes"] == product.model_path("smoke", CONFIG.run_id).stat().st_size
 

@@ -23,13 +23,13 @@ def test_the_temperature_that_sharpened_the_scores_is_found():
 
 
 def test_a_temperature_by_hand():
-    # Two films at odds of 9:1, one of three wrong: the least cross-entropy is where the score is 2/3.
-    films = scores([1, 1, 0, 0, 0, 1], [0.9, 0.9, 0.9, 0.1, 0.1, 0.1], split="val")
-    temperature = calibration.fit_temperature(films)
-    assert calibration.tempered(films, temperature).y_score[0] == pytest.approx(2 / 3, abs=1e-4)
+    # Two images at odds of 9:1, one of three wrong: the least cross-entropy is where the score is 2/3.
+    images = scores([1, 1, 0, 0, 0, 1], [0.9, 0.9, 0.9, 0.1, 0.1, 0.1], split="val")
+    temperature = calibration.fit_temperature(images)
+    assert calibration.tempered(images, temperature).y_score[0] == pytest.approx(2 / 3, abs=1e-4)
 
 
-def test_separated_films_stay_within_the_limits():
+def test_separated_images_stay_within_the_limits():
     assert calibration.fit_temperature(FOUR.assign(split="val", y_score=[0.9, 0.8, 0.2, 0.1])) >= calibration.TEMPERATURES[0]
 
 
@@ -40,10 +40,10 @@ def test_a_test_score_is_refused(split):
 
 
 def test_scaling_keeps_the_order():
-    films = random_scores()
-    scaled = calibration.tempered(films, 2.5)
-    assert metrics.points(scaled).roc_auc == metrics.points(films).roc_auc
-    assert (abs(scaled.y_score - 0.5) <= abs(films.y_score - 0.5) + 1e-12).all()
+    images = random_scores()
+    scaled = calibration.tempered(images, 2.5)
+    assert metrics.points(scaled).roc_auc == metrics.points(images).roc_auc
+    assert (abs(scaled.y_score - 0.5) <= abs(images.y_score - 0.5) + 1e-12).all()
 
 
 def test_change_of_prevalence_multiplies_the_odds():
@@ -58,8 +58,8 @@ def test_weights_of_a_prevalence():
 
 
 def test_measures_equal_those_of_metrics():
-    films = random_scores()
-    ours, theirs = calibration.measure(films), metrics.evaluate(films)
+    images = random_scores()
+    ours, theirs = calibration.measure(images), metrics.evaluate(images)
     for name, other in {"ece_width": "ece", "brier": "brier", "bce": "bce"}.items():
         assert ours.loc[name].to_numpy() == pytest.approx(theirs.loc[other].to_numpy(), rel=1e-9)
 
@@ -67,29 +67,29 @@ def test_measures_equal_those_of_metrics():
 def test_bins_of_equal_count_by_hand(monkeypatch):
     monkeypatch.setattr(bootstrap, "ECE_BINS", 2)
     # Halves: 0.1, 0.2 (no pneumonia of two) and 0.3, 0.35 (both): |0.3 - 0| + |0.65 - 2| over four; one bin by width.
-    films = scores([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.35])
-    found = calibration.measure(films, n_boot=50).value
+    images = scores([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.35])
+    found = calibration.measure(images, n_boot=50).value
     assert found.ece_count == pytest.approx((0.3 + 1.35) / 4)
     assert found.ece_width == pytest.approx(abs(0.95 - 2) / 4)
 
 
-def test_weighted_films_are_those_of_another_prevalence():
-    # Three films of PNEUMONIA and one NORMAL at one half is the same as that film three times.
-    films = scores([1, 1, 1, 0], [0.9, 0.8, 0.4, 0.3])
+def test_weighted_images_are_those_of_another_prevalence():
+    # Three images of PNEUMONIA and one NORMAL at one half is the same as that image three times.
+    images = scores([1, 1, 1, 0], [0.9, 0.8, 0.4, 0.3])
     repeated = scores([1, 1, 1, 0, 0, 0], [0.9, 0.8, 0.4, 0.3, 0.3, 0.3])
-    assert calibration.measure(films, 0.5, n_boot=50).value.brier == pytest.approx(metrics.points(repeated).brier)
-    assert calibration.measure(films, 0.5, n_boot=50).value.ece_width == pytest.approx(metrics.points(repeated).ece)
+    assert calibration.measure(images, 0.5, n_boot=50).value.brier == pytest.approx(metrics.points(repeated).brier)
+    assert calibration.measure(images, 0.5, n_boot=50).value.ece_width == pytest.approx(metrics.points(repeated).ece)
 
 
 def test_correct_change_of_prevalence_keeps_scores_calibrated():
-    films = calibrated()
-    rarer = calibration.prior_corrected(films, films.y_true.mean(), 0.05)
+    images = calibrated()
+    rarer = calibration.prior_corrected(images, images.y_true.mean(), 0.05)
     assert calibration.measure(rarer, 0.05, n_boot=20).value.ece_width < 0.01
-    assert calibration.measure(films, 0.05, n_boot=20).value.ece_width > 0.15
+    assert calibration.measure(images, 0.05, n_boot=20).value.ece_width > 0.15
 
 
 def test_a_perfect_model_has_the_error_of_its_own_scores():
-    # Two films at 0.5 in one bin: labels (0, 0) and (1, 1) miss by one half, the other two cases by nothing.
+    # Two images at 0.5 in one bin: labels (0, 0) and (1, 1) miss by one half, the other two cases by nothing.
     found = calibration.perfect(scores([0, 1], [0.5, 0.5]), n_draws=20000)
     assert found.value.ece_width == pytest.approx(0.25, abs=0.01)
     assert found.value.brier == pytest.approx(0.25)
@@ -98,8 +98,8 @@ def test_a_perfect_model_has_the_error_of_its_own_scores():
 
 def test_calibrated_scores_look_perfect_and_sharpened_ones_do_not():
     for temperature, inside in ((1, True), (3, False)):
-        films = calibrated(n=600, temperature=temperature)
-        found, reference = calibration.measure(films, n_boot=20).value, calibration.perfect(films)
+        images = calibrated(n=600, temperature=temperature)
+        found, reference = calibration.measure(images, n_boot=20).value, calibration.perfect(images)
         for name in ("ece_width", "ece_count", "brier"):
             assert (found[name] <= reference.ci_high[name]) == inside
 

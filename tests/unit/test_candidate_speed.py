@@ -1,4 +1,4 @@
-"""What a film costs each candidate, from rounds whose times are known."""
+"""What an image costs each candidate, from rounds whose times are known."""
 
 import pandas as pd
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from cxr_helpers.extras.benchmarks import candidate_speed
 
 
-def test_figures_are_milliseconds_a_film():
+def test_figures_are_milliseconds_a_image():
     rows = [(place, "one", "forward pass of 1", seconds) for place, seconds in enumerate((0.010, 0.012, 0.050))]
     rows += [(place, "one", "forward pass of 32", 0.32) for place in range(3)]
     rows += [(place, "two", "forward pass of 1", 0.030) for place in range(3)]

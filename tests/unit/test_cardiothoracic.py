@@ -79,8 +79,8 @@ def test_components_come_largest_first():
     assert cardiothoracic.components(rectangles(), 2) == []
 
 
-def test_a_synthetic_film_has_plausible_figures():
-    film = synthetic.film(0, "NORMAL")
-    found = cardiothoracic.measure(film.lung_mask, film.heart_mask)
+def test_a_synthetic_image_has_plausible_figures():
+    image = synthetic.image(0, "NORMAL")
+    found = cardiothoracic.measure(image.lung_mask, image.heart_mask)
     assert found["lung_parts"] == 2 and abs(found["lung_asymmetry"]) < 0.2
     assert 0.25 < found["cardiothoracic_ratio"] < 0.45

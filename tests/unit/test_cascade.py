@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import tiny_runs
 from tiny_models import SIDE, detector, two_blobs
-from tiny_runs import FILMS
+from tiny_runs import IMAGES
 
 from cxr_helpers import paths, records
 from cxr_helpers.config import Config
@@ -45,7 +45,7 @@ def validation(normal: list[float], pneumonia: list[float]) -> pd.DataFrame:
 
 
 def test_thresholds_allow_the_screen_one_error_in_200():
-    # Missed below 0.3: the film at 0.05 only. False alarms from 0.9 on, the first score above 0.7: the film at 0.97 only.
+    # Missed below 0.3: the image at 0.05 only. False alarms from 0.9 on, the first score above 0.7: the image at 0.97 only.
     screen = validation([0.1] * 198 + [0.7, 0.97], [0.05, 0.3] + [0.9] * 198)
     confirm = validation([0.2] * 200, [0.6] * 200)
     chosen = cascade.choose(screen, confirm)
@@ -71,9 +71,9 @@ def test_a_screen_that_is_never_sure_of_pneumonia_calls_none():
 
 
 def test_test_scores_choose_no_threshold():
-    films = validation([0.1], [0.9])
+    images = validation([0.1], [0.9])
     with pytest.raises(CxrError, match="validation only"):
-        cascade.choose(films.assign(split="test"), films)
+        cascade.choose(images.assign(split="test"), images)
 
 
 def test_decisions_and_scores_by_hand():
@@ -114,7 +114,7 @@ def test_costs_add_the_second_model_for_the_share_sent_on_also_at_the_screens_si
     assert set(costs["sent on"]) == {"50.0%"}
 
 
-def test_members_alone_are_compared_on_the_same_films(made):
+def test_members_alone_are_compared_on_the_same_images(made):
     frames = cascade_tables.beside({"cascade": [made]})
     called = {name: dict(zip(frame.image_id, frame.y_score >= 0.5, strict=True)) for name, (frame,) in frames.items()}
     # Alone the quick one answers from 0.3 on (Youden on validation), the slow one from 0.9 on.
@@ -129,15 +129,15 @@ def test_members_alone_are_compared_on_the_same_films(made):
     assert row["NORMAL below"] == 0.3 and row["sent on, test"] == "50.0%"
 
 
-def test_a_cascade_has_two_members_on_the_same_films(run):
+def test_a_cascade_has_two_members_on_the_same_images(run):
     run("quick", [0.1, 0.9, 0.1, 0.9])
-    run("other films", [0.1, 0.9, 0.1, 0.9], FILMS.assign(y_true=[0, 1, 1, 0]))
-    for members, sentence in ((("quick",), "not 1"), (("quick",) * 3, "not 3"), (("quick", "other films"), "different films")):
+    run("other images", [0.1, 0.9, 0.1, 0.9], IMAGES.assign(y_true=[0, 1, 1, 0]))
+    for members, sentence in ((("quick",), "not 1"), (("quick",) * 3, "not 3"), (("quick", "other images"), "different images")):
         with pytest.raises(CxrError, match=sentence):
             cascade.make(dataclasses.replace(PAIR, members=members), "smoke")
 
 
-def test_the_time_per_film_is_the_median_over_batches(monkeypatch):
+def test_the_time_per_image_is_the_median_over_batches(monkeypatch):
     clock = [0.0]
 
     class Network:
@@ -145,36 +145,36 @@ def test_the_time_per_film_is_the_median_over_batches(monkeypatch):
             self.input_shape = (None, side, side, 3)
             self.held_up = [9.0, 0.0, 7.0]  # seconds that the first (graph) and the third batch take longer
 
-        def predict_on_batch(self, films):
-            assert films.shape == (cascade.FILMS, *self.input_shape[1:])
-            clock[0] += films.shape[1] / 100 + (self.held_up.pop(0) if self.held_up else 0)
+        def predict_on_batch(self, images):
+            assert images.shape == (cascade.IMAGES, *self.input_shape[1:])
+            clock[0] += images.shape[1] / 100 + (self.held_up.pop(0) if self.held_up else 0)
 
     monkeypatch.setattr(catalogue, "build", lambda config: (Network(config.size), config.start))
     monkeypatch.setattr(cascade.time, "perf_counter", lambda: clock[0])
     configs = [Config("mobilenet", size=size, start="imagenet", trainable="head") for size in (32, 64)]
-    assert cascade.milliseconds(configs) == pytest.approx([1000 * 0.32 / cascade.FILMS, 1000 * 0.64 / cascade.FILMS])
+    assert cascade.milliseconds(configs) == pytest.approx([1000 * 0.32 / cascade.IMAGES, 1000 * 0.64 / cascade.IMAGES])
 
 
 @pytest.fixture
 def explained(run, tmp_path, monkeypatch):
     """Return the record of a cascade whose members are detectors: the second one sees bright as NORMAL, dark as PNEUMONIA."""
     monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
-    films = np.stack([two_blobs()] * 4)
-    films[2, 22:26] = films[3, 6:10] = 127  # c: the bright blob only; d: the dark blob only
+    images = np.stack([two_blobs()] * 4)
+    images[2, 22:26] = images[3, 6:10] = 127  # c: the bright blob only; d: the dark blob only
     quick, slow = detector(), detector()
     slow.get_layer("probability").set_weights([np.array([[-3.0], [3.0]]), np.zeros(1)])
     for system, model, scores in (("quick", quick, [0.8, 0.501, None, None]), ("slow", slow, [0.1, 0.9, None, None])):
-        scores[2:] = model.predict(films[2:, ..., None].astype("float32"), verbose=0)[:, 0]
+        scores[2:] = model.predict(images[2:, ..., None].astype("float32"), verbose=0)[:, 0]
         config = run(system, scores, model="custom_cnn", size=SIDE).config
         model_path("smoke", config.run_id).parent.mkdir(parents=True, exist_ok=True)
         model.save(model_path("smoke", config.run_id))
-    monkeypatch.setattr(manifest, "load", lambda profile: pd.DataFrame({"image_id": FILMS.image_id}))
-    monkeypatch.setattr(packing, "load", lambda profile, size, variant: films)
+    monkeypatch.setattr(manifest, "load", lambda profile: pd.DataFrame({"image_id": IMAGES.image_id}))
+    monkeypatch.setattr(packing, "load", lambda profile, size, variant: images)
     product = cascade.make(PAIR, "smoke")
     return records.write(PAIR, "smoke", {"run_id": PAIR.run_id} | product.info, product.tables)
 
 
-def test_each_film_is_explained_by_the_model_that_decided(explained):
+def test_each_image_is_explained_by_the_model_that_decided(explained):
     shown = cascade_maps.of(explained, "smoke")
     answers = shown.answers.set_index("image_id")
     assert answers.stage.to_dict() == {"c": "confirm", "d": "screen"}
@@ -189,9 +189,9 @@ def test_each_film_is_explained_by_the_model_that_decided(explained):
         f"screen {said.c:.2f}, sent on to slow\ntrue NORMAL, ✓ NORMAL {answers.confidence.c:.1%}",
     ]
     scale = cascade_maps.SIDE / SIDE
-    for film, place in (("c", (8, 8)), ("d", (24, 20))):
+    for image, place in (("c", (8, 8)), ("d", (24, 20))):
         row, column = (int(scale * side) for side in place)
-        heat = shown.maps[list(answers.index).index(film)]
+        heat = shown.maps[list(answers.index).index(image)]
         assert heat[row, column] > 0.9 and heat[0, -1] == 0
 
 
@@ -209,14 +209,14 @@ def test_maps_are_stored_once_and_refused_where_they_are_another_runs(explained,
         cascade_maps.load(explained)
 
 
-def test_of_each_path_and_outcome_the_most_confident_film_is_shown():
+def test_of_each_path_and_outcome_the_most_confident_image_is_shown():
     rows = [("a", "screen", "true positive", 0.9), ("b", "screen", "true positive", 0.95), ("c", "confirm", "true positive", 0.6)]
     rows += [("e", "screen", "true negative", 0.7), ("d", "screen", "true negative", 0.7)]
     answered = pd.DataFrame(rows, columns=["image_id", "stage", "outcome", "confidence"])
     assert list(cascade_maps.choose(answered).image_id) == ["b", "d", "c"]
 
 
-def test_the_figure_counts_the_films_of_each_path():
+def test_the_figure_counts_the_images_of_each_path():
     rows = [("screen", 0.1, "NORMAL", "NORMAL")] * 3
     rows += [("screen", 0.2, "PNEUMONIA", "NORMAL"), ("confirm", 0.5, "NORMAL", "PNEUMONIA")]
     answers = pd.DataFrame(rows, columns=["stage", "screen_score", "label", "predicted"])
@@ -226,10 +226,10 @@ def test_the_figure_counts_the_films_of_each_path():
     assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.3, 0.9))
 
 
-def test_decided_films_stand_beside_their_maps_two_a_row():
-    films, maps = np.full((3, 8, 8), 100, "uint8"), np.zeros((3, 8, 8))
+def test_decided_images_stand_beside_their_maps_two_a_row():
+    images, maps = np.full((3, 8, 8), 100, "uint8"), np.zeros((3, 8, 8))
     maps[:, 2, 3] = 1
-    fig = plots.decided_films(films, maps, ["one", "two", "three"])
+    fig = plots.decided_images(images, maps, ["one", "two", "three"])
     shown = [ax for ax in fig.axes if ax.images]
     assert [ax.get_title(loc="left") for ax in shown] == ["one", "two", "three"]
     picture = shown[0].images[0].get_array()

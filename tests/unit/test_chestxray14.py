@@ -1,7 +1,7 @@
 """ChestX-ray14's own files are read as published, and refused where they contradict each other."""
 
 import pytest
-from tiny_films import film, save
+from tiny_images import image, save
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.other_sets import chestxray14
@@ -25,13 +25,13 @@ def line(name, labels, patient):
 
 @pytest.fixture
 def published(tmp_path):
-    """A set of four films of three patients, in two folders, as the NIH lays them out."""
+    """A set of four images of three patients, in two folders, as the NIH lays them out."""
     lines = [HEADER_2017, *(line(name, *row) for name, row in ROWS.items())]
     (tmp_path / "Data_Entry_2017.csv").write_text("\n".join(lines) + "\n")
     (tmp_path / "train_val_list.txt").write_text("\n".join(TRAIN))
     (tmp_path / "test_list.txt").write_text("\n".join(TEST))
     for number, name in enumerate(ROWS):
-        save(tmp_path / f"images_{number // 2 + 1:03d}" / "images" / name, film(number))
+        save(tmp_path / f"images_{number // 2 + 1:03d}" / "images" / name, image(number))
     return tmp_path
 
 
@@ -49,17 +49,17 @@ def complaint(root):
 
 
 def test_findings_patients_and_lists_arrive(published):
-    films = chestxray14.read(published).set_index("image_id")
-    assert films.split.to_dict() == {
+    images = chestxray14.read(published).set_index("image_id")
+    assert images.split.to_dict() == {
         **{"00000001_000": "train", "00000001_001": "train", "00000002_000": "train"},
         "00000003_000": "test",
     }
-    assert films.patient_id.tolist() == ["1", "1", "2", "3"]
-    named = {name: set(row.index[row == 1]) for name, row in films[list(chestxray14.LABELS)].iterrows()}
+    assert images.patient_id.tolist() == ["1", "1", "2", "3"]
+    named = {name: set(row.index[row == 1]) for name, row in images[list(chestxray14.LABELS)].iterrows()}
     assert named["00000001_001"] == {"Cardiomegaly", "Emphysema"}
     assert named["00000002_000"] == set()
     assert named["00000003_000"] == {"Pleural_Thickening", "Hernia"}
-    assert films.path["00000003_000"] == str(published / "images_002" / "images" / "00000003_000.png")
+    assert images.path["00000003_000"] == str(published / "images_002" / "images" / "00000003_000.png")
 
 
 def test_the_release_of_2020_and_one_folder_of_images_give_the_same(published):
@@ -98,7 +98,7 @@ def test_duplicates_and_empty_cells_are_refused(published):
     assert "lacks the column Finding Labels" in complaint(published)
 
 
-def test_lists_that_do_not_part_the_films_are_refused(published):
+def test_lists_that_do_not_part_the_images_are_refused(published):
     lists = published / "train_val_list.txt", published / "test_list.txt"
     lists[0].write_text("\n".join(TRAIN + TEST))
     assert "test_list.txt, line 1: 00000003_000.png stands in train_val_list.txt too" in complaint(published)
@@ -111,7 +111,7 @@ def test_lists_that_do_not_part_the_films_are_refused(published):
 def test_a_patient_in_both_lists_is_refused(published):
     (published / "train_val_list.txt").write_text("\n".join(TRAIN[:1] + TRAIN[2:]))
     (published / "test_list.txt").write_text("\n".join(TEST + TRAIN[1:2]))
-    assert "line 3: patient 1 has films in both" in complaint(published)
+    assert "line 3: patient 1 has images in both" in complaint(published)
 
 
 def test_an_image_that_is_named_but_absent_is_refused(published):

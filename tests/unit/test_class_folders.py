@@ -1,7 +1,7 @@
 """Class folders of any name are read with or without parts, and refused where they are unclear."""
 
 import pytest
-from tiny_films import film, save
+from tiny_images import image, save
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.other_sets import class_folders
@@ -11,7 +11,7 @@ CLASSES = {"no": 0, "normal": 0, "yes": 1, "abnormal": 1}
 
 def lay_out(root, *names):
     for seed, name in enumerate(names):
-        save(root / name, film(seed))
+        save(root / name, image(seed))
     return root
 
 

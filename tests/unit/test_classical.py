@@ -17,29 +17,29 @@ SPLITS = np.repeat(["train", "val", "test"], [40, 20, 20])
 
 @pytest.fixture
 def table():
-    """Eighty films, two a patient, both of one class."""
+    """Eighty images, two a patient, both of one class."""
     patients = np.repeat([f"p{number}" for number in range(40)], 2)
-    ids = [f"film{number}" for number in range(80)]
+    ids = [f"image{number}" for number in range(80)]
     columns = {"row": np.arange(80), "image_id": ids, "patient_id": patients, "split": SPLITS}
     return pd.DataFrame(columns | {"y_true": np.repeat(np.arange(40) % 2, 2)})
 
 
 @pytest.fixture
-def bright_films(table, tmp_path, monkeypatch):
-    """Films of 32×32 of which PNEUMONIA has a bright square, behind the same functions as the real set."""
+def bright_images(table, tmp_path, monkeypatch):
+    """Images of 32×32 of which PNEUMONIA has a bright square, behind the same functions as the real set."""
     pixels = np.random.default_rng(0).integers(60, 120, (80, 32, 32)).astype("uint8")
     pixels[table.y_true == 1, 8:20, 8:20] = 250
-    films = table[["image_id", "y_true"]].assign(sha256=table.image_id)
+    images = table[["image_id", "y_true"]].assign(sha256=table.image_id)
     monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
     monkeypatch.setattr(paths, "runs", lambda profile: tmp_path / "runs")
-    monkeypatch.setattr(manifest, "load", lambda profile: films)
-    monkeypatch.setattr(manifest, "source", lambda profile: type("Source", (), {"pixels": "synthetic film"}))
+    monkeypatch.setattr(manifest, "load", lambda profile: images)
+    monkeypatch.setattr(manifest, "source", lambda profile: type("Source", (), {"pixels": "synthetic image"}))
     monkeypatch.setattr(splits, "load", lambda profile, protocol: table[["image_id", "patient_id", "split"]])
     monkeypatch.setattr(packing, "load", lambda profile, size, variant: pixels)
 
 
 @pytest.mark.parametrize("model", classical.ESTIMATORS)
-def test_every_estimator_finds_the_bright_square(bright_films, model):
+def test_every_estimator_finds_the_bright_square(bright_images, model):
     record = fit_or_load.train(Config(model, features="pca", size=32), "smoke")
     test = record.split("test")
     assert list(record.scores.columns) == records.SCORE_COLUMNS and set(record.scores.split) == {"val", "test"}
@@ -49,14 +49,14 @@ def test_every_estimator_finds_the_bright_square(bright_films, model):
     assert record.info["inputs"] == 1024 and record.info["images"] == {"train": 40, "val": 20, "test": 20}
 
 
-def test_equal_seeds_give_equal_scores(bright_films):
+def test_equal_seeds_give_equal_scores(bright_images):
     config = Config("elm", features="hog", size=32, seed=3)
     first, again = (fit_or_load.train(config, "smoke", retrain=True).scores for _ in range(2))
     pd.testing.assert_frame_equal(first, again)
 
 
-def test_validation_films_choose_the_setting(table):
-    # A step in one feature: any depth finds it. The other feature names the training films one by one, and only a deep
+def test_validation_images_choose_the_setting(table):
+    # A step in one feature: any depth finds it. The other feature names the training images one by one, and only a deep
     # tree follows it where the training labels are wrong.
     x = np.column_stack([table.y_true, np.arange(80)]).astype("float32")
     noisy = table.assign(y_true=np.where((table.split == "train") & (table.row % 5 == 0), 1 - table.y_true, table.y_true))
@@ -64,7 +64,7 @@ def test_validation_films_choose_the_setting(table):
     assert chosen == {"max_depth": 3}
 
 
-def test_test_films_move_nothing(table):
+def test_test_images_move_nothing(table):
     x = np.random.default_rng(0).normal(size=(80, 5)) + table.y_true.to_numpy()[:, None]
     config = Config("svm", features="hog")
     changed = x.copy()
@@ -78,8 +78,8 @@ def test_test_films_move_nothing(table):
 
 
 def test_margins_are_calibrated_on_patients_that_the_estimator_had_not_seen(table):
-    # Features of a patient tell nothing of other patients, but both films of one are alike: were they parted, every
-    # left-out film would be answered by its twin, and the probabilities would be sure.
+    # Features of a patient tell nothing of other patients, but both images of one are alike: were they parted, every
+    # left-out image would be answered by its twin, and the probabilities would be sure.
     x = np.repeat(np.random.default_rng(0).normal(size=(40, 30)), 2, axis=0)
     model = classical.pipeline(Config("svm", features="hog"), 40).set_params(estimator__C=10.0)
     train = table[SPLITS == "train"]
@@ -90,7 +90,7 @@ def test_margins_are_calibrated_on_patients_that_the_estimator_had_not_seen(tabl
     assert answers.min() < 0.2 and answers.max() > 0.8
 
 
-def test_components_are_as_many_as_the_films_allow(table):
+def test_components_are_as_many_as_the_images_allow(table):
     config = Config("logistic", features="pca")
     assert classical.pipeline(config, 40)["components"].n_components == 20
     assert classical.pipeline(config, 5000)["components"].n_components == classical.COMPONENTS
@@ -105,7 +105,7 @@ def test_components_are_as_many_as_the_films_allow(table):
         (Config("svm"), "features='' is unknown"),
     ],
 )
-def test_what_cannot_be_made_is_refused_in_a_sentence(bright_films, config, sentence):
+def test_what_cannot_be_made_is_refused_in_a_sentence(bright_images, config, sentence):
     with pytest.raises(CxrError, match=sentence):
         classical.make(config, "smoke")
 

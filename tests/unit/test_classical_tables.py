@@ -7,15 +7,15 @@ import pandas as pd
 
 from cxr_helpers.extras.tables import classical_tables
 
-FILMS = pd.DataFrame({"image_id": range(40), "patient_id": range(40), "y_true": [0, 1] * 20}).astype({"patient_id": str})
+IMAGES = pd.DataFrame({"image_id": range(40), "patient_id": range(40), "y_true": [0, 1] * 20}).astype({"patient_id": str})
 
 
 def scored(y_score) -> list[pd.DataFrame]:
-    return [FILMS.assign(y_score=y_score)]
+    return [IMAGES.assign(y_score=y_score)]
 
 
 def test_pairs_are_higher_lower_or_open():
-    right, noise = scored(0.1 + 0.8 * FILMS.y_true), scored(np.random.default_rng(0).uniform(size=40))
+    right, noise = scored(0.1 + 0.8 * IMAGES.y_true), scored(np.random.default_rng(0).uniform(size=40))
     table = classical_tables.versus({"a": right, "b": noise, "c": right}, ["a", "b"], ["c"])
     assert table[["system", "against", "outcome"]].to_numpy().tolist() == [["a", "c", "open"], ["b", "c", "lower"]]
     assert table.difference[0] == 0

@@ -45,7 +45,7 @@ def workplace(tmp_path, monkeypatch):
     def train(config, profile, retrain=False):
         calls.append((config.seed, retrain))
         scores = pd.DataFrame([("a", "p", "test", 1, 0.5)], columns=records.SCORE_COLUMNS)
-        info = {"initialisation": "random", "device": "CPU", "pixels": "synthetic film", "wall_time_s": 90}
+        info = {"initialisation": "random", "device": "CPU", "pixels": "synthetic image", "wall_time_s": 90}
         return records.write(config, profile, info, {"history": pd.DataFrame({"epoch": [0, 1]}), "scores": scores})
 
     training = types.ModuleType("training")
@@ -79,7 +79,7 @@ def test_an_expected_error_is_one_sentence_and_status_1():
     ("arguments", "words"),
     [
         (["search", "vgg16_thesis", "--profile", "smoke"], "'vgg16_thesis' searches nothing"),
-        (["predict"], "No film is named"),
+        (["predict"], "No image is named"),
         (["predict", "."], "Folders, patterns and lists go into a table"),
         (["predict", ".", "--table", "out.txt"], "out.txt is neither .csv nor .parquet"),
     ],
@@ -122,56 +122,56 @@ def test_runs_lists_the_records_of_the_profile(workplace):
     result = invoke("runs", "--profile", "smoke")
     header, row = result.stdout.splitlines()
     assert header.split() == ["run", "start", "device", "pixels", "epochs", "minutes"]
-    assert row.split() == ["custom_cnn-official-s1-" + row.split()[0][-8:], "random", "CPU", "synthetic", "film", "2", "1.5"]
+    assert row.split() == ["custom_cnn-official-s1-" + row.split()[0][-8:], "random", "CPU", "synthetic", "image", "2", "1.5"]
 
 
 def test_runs_without_records_names_the_command(workplace):
     assert "./run_all.sh --profile smoke" in str(invoke("runs", "--profile", "smoke").exception)
 
 
-def test_publish_learns_what_to_warn_of_from_training_films(monkeypatch, tmp_path):
-    films = np.random.default_rng(0).integers(0, 256, (3, out_of_distribution.SIDE, out_of_distribution.SIDE), dtype=np.uint8)
+def test_publish_learns_what_to_warn_of_from_training_images(monkeypatch, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (3, out_of_distribution.SIDE, out_of_distribution.SIDE), dtype=np.uint8)
     monkeypatch.setattr(records, "of", lambda *_: [types.SimpleNamespace(run_id="the run")])
     monkeypatch.setattr(results, "best_on_validation", lambda runs: runs[0])
     monkeypatch.setattr(results, "thresholds", lambda runs: [0.5])
     monkeypatch.setattr(published_model, "publish", lambda run, profile, threshold: tmp_path)
     monkeypatch.setattr(manifest, "load", lambda profile: pd.DataFrame({"folder": ["train", "test", "train"]}))
-    monkeypatch.setattr(packing, "load", lambda profile, size: films)
+    monkeypatch.setattr(packing, "load", lambda profile, size: images)
     assert invoke("publish", "mini", "--profile", "smoke").exit_code == 0
-    assert out_of_distribution.load(tmp_path).limits == out_of_distribution.learn(films[[0, 2]]).limits
+    assert out_of_distribution.load(tmp_path).limits == out_of_distribution.learn(images[[0, 2]]).limits
 
 
 @pytest.fixture
 def answers(monkeypatch, tmp_path):
-    """Predictions as the model would give them, for one film and one text file."""
-    film = predict.Prediction(tmp_path / "film.png", "PNEUMONIA", 0.87654, 0.25, tmp_path / "film_heatmap.png")
+    """Predictions as the model would give them, for one image and one text file."""
+    image = predict.Prediction(tmp_path / "image.png", "PNEUMONIA", 0.87654, 0.25, tmp_path / "image_heatmap.png")
     text = predict.Prediction(tmp_path / "notes.txt", problem=f"{tmp_path / 'notes.txt'} is no image.")
-    known = {answer.path: answer for answer in (film, text)}
+    known = {answer.path: answer for answer in (image, text)}
     monkeypatch.setattr(predict, "predict", lambda files, model_dir, out: [known[path] for path in files])
-    return film, text
+    return image, text
 
 
 def test_predict_prints_class_probability_operating_point_and_heat_map(answers):
-    film, _ = answers
-    result = invoke("predict", film.path)
+    image, _ = answers
+    result = invoke("predict", image.path)
     header, row = result.stdout.splitlines()
     assert result.exit_code == 0
     assert header.split() == ["file", "class", "probability", "operating", "point", "heat", "map", "warning"]
-    assert row.split() == [str(film.path), "PNEUMONIA", "0.877", "0.250", str(film.heat_map), "no"]
+    assert row.split() == [str(image.path), "PNEUMONIA", "0.877", "0.250", str(image.heat_map), "no"]
     assert result.stderr == ""
 
 
 def test_predict_warns_on_standard_error_and_ends_well(answers, monkeypatch):
-    warned = dataclasses.replace(answers[0], warning="film.png looks like an inverted film")
+    warned = dataclasses.replace(answers[0], warning="image.png looks like an inverted image")
     monkeypatch.setattr(predict, "predict", lambda *_: [warned])
     result = invoke("predict", warned.path)
     assert result.exit_code == 0 and result.stdout.splitlines()[1].split()[-1] == "yes"
-    assert result.stderr.splitlines() == ["cxr: warning: film.png looks like an inverted film"]
+    assert result.stderr.splitlines() == ["cxr: warning: image.png looks like an inverted image"]
 
 
 def test_predict_refuses_a_file_that_is_no_image_and_still_answers_for_the_others(answers):
-    film, text = answers
-    result = invoke("predict", text.path, film.path)
+    image, text = answers
+    result = invoke("predict", text.path, image.path)
     assert result.exit_code == 1 and str(result.exception) == text.problem
     assert "PNEUMONIA" in result.stdout and "notes" not in result.stdout
 
@@ -181,10 +181,10 @@ def test_folders_become_absolute_and_threads_follow_the_share_of_cores(monkeypat
         monkeypatch.setenv(name, "")  # so that what settle() sets is taken back after the test
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CXR_DATA_DIR", "films")
+    monkeypatch.setenv("CXR_DATA_DIR", "images")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     environment.settle()
-    assert os.environ["CXR_DATA_DIR"] == str(tmp_path / "films") and "CXR_GEOMETRY" not in os.environ
+    assert os.environ["CXR_DATA_DIR"] == str(tmp_path / "images") and "CXR_GEOMETRY" not in os.environ
     assert os.environ["KERAS_BACKEND"] == "jax"
     assert {os.environ[name] for name in environment.THREADS} == {"3"}

@@ -23,13 +23,13 @@ def wide() -> keras.Model:
 
 
 def test_it_is_much_smaller_and_answers_alike(tmp_path):
-    model, film = wide(), two_blobs()[None, ..., None].astype("float32")
+    model, image = wide(), two_blobs()[None, ..., None].astype("float32")
     model.get_layer("norm").set_weights([*model.get_layer("norm").get_weights()[:3], np.full(64, 1e6, "float32")])
     model.save(tmp_path / "plain.keras")
     compact.save(model, tmp_path / "small.keras")
     assert (tmp_path / "small.keras").stat().st_size < 0.62 * (tmp_path / "plain.keras").stat().st_size
     kept = keras.saving.load_model(tmp_path / "small.keras", compile=False, safe_mode=True)
-    assert kept.predict(film, verbose=0) == pytest.approx(model.predict(film, verbose=0), abs=1e-3)
+    assert kept.predict(image, verbose=0) == pytest.approx(model.predict(image, verbose=0), abs=1e-3)
     assert kept.get_layer("norm").get_weights()[3].max() == 1e6  # out of float16's range, and kept
 
 
@@ -44,9 +44,9 @@ def test_it_names_nothing_that_an_older_keras_or_h5py_does_not_know(tmp_path):
     operation = next(each for each in json.loads(config)["config"]["layers"] if each["class_name"] == "Mean")
     assert operation["name"] and "name" not in operation["config"]
     assert weights[:8] == b"\x89HDF\r\n\x1a\n" and weights[8] <= 3  # the version of the layout
-    film = two_blobs()[None, ..., None].astype("float32")
+    image = two_blobs()[None, ..., None].astype("float32")
     kept = keras.saving.load_model(tmp_path / "small.keras", compile=False, safe_mode=True)
-    assert kept.predict(film, verbose=0) == pytest.approx(model.predict(film, verbose=0), abs=1e-3)
+    assert kept.predict(image, verbose=0) == pytest.approx(model.predict(image, verbose=0), abs=1e-3)
 
 
 def test_the_model_itself_keeps_its_weights(tmp_path):

@@ -120,7 +120,7 @@ def test_a_row_holds_figure_interval_status_and_command(monkeypatch):
     assert (found.status, found.command) == ("real: 1 seed; published JPEG", "cxr train a")
 
 
-def test_seeds_are_averaged_on_the_same_films():
+def test_seeds_are_averaged_on_the_same_images():
     a, b = run(seed=0), run(seed=1)
     b.scores = a.scores.assign(y_score=1 - a.scores.y_score)
     found = row({"metric": "roc_auc", "value": 0.5}, a, b)
@@ -147,16 +147,16 @@ def test_a_departing_run_is_shown_but_not_judged(config, why):
     assert found.status == f"real: 1 seed; published JPEG; {why}"
 
 
-def test_another_number_of_films_is_a_departure():
+def test_another_number_of_images_is_a_departure():
     found = row({"metric": "accuracy", "value": 0.5, "n": 624}, run())
-    assert found.verdict == "not testable here" and "300 films, text 624" in found.status
+    assert found.verdict == "not testable here" and "300 images, text 624" in found.status
 
 
-def test_synthetic_films_judge_nothing():
+def test_synthetic_images_judge_nothing():
     made = run()
-    made.info["pixels"] = "synthetic film"
+    made.info["pixels"] = "synthetic image"
     found = row({"metric": "accuracy", "value": 0.5}, made)
-    assert (found.verdict, found.status) == ("not testable here", "waits: synthetic films")
+    assert (found.verdict, found.status) == ("not testable here", "waits: synthetic images")
 
 
 def test_a_system_that_waits_says_for_what(monkeypatch):
@@ -172,7 +172,7 @@ def test_a_text_without_a_figure_is_shown_but_not_judged():
     assert found.status.endswith("the text gives no figure")
 
 
-def test_a_difference_is_paired_on_the_same_films():
+def test_a_difference_is_paired_on_the_same_images():
     figure = {"metric": "gain", "of": "roc_auc", "against": "b", "value": 0.0}
     better = run()
     worse = FakeRecord(better.config, better.scores.assign(y_score=0.5 + (better.scores.y_score - 0.5) * 0.1))

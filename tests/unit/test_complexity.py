@@ -16,17 +16,17 @@ LINEAR = {"loading", "preprocessing", "display", "evaluation", "training"}
 
 @pytest.fixture
 def repeats():
-    """Three repeats: time and memory linear in the films (building: constant), the weights beneath a network's memory."""
+    """Three repeats: time and memory linear in the images (building: constant), the weights beneath a network's memory."""
     rows = []
-    keys = [(scaling.BOTH, stage) for stage in stages.OF_FILMS]
+    keys = [(scaling.BOTH, stage) for stage in stages.OF_IMAGES]
     keys += [(program, stage) for program in scaling.CLAIMS for stage in ("model building", "evaluation", "training")]
     for program, stage in keys:
-        for films in (4, 8, 16, 32, 64):
-            work = films if stage in LINEAR else 20
+        for images in (4, 8, 16, 32, 64):
+            work = images if stage in LINEAR else 20
             weights = 0 if program == scaling.BOTH else 50
             for repeat, slow in enumerate((1.02, 1.0, 0.99)):
-                rows.append((program, stage, films, repeat, 0.01 * work * slow, (weights + 3.0 * work) * slow))
-    return pd.DataFrame(rows, columns=["program", "stage", "films", "repeat", "seconds", "megabytes"])
+                rows.append((program, stage, images, repeat, 0.01 * work * slow, (weights + 3.0 * work) * slow))
+    return pd.DataFrame(rows, columns=["program", "stage", "images", "repeat", "seconds", "megabytes"])
 
 
 def test_every_claim_has_its_exponent(repeats):
@@ -43,7 +43,7 @@ def test_the_verdict_follows_from_the_interval(repeats):
     figures = scaling.figures(repeats)
     vgg16, resnet50 = (scaling.table(figures, program).set_index(["stage", "cost"]) for program in scaling.CLAIMS)
     assert (vgg16.verdict == "reproduced").all()
-    # Table 4 has the maps of a batch alone; here the films are held too.
+    # Table 4 has the maps of a batch alone; here the images are held too.
     assert resnet50.verdict["training", "memory"] == "higher" and (resnet50.verdict == "reproduced").sum() == 11
     assert vgg16.claimed["training", "memory"] == "O(N+P)" and resnet50.claimed["training", "memory"] == "O(B·M²·3·K)"
     words = scaling.sentence(resnet50.reset_index(), "ResNet-50")
@@ -57,7 +57,7 @@ def test_an_interval_that_holds_two_orders_decides_nothing(repeats):
     figures.loc[figures.figure == "VGG-16, model building, time", ["ci_low", "ci_high"]] = (-0.1, 0.1)
     verdicts = scaling.table(figures, "VGG-16").set_index(["stage", "cost"]).verdict
     assert verdicts["loading", "time"] == "not determined"
-    assert verdicts["evaluation", "memory"] == "no growth seen"  # claimed O(N+P): the weights may hide the films
+    assert verdicts["evaluation", "memory"] == "no growth seen"  # claimed O(N+P): the weights may hide the images
     assert verdicts["model building", "time"] == "reproduced"  # claimed not to grow
 
 
@@ -69,13 +69,13 @@ def test_a_claim_far_from_the_fit_is_not_reproduced_though_its_interval_holds_it
 
 
 def test_costs_are_medians_with_their_range(repeats):
-    part = repeats[(repeats.stage == "loading") & (repeats.films == 8)].seconds
-    row = scaling.costs(repeats, "seconds").query("stage == 'loading' and films == 8").iloc[0]
+    part = repeats[(repeats.stage == "loading") & (repeats.images == 8)].seconds
+    row = scaling.costs(repeats, "seconds").query("stage == 'loading' and images == 8").iloc[0]
     assert (row["median"], row["min"], row["max"]) == (part.median(), part.min(), part.max())
     largest = scaling.largest(repeats).set_index(["program", "stage"])
-    assert pd.isna(largest["ms per film"]["VGG-16", "model building"])
+    assert pd.isna(largest["ms per image"]["VGG-16", "model building"])
     last = largest.loc["VGG-16", "training"]
-    assert last.films == 64 and last["ms per film"] == pytest.approx(10) and last.MB == pytest.approx(242)
+    assert last.images == 64 and last["ms per image"] == pytest.approx(10) and last.MB == pytest.approx(242)
 
 
 def test_it_measures_every_stage_at_every_size_in_a_process_of_its_own(monkeypatch, tmp_path):
@@ -83,18 +83,18 @@ def test_it_measures_every_stage_at_every_size_in_a_process_of_its_own(monkeypat
 
     def alone(work, *arguments):
         calls.append((work, arguments))
-        return [{"stage": arguments[0] if work is stages.of_films else "training", "seconds": 1.0}]
+        return [{"stage": arguments[0] if work is stages.of_images else "training", "seconds": 1.0}]
 
-    films = pd.DataFrame({"path": ["a.png", "b.png", "c.png"]})
+    images = pd.DataFrame({"path": ["a.png", "b.png", "c.png"]})
     monkeypatch.setattr(processes, "alone", alone)
-    monkeypatch.setattr(manifest, "load", lambda profile: films)
+    monkeypatch.setattr(manifest, "load", lambda profile: images)
     monkeypatch.setattr(manifest, "source", lambda profile: types.SimpleNamespace(root=tmp_path))
     plan = scaling.Plan(32, read=(2, 4), shown=(1,), trained=(8, 16), repeats=2, passes=1)
     monkeypatch.setitem(scaling.PLANS, "smoke", plan)
     measured = scaling.measure("smoke")
     assert len(measured) == 2 * (2 + 2 + 1) + 2 * 2 == len(calls)
     assert measured.groupby("program").size().to_dict() == {"both": 10, "VGG-16": 2, "ResNet-50": 2}
-    read = next(arguments for work, arguments in calls if work is stages.of_films and len(arguments[1]) == 4)
+    read = next(arguments for work, arguments in calls if work is stages.of_images and len(arguments[1]) == 4)
     assert [file.name for file in read[1]] == ["a.png", "b.png", "c.png", "a.png"]  # a small set serves more than once
     configs = [arguments[0] for work, arguments in calls if work is stages.of_network]
     assert {(config.model, config.trainable, config.augmentation, config.size) for config in configs} == {

@@ -36,12 +36,12 @@ def test_every_system_has_a_chapter_and_its_own_run(profile):
     systems = experiments.load(profile).values()
     assert all(system.chapter[:2].isdigit() and system.configs for system in systems)
     runs = [(config.run_id, system.chapter) for system in systems for config in system.configs]
-    # On synthetic films one stand-in may do for several systems of a chapter, whose runs one process makes.
+    # On synthetic images one stand-in may do for several systems of a chapter, whose runs one process makes.
     distinct = runs if profile == "full" else set(runs)
     assert len(distinct) == len({run_id for run_id, _ in runs})
 
 
-def test_smoke_needs_no_weights_and_no_large_films():
+def test_smoke_needs_no_weights_and_no_large_images():
     configs = [config for system in experiments.load("smoke").values() for config in system.configs]
     assert {config.start for config in configs} == {"random"} and max(config.size for config in configs) <= 64
 

@@ -25,8 +25,8 @@ LOADED = 'speed = measurements.load("speed", profile)\nruns = {name: records.of(
         ("document.text(str(speed))", {"speed"}),
         ("best = max(runs)\nbest", {"runs"}),
         ("speed = 3\nspeed", set()),
-        ("[speed for speed in films]", set()),  # a name of its own
-        ("both = [speed]\nboth += [runs]\nif films:\n    shown = both\nshown", {"speed", "runs"}),
+        ("[speed for speed in images]", set()),  # a name of its own
+        ("both = [speed]\nboth += [runs]\nif images:\n    shown = both\nshown", {"speed", "runs"}),
         ("for row in speed:\n    rows[row] = row\nrows", {"speed"}),
         ("speed_of_light = 'speed'", set()),  # a word, and no measurement is read
         ("costs = deployment_tables.measured('deployment', profile)", {"deployment"}),
@@ -67,7 +67,7 @@ def test_every_measurement_and_benchmark_of_the_report_is_behind_something():
 
 def test_what_is_behind_a_place_of_the_report():
     assert data_flow.behind("s04_complexity", "12", "fig:complexity-time", "full") == (["complexity"], False)
-    assert data_flow.behind("s08_evaluation", "35", "tbl:evaluation-statistics", "full") == ([], False)  # the films themselves
+    assert data_flow.behind("s08_evaluation", "35", "tbl:evaluation-statistics", "full") == ([], False)  # the images themselves
     assert data_flow.behind("03_vgg16", "1", "text", "full") == ([], True)
     assert data_flow.behind("tripod_ai", "1", "tbl:tripod-ai", "full") == (["tripod_ai"], False)
 

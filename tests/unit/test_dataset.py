@@ -1,4 +1,4 @@
-"""Where films are found, which folders are refused before any work starts, and how the set is fetched."""
+"""Where images are found, which folders are refused before any work starts, and how the set is fetched."""
 
 import dataclasses
 import socket
@@ -10,7 +10,7 @@ import urllib.error
 import zipfile
 
 import pytest
-import tiny_films
+import tiny_images
 
 from cxr_helpers import paths
 from cxr_helpers.data import dataset, download
@@ -26,7 +26,7 @@ def nothing_at_hand(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(paths, "ROOT", tmp_path / "project")
-    monkeypatch.setattr(dataset, "DATASET", dataclasses.replace(dataset.DATASET, counts=tiny_films.COUNTS))
+    monkeypatch.setattr(dataset, "DATASET", dataclasses.replace(dataset.DATASET, counts=tiny_images.COUNTS))
 
 
 def test_the_record_has_the_published_counts():
@@ -39,7 +39,7 @@ def test_the_record_has_the_published_counts():
 def test_a_profile_by_name_by_environment_and_by_what_is_at_hand(tmp_path, monkeypatch):
     assert dataset.resolve_profile("full") == "full"
     assert dataset.resolve_profile() == "smoke"
-    tiny_films.write(paths.ROOT / "data" / "chest_xray")
+    tiny_images.write(paths.ROOT / "data" / "chest_xray")
     assert dataset.resolve_profile() == "full"
     monkeypatch.setenv("CXR_PROFILE", "smoke")
     assert dataset.resolve_profile() == "smoke"
@@ -50,34 +50,34 @@ def test_a_profile_by_name_by_environment_and_by_what_is_at_hand(tmp_path, monke
 
 
 def test_a_given_set_comes_before_a_found_one(tmp_path, monkeypatch):
-    found = tiny_films.write(paths.ROOT / "data" / "chest_xray")
+    found = tiny_images.write(paths.ROOT / "data" / "chest_xray")
     assert dataset.discover("full") == dataset.Source(found, "found", "published JPEG")
-    given = tiny_films.write(tmp_path / "my films" / "chest_xray")
-    (tmp_path / "my films" / "__MACOSX" / "train").mkdir(parents=True)
+    given = tiny_images.write(tmp_path / "my images" / "chest_xray")
+    (tmp_path / "my images" / "__MACOSX" / "train").mkdir(parents=True)
     monkeypatch.setenv("CXR_DATA_DIR", str(given.parent))
     assert dataset.discover("full") == dataset.Source(given, "given", "published JPEG")
 
 
 def test_kagglehubs_cache_is_well_known(tmp_path):
     version = tmp_path / "cache/datasets/paultimothymooney/chest-xray-pneumonia/versions/2"
-    root = tiny_films.write(version / "chest_xray")
-    tiny_films.write(root / "chest_xray")  # Kaggle's archive holds the set a second time
+    root = tiny_images.write(version / "chest_xray")
+    tiny_images.write(root / "chest_xray")  # Kaggle's archive holds the set a second time
     assert dataset.found() == root
 
 
 def test_a_part_of_the_set_is_no_found_set_and_the_error_says_so():
-    root = tiny_films.write(paths.ROOT / "data" / "chest_xray")
+    root = tiny_images.write(paths.ROOT / "data" / "chest_xray")
     (root / "train/NORMAL/IM-0001-0001.jpeg").unlink()
     assert dataset.found() is None
     with pytest.raises(CxrError, match="train/NORMAL holds 2 files instead of 3: set CXR_DATA_DIR"):
         dataset.discover("full")
 
 
-def test_mendeleys_archive_has_the_val_films_in_train(tmp_path):
-    root = tiny_films.write(tmp_path)
+def test_mendeleys_archive_has_the_val_images_in_train(tmp_path):
+    root = tiny_images.write(tmp_path)
     for label in dataset.LABELS:
-        for film in (root / "val" / label).iterdir():
-            film.replace(root / "train" / label / film.name)
+        for image in (root / "val" / label).iterdir():
+            image.replace(root / "train" / label / image.name)
         (root / "val" / label).rmdir()
     assert dataset.difference(root) != ""
     (root / "val").rmdir()
@@ -94,26 +94,26 @@ def broken(root, what):
     if what == "class":
         (root / "test/NORMAL").rename(root / "test/HEALTHY")
         return root, "test/NORMAL is missing"
-    for film in (root / "val/PNEUMONIA").iterdir():
-        film.rename(film.with_name(".DS_Store"))
+    for image in (root / "val/PNEUMONIA").iterdir():
+        image.rename(image.with_name(".DS_Store"))
     return root, "val/PNEUMONIA is empty"
 
 
 @pytest.mark.parametrize("what", ["absent", "layout", "class", "empty"])
 def test_a_broken_layout_is_refused_before_work_starts(tmp_path, monkeypatch, what):
-    root, sentence = broken(tiny_films.write(tmp_path / "given"), what)
+    root, sentence = broken(tiny_images.write(tmp_path / "given"), what)
     monkeypatch.setenv("CXR_DATA_DIR", str(root))
-    assert dataset.resolve_profile() == "full"  # a wrong path must not turn into synthetic films in silence
+    assert dataset.resolve_profile() == "full"  # a wrong path must not turn into synthetic images in silence
     with pytest.raises(CxrError, match=sentence):
         dataset.discover("full")
 
 
-def test_hidden_files_and_macos_folders_are_no_films(tmp_path):
-    root = tiny_films.write(tmp_path)
+def test_hidden_files_and_macos_folders_are_no_images(tmp_path):
+    root = tiny_images.write(tmp_path)
     (root / "train/NORMAL/.DS_Store").touch()
     (root / "train/NORMAL/__MACOSX").mkdir()
-    assert dataset.count(root) == tiny_films.COUNTS
-    assert len(dataset.films(root)) == sum(tiny_films.COUNTS.values())
+    assert dataset.count(root) == tiny_images.COUNTS
+    assert len(dataset.images(root)) == sum(tiny_images.COUNTS.values())
 
 
 def test_no_network_is_one_sentence_with_both_sources(monkeypatch):
@@ -126,7 +126,7 @@ def test_no_network_is_one_sentence_with_both_sources(monkeypatch):
 
 
 def test_kaggles_copy_is_used_when_it_is_whole(tmp_path, monkeypatch):
-    root = tiny_films.write(tmp_path / "kaggle" / "chest_xray")
+    root = tiny_images.write(tmp_path / "kaggle" / "chest_xray")
     fake = types.SimpleNamespace(dataset_download=lambda handle: str(tmp_path / "kaggle"))
     monkeypatch.setitem(sys.modules, "kagglehub", fake)
     monkeypatch.setattr(download, "reachable", lambda url: url == download.KAGGLE)
@@ -136,7 +136,7 @@ def test_kaggles_copy_is_used_when_it_is_whole(tmp_path, monkeypatch):
 @pytest.fixture
 def mendeley(tmp_path, monkeypatch):
     """An archive of the tiny set behind the record's address, and a Kaggle that fails."""
-    root = tiny_films.write(tmp_path / "packed" / "chest_xray")
+    root = tiny_images.write(tmp_path / "packed" / "chest_xray")
     (root / ".DS_Store").touch()
     archive = tmp_path / "archive.zip"
     with zipfile.ZipFile(archive, "w") as bundle:
@@ -168,8 +168,8 @@ def test_a_cut_archive_is_refused_and_leaves_nothing(mendeley):
     assert list((paths.ROOT / "data").iterdir()) == []
 
 
-def test_an_archive_without_all_films_is_refused(mendeley, monkeypatch):
-    more = tiny_films.COUNTS | {("test", "NORMAL"): 234}
+def test_an_archive_without_all_images_is_refused(mendeley, monkeypatch):
+    more = tiny_images.COUNTS | {("test", "NORMAL"): 234}
     monkeypatch.setattr(dataset, "DATASET", dataclasses.replace(dataset.DATASET, counts=more))
     with pytest.raises(CxrError, match="test/NORMAL holds 1 files instead of 234"):
         dataset.discover("full", download=True)
@@ -180,7 +180,7 @@ def test_an_archive_without_all_films_is_refused(mendeley, monkeypatch):
 def test_an_archive_that_leads_outside_is_not_unpacked(tmp_path, name):
     archive = tmp_path / "archive.zip"
     with zipfile.ZipFile(archive, "w") as bundle:
-        bundle.writestr("train/NORMAL/film.jpeg", b"film")
+        bundle.writestr("train/NORMAL/image.jpeg", b"image")
         bundle.writestr(name, b"outside")
     with pytest.raises(CxrError, match="unsafe path"):
         download.extract(archive, tmp_path / "unpacked")

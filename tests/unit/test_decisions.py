@@ -1,4 +1,4 @@
-"""Rates and net benefit of films few enough to count."""
+"""Rates and net benefit of images few enough to count."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from test_metrics import FOUR, random_scores, scores
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.statistics import decisions
 
-# Called at 0.5: three of four pneumonias, one of two normal films.
+# Called at 0.5: three of four pneumonias, one of two normal images.
 SIX = scores([1, 1, 1, 1, 0, 0], [0.9, 0.8, 0.7, 0.2, 0.6, 0.1])
 
 
@@ -24,19 +24,19 @@ def test_predictive_values_follow_bayes_at_another_prevalence():
 
 
 def test_intervals_are_those_of_metrics():
-    films = random_scores()
-    ours, theirs = decisions.rates(films, 0.4), metrics.evaluate(films, 0.4)
+    images = random_scores()
+    ours, theirs = decisions.rates(images, 0.4), metrics.evaluate(images, 0.4)
     for name, other in {"sensitivity": "recall", "specificity": "specificity", "ppv": "precision"}.items():
         assert ours.loc[name].to_numpy() == pytest.approx(theirs.loc[other].to_numpy())
 
 
 def test_net_benefit_by_hand():
     curve = decisions.net_benefit(FOUR, n_boot=50).set_index("threshold")
-    # At 0.25 three films are called, one of them normal, whose price is a third; all: two normal ones.
+    # At 0.25 three images are called, one of them normal, whose price is a third; all: two normal ones.
     row = curve.iloc[24]
     assert row.name == pytest.approx(0.25)
     assert row.model == pytest.approx((2 - 1 / 3) / 4) and row.treat_all == pytest.approx((2 - 2 / 3) / 4)
-    assert curve.model.iloc[-1] == 0  # at 0.99 no film is called
+    assert curve.model.iloc[-1] == 0  # at 0.99 no image is called
     assert curve.treat_all[0.5] == pytest.approx(0)
 
 

@@ -17,13 +17,13 @@ from cxr_helpers.extras.plots import deployment_plots as drawings
 from cxr_helpers.extras.tables import deployment_tables
 from cxr_helpers.models import joined
 
-FILMS = np.random.default_rng(0).integers(0, 256, (6, SIDE, SIDE, 1)).astype("float32")
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, SIDE, SIDE, 1)).astype("float32")
 
 
 def test_a_joined_network_comes_apart_into_its_own():
     members = [detector(bias=bias) for bias in (0.0, 1.0, -1.0)]
     for member, part in zip(members, joined.parts(joined.joined(members, 2.0)), strict=True):
-        assert part.predict_on_batch(FILMS) == pytest.approx(member.predict_on_batch(FILMS), abs=1e-6)
+        assert part.predict_on_batch(IMAGES) == pytest.approx(member.predict_on_batch(IMAGES), abs=1e-6)
     assert joined.parts(members[0]) == [members[0]]
 
 
@@ -54,7 +54,7 @@ def test_zeros_stay_when_a_pruned_network_is_trained_on():
     zero = [each == 0 for each in cut.get_weights()]
     before = cut.get_weights()[0]
     cut.compile("adam", "binary_crossentropy")
-    cut.fit(FILMS, np.array([0, 1, 0, 1, 0, 1.0])[:, None], verbose=0, callbacks=[pruning.KeepZeros(cut)])
+    cut.fit(IMAGES, np.array([0, 1, 0, 1, 0, 1.0])[:, None], verbose=0, callbacks=[pruning.KeepZeros(cut)])
     assert all((each[mask] == 0).all() for each, mask in zip(cut.get_weights(), zero, strict=True) if each.ndim > 1)
     assert not np.array_equal(before, cut.get_weights()[0])
 
@@ -88,10 +88,10 @@ def test_a_missing_or_altered_deployed_file_is_a_sentence(tmp_path):
 def scores() -> pd.DataFrame:
     rng = np.random.default_rng(0)
     y_true = np.tile([0, 1], 60)
-    films = pd.DataFrame(
-        {"image_id": [f"film_{place}" for place in range(120)], "patient_id": np.arange(120) // 2 % 30 + 100 * y_true}
+    images = pd.DataFrame(
+        {"image_id": [f"image_{place}" for place in range(120)], "patient_id": np.arange(120) // 2 % 30 + 100 * y_true}
     )
-    return films.assign(
+    return images.assign(
         split=np.repeat(["val", "test"], 60),
         y_true=y_true,
         **{
@@ -113,7 +113,7 @@ def costs() -> pd.DataFrame:
 def test_tables_hold_costs_aucs_and_paired_differences():
     aucs = compression.figures(scores())
     table = deployment_tables.exported(costs(), aucs)
-    assert table["ms, one film"].tolist() == ["8.0", "2.0"]
+    assert table["ms, one image"].tolist() == ["8.0", "2.0"]
     assert table["MB"].tolist() == ["8.00", "2.00"]
     found = aucs.set_index("figure").value
     assert table["AUC, val"].tolist() == [f"{found[f'net|{way}: AUC, val']:.4f}" for way in ("keras|float32", "openvino|int8")]

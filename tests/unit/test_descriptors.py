@@ -12,12 +12,12 @@ from cxr_helpers.models import catalogue
 
 
 def ramp(side: int = 128) -> np.ndarray:
-    """Return a film that brightens from left to right and nowhere else."""
+    """Return an image that brightens from left to right and nowhere else."""
     return np.tile(np.arange(side, dtype="uint8"), (side, 1))
 
 
-def blocks(film: np.ndarray) -> np.ndarray:
-    return descriptors.hog(film[None])[0].reshape(7, 7, 2, 2, 9)
+def blocks(image: np.ndarray) -> np.ndarray:
+    return descriptors.hog(image[None])[0].reshape(7, 7, 2, 2, 9)
 
 
 def test_a_ramp_has_all_its_gradients_in_one_direction():
@@ -36,18 +36,18 @@ def test_brightness_and_contrast_leave_the_gradients_directions():
 
 
 @pytest.mark.parametrize("side", [64, 100, 128])
-def test_hog_has_one_length_for_all_film_sizes(side):
+def test_hog_has_one_length_for_all_image_sizes(side):
     assert descriptors.hog(np.zeros((2, side, side), "uint8")).shape == (2, 1764)
 
 
 def test_flat_pixels_are_rows_in_the_unit_interval():
-    films = np.array([[[0, 51], [102, 255]]], "uint8")
-    np.testing.assert_allclose(descriptors.flat(films), [[0, 0.2, 0.4, 1]])
+    images = np.array([[[0, 51], [102, 255]]], "uint8")
+    np.testing.assert_allclose(descriptors.flat(images), [[0, 0.2, 0.4, 1]])
 
 
 @pytest.fixture
-def films(tmp_path, monkeypatch):
-    """Three random films behind the functions that give the real ones."""
+def images(tmp_path, monkeypatch):
+    """Three random images behind the functions that give the real ones."""
     pixels = np.random.default_rng(0).integers(0, 255, (3, 32, 32)).astype("uint8")
     ids = ["a", "b", "c"]
     monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path))
@@ -56,25 +56,25 @@ def films(tmp_path, monkeypatch):
     return pixels
 
 
-def test_hog_is_computed_once_and_anew_for_another_variant(films, monkeypatch):
+def test_hog_is_computed_once_and_anew_for_another_variant(images, monkeypatch):
     config = Config("svm", features="hog", size=32)
     first, note = descriptors.matrix(config, "smoke")
-    np.testing.assert_array_equal(first, descriptors.hog(films))
+    np.testing.assert_array_equal(first, descriptors.hog(images))
     assert note == "no network"
     calls = []
-    monkeypatch.setattr(descriptors, "hog", lambda films: calls.append(1) or np.zeros((3, 1), "float32"))
+    monkeypatch.setattr(descriptors, "hog", lambda images: calls.append(1) or np.zeros((3, 1), "float32"))
     np.testing.assert_array_equal(descriptors.matrix(config, "smoke")[0], first)
     assert not calls
     descriptors.matrix(Config("svm", features="hog", size=32, variant="clahe"), "smoke")
     assert calls
 
 
-def test_network_features_are_the_frozen_networks_outputs_film_by_film(films, monkeypatch):
+def test_network_features_are_the_frozen_networks_outputs_image_by_image(images, monkeypatch):
     build, built = catalogue.build, []
     monkeypatch.setattr(catalogue, "build", lambda config: built.append(build(config)) or built[-1])
     found, note = descriptors.matrix(Config("svm", features="mobilenet", size=32), "smoke")
     backbone, _ = catalogue.split(built[0][0])
-    expected = backbone.predict_on_batch(np.repeat(films[..., None], 3, axis=-1).astype("float32"))
+    expected = backbone.predict_on_batch(np.repeat(images[..., None], 3, axis=-1).astype("float32"))
     assert found.shape == (3, 1024) and note == "random start"
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert not any(layer.trainable_weights for layer in backbone.layers)

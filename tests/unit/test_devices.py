@@ -52,7 +52,7 @@ SCRIPT = """
 
     cases = {"frozen": dict(frozen=True), "synchronised": dict(frozen=False), "each": dict(frozen=False, synchronised=False)}
     found = {name: [losses(number, **case) for number in (1, 2)] for name, case in cases.items()}
-    found["drawn"] = [losses(2, frozen=False, augmentation="films", dropout=0.5)]
+    found["drawn"] = [losses(2, frozen=False, augmentation="images", dropout=0.5)]
     print(json.dumps(found))
 """
 
@@ -75,7 +75,7 @@ def found():
 @pytest.mark.parametrize("case", ["frozen", "synchronised"])
 def test_two_devices_have_the_losses_and_the_scores_of_one(found, case):
     one, two = found[case]
-    assert len(one["steps"]) == 2 * 4  # 32 films in batches of 8, twice
+    assert len(one["steps"]) == 2 * 4  # 32 images in batches of 8, twice
     for name in ("steps", "val", "scores"):
         np.testing.assert_allclose(two[name], one[name], rtol=0, atol=1e-5)
 

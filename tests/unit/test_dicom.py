@@ -1,4 +1,4 @@
-"""Films in DICOM files: grey values worked out by hand, what is no single grey frame refused, nothing of the patient let out."""
+"""Images in DICOM files: grey values worked out by hand, what is no single grey frame refused, nothing of the patient let out."""
 
 import io
 
@@ -14,7 +14,7 @@ from cxr_helpers.data import image_files
 RAMP = np.tile(np.linspace(0, 4095, 40).round().astype("uint16"), (36, 1))  # 12 bits
 
 
-def film(values: np.ndarray = RAMP, photometric: str = "MONOCHROME2", syntax=ExplicitVRLittleEndian, **tags) -> bytes:
+def image(values: np.ndarray = RAMP, photometric: str = "MONOCHROME2", syntax=ExplicitVRLittleEndian, **tags) -> bytes:
     """Return a DICOM file of 12-bit values."""
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = syntax
@@ -35,7 +35,7 @@ def film(values: np.ndarray = RAMP, photometric: str = "MONOCHROME2", syntax=Exp
 
 def compressed(values: np.ndarray, rows: int) -> bytes:
     """Return an RLE-compressed DICOM file that claims so many rows."""
-    made = pydicom.dcmread(io.BytesIO(film(values)))
+    made = pydicom.dcmread(io.BytesIO(image(values)))
     made.compress(RLELossless)
     made.Rows = rows
     target = io.BytesIO()
@@ -54,31 +54,31 @@ def lut(entries: np.ndarray, bits: int) -> Dataset:
 @pytest.fixture
 def read(tmp_path):
     def _read(data: bytes) -> np.ndarray:
-        (tmp_path / "film.dcm").write_bytes(data)
-        return image_files.read(tmp_path / "film.dcm").pixels
+        (tmp_path / "image.dcm").write_bytes(data)
+        return image_files.read(tmp_path / "image.dcm").pixels
 
     return _read
 
 
 def test_without_a_window_the_whole_range_is_shown(read):
-    found = read(film(RAMP // 2))  # the highest value is half of what the bits hold, and still white
+    found = read(image(RAMP // 2))  # the highest value is half of what the bits hold, and still white
     assert found.dtype == np.uint8 and found.shape == RAMP.shape
     np.testing.assert_allclose(found[0], np.linspace(0, 255, 40), atol=1)
 
 
 def test_a_compressed_frame_must_be_as_large_as_the_file_says(read):
     tall = np.tile(RAMP, (2, 1))
-    np.testing.assert_array_equal(read(compressed(tall, 72)), read(film(tall)))
+    np.testing.assert_array_equal(read(compressed(tall, 72)), read(image(tall)))
     with pytest.raises(image_files.Refused, match="damaged DICOM"):
         read(compressed(tall, 36))
 
 
 def test_monochrome1_is_turned_to_bright_for_dense(read):
-    np.testing.assert_array_equal(read(film(photometric="MONOCHROME1")), 255 - read(film()))
+    np.testing.assert_array_equal(read(image(photometric="MONOCHROME1")), 255 - read(image()))
 
 
 def test_a_window_clips_to_black_and_white(read):
-    found = read(film(WindowCenter=2048, WindowWidth=1024))[0]
+    found = read(image(WindowCenter=2048, WindowWidth=1024))[0]
     low, high = 2048 - 512, 2048 + 512
     expected = np.clip((RAMP[0].astype(float) - low) / (high - low), 0, 1) * 255
     np.testing.assert_allclose(found, expected, atol=1)
@@ -86,17 +86,17 @@ def test_a_window_clips_to_black_and_white(read):
 
 
 def test_of_several_windows_the_first_counts(read):
-    several = read(film(WindowCenter=[2048, 100], WindowWidth=[1024, 10]))
-    np.testing.assert_array_equal(several, read(film(WindowCenter=2048, WindowWidth=1024)))
+    several = read(image(WindowCenter=[2048, 100], WindowWidth=[1024, 10]))
+    np.testing.assert_array_equal(several, read(image(WindowCenter=2048, WindowWidth=1024)))
 
 
 def test_a_window_is_in_rescaled_units(read):
-    rescaled = film(RescaleSlope=2, RescaleIntercept=-1000, WindowCenter=2 * 2048 - 1000, WindowWidth=2 * 1024)
-    np.testing.assert_allclose(read(rescaled), read(film(WindowCenter=2048, WindowWidth=1024)), atol=1)
+    rescaled = image(RescaleSlope=2, RescaleIntercept=-1000, WindowCenter=2 * 2048 - 1000, WindowWidth=2 * 1024)
+    np.testing.assert_allclose(read(rescaled), read(image(WindowCenter=2048, WindowWidth=1024)), atol=1)
 
 
 def test_a_table_of_values_of_interest_is_followed(read):
-    found = read(film(VOILUTSequence=[lut(np.arange(4095, -1, -1), 12)]))
+    found = read(image(VOILUTSequence=[lut(np.arange(4095, -1, -1), 12)]))
     np.testing.assert_allclose(found[0], 255 * (1 - RAMP[0] / 4095), atol=1)
 
 
@@ -112,47 +112,47 @@ NO_WINDOW = {
 
 @pytest.mark.parametrize("tags", NO_WINDOW.values(), ids=NO_WINDOW.keys())
 def test_a_window_or_table_that_says_nothing_is_none(read, tags):
-    np.testing.assert_array_equal(read(film(RAMP // 2, **tags)), read(film(RAMP // 2)))
+    np.testing.assert_array_equal(read(image(RAMP // 2, **tags)), read(image(RAMP // 2)))
 
 
 def test_where_there_is_no_table_the_window_counts(read):
-    np.testing.assert_array_equal(read(film(VOILUTSequence=[], **WINDOW)), read(film(**WINDOW)))
+    np.testing.assert_array_equal(read(image(VOILUTSequence=[], **WINDOW)), read(image(**WINDOW)))
 
 
 def test_a_slope_without_an_intercept_is_no_rescale(read):
-    np.testing.assert_array_equal(read(film(RescaleSlope=2, **WINDOW)), read(film(**WINDOW)))
+    np.testing.assert_array_equal(read(image(RescaleSlope=2, **WINDOW)), read(image(**WINDOW)))
 
 
 def test_the_modality_s_table_says_what_a_window_stretches_to(read):
     table = lut(np.arange(4096) * 16, 16)  # 16 bits of the 12 that are stored
-    found = read(film(ModalityLUTSequence=[table], WindowCenter=2**15, WindowWidth=2**16))
+    found = read(image(ModalityLUTSequence=[table], WindowCenter=2**15, WindowWidth=2**16))
     np.testing.assert_allclose(found[0], RAMP[0] / 4095 * 255, atol=1)
 
 
-def test_a_negative_slope_turns_the_film_with_and_without_a_window(read):
+def test_a_negative_slope_turns_the_image_with_and_without_a_window(read):
     turned = {"RescaleSlope": -1, "RescaleIntercept": 4095}
-    np.testing.assert_array_equal(read(film(**turned)), 255 - read(film()))
-    np.testing.assert_allclose(read(film(**turned, **WINDOW)), 255.0 - read(film(**WINDOW)), atol=1)
+    np.testing.assert_array_equal(read(image(**turned)), 255 - read(image()))
+    np.testing.assert_allclose(read(image(**turned, **WINDOW)), 255.0 - read(image(**WINDOW)), atol=1)
 
 
 REFUSED = {
-    "colour": (film(photometric="RGB"), "no single grey frame"),
-    "frames": (film(np.stack([RAMP] * 2), NumberOfFrames=2), "no single grey frame"),
-    "compression": (film(syntax=JPEG2000Lossless), "DICOM file"),
-    "half a file": (film()[: len(film()) // 2], "damaged DICOM file"),
-    "header only": (film()[:132], "DICOM file"),
-    "a strip": (film(np.zeros((4, 40), "uint16")), "smaller than"),
+    "colour": (image(photometric="RGB"), "no single grey frame"),
+    "frames": (image(np.stack([RAMP] * 2), NumberOfFrames=2), "no single grey frame"),
+    "compression": (image(syntax=JPEG2000Lossless), "DICOM file"),
+    "half a file": (image()[: len(image()) // 2], "damaged DICOM file"),
+    "header only": (image()[:132], "DICOM file"),
+    "a strip": (image(np.zeros((4, 40), "uint16")), "smaller than"),
 }
 
 
 @pytest.mark.parametrize(("data", "reason"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_no_film_is_refused_and_says_nothing_of_the_patient(data, reason, tmp_path):
-    (tmp_path / "film.dcm").write_bytes(data)
+def test_what_is_no_image_is_refused_and_says_nothing_of_the_patient(data, reason, tmp_path):
+    (tmp_path / "image.dcm").write_bytes(data)
     with pytest.raises(image_files.Refused, match=reason) as refusal:
-        image_files.read(tmp_path / "film.dcm")
+        image_files.read(tmp_path / "image.dcm")
     assert "Doe" not in str(refusal.value) and "4711" not in str(refusal.value)
 
 
-def test_a_film_bears_no_tag(tmp_path):
-    (tmp_path / "film.dcm").write_bytes(film())
-    assert vars(image_files.read(tmp_path / "film.dcm")).keys() == {"pixels", "mode", "sha256"}
+def test_a_image_bears_no_tag(tmp_path):
+    (tmp_path / "image.dcm").write_bytes(image())
+    assert vars(image_files.read(tmp_path / "image.dcm")).keys() == {"pixels", "mode", "sha256"}

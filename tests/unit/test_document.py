@@ -56,7 +56,7 @@ def test_same_figure_gives_same_svg():
     assert pictures.svg(line_figure()) == pictures.svg(line_figure())
 
 
-def test_films_in_a_figure_become_jpeg_and_rasterised_points_stay_png():
+def test_images_in_a_figure_become_jpeg_and_rasterised_points_stay_png():
     fig, (left, right) = plt.subplots(1, 2, figsize=(4, 2))
     left.imshow(np.random.default_rng(0).integers(0, 256, (128, 128)), cmap="gray")
     right.scatter(range(50), range(50), rasterized=True)
@@ -91,12 +91,12 @@ def test_markdown_aligns_numbers_right_and_escapes_bars():
 
 
 def test_table_is_shown_for_the_notebook_and_for_the_report(shown):
-    frame = pd.DataFrame({"films": [5216, 624]}, index=pd.Index(["train", "test"], name="folder"))
-    document.table(frame, "tbl:films", caption="Films by folder.")
+    frame = pd.DataFrame({"images": [5216, 624]}, index=pd.Index(["train", "test"], name="folder"))
+    document.table(frame, "tbl:images", caption="Images by folder.")
     data, metadata = shown[-1]
     assert '<td style="text-align:right">5,216</td>' in data["text/html"]
     assert "| train | 5,216 |" in data["text/markdown"]
-    assert metadata["cxr"]["caption"] == "Films by folder."
+    assert metadata["cxr"]["caption"] == "Images by folder."
 
 
 def test_empty_table_is_refused(shown):

@@ -12,8 +12,8 @@ from cxr_helpers.extras.inference import backends, deployed_networks, quantising
 from cxr_helpers.extras.networks import operations
 from cxr_helpers.training import cached_features
 
-FILMS = np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3)).astype("float32")
-NAMES = [f"film_{place}" for place in range(len(FILMS))]
+IMAGES = np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3)).astype("float32")
+NAMES = [f"image_{place}" for place in range(len(IMAGES))]
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def expected(model):
-    return model.predict_on_batch(FILMS)
+    return model.predict_on_batch(IMAGES)
 
 
 def needs(*modules: str):
@@ -33,11 +33,11 @@ def needs(*modules: str):
 
 
 @pytest.mark.parametrize("name", backends.ENGINES)
-def test_an_export_gives_what_keras_gives_for_one_film_and_for_many(name, model, expected, tmp_path):
+def test_an_export_gives_what_keras_gives_for_one_image_and_for_many(name, model, expected, tmp_path):
     needs(backends.ENGINES[name].module.partition(".")[0], *(["tf2onnx"] if name == "onnxruntime" else []))
     run = backends.runner(model, name, tmp_path, threads=2)
-    assert backends.check(run, FILMS, expected, NAMES, name) < 1e-4
-    assert run(FILMS[2:3]) == pytest.approx(expected[2:3], rel=1e-4)
+    assert backends.check(run, IMAGES, expected, NAMES, name) < 1e-4
+    assert run(IMAGES[2:3]) == pytest.approx(expected[2:3], rel=1e-4)
 
 
 @pytest.mark.parametrize("suffix", [".onnx", ".xml", ".tflite"])
@@ -48,28 +48,28 @@ def test_int8_stays_near_float32(suffix, model, expected, tmp_path, monkeypatch)
             suffix
         ]
     )
-    path = quantising.quantise(model, tmp_path / f"small{suffix}", FILMS)
-    found = backends.load(path)(FILMS)
+    path = quantising.quantise(model, tmp_path / f"small{suffix}", IMAGES)
+    found = backends.load(path)(IMAGES)
     assert 0 < np.abs(found - expected).max() < 0.02
     assert quantising.size(path) > 0
 
 
-def test_convolutions_near_the_film_stay_in_float32():
-    steps = [("first", ["film"], ["a"], 9_000), ("norm", ["a"], ["b"], None), ("second", ["b"], ["c"], 7_000)]
+def test_convolutions_near_the_image_stay_in_float32():
+    steps = [("first", ["image"], ["a"], 9_000), ("norm", ["a"], ["b"], None), ("second", ["b"], ["c"], 7_000)]
     steps += [("beside", ["b"], ["d"], 5_000), ("sum", ["c", "d"], ["e"], None), ("last", ["e"], ["f"], 0)]
     assert quantising._early(steps) == ["first", "beside"]
 
 
-def test_a_difference_beyond_the_tolerance_names_the_film(expected):
-    def wrong(films):
+def test_a_difference_beyond_the_tolerance_names_the_image(expected):
+    def wrong(images):
         found = expected.copy()
         found[4] += 0.01
         return found
 
-    with pytest.raises(CxrError, match="film film_4"):
-        backends.check(wrong, FILMS, expected, NAMES, "OpenVINO")
-    with pytest.raises(CxrError, match="film film_0"):
-        backends.check(lambda films: np.full_like(expected, np.nan), FILMS, expected, NAMES, "OpenVINO")
+    with pytest.raises(CxrError, match="image image_4"):
+        backends.check(wrong, IMAGES, expected, NAMES, "OpenVINO")
+    with pytest.raises(CxrError, match="image image_0"):
+        backends.check(lambda images: np.full_like(expected, np.nan), IMAGES, expected, NAMES, "OpenVINO")
 
 
 def test_a_missing_engine_is_a_sentence(monkeypatch, model, tmp_path):
@@ -86,12 +86,12 @@ def test_a_missing_engine_is_a_sentence(monkeypatch, model, tmp_path):
 
 def test_what_cannot_be_exported_or_read_is_a_sentence(tmp_path, model):
     augmenting = keras.Sequential([keras.Input((8, 8, 1)), layers.RandomFlip(), layers.Flatten(), layers.Dense(1)])
-    with pytest.raises(CxrError, match="augments its films .layer random_flip"):
+    with pytest.raises(CxrError, match="augments its images .layer random_flip"):
         backends.export(augmenting, tmp_path / "model.xml")
     with pytest.raises(CxrError, match="model.pt is no file of a known engine"):
         backends.export(model, tmp_path / "model.pt")
     with pytest.raises(CxrError, match="cannot be quantised"):
-        quantising.quantise(model, tmp_path / "model.pt", FILMS)
+        quantising.quantise(model, tmp_path / "model.pt", IMAGES)
     needs("openvino")
     with pytest.raises(CxrError, match="absent.xml does not exist"):
         backends.load(tmp_path / "absent.xml")
@@ -101,17 +101,17 @@ def test_what_cannot_be_exported_or_read_is_a_sentence(tmp_path, model):
 
 
 def test_features_fall_back_to_keras_aloud(monkeypatch, capsys, model, expected):
-    monkeypatch.setattr(backends, "runner", lambda *_: lambda films: expected[: len(films)] + 1)
+    monkeypatch.setattr(backends, "runner", lambda *_: lambda images: expected[: len(images)] + 1)
     run = cached_features.forward(model, 10**6, "openvino")
-    assert run(FILMS) == pytest.approx(expected)
+    assert run(IMAGES) == pytest.approx(expected)
     assert "OpenVINO differs from Keras" in capsys.readouterr().out
-    assert run(FILMS) == pytest.approx(expected)
+    assert run(IMAGES) == pytest.approx(expected)
 
 
-def test_few_films_are_not_worth_an_export(monkeypatch, model, expected):
+def test_few_images_are_not_worth_an_export(monkeypatch, model, expected):
     monkeypatch.delenv(backends.CHOICE, raising=False)
     monkeypatch.setattr(backends, "runner", lambda *_: pytest.fail("exported"))
-    assert cached_features.forward(model, cached_features.FEW - 1)(FILMS) == pytest.approx(expected)
+    assert cached_features.forward(model, cached_features.FEW - 1)(IMAGES) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(

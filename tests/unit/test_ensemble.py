@@ -1,8 +1,8 @@
-"""An ensemble is the plain mean of runs on the same films, paired by seed."""
+"""An ensemble is the plain mean of runs on the same images, paired by seed."""
 
 import pytest
 import tiny_runs
-from tiny_runs import FILMS
+from tiny_runs import IMAGES
 
 from cxr_helpers import records
 from cxr_helpers.config import Config
@@ -19,8 +19,8 @@ def scores_of(product) -> list[float]:
     return product.tables["scores"].set_index("image_id").y_score.loc[["a", "b", "c", "d"]].tolist()
 
 
-def test_members_are_averaged_film_by_film_in_whatever_order_they_stand(run):
-    one, other = run("x", [0.0, 1.0, 0.2, 0.6]), run("y", [1.0, 0.8, 0.4, 0.2], FILMS.iloc[::-1], start="imagenet")
+def test_members_are_averaged_image_by_image_in_whatever_order_they_stand(run):
+    one, other = run("x", [0.0, 1.0, 0.2, 0.6]), run("y", [1.0, 0.8, 0.4, 0.2], IMAGES.iloc[::-1], start="imagenet")
     product = ensemble.make(Config("ensemble", members=("x", "y")), "smoke")
     assert scores_of(product) == pytest.approx([0.1, 0.7, 0.5, 0.8])  # y's scores belong to d, c, b, a
     assert product.info["members"] == [one.run_id, other.run_id]
@@ -55,10 +55,10 @@ def test_an_ensemble_whose_member_was_trained_anew_is_refused(run):
 
 def test_what_cannot_be_joined_is_refused(run):
     run("x", [0.5] * 4)
-    run("other films", [0.5] * 4, FILMS.assign(image_id=["a", "b", "c", "e"]))
+    run("other images", [0.5] * 4, IMAGES.assign(image_id=["a", "b", "c", "e"]))
     run("other protocol", [0.5] * 4, protocol="rahman_919")
-    with pytest.raises(CxrError, match="scored on different films"):
-        ensemble.make(Config("ensemble", members=("x", "other films")), "smoke")
+    with pytest.raises(CxrError, match="scored on different images"):
+        ensemble.make(Config("ensemble", members=("x", "other images")), "smoke")
     with pytest.raises(CxrError, match="other protocol has no run under protocol 'official'"):
         ensemble.make(Config("ensemble", members=("x", "other protocol")), "smoke")
     with pytest.raises(CxrError, match="needs members"):

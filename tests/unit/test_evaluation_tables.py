@@ -1,4 +1,4 @@
-"""Tables of the evaluation: made systems of which every figure can be checked, and the rule that test films choose nothing."""
+"""Tables of the evaluation: made systems of which every figure can be checked, and the rule that test images choose nothing."""
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,11 @@ from cxr_helpers.tables import results
 
 
 def frame(seed, noise=0.0):
-    """Return scores of validation and test films; equal films for all seeds, the scores disturbed by `noise`."""
-    films = pd.concat([random_scores(seed=split, n=150).assign(split=name) for split, name in enumerate(("val", "test"))])
-    films["image_id"] = films["split"] + films.image_id
-    shift = np.random.default_rng(seed).normal(0, noise, len(films))
-    return films.assign(y_score=(films.y_score + shift).clip(0, 1)).reset_index(drop=True)
+    """Return scores of validation and test images; equal images for all seeds, the scores corrupted by `noise`."""
+    images = pd.concat([random_scores(seed=split, n=150).assign(split=name) for split, name in enumerate(("val", "test"))])
+    images["image_id"] = images["split"] + images.image_id
+    shift = np.random.default_rng(seed).normal(0, noise, len(images))
+    return images.assign(y_score=(images.y_score + shift).clip(0, 1)).reset_index(drop=True)
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def systems():
     return {"good": [frame(1), frame(2, 0.1)], "noisy": [frame(3, 0.5)], "blind": [frame(4).assign(y_score=0.6)]}
 
 
-@pytest.mark.parametrize("spoil", [lambda films: 1 - films.y_score, lambda films: 0.5])
-def test_test_films_choose_nothing(systems, spoil):
+@pytest.mark.parametrize("spoil", [lambda images: 1 - images.y_score, lambda images: 0.5])
+def test_test_images_choose_nothing(systems, spoil):
     for runs in systems.values():
         spoilt = [run.assign(y_score=run.y_score.where(run.split == "val", spoil(run))) for run in runs]
         assert evaluated.thresholds(spoilt) == evaluated.thresholds(runs)
@@ -68,7 +68,7 @@ def test_a_system_stands_on_the_left_of_its_own_table(systems):
 
 
 def test_exact_mcnemar_by_hand():
-    # Called at 0.5: right about films 1-4, then 5 wrong; the rival is wrong about 1, 2, 3 and right about 5.
+    # Called at 0.5: right about images 1-4, then 5 wrong; the rival is wrong about 1, 2, 3 and right about 5.
     y_true, patients = [1, 1, 1, 0, 0], list("abcde")
     val = scores([1, 0], [0.5, 0.4], split="val").assign(image_id=["v", "w"])
     ours = scores(y_true, [0.9, 0.8, 0.7, 0.1, 0.6], patients)

@@ -72,7 +72,7 @@ def test_methods_stand_before_controls_with_their_intervals():
 def test_the_networks_own_figures():
     shown = measures.by_model(TABLE, [measures.AUC, measures.ALARMS])
     assert shown.to_dict("records") == [
-        {"network": measures.CLEAN, "films": measures.DRAWN, measures.AUC: "0.980 (0.970–0.990)", measures.ALARMS: "–"}
+        {"network": measures.CLEAN, "images": measures.DRAWN, measures.AUC: "0.980 (0.970–0.990)", measures.ALARMS: "–"}
     ]
 
 

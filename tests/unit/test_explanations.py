@@ -1,4 +1,4 @@
-"""Which films are explained, and that what is stored comes back: a tiny model on four known films."""
+"""Which images are explained, and that what is stored comes back: a tiny model on four known images."""
 
 import numpy as np
 import pandas as pd
@@ -33,14 +33,14 @@ def record(tmp_path, monkeypatch):
 def test_what_is_built_is_what_is_loaded(record):
     built, loaded = explanations.build(record, "smoke"), explanations.load(record)
     pd.testing.assert_frame_equal(built.answers, loaded.answers)
-    np.testing.assert_array_equal(built.films, loaded.films)
+    np.testing.assert_array_equal(built.images, loaded.images)
     np.testing.assert_allclose(built.gradcam, loaded.gradcam, atol=1e-3)
     np.testing.assert_allclose(built.shap, loaded.shap, atol=1e-3 * np.abs(built.shap).max())
     assert built.about == loaded.about and loaded.about["run_id"] == record.run_id
     assert (record.folder / explanations.FILE).stat().st_size < 200_000
 
 
-def test_films_maps_and_answers_belong_together(record):
+def test_images_maps_and_answers_belong_together(record):
     explanations.build(record, "smoke")
     shown = explanations.load(record)
     assert dict(zip(shown.answers.image_id, shown.answers.outcome, strict=True)) == {
@@ -61,11 +61,11 @@ def test_films_maps_and_answers_belong_together(record):
 def test_stored_explanations_are_not_computed_again(record, monkeypatch):
     first = explanations.of(record, "smoke")
     monkeypatch.setattr(explanations, "build", lambda *_: pytest.fail("computed again"))
-    np.testing.assert_array_equal(explanations.of(record, "smoke").films, first.films)
+    np.testing.assert_array_equal(explanations.of(record, "smoke").images, first.images)
 
 
 def test_agreement_of_known_maps():
-    # Film 1: both maps rise from left to right. Film 2, called NORMAL: SHAP for PNEUMONIA falls, so for NORMAL it rises.
+    # Image 1: both maps rise from left to right. Image 2, called NORMAL: SHAP for PNEUMONIA falls, so for NORMAL it rises.
     rising = np.tile(np.arange(20.0), (20, 1))
     answers = pd.DataFrame({"y_predicted": [1, 0, 1], "outcome": ["true positive", "true negative", "false positive"]})
     heat = np.stack([rising, rising, np.zeros((20, 20))])

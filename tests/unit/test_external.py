@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import tiny_external
 from PIL import ExifTags, Image
-from test_dicom import film as dicom_film
-from tiny_films import film, save
+from test_dicom import image as dicom_image
+from tiny_images import image, save
 
 from cxr_helpers.data import adult_images, image_files
 from cxr_helpers.errors import CxrError
@@ -23,27 +23,27 @@ def change(root, **columns):
     table.assign(**columns).to_csv(root / "metadata.csv", index=False)
 
 
-def test_films_carry_label_patient_and_name(root):
-    table = adult_images.films(root)
+def test_images_carry_label_patient_and_name(root):
+    table = adult_images.images(root)
     assert table.image_id.tolist() == ["a", "b", "c"]
     assert table.y_true.tolist() == [1, 0, 1] and table.patient_id.tolist() == ["8", "007", "8"]  # text, as written
     assert set(table.split) == {"external"} and table.lung_mask.tolist() == ["lung_masks/a.png", "", ""]
 
 
-def test_film_and_mask_have_one_size(root):
-    pixels = adult_images.film(root, "images/a.jpg")
+def test_image_and_mask_have_one_size(root):
+    pixels = adult_images.image(root, "images/a.jpg")
     lungs = adult_images.lung_mask(root, "lung_masks/a.png", pixels.shape)
     assert pixels.shape == lungs.shape == (40, 48) and (pixels.dtype, lungs.dtype) == (np.uint8, bool)
     assert lungs[:, :24].all() and not lungs[:, 24:].any()
 
 
-def test_a_mask_is_compared_with_the_film_as_it_is_read(root):
+def test_a_mask_is_compared_with_the_image_as_it_is_read(root):
     turned = Image.Exif()
     turned[ExifTags.Base.Orientation] = 6
-    Image.fromarray(film(0, 40, 48)).save(root / "images" / "a.jpg", exif=turned)  # a quarter turn makes it 48 wide
+    Image.fromarray(image(0, 40, 48)).save(root / "images" / "a.jpg", exif=turned)  # a quarter turn makes it 48 wide
     (adult,) = segmentation_images.adult_cases(root)
     assert adult.pixels.shape == adult.lungs.shape == (40, 48)
-    (root / "images" / "a.jpg").write_bytes(dicom_film(np.tile(np.arange(48) * 80, (40, 1))))
+    (root / "images" / "a.jpg").write_bytes(dicom_image(np.tile(np.arange(48) * 80, (40, 1))))
     (adult,) = segmentation_images.adult_cases(root)
     assert adult.pixels.shape == adult.lungs.shape == (40, 48)
 
@@ -63,8 +63,8 @@ def test_the_folder_comes_from_the_environment(root, monkeypatch):
     [
         ({"label": ["NORMAL", "COVID", "NORMAL"]}, "line 3 has the label 'COVID'"),
         ({"patient_id": ["1", "2", ""]}, "line 4 names no patient"),
-        ({"image": ["images/b.jpg", "", "images/c.jpg"]}, "line 3 names no film"),
-        ({"image": ["images/b.jpg", "images/a.jpg", "images/a.jpg"]}, "line 4 names the film a again"),
+        ({"image": ["images/b.jpg", "", "images/c.jpg"]}, "line 3 names no image"),
+        ({"image": ["images/b.jpg", "images/a.jpg", "images/a.jpg"]}, "line 4 names the image a again"),
         ({"image": ["images/b.jpg", "images/a.jpg", "images/d.jpg"]}, "names images/d.jpg, which is not in"),
         ({"lung_mask": ["lung_masks/b.png", "", ""]}, "names lung_masks/b.png, which is not in"),
     ],
@@ -72,7 +72,7 @@ def test_the_folder_comes_from_the_environment(root, monkeypatch):
 def test_a_row_that_cannot_be_used_is_named(root, columns, sentence):
     change(root, **columns)
     with pytest.raises(CxrError, match=sentence) as refusal:
-        adult_images.films(root)
+        adult_images.images(root)
     assert "metadata.csv" in str(refusal.value) and "\n" not in str(refusal.value)
 
 
@@ -81,25 +81,25 @@ def test_a_table_that_cannot_be_used_is_named(root):
     whole = pd.read_csv(file, dtype=str)
     whole.drop(columns=["label", "view"]).to_csv(file, index=False)
     with pytest.raises(CxrError, match="lacks the column label, view"):
-        adult_images.films(root)
+        adult_images.images(root)
     whole[:0].to_csv(file, index=False)
     with pytest.raises(CxrError, match="holds no row"):
-        adult_images.films(root)
+        adult_images.images(root)
     file.write_bytes(b"\xff\xfe\x00image")
     with pytest.raises(CxrError, match="cannot be read"):
-        adult_images.films(root)
+        adult_images.images(root)
     file.unlink()
     with pytest.raises(CxrError, match="is missing: CXR_EXTERNAL_DIR must name"):
-        adult_images.films(root)
+        adult_images.images(root)
 
 
 def test_masks_that_do_not_fit_are_refused(root):
     save(root / "lung_masks" / "a.png", np.full((40, 40), 255, np.uint8))
-    with pytest.raises(CxrError, match="is 40×40 but its film is 48×40"):
+    with pytest.raises(CxrError, match="is 40×40 but its image is 48×40"):
         adult_images.lung_mask(root, "lung_masks/a.png", (40, 48))
     save(root / "lung_masks" / "a.png", np.zeros((40, 48), np.uint8))
     with pytest.raises(CxrError, match="is empty"):
         adult_images.lung_mask(root, "lung_masks/a.png", (40, 48))
-    (root / "images" / "a.jpg").write_bytes(b"no film")
+    (root / "images" / "a.jpg").write_bytes(b"no image")
     with pytest.raises(image_files.Refused, match="no image"):
-        adult_images.film(root, "images/a.jpg")
+        adult_images.image(root, "images/a.jpg")

@@ -1,4 +1,4 @@
-"""Measurements on films outside the set: what null models make of adults, copies of published films, wrong warnings."""
+"""Measurements on images outside the set: what shortcut baselines make of adults, copies of published images, wrong warnings."""
 
 import types
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tiny_external
-import tiny_films
+import tiny_images
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.benchmarks import adult_nulls, copies, false_warnings
@@ -15,9 +15,9 @@ from cxr_helpers.extras.inference import out_of_distribution, published_model
 
 @pytest.fixture
 def small_set(tmp_path, monkeypatch):
-    """The set of ten random films, in a build folder of its own."""
+    """The set of ten random images, in a build folder of its own."""
     monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
-    monkeypatch.setenv("CXR_DATA_DIR", str(tiny_films.write(tmp_path / "films")))
+    monkeypatch.setenv("CXR_DATA_DIR", str(tiny_images.write(tmp_path / "images")))
     monkeypatch.delenv("CXR_EXTERNAL_DIR", raising=False)
     monkeypatch.delenv("CXR_SAMPLE_DIR", raising=False)
     return tmp_path
@@ -28,11 +28,11 @@ def adults(small_set, monkeypatch):
     monkeypatch.setenv("CXR_EXTERNAL_DIR", str(tiny_external.write(small_set / "adults")))
 
 
-def test_null_models_of_the_children_score_the_adults(adults, monkeypatch):
-    films = pd.DataFrame({"image_id": [], "split": []})
-    monkeypatch.setattr(adult_nulls.splits, "load", lambda *_: films)
+def test_shortcut_baselines_of_the_children_score_the_adults(adults, monkeypatch):
+    images = pd.DataFrame({"image_id": [], "split": []})
+    monkeypatch.setattr(adult_nulls.splits, "load", lambda *_: images)
     children = adult_nulls.manifest.load("full")
-    films[["image_id", "split"]] = children[["image_id"]].assign(split="train")
+    images[["image_id", "split"]] = children[["image_id"]].assign(split="train")
     repeats = adult_nulls.measure("full")
     assert repeats.groupby("model").image_id.agg(list).map(sorted).tolist() == [["a", "b", "c"]] * 3
     assert set(repeats.model) == {"always PNEUMONIA", "grey statistics", "32×32 thumbnail"}  # width means something else here
@@ -42,28 +42,28 @@ def test_null_models_of_the_children_score_the_adults(adults, monkeypatch):
     assert figures.value["always PNEUMONIA"] == 0.5
 
 
-def test_without_adult_films_the_variable_is_named(small_set):
+def test_without_adult_images_the_variable_is_named(small_set):
     with pytest.raises(CxrError, match="set CXR_EXTERNAL_DIR"):
         adult_nulls.measure("full")
 
 
-def test_copies_are_compared_film_by_film(small_set, monkeypatch):
+def test_copies_are_compared_image_by_image(small_set, monkeypatch):
     sample = small_set / "sample"
     same, brighter = "train/NORMAL/IM-0001-0001.jpeg", "train/PNEUMONIA/person1_virus_1.jpeg"
     for name in (same, brighter):
         (sample / name).parent.mkdir(parents=True)
-        (sample / name).write_bytes((small_set / "films" / name).read_bytes())
-    tiny_films.save(sample / brighter, np.full((40, 40), 255, np.uint8))
+        (sample / name).write_bytes((small_set / "images" / name).read_bytes())
+    tiny_images.save(sample / brighter, np.full((40, 40), 255, np.uint8))
     card = types.SimpleNamespace(threshold=0.9, size=32, variant="none")
     monkeypatch.setattr(published_model, "load", lambda: (None, card))
-    monkeypatch.setattr(copies.rescoring, "of_model", lambda model, config: lambda films: films.mean(axis=(1, 2)) / 255)
+    monkeypatch.setattr(copies.rescoring, "of_model", lambda model, config: lambda images: images.mean(axis=(1, 2)) / 255)
     monkeypatch.setenv("CXR_SAMPLE_DIR", str(sample))
     repeats = copies.measure("full").set_index("image_id")
     assert repeats.published[same] == repeats.resized[same] and repeats.published[brighter] == 1
     figures = copies.figures(repeats.reset_index()).set_index("figure").value
     gap = 1 - repeats.resized[brighter]
     assert figures.to_dict() == pytest.approx(
-        {"films": 2, "median difference": gap / 2, "largest difference": gap, "films that change class": 1}
+        {"images": 2, "median difference": gap / 2, "largest difference": gap, "images that change class": 1}
     )
 
 
@@ -72,31 +72,31 @@ def test_a_sample_that_is_missing_empty_or_foreign_is_refused(small_set, monkeyp
         copies.measure("full")
     monkeypatch.setenv("CXR_SAMPLE_DIR", str(small_set / "build"))
     (small_set / "build").mkdir(exist_ok=True)
-    with pytest.raises(CxrError, match="holds no film"):
+    with pytest.raises(CxrError, match="holds no image"):
         copies.measure("full")
-    tiny_films.save(small_set / "build" / "train" / "NORMAL" / "other.jpeg", tiny_films.film(1))
+    tiny_images.save(small_set / "build" / "train" / "NORMAL" / "other.jpeg", tiny_images.image(1))
     with pytest.raises(CxrError, match="holds train/NORMAL/other.jpeg, which is not in the set"):
         copies.measure("full")
 
 
 def test_warnings_are_counted_by_set(adults, monkeypatch):
-    monkeypatch.setattr(out_of_distribution, "warnings", lambda films, rules: ["odd" * bool(film[0, 0] > film[-1, -1]) for film in films])
+    monkeypatch.setattr(out_of_distribution, "warnings", lambda images, rules: ["odd" * bool(image[0, 0] > image[-1, -1]) for image in images])
     repeats = false_warnings.measure("full")
     assert repeats.groupby("set", sort=False).size().to_dict() == {
-        "official test films": 2,
-        "test films, inverted": 2,
-        "test films, turned by 90°": 2,
-        "test films, upside down": 2,
-        "adult films": 3,
+        "official test images": 2,
+        "test images, inverted": 2,
+        "test images, turned by 90°": 2,
+        "test images, upside down": 2,
+        "adult images": 3,
     }
     figures = false_warnings.figures(repeats).set_index("figure")
-    plain, upside = repeats[repeats.set == "official test films"], figures.value["test films, inverted"]
-    assert figures.value["official test films"] == plain.warned.mean() == 1 - upside
+    plain, upside = repeats[repeats.set == "official test images"], figures.value["test images, inverted"]
+    assert figures.value["official test images"] == plain.warned.mean() == 1 - upside
     assert figures.columns.tolist() == ["value", "ci_low", "ci_high"]
 
 
 def test_the_table_says_where_a_warning_is_right():
-    names = ["official test films", "test films, inverted"]
+    names = ["official test images", "test images, inverted"]
     figures = pd.DataFrame({"figure": names, "value": [0.01, 1.0], "ci_low": [0.0, 1.0]})
     table = false_warnings.table(figures.assign(ci_high=1.0))
     assert table["a warning is"].tolist() == ["wrong", "right"] and table["95 % CI"][0] == "0.000–1.000"

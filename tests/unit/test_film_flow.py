@@ -1,22 +1,22 @@
-"""The flow of films: every count of the figure, worked out by hand on six films."""
+"""The flow of images: every count of the figure, worked out by hand on six images."""
 
 import pandas as pd
 
-from cxr_helpers.plots.stard_flow import film_flow
+from cxr_helpers.plots.stard_flow import image_flow
 
 
 def test_the_final_models_answers_stand_below_by_label():
-    films = pd.DataFrame([("p1", "test", "NORMAL", None)], columns=["patient_id", "split", "label", "pathogen"])
+    images = pd.DataFrame([("p1", "test", "NORMAL", None)], columns=["patient_id", "split", "label", "pathogen"])
     counts = {("PNEUMONIA", "PNEUMONIA"): 4, ("NORMAL", "PNEUMONIA"): 3, ("PNEUMONIA", "NORMAL"): 2, ("NORMAL", "NORMAL"): 1}
     answered = pd.DataFrame([pair for pair, count in counts.items() for _ in range(count)], columns=["label", "predicted"])
-    said = [text.get_text() for text in film_flow(films, 0, answered).axes[0].texts if "Called" in text.get_text()]
+    said = [text.get_text() for text in image_flow(images, 0, answered).axes[0].texts if "Called" in text.get_text()]
     assert said == [
         "Called PNEUMONIA\nby the final model: 7\nlabel PNEUMONIA 4 (TP)\nlabel NORMAL 3 (FP)",
         "Called NORMAL\nby the final model: 3\nlabel PNEUMONIA 2 (FN)\nlabel NORMAL 1 (TN)",
     ]
 
 
-def test_films_are_counted_by_part_and_class():
+def test_images_are_counted_by_part_and_class():
     rows = [
         ("p1", "train", "NORMAL", None),
         ("p1", "train", "NORMAL", None),
@@ -25,13 +25,13 @@ def test_films_are_counted_by_part_and_class():
         ("p4", "test", "NORMAL", None),
         ("p5", "test", "PNEUMONIA", "virus"),
     ]
-    films = pd.DataFrame(rows, columns=["patient_id", "split", "label", "pathogen"])
-    said = [text.get_text() for text in film_flow(films, left_out=2).axes[0].texts if text.get_text()]
+    images = pd.DataFrame(rows, columns=["patient_id", "split", "label", "pathogen"])
+    said = [text.get_text() for text in image_flow(images, left_out=2).axes[0].texts if text.get_text()]
     assert said == [
         "Files in the published folders\n8",
         "Left out as unreadable\nor unfit: 2",
-        "Films read\n6 films, 5 patients",
-        "Training\n3 films, 2 patients\nNORMAL 2\nPNEUMONIA 1\n(bacteria 0, virus 1)",
-        "Validation\n1 films, 1 patients\nNORMAL 0\nPNEUMONIA 1\n(bacteria 1, virus 0)",
-        "Official test\n2 films, 2 patients\nNORMAL 1\nPNEUMONIA 1\n(bacteria 0, virus 1)",
+        "Images read\n6 images, 5 patients",
+        "Training\n3 images, 2 patients\nNORMAL 2\nPNEUMONIA 1\n(bacteria 0, virus 1)",
+        "Validation\n1 images, 1 patients\nNORMAL 0\nPNEUMONIA 1\n(bacteria 1, virus 0)",
+        "Official test\n2 images, 2 patients\nNORMAL 1\nPNEUMONIA 1\n(bacteria 0, virus 1)",
     ]

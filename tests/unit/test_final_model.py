@@ -50,7 +50,7 @@ def test_what_is_written_is_what_the_scores_say(make):
     assert low < 0.75 < high
 
 
-def test_the_adult_films_stand_beside_where_they_were_scored(make):
+def test_the_adult_images_stand_beside_where_they_were_scored(make):
     run = make("x", RIGHT, RIGHT)
     adults = pd.DataFrame({"image_id": list("mnop"), "patient_id": list("mnop"), "view": "PA", "finding": "?"})
     adults = adults.assign(y_true=[0, 1, 0, 1], y_score=[0.1, 0.9, 0.8, 0.7])

@@ -1,4 +1,4 @@
-"""Cross-validation: each fold, all films once, and the official test, from scores worked out by hand."""
+"""Cross-validation: each fold, all images once, and the official test, from scores worked out by hand."""
 
 import pandas as pd
 import pytest
@@ -13,28 +13,28 @@ ROWS = ("fold 1", "fold 2", "all folds", "official test, by folds", "official te
 
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
-    """Two folds of four test films each, the first all right, the second with one error, and an official run."""
+    """Two folds of four test images each, the first all right, the second with one error, and an official run."""
     store = tiny_runs.stored(tmp_path, monkeypatch)
-    films = pd.DataFrame({"image_id": list("abcd"), "patient_id": list("pqrs"), "y_true": [0, 1, 0, 1], "split": "test"})
-    others = films.assign(image_id=list("efgh"), patient_id=list("tuvw"))
+    images = pd.DataFrame({"image_id": list("abcd"), "patient_id": list("pqrs"), "y_true": [0, 1, 0, 1], "split": "test"})
+    others = images.assign(image_id=list("efgh"), patient_id=list("tuvw"))
     right, wrong = [0.1, 0.9, 0.2, 0.8], [0.1, 0.9, 0.85, 0.8]  # in the second, one of four pairs is ranked wrongly
-    parts = [store("cv", right, films, seed=0, protocol="patient_cv_0")]
+    parts = [store("cv", right, images, seed=0, protocol="patient_cv_0")]
     parts.append(store("cv", wrong, others, seed=0, protocol="patient_cv_1"))
-    return parts, [store("plain", wrong, films, protocol="official")]
+    return parts, [store("plain", wrong, images, protocol="official")]
 
 
 def test_folds_stand_beside_all_of_them_and_the_official_test(runs):
     table = fold_tables.table(*runs)
-    values = table.pivot(index="films", columns="metric", values="value")
+    values = table.pivot(index="images", columns="metric", values="value")
     assert values.roc_auc.to_dict() == {
         "fold 1": 1.0,
         "fold 2": 0.75,
         "all folds": 14 / 16,  # of 4 × 4 pairs, 0.85 stands above 0.8 twice
-        "official test, by folds": 1.0,  # the same films as in the first fold
+        "official test, by folds": 1.0,  # the same images as in the first fold
         "official test": 0.75,
     }
     assert list(values.accuracy[list(ROWS)]) == [1.0, 0.75, 0.875, 1.0, 0.75]
-    assert list(table.groupby("films").n.first()[list(ROWS)]) == [4, 4, 8, 4, 4]
+    assert list(table.groupby("images").n.first()[list(ROWS)]) == [4, 4, 8, 4, 4]
     assert (table.ci_low <= table.value).all() and (table.value <= table.ci_high).all()
 
 
@@ -50,7 +50,7 @@ def test_runs_that_are_no_folds_are_refused(runs):
             fold_tables.table(wrong, official)
 
 
-def test_the_figure_has_a_panel_per_metric_and_a_row_per_set_of_films(runs):
+def test_the_figure_has_a_panel_per_metric_and_a_row_per_set_of_images(runs):
     fig = cross_validation({"network": fold_tables.table(*runs), "regression": fold_tables.table(*runs)})
     assert [ax.get_title(loc="left") for ax in fig.axes] == ["ROC AUC", "Accuracy"]
     labels = [label.get_text() for label in fig.axes[0].get_yticklabels()]
@@ -60,5 +60,5 @@ def test_the_figure_has_a_panel_per_metric_and_a_row_per_set_of_films(runs):
 
 def test_a_page_shows_every_figure_with_its_interval(runs):
     row = fold_tables.brief({"network": fold_tables.table(*runs)}).iloc[1]
-    assert (row.system, row.films, row.n) == ("network", "fold 2", 4)
+    assert (row.system, row.images, row.n) == ("network", "fold 2", 4)
     assert row["ROC AUC"].startswith("0.750 (") and row["Accuracy"].startswith("0.750 (")

@@ -1,11 +1,11 @@
-"""What `cxr predict` warns of: rules learnt from drawn films, tried on others, turned round, and on what is no film."""
+"""What `cxr predict` warns of: rules learnt from drawn images, tried on others, turned round, and on what is no image."""
 
 import itertools
 
 import cv2
 import numpy as np
 import pytest
-from tiny_films import save
+from tiny_images import save
 
 from cxr_helpers.data import synthetic
 from cxr_helpers.data.preprocessing import resize
@@ -16,18 +16,18 @@ SIDE = 160
 
 
 def drawn(seeds, label="NORMAL"):
-    return [resize(synthetic.film(seed, label).image, SIDE) for seed in seeds]
+    return [resize(synthetic.image(seed, label).image, SIDE) for seed in seeds]
 
 
-def small(*films):
-    """Return what the rules see of films."""
-    return np.stack([out_of_distribution.thumbnail(np.ascontiguousarray(film)) for film in films])
+def small(*images):
+    """Return what the rules see of images."""
+    return np.stack([out_of_distribution.thumbnail(np.ascontiguousarray(image)) for image in images])
 
 
 @pytest.fixture(scope="module")
 def rules():
-    films = drawn(range(20)) + drawn(range(20, 40), "PNEUMONIA")
-    return out_of_distribution.learn(small(*films))
+    images = drawn(range(20)) + drawn(range(20, 40), "PNEUMONIA")
+    return out_of_distribution.learn(small(*images))
 
 
 def ellipse(x, y, width, height):
@@ -66,9 +66,9 @@ def photograph():
     return soft(picture)
 
 
-def test_frontal_films_that_the_rules_have_not_seen_pass(rules):
+def test_frontal_images_that_the_rules_have_not_seen_pass(rules):
     fresh = drawn(range(100, 110)) + drawn(range(110, 120), "PNEUMONIA")
-    # The limits lie near the least of 40 films, and each of three rules warns of about one new film in 40.
+    # The limits lie near the least of 40 images, and each of three rules warns of about one new image in 40.
     assert out_of_distribution.warnings(small(*fresh), rules).count("") >= 16
 
 
@@ -76,8 +76,8 @@ def test_frontal_films_that_the_rules_have_not_seen_pass(rules):
     "change, words",
     [(np.invert, "inverted"), (np.flipud, "upside down"), (np.rot90, "upright frontal")],
 )
-def test_a_turned_film_is_warned_of(rules, change, words):
-    turned = [change(film) for film in drawn(range(200, 202))]
+def test_a_turned_image_is_warned_of(rules, change, words):
+    turned = [change(image) for image in drawn(range(200, 202))]
     assert all(words in said for said in out_of_distribution.warnings(small(*turned), rules))
 
 
@@ -85,33 +85,33 @@ PICTURES = {"lateral": lateral(), "other side": lateral()[:, ::-1], "CT": ct_sli
 
 
 @pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES)
-def test_what_is_no_frontal_film_is_warned_of(rules, picture):
+def test_what_is_no_frontal_image_is_warned_of(rules, picture):
     assert out_of_distribution.warnings(small(picture), rules) != [""]
 
 
-def test_a_blank_page_is_no_film(rules):
+def test_a_blank_page_is_no_image(rules):
     assert out_of_distribution.warnings(small(np.full((80, 60), 255, np.uint8)), rules) != [""]
 
 
 def test_each_figure_sees_what_it_is_for(rules):
-    film, landscape, side, slice_ = small(*drawn([300]), photograph(), lateral(), ct_slice())[:, None]
-    assert out_of_distribution.alike(film, rules.chest)["upright"] > 0.7 > out_of_distribution.alike(landscape, rules.chest)["upright"]
-    assert out_of_distribution.midline(film) > out_of_distribution.midline(side)
-    assert out_of_distribution.frame(slice_) < 0.05 < out_of_distribution.frame(film)
+    image, landscape, side, slice_ = small(*drawn([300]), photograph(), lateral(), ct_slice())[:, None]
+    assert out_of_distribution.alike(image, rules.chest)["upright"] > 0.7 > out_of_distribution.alike(landscape, rules.chest)["upright"]
+    assert out_of_distribution.midline(image) > out_of_distribution.midline(side)
+    assert out_of_distribution.frame(slice_) < 0.05 < out_of_distribution.frame(image)
 
 
 def test_likeness_is_the_best_correlation_over_sizes_and_places(rules):
     """The bank of templates against a correlation that NumPy makes of each window."""
-    films = small(*drawn([300]), photograph())
+    images = small(*drawn([300]), photograph())
     chest, best = rules.chest.astype(np.float32), {name: np.full(2, -1.0) for name in ("upright", *out_of_distribution.TURNED)}
     for high, wide in itertools.product((31, 28, 24, 22), (27, 24, 21, 18)):
         template = cv2.resize(chest, (wide, high), interpolation=cv2.INTER_AREA)
         turned = {"upright": template, "inverted": -template, "upside down": np.flipud(template)}
         for row, column in np.ndindex(out_of_distribution.SIDE - high + 1, out_of_distribution.SIDE - wide + 1):
-            for (place, film), (name, each) in itertools.product(enumerate(films), turned.items()):
-                under = film[row : row + high, column : column + wide]
+            for (place, image), (name, each) in itertools.product(enumerate(images), turned.items()):
+                under = image[row : row + high, column : column + wide]
                 best[name][place] = max(best[name][place], np.corrcoef(under.ravel(), each.ravel())[0, 1])
-    for name, found in out_of_distribution.alike(films, rules.chest).items():
+    for name, found in out_of_distribution.alike(images, rules.chest).items():
         np.testing.assert_allclose(found, best[name], atol=1e-4)
 
 
@@ -120,11 +120,11 @@ def test_what_has_no_contrast_is_like_nothing(rules):
     assert set(found) == {"upright", *out_of_distribution.TURNED} and not any(each.any() for each in found.values())
 
 
-def test_midline_and_frame_of_films_known_by_hand():
-    film = np.full((1, out_of_distribution.SIDE, out_of_distribution.SIDE), 100, np.uint8)
-    assert out_of_distribution.midline(film) == 0 and out_of_distribution.frame(film) == 1
-    film[..., 14:18] = 200  # 4 of 32 columns: mean 112.5, deviation 100 · √(1/8 · 7/8); the strips beside it are at 100
-    assert out_of_distribution.midline(film) == pytest.approx(1 / np.sqrt(1 / 8 * 7 / 8))
+def test_midline_and_frame_of_images_known_by_hand():
+    image = np.full((1, out_of_distribution.SIDE, out_of_distribution.SIDE), 100, np.uint8)
+    assert out_of_distribution.midline(image) == 0 and out_of_distribution.frame(image) == 1
+    image[..., 14:18] = 200  # 4 of 32 columns: mean 112.5, deviation 100 · √(1/8 · 7/8); the strips beside it are at 100
+    assert out_of_distribution.midline(image) == pytest.approx(1 / np.sqrt(1 / 8 * 7 / 8))
     framed = np.zeros((1, out_of_distribution.SIDE, out_of_distribution.SIDE), np.uint8)
     framed[:, 4:-4, 4:-4] = 100
     assert out_of_distribution.frame(framed) == 0
@@ -149,7 +149,7 @@ def test_colour_is_seen_and_grey_in_three_channels_is_none(tmp_path):
     grey = drawn([1])[0]
     red = np.stack([grey // 2, grey // 2, grey], axis=-1)
     marked = np.stack([grey] * 3, axis=-1)
-    marked[:20, :20] = (0, 0, 255)  # a coloured note on a film covers 400 of 25,600 pixels
+    marked[:20, :20] = (0, 0, 255)  # a coloured note on an image covers 400 of 25,600 pixels
     for name, picture in {"grey": grey, "rgb": np.stack([grey] * 3, axis=-1), "red": red, "marked": marked}.items():
         save(tmp_path / f"{name}.jpeg", picture)
     found = {name: out_of_distribution.coloured(tmp_path / f"{name}.jpeg") for name in ("grey", "rgb", "red", "marked")}

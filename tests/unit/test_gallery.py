@@ -1,4 +1,4 @@
-"""The gallery of one run and the panel that shows it: a tiny detector on four known films."""
+"""The gallery of one run and the panel that shows it: a tiny detector on four known images."""
 
 import re
 
@@ -57,13 +57,13 @@ def test_a_gallery_of_another_run_or_without_arrays_is_refused(built, record):
         gallery.load(record)
 
 
-def test_a_film_that_a_method_refuses_costs_its_own_map_only(record, monkeypatch):
+def test_a_image_that_a_method_refuses_costs_its_own_map_only(record, monkeypatch):
     monkeypatch.setattr(gallery.members, "network_config", lambda run, profile: run.config)
     record.info["threshold"] = 0.505
 
     def fussy(model, images, target):
         if (np.asarray(images).max(axis=(1, 2)) < 200).any():
-            raise CxrError("This film is too dark; take another.")
+            raise CxrError("This image is too dark; take another.")
         return np.ones(images.shape, "float32")
 
     method = methods.Method("Fussy", False, fussy, "Nothing.")
@@ -72,21 +72,21 @@ def test_a_film_that_a_method_refuses_costs_its_own_map_only(record, monkeypatch
     bright = built.answers.image_id.tolist().index("a")
     assert built.maps["fussy"][bright].all() and bright not in built.refused["fussy"]
     assert len(built.refusals) == len(built.answers) - 1 and "Fussy has no map of" in built.refusals[0]
-    assert viewer.panel(built).count("No map: This film is too dark; take another.") == len(built.answers) - 1
+    assert viewer.panel(built).count("No map: This image is too dark; take another.") == len(built.answers) - 1
 
 
 def test_the_panel_has_every_pair_once_and_asks_for_nothing(built):
     page = viewer.panel(built)
-    films, names = len(built.answers), len(KEPT)
-    assert len(re.findall(r"<figure class=", page)) == films * names
-    assert len(re.findall(r":has\(#map-viewer-film-\d+:checked\):has\(#map-viewer-method-\d+:checked\)", page)) == films * names
+    images, names = len(built.answers), len(KEPT)
+    assert len(re.findall(r"<figure class=", page)) == images * names
+    assert len(re.findall(r":has\(#map-viewer-image-\d+:checked\):has\(#map-viewer-method-\d+:checked\)", page)) == images * names
     assert page.count(' checked>') == 2 and "<script" not in page
     assert not [source for source in re.findall(r'src="([^"]*)"', page) if not source.startswith("data:image/jpeg;base64,")]
-    assert page.count('alt="') == 2 * films * names
+    assert page.count('alt="') == 2 * images * names
 
 
-def test_the_figure_has_a_row_a_method_and_a_column_a_film(built):
-    fig = map_gallery.by_method(built.films, built.maps, built.limits, built.titles)
-    assert len(fig.axes) == (1 + len(KEPT)) * len(built.films)
+def test_the_figure_has_a_row_a_method_and_a_column_a_image(built):
+    fig = map_gallery.by_method(built.images, built.maps, built.limits, built.titles)
+    assert len(fig.axes) == (1 + len(KEPT)) * len(built.images)
     words = [ax.get_ylabel() for ax in fig.axes if ax.get_ylabel()]
-    assert words[0] == "film" and words[1] == "Grad-CAM\n0 to 1" and words[2].startswith("Gradient × input\n±")
+    assert words[0] == "image" and words[1] == "Grad-CAM\n0 to 1" and words[2].startswith("Gradient × input\n±")

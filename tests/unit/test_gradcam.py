@@ -10,7 +10,7 @@ from cxr_helpers.explain import targets
 from cxr_helpers.explain.gradcam import explained_layer, gradcam
 from cxr_helpers.explain.methods import is_blank
 
-FILM = two_blobs()[None]
+IMAGE = two_blobs()[None]
 BRIGHT, DARK = (slice(4, 12), slice(4, 12)), (slice(20, 28), slice(16, 24))
 
 
@@ -45,40 +45,40 @@ MODELS = {
 @pytest.mark.parametrize("kind", MODELS)
 def test_map_peaks_on_the_blob_that_speaks_for_the_target(kind, tmp_path):
     model = MODELS[kind](tmp_path)
-    assert_peak_in(gradcam(model, FILM, +1)[0], BRIGHT)
-    assert_peak_in(gradcam(model, FILM, -1)[0], DARK)
+    assert_peak_in(gradcam(model, IMAGE, +1)[0], BRIGHT)
+    assert_peak_in(gradcam(model, IMAGE, -1)[0], DARK)
 
 
 def test_map_is_the_weighted_sum_of_the_feature_maps():
     # The blob covers one quarter of four 4×4 cells, mean 0.25 each: a plateau of 2×2 cells, nothing elsewhere.
-    film = np.full((1, SIDE, SIDE), GREY, "uint8")
-    film[0, 6:10, 6:10] = WHITE
-    heat = gradcam(detector(), film, +1)[0]
+    image = np.full((1, SIDE, SIDE), GREY, "uint8")
+    image[0, 6:10, 6:10] = WHITE
+    heat = gradcam(detector(), image, +1)[0]
     np.testing.assert_allclose(heat[6:10, 6:10], 1, atol=1e-6)
     assert heat[14:].max() == heat[:, 14:].max() == 0
 
 
-def test_one_target_per_film():
-    films = np.concatenate([FILM, FILM])
-    maps = gradcam(detector(), films, np.array([+1, -1]))
-    np.testing.assert_array_equal(maps[0], gradcam(detector(), FILM, +1)[0])
-    np.testing.assert_array_equal(maps[1], gradcam(detector(), FILM, -1)[0])
+def test_one_target_per_image():
+    images = np.concatenate([IMAGE, IMAGE])
+    maps = gradcam(detector(), images, np.array([+1, -1]))
+    np.testing.assert_array_equal(maps[0], gradcam(detector(), IMAGE, +1)[0])
+    np.testing.assert_array_equal(maps[1], gradcam(detector(), IMAGE, -1)[0])
 
 
-def test_many_films_are_explained_each_by_itself():
-    films = np.stack([np.roll(FILM[0], shift, axis=1) for shift in range(0, 20)])
-    np.testing.assert_allclose(gradcam(detector(), films, +1)[17], gradcam(detector(), films[17:18], +1)[0], atol=1e-6)
+def test_many_images_are_explained_each_by_itself():
+    images = np.stack([np.roll(IMAGE[0], shift, axis=1) for shift in range(0, 20)])
+    np.testing.assert_allclose(gradcam(detector(), images, +1)[17], gradcam(detector(), images[17:18], +1)[0], atol=1e-6)
 
 
-def test_neither_film_nor_model_is_changed():
-    model, film = detector(), FILM.astype("float32")
+def test_neither_image_nor_model_is_changed():
+    model, image = detector(), IMAGE.astype("float32")
     config, weights = model.to_json(), [w.copy() for w in model.get_weights()]
-    before = model.predict(film[..., None], verbose=0)
-    gradcam(model, film, -1)
-    np.testing.assert_array_equal(film, FILM)
+    before = model.predict(image[..., None], verbose=0)
+    gradcam(model, image, -1)
+    np.testing.assert_array_equal(image, IMAGE)
     assert model.to_json() == config
     assert all((old == new).all() for old, new in zip(weights, model.get_weights(), strict=True))
-    np.testing.assert_array_equal(model.predict(film[..., None], verbose=0), before)
+    np.testing.assert_array_equal(model.predict(image[..., None], verbose=0), before)
     assert [len(layer._inbound_nodes) for layer in model.layers] == [1] * len(model.layers)
 
 
@@ -88,7 +88,7 @@ def test_half_precision_model_is_explained_in_float32():
         model = detector(bias=40)
     finally:
         keras.config.set_dtype_policy("float32")
-    np.testing.assert_allclose(gradcam(model, FILM, +1), gradcam(detector(), FILM, +1), atol=1e-6)
+    np.testing.assert_allclose(gradcam(model, IMAGE, +1), gradcam(detector(), IMAGE, +1), atol=1e-6)
 
 
 def test_layer_with_a_path_around_it():
@@ -100,7 +100,7 @@ def test_layer_with_a_path_around_it():
     model.get_layer("filters").set_weights([np.array([[[[1.0, -1.0]]]]), np.array([-GREY, GREY])])
     model.get_layer("inner").set_weights([np.eye(2)[None, None], np.zeros(2)])
     model.layers[-1].set_weights([np.array([[1.0], [-1.0]]), np.zeros(1)])
-    assert_peak_in(gradcam(model, FILM, +1, layer="inner")[0], BRIGHT)
+    assert_peak_in(gradcam(model, IMAGE, +1, layer="inner")[0], BRIGHT)
 
 
 def test_default_layer_is_the_last_with_positions():
@@ -108,9 +108,9 @@ def test_default_layer_is_the_last_with_positions():
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
-def test_film_without_evidence_has_a_blank_map():
+def test_image_without_evidence_has_a_blank_map():
     grey = np.full((1, SIDE, SIDE), GREY, "uint8")
-    heat = gradcam(detector(), np.concatenate([grey, FILM]), +1)
+    heat = gradcam(detector(), np.concatenate([grey, IMAGE]), +1)
     assert is_blank(heat).tolist() == [True, False]
     assert (heat[0] == 0).all()
 
@@ -118,8 +118,8 @@ def test_film_without_evidence_has_a_blank_map():
 def test_log_odds_are_those_of_the_probability():
     for units in (1, 2):
         model = detector(units, bias=0.7)
-        p = model.predict(FILM[..., None], verbose=0)[0, -1]
-        z = targets.log_odds_model(model).predict(FILM[..., None], verbose=0)[0, 0]
+        p = model.predict(IMAGE[..., None], verbose=0)[0, -1]
+        z = targets.log_odds_model(model).predict(IMAGE[..., None], verbose=0)[0, 0]
         assert z == pytest.approx(np.log(p / (1 - p)), abs=1e-5)
 
 
@@ -128,14 +128,14 @@ def test_bad_input_is_one_clear_error():
     broken.get_layer("probability").set_weights([np.full((2, 1), np.nan), np.zeros(1)])
     headless = keras.Model(broken.input, broken.get_layer("features").output)
     for message, call in {
-        "NaN": lambda: gradcam(broken, FILM, +1),
-        "need a convolution": lambda: gradcam(linear(np.ones((SIDE, SIDE))), FILM, +1),
-        "target=0": lambda: gradcam(detector(), FILM, 0),
-        r"one per film \(1\)": lambda: gradcam(detector(), FILM, np.array([1, -1])),
-        "layer='nothing'": lambda: gradcam(detector(), FILM, +1, layer="nothing"),
-        "do not fit": lambda: gradcam(detector(), FILM[:, :16], +1),
-        "0..255": lambda: gradcam(detector(), FILM.astype("float32") - 1, +1),
-        "neither one sigmoid": lambda: gradcam(headless, FILM, +1),
+        "NaN": lambda: gradcam(broken, IMAGE, +1),
+        "need a convolution": lambda: gradcam(linear(np.ones((SIDE, SIDE))), IMAGE, +1),
+        "target=0": lambda: gradcam(detector(), IMAGE, 0),
+        r"one per image \(1\)": lambda: gradcam(detector(), IMAGE, np.array([1, -1])),
+        "layer='nothing'": lambda: gradcam(detector(), IMAGE, +1, layer="nothing"),
+        "do not fit": lambda: gradcam(detector(), IMAGE[:, :16], +1),
+        "0..255": lambda: gradcam(detector(), IMAGE.astype("float32") - 1, +1),
+        "neither one sigmoid": lambda: gradcam(headless, IMAGE, +1),
     }.items():
         with pytest.raises(CxrError, match=message):
             call()

@@ -6,7 +6,7 @@ import pytest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.statistics import growth
 
-FILMS = np.array([4, 8, 16, 32, 64])
+IMAGES = np.array([4, 8, 16, 32, 64])
 
 
 def noisy(costs, seed=0, spread=0.02):
@@ -15,43 +15,43 @@ def noisy(costs, seed=0, spread=0.02):
 
 @pytest.mark.parametrize(("exponent", "offset"), [(1, 0), (1, 3), (1, 500), (2, 0), (2, 7), (0.5, 1)])
 def test_the_exponent_is_found_whatever_the_offset(exponent, offset):
-    found = growth.fit(FILMS, offset + 2 * FILMS**exponent)
+    found = growth.fit(IMAGES, offset + 2 * IMAGES**exponent)
     assert found.exponent == pytest.approx(exponent, abs=0.006)
     assert found.at(10) == pytest.approx(offset + 2 * 10**exponent, rel=0.01)
 
 
 def test_a_line_through_the_logarithms_would_miss_what_the_offset_hides():
-    costs = noisy(3 + 0.2 * FILMS)
-    slope = np.polyfit(np.log(FILMS), np.log(costs), 1)[0]
-    found = growth.fit(FILMS, costs)
+    costs = noisy(3 + 0.2 * IMAGES)
+    slope = np.polyfit(np.log(IMAGES), np.log(costs), 1)[0]
+    found = growth.fit(IMAGES, costs)
     assert slope < 0.6 and found.ci_low < 1 < found.ci_high < 1.5
 
 
 def test_a_constant_cost_has_exponent_0():
-    assert growth.fit(FILMS, np.full(5, 37.5)).exponent == pytest.approx(0, abs=1e-9)
-    found = growth.fit(FILMS, noisy(np.full(5, 37.5)))
+    assert growth.fit(IMAGES, np.full(5, 37.5)).exponent == pytest.approx(0, abs=1e-9)
+    found = growth.fit(IMAGES, noisy(np.full(5, 37.5)))
     assert found.ci_low < 0 < found.ci_high < 0.1
     assert found.at(20) == pytest.approx(37.5, rel=0.05)
 
 
 def test_a_falling_cost_is_no_growth():
-    found = growth.fit(FILMS, 10 / FILMS)
+    found = growth.fit(IMAGES, 10 / IMAGES)
     assert found.exponent == pytest.approx(-1) and found.ci_high < 0
 
 
 def test_nineteen_of_twenty_intervals_hold_the_exponent():
     held = 0
     for seed in range(60):
-        found = growth.fit(FILMS, noisy(3 + 0.5 * FILMS, seed))
+        found = growth.fit(IMAGES, noisy(3 + 0.5 * IMAGES, seed))
         held += found.ci_low <= 1 <= found.ci_high
     assert held >= 52  # 57 expected; fewer than 52 have a chance of about one in a hundred
 
 
 def test_the_interval_widens_with_the_noise():
-    narrow, wide = (growth.fit(FILMS, noisy(2.0 * FILMS, spread=spread)) for spread in (0.005, 0.05))
+    narrow, wide = (growth.fit(IMAGES, noisy(2.0 * IMAGES, spread=spread)) for spread in (0.005, 0.05))
     assert wide.ci_high - wide.ci_low > 3 * (narrow.ci_high - narrow.ci_low)
 
 
-def test_three_numbers_of_films_are_too_few():
-    with pytest.raises(CxrError, match="3 numbers of films; measure at four or more"):
+def test_three_numbers_of_images_are_too_few():
+    with pytest.raises(CxrError, match="3 numbers of images; measure at four or more"):
         growth.fit([1, 2, 4], [1, 2, 4])

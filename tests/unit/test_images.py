@@ -1,4 +1,4 @@
-"""Reading one file: every film that is fine comes through unchanged, everything else is refused with its reason."""
+"""Reading one file: every image that is fine comes through unchanged, everything else is refused with its reason."""
 
 import hashlib
 import io
@@ -6,21 +6,21 @@ import io
 import cv2
 import numpy as np
 import pytest
-import tiny_films
+import tiny_images
 from PIL import Image
 
 from cxr_helpers.data import image_files
 from cxr_helpers.errors import CxrError
 
-FILM = tiny_films.film(0, 96, 80)
-JPEG = cv2.imencode(".jpg", FILM)[1].tobytes()
-PNG = cv2.imencode(".png", FILM)[1].tobytes()
+IMAGE = tiny_images.image(0, 96, 80)
+JPEG = cv2.imencode(".jpg", IMAGE)[1].tobytes()
+PNG = cv2.imencode(".png", IMAGE)[1].tobytes()
 
 
 def encoded(mode: str, kind: str) -> bytes:
     """Return FILM converted to a Pillow mode and saved."""
     handle = io.BytesIO()
-    Image.fromarray(FILM).convert(mode).save(handle, kind)
+    Image.fromarray(IMAGE).convert(mode).save(handle, kind)
     return handle.getvalue()
 
 
@@ -50,7 +50,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("data", "reason"), REFUSED.values(), ids=REFUSED.keys())
 def test_a_bad_file_is_refused_with_its_reason(tmp_path, data, reason):
-    path = tmp_path / "film.jpeg"
+    path = tmp_path / "image.jpeg"
     path.write_bytes(data)
     with pytest.raises(image_files.Refused) as refusal:
         image_files.read(path)
@@ -64,29 +64,29 @@ def test_an_absent_file_and_a_folder_are_unreadable(tmp_path):
             image_files.read(path)
 
 
-def test_a_lossless_film_keeps_every_pixel(tmp_path):
-    path = tmp_path / "film.png"
+def test_a_lossless_image_keeps_every_pixel(tmp_path):
+    path = tmp_path / "image.png"
     path.write_bytes(PNG)
-    film = image_files.read(path)
-    np.testing.assert_array_equal(film.pixels, FILM)
-    assert film.mode == "L"
-    assert film.sha256 == hashlib.sha256(PNG).hexdigest()
+    image = image_files.read(path)
+    np.testing.assert_array_equal(image.pixels, IMAGE)
+    assert image.mode == "L"
+    assert image.sha256 == hashlib.sha256(PNG).hexdigest()
 
 
-def test_an_rgb_film_of_grey_values_reads_as_the_grey_film(tmp_path):
-    path = tmp_path / "film.jpeg"
-    tiny_films.save(path, cv2.merge([FILM] * 3))
-    film = image_files.read(path)
-    assert film.mode == "RGB"
-    assert film.pixels.shape == FILM.shape
-    assert np.abs(film.pixels.astype(int) - FILM).max() < 12  # JPEG loses a little
+def test_an_rgb_image_of_grey_values_reads_as_the_grey_image(tmp_path):
+    path = tmp_path / "image.jpeg"
+    tiny_images.save(path, cv2.merge([IMAGE] * 3))
+    image = image_files.read(path)
+    assert image.mode == "RGB"
+    assert image.pixels.shape == IMAGE.shape
+    assert np.abs(image.pixels.astype(int) - IMAGE).max() < 12  # JPEG loses a little
 
 
-def test_progressive_and_padded_jpegs_are_films(tmp_path):
+def test_progressive_and_padded_jpegs_are_images(tmp_path):
     padded, progressive = tmp_path / "padded.jpeg", tmp_path / "progressive.jpeg"
     padded.write_bytes(JPEG + b"\0\0")
-    tiny_films.save(progressive, FILM, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
-    assert image_files.read(padded).pixels.shape == image_files.read(progressive).pixels.shape == FILM.shape
+    tiny_images.save(progressive, IMAGE, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    assert image_files.read(padded).pixels.shape == image_files.read(progressive).pixels.shape == IMAGE.shape
 
 
 def oriented(orientation: int, data: bytes = JPEG) -> bytes:
@@ -97,10 +97,10 @@ def oriented(orientation: int, data: bytes = JPEG) -> bytes:
     return data[:2] + b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block + data[2:]
 
 
-def test_a_film_is_turned_as_its_orientation_says_and_a_cut_one_is_found_all_the_same(tmp_path):
-    path = tmp_path / "film.jpeg"
+def test_a_image_is_turned_as_its_orientation_says_and_a_cut_one_is_found_all_the_same(tmp_path):
+    path = tmp_path / "image.jpeg"
     path.write_bytes(oriented(6))
-    assert image_files.read(path).pixels.shape == FILM.shape[::-1]
+    assert image_files.read(path).pixels.shape == IMAGE.shape[::-1]
     for orientation in (3, 6, 8):
         path.write_bytes(oriented(orientation, JPEG[: len(JPEG) // 2] + b"\xff\xd9"))
         with pytest.raises(image_files.Refused, match="the decoder's fill"):
@@ -108,9 +108,9 @@ def test_a_film_is_turned_as_its_orientation_says_and_a_cut_one_is_found_all_the
 
 
 def test_blanks_and_any_script_may_stand_in_a_path(tmp_path):
-    path = tmp_path / "Röntgen 胸部 films" / "person 1 – äußere.jpeg"
-    tiny_films.save(path, FILM)
-    assert image_files.read(path).pixels.shape == FILM.shape
+    path = tmp_path / "Röntgen 胸部 images" / "person 1 – äußere.jpeg"
+    tiny_images.save(path, IMAGE)
+    assert image_files.read(path).pixels.shape == IMAGE.shape
     assert image_files.size(path) == (96, 80)
 
 
@@ -123,16 +123,16 @@ def test_the_size_of_no_image_is_refused(tmp_path):
 
 @pytest.mark.parametrize(("at_least", "shape"), [(None, (400, 480)), (201, (400, 480)), (200, (200, 240)), (64, (100, 120))])
 def test_a_jpeg_is_decoded_no_larger_than_asked(tmp_path, at_least, shape):
-    film = cv2.GaussianBlur(tiny_films.film(0, 480, 400), (0, 0), 3)
-    path = tmp_path / "film.jpeg"
-    path.write_bytes(cv2.imencode(".jpg", film)[1].tobytes())
+    image = cv2.GaussianBlur(tiny_images.image(0, 480, 400), (0, 0), 3)
+    path = tmp_path / "image.jpeg"
+    path.write_bytes(cv2.imencode(".jpg", image)[1].tobytes())
     found = image_files.read(path, at_least)
     assert found.pixels.shape == shape and found.sha256 == image_files.read(path).sha256
-    whole = cv2.resize(film, shape[::-1], interpolation=cv2.INTER_AREA)
+    whole = cv2.resize(image, shape[::-1], interpolation=cv2.INTER_AREA)
     assert np.abs(found.pixels.astype(int) - whole).mean() < 1.5
 
 
-def test_a_png_and_a_film_with_too_few_pixels_stay_whole(tmp_path):
-    path = tmp_path / "film.png"
+def test_a_png_and_a_image_with_too_few_pixels_stay_whole(tmp_path):
+    path = tmp_path / "image.png"
     path.write_bytes(PNG)
-    assert image_files.read(path, 16).pixels.shape == FILM.shape
+    assert image_files.read(path, 16).pixels.shape == IMAGE.shape

@@ -1,4 +1,4 @@
-"""Integrated Gradients of functions whose integral is known by hand; the sum of a map is what the film has over black."""
+"""Integrated Gradients of functions whose integral is known by hand; the sum of a map is what the image has over black."""
 
 import keras
 import numpy as np
@@ -20,7 +20,7 @@ class Product(keras.layers.Layer):
 
 
 def product_model() -> keras.Model:
-    """Return a classifier of 1×2 films whose log-odds are p × q / 10,000."""
+    """Return a classifier of 1×2 images whose log-odds are p × q / 10,000."""
     inputs = keras.Input((1, 2, 1))
     product = Product()(keras.layers.Flatten()(inputs))
     model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(product))
@@ -29,17 +29,17 @@ def product_model() -> keras.Model:
 
 
 def test_a_product_is_shared_equally():
-    # The gradient by p at t × film is t q, so that each pixel gets p q / 2; gradient × input would give p q to each.
-    film = np.array([[[100, 200]]], "uint8")
-    np.testing.assert_allclose(integrated_gradients(product_model(), film, +1), [[[1.0, 1.0]]], rtol=1e-5)
-    np.testing.assert_allclose(integrated_gradients(product_model(), film, -1), [[[-1.0, -1.0]]], rtol=1e-5)
+    # The gradient by p at t × image is t q, so that each pixel gets p q / 2; gradient × input would give p q to each.
+    image = np.array([[[100, 200]]], "uint8")
+    np.testing.assert_allclose(integrated_gradients(product_model(), image, +1), [[[1.0, 1.0]]], rtol=1e-5)
+    np.testing.assert_allclose(integrated_gradients(product_model(), image, -1), [[[-1.0, -1.0]]], rtol=1e-5)
 
 
 def test_map_is_complete_where_units_switch_on_the_way():
-    model, films = detector(bias=0.7), np.stack([two_blobs(), two_blobs()[::-1]])
-    maps = integrated_gradients(model, films, +1)
+    model, images = detector(bias=0.7), np.stack([two_blobs(), two_blobs()[::-1]])
+    maps = integrated_gradients(model, images, +1)
     network = targets.log_odds_model(model)
-    owed = targets.log_odds(network, films) - targets.log_odds(network, np.zeros_like(films))
+    owed = targets.log_odds(network, images) - targets.log_odds(network, np.zeros_like(images))
     np.testing.assert_allclose(maps.sum(axis=(1, 2)), owed, rtol=0.02)
     assert maps.shape == (2, SIDE, SIDE) and maps[0, 22:26, 18:22].max() == 0  # black pixels get nothing
 

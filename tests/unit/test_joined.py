@@ -21,36 +21,36 @@ def networks() -> list[keras.Model]:
 
 
 @pytest.fixture
-def films() -> np.ndarray:
+def images() -> np.ndarray:
     bright, dark = (np.full((SIDE, SIDE), grey, "uint8") for grey in (200, 3))
     return np.stack([two_blobs(), bright, dark])[..., None].astype("float32")
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.5])
-def test_it_answers_as_the_ensemble_does(films, temperature, tmp_path):
+def test_it_answers_as_the_ensemble_does(images, temperature, tmp_path):
     members = networks()
-    mean = np.mean([member.predict(films, verbose=0)[:, 0].astype(float) for member in members], axis=0)
+    mean = np.mean([member.predict(images, verbose=0)[:, 0].astype(float) for member in members], axis=0)
     whole = joined.joined(members, temperature)
-    assert whole.predict(films, verbose=0)[:, 0] == pytest.approx(expit(logit(mean) / temperature), abs=1e-5)
+    assert whole.predict(images, verbose=0)[:, 0] == pytest.approx(expit(logit(mean) / temperature), abs=1e-5)
     whole.save(tmp_path / "whole.keras")
     kept = keras.saving.load_model(tmp_path / "whole.keras", compile=False, safe_mode=True)
-    np.testing.assert_array_equal(kept.predict(films, verbose=0), whole.predict(films, verbose=0))
+    np.testing.assert_array_equal(kept.predict(images, verbose=0), whole.predict(images, verbose=0))
 
 
-def test_grad_cam_sees_the_maps_of_all(films):
+def test_grad_cam_sees_the_maps_of_all(images):
     members = networks()
     whole = joined.joined(members)
     assert gradcam.explained_layer(whole) == "maps"
-    (heat,) = gradcam.gradcam(whole, films[:1], 1)
+    (heat,) = gradcam.gradcam(whole, images[:1], 1)
     assert heat[6:10, 6:10].min() > 0.9 and heat[22:26, 18:22].max() < 0.1
     # One network, joined with itself, is explained as it is alone.
     np.testing.assert_allclose(
-        gradcam.gradcam(joined.joined([members[1]] * 2), films[:1], 1), gradcam.gradcam(members[1], films[:1], 1), atol=1e-4
+        gradcam.gradcam(joined.joined([members[1]] * 2), images[:1], 1), gradcam.gradcam(members[1], images[:1], 1), atol=1e-4
     )
 
 
 def test_what_has_another_head_or_input_is_refused():
     with pytest.raises(CxrError, match="cannot be joined"):
         joined.joined([detector(), detector(units=2)])
-    with pytest.raises(CxrError, match="takes films of"):
+    with pytest.raises(CxrError, match="takes images of"):
         joined.joined([detector(), detector(channels=3)])

@@ -27,7 +27,7 @@ def numbers_of(markdown):
     [
         ("An AUC of **0.982** (95 % CI 0.970–0.991).", ["0.982", "95", "0.970", "0.991"]),
         ("VGG-16, MobileNetV2 and run s0 with keras 3.11.7 stay names.", []),
-        ("Of 5,856 films at 224×224 pixels, −0.012 and +1.5e−05.", ["5,856", "224", "224", "−0.012", "+1.5e−05"]),
+        ("Of 5,856 images at 224×224 pixels, −0.012 and +1.5e−05.", ["5,856", "224", "224", "−0.012", "+1.5e−05"]),
         ("Code `0.5`, a source [@delong1988], a formula $x^2$ and [4](#fig:roc) are no results.", []),
     ],
 )
@@ -49,10 +49,10 @@ def test_a_row_is_named_by_as_many_columns_as_tell_it_from_the_others():
 
 def test_a_number_is_listed_with_chapter_cell_label_row_and_column(report):
     _, numbers = report
-    films = numbers[numbers.label == "tbl:films"]
-    assert list(films.text) == ["0.981 [0.970, 0.991]"] * 6
-    assert set(films.chapter) == {"01_eda"} and set(films.cell) == {"7"}  # the cell that papermill injects does not count
-    assert set(films.column) == {"Metric 0", "Metric 1"}
+    images = numbers[numbers.label == "tbl:images"]
+    assert list(images.text) == ["0.981 [0.970, 0.991]"] * 6
+    assert set(images.chapter) == {"01_eda"} and set(images.cell) == {"7"}  # the cell that papermill injects does not count
+    assert set(images.column) == {"Metric 0", "Metric 1"}
 
 
 def test_a_sentence_of_the_abstract_keeps_the_chapter_that_computed_it(report):

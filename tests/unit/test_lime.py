@@ -1,4 +1,4 @@
-"""LIME of a linear model: a region's weight is its sum of weight × (film - blurred film)."""
+"""LIME of a linear model: a region's weight is its sum of weight × (image - blurred image)."""
 
 import numpy as np
 import pytest
@@ -11,22 +11,22 @@ RANDOM = np.random.default_rng(0)
 
 
 def test_weights_of_a_linear_model_are_the_sums_over_its_regions():
-    film, weights = RANDOM.integers(0, 256, (1, 16, 16)).astype("uint8"), RANDOM.normal(0, 0.01, (16, 16))
-    region = regions(film[0].astype("float32"))
-    gain = weights * (film[0].astype("float64") - hiding.blurred(film[0].astype("float32")))
-    found = lime(linear(weights), film, +1)
+    image, weights = RANDOM.integers(0, 256, (1, 16, 16)).astype("uint8"), RANDOM.normal(0, 0.01, (16, 16))
+    region = regions(image[0].astype("float32"))
+    gain = weights * (image[0].astype("float64") - hiding.blurred(image[0].astype("float32")))
+    found = lime(linear(weights), image, +1)
     assert found.dtype == np.float32 and region.max() > 5
     owed = np.bincount(region.ravel(), gain.ravel())
     np.testing.assert_allclose(np.bincount(region.ravel(), found[0].ravel()), owed, atol=2e-3)
-    np.testing.assert_array_equal(found, lime(linear(weights), film, +1))
-    np.testing.assert_array_equal(-found, lime(linear(weights), film, -1))
+    np.testing.assert_array_equal(found, lime(linear(weights), image, +1))
+    np.testing.assert_array_equal(-found, lime(linear(weights), image, -1))
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
-def test_regions_follow_the_film_and_count_from_zero():
-    film = np.zeros((32, 32), "float32")
-    film[:, 13:] = 250
-    region = regions(film)
+def test_regions_follow_the_image_and_count_from_zero():
+    image = np.zeros((32, 32), "float32")
+    image[:, 13:] = 250
+    region = regions(image)
     assert set(np.unique(region)) == set(range(region.max() + 1)) and 30 < region.max() < 100
     assert not set(region[:, :13].ravel()) & set(region[:, 13:].ravel())
-    assert regions(np.zeros((32, 32), "float32")).max() > 30  # an even film falls into squares
+    assert regions(np.zeros((32, 32), "float32")).max() > 30  # an even image falls into squares

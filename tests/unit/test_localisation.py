@@ -8,7 +8,7 @@ from cxr_helpers.extras.statistics import localisation as l10n
 
 SIDE = 64
 MASK = np.zeros((1, SIDE, SIDE), bool)
-MASK[0, 16:32, 16:32] = True  # a sixteenth of the film
+MASK[0, 16:32, 16:32] = True  # a sixteenth of the image
 SHARE = 1 / 16
 
 
@@ -47,7 +47,7 @@ def test_a_peak_just_outside_hits_within_the_tolerance_only():
     assert l10n.TOLERANCE * SIDE == 2
 
 
-def test_the_mean_map_weighs_all_films_alike():
+def test_the_mean_map_weighs_all_images_alike():
     maps = np.stack([10.0 * MASK[0], 1.0 * ~MASK[0]])
     mean = l10n.mean_map(maps)
     assert mean.shape == maps.shape and mean[0].sum() == pytest.approx(1)
@@ -55,12 +55,12 @@ def test_the_mean_map_weighs_all_films_alike():
 
 
 def test_separation_of_models_that_look_at_the_clue():
-    film = np.array([f"f{number}" for number in range(30)])
+    image = np.array([f"f{number}" for number in range(30)])
     rng = np.random.default_rng(0)
     low, high = rng.random(30), 2 + rng.random(30)
-    apart = l10n.separation(high, low, film)
+    apart = l10n.separation(high, low, image)
     assert apart.value == apart.ci_low == apart.ci_high == 1
-    same = l10n.separation(low, low, film)
+    same = l10n.separation(low, low, image)
     assert same.value == pytest.approx(0.5) and same.ci_low <= 0.5 <= same.ci_high
 
 

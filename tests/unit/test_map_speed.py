@@ -15,7 +15,7 @@ def test_ratios_are_paired_and_single_times_have_no_interval():
     rows += [(place, "VGG-16", "lime", value) for place, value in enumerate((1.0, 2.0, 4.0))]
     found = map_speed.figures(pd.DataFrame(rows, columns=["round", "network", "task", "value"])).set_index("figure")
     assert tuple(found.loc[f"VGG-16, {RATIO}"]) == pytest.approx((0.5, 0.5, 0.5))
-    assert found.value[f"VGG-16, {MAP}, ms per film"] == pytest.approx(100)
-    assert found.value["VGG-16, LIME, ms per film"] == 2000
-    assert tuple(found.loc["VGG-16, LIME, ms per film", ["ci_low", "ci_high"]]) == (1000, 4000)
-    assert found.value[f"VGG-16, {FIRST}, ms per film"] == 3000 and np.isnan(found.ci_low[f"VGG-16, {FIRST}, ms per film"])
+    assert found.value[f"VGG-16, {MAP}, ms per image"] == pytest.approx(100)
+    assert found.value["VGG-16, LIME, ms per image"] == 2000
+    assert tuple(found.loc["VGG-16, LIME, ms per image", ["ci_low", "ci_high"]]) == (1000, 4000)
+    assert found.value[f"VGG-16, {FIRST}, ms per image"] == 3000 and np.isnan(found.ci_low[f"VGG-16, {FIRST}, ms per image"])

@@ -70,7 +70,7 @@ def test_recorded_runs_are_left_alone(calls, monkeypatch):
     assert calls == [("train", "vgg16_224", "2", None)]
 
 
-def test_a_run_of_chapter_17_without_scores_of_disturbed_films_is_made_up_for(calls, monkeypatch, tmp_path):
+def test_a_run_of_chapter_17_without_scores_of_corrupted_images_is_made_up_for(calls, monkeypatch, tmp_path):
     monkeypatch.setattr(records, "load", lambda config, profile: types.SimpleNamespace(folder=tmp_path / str(config.seed)))
     for seed in "02":
         (tmp_path / seed).mkdir()

@@ -20,14 +20,14 @@ PLAN = map_subjects.Plan(("gradcam", "occlusion"), {"drawn": (3, 2), "small": (3
 
 @pytest.fixture
 def subject(tmp_path, monkeypatch):
-    """Return the detector on three films with a bright blob, whose place is the mask."""
+    """Return the detector on three images with a bright blob, whose place is the mask."""
     monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path))
     monkeypatch.setitem(map_subjects.PLANS, "smoke", PLAN)
-    films = np.stack([two_blobs()] * 3).astype("float32")
-    masks = np.zeros(films.shape, bool)
+    images = np.stack([two_blobs()] * 3).astype("float32")
+    masks = np.zeros(images.shape, bool)
     masks[:, 6:10, 6:10] = True
     ids = np.array(["a", "b", "c"])
-    known = map_subjects.Subject("drawn", names.DRAWN, names.CLEAN, 0, films, ids, ids, np.ones(3, int), detector, "one")
+    known = map_subjects.Subject("drawn", names.DRAWN, names.CLEAN, 0, images, ids, ids, np.ones(3, int), detector, "one")
     return dataclasses.replace(known, masks={names.LESION: masks}, faithful=True, prior=masks[0].astype("float32"))
 
 
@@ -46,13 +46,13 @@ def test_a_method_that_looks_at_the_blob_finds_it_and_is_faithful(subject):
     assert found["mean_mask"].values[names.energy(names.LESION)].tolist() == [1, 1, 1]
 
 
-def test_slow_methods_take_the_first_films_only(subject):
+def test_slow_methods_take_the_first_images_only(subject):
     found = parts(subject)
     assert len(found["gradcam"].small) == 3 and len(found["occlusion"].small) == 2
     assert found["occlusion"].patients.tolist() == ["a", "b"]
 
 
-def test_a_stopped_call_goes_on_and_other_films_are_made_anew(subject, monkeypatch):
+def test_a_stopped_call_goes_on_and_other_images_are_made_anew(subject, monkeypatch):
     before = parts(subject)
     monkeypatch.setattr(methods, "maps", lambda *_: pytest.fail("made again"))
     after = parts(subject)
@@ -89,20 +89,20 @@ def rows(*made):
     return map_table.rows(made, PLAN).set_index(["method", "model", "measure"]).sort_index()
 
 
-def test_a_row_is_the_mean_over_seeds_and_films_with_its_interval():
+def test_a_row_is_the_mean_over_seeds_and_images_with_its_interval():
     table = rows(*(part("gradcam", "m", seed, ROAD=np.array([0, 0, 1, 1]) + seed) for seed in (0, 1)))
     row = table.loc["gradcam", "m", "ROAD"]
     assert row.value == 1 and row.ci_low == 0.5 and row.ci_high == 1.5 and row.n == 4
 
 
-def test_seeds_with_fewer_films_are_averaged_over_those_that_all_have():
+def test_seeds_with_fewer_images_are_averaged_over_those_that_all_have():
     short = part("gradcam", "m", 1, ROAD=[1, 1, 1, 1])
     short = dataclasses.replace(short, patients=short.patients[:2], small=short.small[:2], values={"ROAD": np.ones(2)})
     row = rows(part("gradcam", "m", 0, ROAD=[0, 0, 5, 5]), short).loc["gradcam", "m", "ROAD"]
     assert row.value == 0.5 and row.n == 2
 
 
-def test_the_best_threshold_is_one_for_all_films():
+def test_the_best_threshold_is_one_for_all_images():
     values = {names.iou(limit): np.full(4, 0.1) for limit in measuring.localisation.THRESHOLDS}
     values |= {names.iou(0.5): np.full(4, 0.2), names.iou(0.3): np.array([0.1, 0.9, 0.5, 0.5])}
     table = rows(part("gradcam", "m", **values))
@@ -137,32 +137,32 @@ def test_the_shortcut_is_told_by_the_energy_in_the_marker():
     assert table.loc["edges", names.AGAINST, names.SEPARATION].value == 0.5
 
 
-def test_films_are_chosen_by_label_and_seed_and_a_head_is_balanced():
+def test_images_are_chosen_by_label_and_seed_and_a_head_is_balanced():
     table = pd.DataFrame({"image_id": [f"i{number:02d}" for number in range(20)], "y_true": [0] * 8 + [1] * 12})
     chosen = map_subjects.chosen(table.sample(frac=1, random_state=3), 8)
     assert chosen.y_true.tolist() == [0, 1] * 4
     assert map_subjects.chosen(table, 4).image_id.tolist() == chosen.image_id.tolist()[:4]
 
 
-def test_adult_films_come_with_their_lungs_at_the_models_size(tmp_path, monkeypatch):
+def test_adult_images_come_with_their_lungs_at_the_models_size(tmp_path, monkeypatch):
     monkeypatch.setenv("CXR_EXTERNAL_DIR", str(tiny_external.write(tmp_path)))
     run = types.SimpleNamespace(config=Config("custom_cnn", size=32), run_id="r")
     adult = map_subjects._adult(run, "mine", "adult", 9, detector)
     assert adult.names.tolist() == ["a"] and adult.patients.tolist() == ["8"] and adult.target.tolist() == [1]
-    assert adult.films.shape == (1, 32, 32) and adult.films.max() > 1
+    assert adult.images.shape == (1, 32, 32) and adult.images.max() > 1
     assert adult.masks[names.LUNGS][0, :, :16].all() and not adult.masks[names.LUNGS][0, :, 16:].any()
 
 
 def test_a_shift_is_undone_but_for_the_rim():
-    film = np.arange(12.0).reshape(1, 3, 4)
-    moved = map_subjects.shifted(film, 1)
-    assert moved[0, 1, 1] == film[0, 0, 0] and moved[0, 0, 0] == film[0, 0, 0]
-    np.testing.assert_array_equal(map_subjects.shifted(moved, -1)[0, :2, :3], film[0, :2, :3])
+    image = np.arange(12.0).reshape(1, 3, 4)
+    moved = map_subjects.shifted(image, 1)
+    assert moved[0, 1, 1] == image[0, 0, 0] and moved[0, 0, 0] == image[0, 0, 0]
+    np.testing.assert_array_equal(map_subjects.shifted(moved, -1)[0, :2, :3], image[0, :2, :3])
 
 
-def test_every_plan_names_every_part_and_no_more_slow_films_than_quick_ones():
+def test_every_plan_names_every_part_and_no_more_slow_images_than_quick_ones():
     for plan in map_subjects.PLANS.values():
         if plan is not PLAN:
-            assert set(plan.films) == set(map_subjects.PARTS)
-            assert all(quick >= slow for quick, slow in plan.films.values())
+            assert set(plan.images) == set(map_subjects.PARTS)
+            assert all(quick >= slow for quick, slow in plan.images.values())
     assert set(methods.METHODS) > map_subjects.SLOW

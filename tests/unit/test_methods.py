@@ -21,9 +21,9 @@ CAMS = ("gradcam", "gradcam_plusplus", "hirescam", "layercam")
 OTHERS = tuple(name for name in METHODS if name not in CAMS)
 NETWORKS = ("vgg16", "resnet50", "mobilenet", "mobilenetv2")
 RANDOM = np.random.default_rng(0)
-FILM = RANDOM.integers(1, 256, (1, 8, 8)).astype("uint8")
+IMAGE = RANDOM.integers(1, 256, (1, 8, 8)).astype("uint8")
 WEIGHTS = RANDOM.normal(0, 0.01, (8, 8))
-GAIN = WEIGHTS * (FILM[0].astype("float64") - hiding.blurred(FILM[0].astype("float32")))  # over the blurred film
+GAIN = WEIGHTS * (IMAGE[0].astype("float64") - hiding.blurred(IMAGE[0].astype("float32")))  # over the blurred image
 
 
 def over_regions(values: np.ndarray, region: np.ndarray) -> np.ndarray:
@@ -32,14 +32,14 @@ def over_regions(values: np.ndarray, region: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_linear_model_is_explained_by_its_weights(name):
-    found = methods.maps(name, linear(WEIGHTS), FILM, +1)[0]
+    found = methods.maps(name, linear(WEIGHTS), IMAGE, +1)[0]
     if name in ("gradient_input", "integrated_gradients", "smoothgrad"):
-        np.testing.assert_allclose(found, WEIGHTS * FILM[0], atol=1e-5)
+        np.testing.assert_allclose(found, WEIGHTS * IMAGE[0], atol=1e-5)
     elif name in ("shap_gradient", "shap_partition"):
         quarters = np.kron([[0, 1], [2, 3]], np.ones((4, 4), int))
         np.testing.assert_allclose(over_regions(found, quarters), over_regions(GAIN, quarters), atol=1e-3)
     elif name == "lime":
-        region = lime.regions(FILM[0].astype("float32"))
+        region = lime.regions(IMAGE[0].astype("float32"))
         np.testing.assert_allclose(over_regions(found, region), over_regions(GAIN, region), atol=2e-3)
     else:
         assert occlusion.squares((8, 8)).sum(axis=(1, 2)).max() == 1  # of 8 pixels a seventh is one
@@ -61,26 +61,26 @@ def as_built_otherwise(model: keras.Model, folder) -> list[keras.Model]:
 
 def test_every_network_is_explained_alike_flat_nested_or_loaded(network, tmp_path, monkeypatch):
     monkeypatch.setattr(occlusion, "SQUARES", 2)
-    films = np.stack([two_blobs(), two_blobs()[::-1]])
+    images = np.stack([two_blobs(), two_blobs()[::-1]])
     others = as_built_otherwise(network, tmp_path)
     for name in (*CAMS, "gradient_input", "occlusion"):
-        first = methods.maps(name, network, films, np.array([+1, -1]))
-        assert first.shape == films.shape and first.dtype == np.float32 and np.isfinite(first).all()
+        first = methods.maps(name, network, images, np.array([+1, -1]))
+        assert first.shape == images.shape and first.dtype == np.float32 and np.isfinite(first).all()
         for other in others:
-            np.testing.assert_allclose(methods.maps(name, other, films, np.array([+1, -1])), first, atol=1e-4)
-    against = methods.maps("gradient_input", network, films, np.array([-1, +1]))
-    np.testing.assert_array_equal(against, -methods.maps("gradient_input", network, films, np.array([+1, -1])))
+            np.testing.assert_allclose(methods.maps(name, other, images, np.array([+1, -1])), first, atol=1e-4)
+    against = methods.maps("gradient_input", network, images, np.array([-1, +1]))
+    np.testing.assert_array_equal(against, -methods.maps("gradient_input", network, images, np.array([+1, -1])))
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_neither_model_nor_films_are_changed(name):
-    model, films = detector(units=2, channels=3), np.stack([two_blobs(), two_blobs()[::-1]])
+def test_neither_model_nor_images_are_changed(name):
+    model, images = detector(units=2, channels=3), np.stack([two_blobs(), two_blobs()[::-1]])
     model.layers[1].trainable = False
-    config, weights, before = model.to_json(), [w.copy() for w in model.get_weights()], films.copy()
-    found = methods.maps(name, model, films, -1)
-    assert found.shape == films.shape and found.dtype == np.float32
+    config, weights, before = model.to_json(), [w.copy() for w in model.get_weights()], images.copy()
+    found = methods.maps(name, model, images, -1)
+    assert found.shape == images.shape and found.dtype == np.float32
     assert (found.min() < 0) == METHODS[name].signed
-    np.testing.assert_array_equal(films, before)
+    np.testing.assert_array_equal(images, before)
     assert model.to_json() == config and [layer.trainable for layer in model.layers].count(False) == 1
     assert all((old == new).all() for old, new in zip(weights, model.get_weights(), strict=True))
     assert [len(layer._inbound_nodes) for layer in model.layers] == [1] * len(model.layers)
@@ -88,8 +88,8 @@ def test_neither_model_nor_films_are_changed(name):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_film_without_evidence_is_blank(name):
-    """A film of one grey value is its own blurred copy; black has no gradient × input."""
+def test_image_without_evidence_is_blank(name):
+    """An image of one grey value is its own blurred copy; black has no gradient × input."""
     value = 0 if name in ("gradient_input", "integrated_gradients", "smoothgrad") else GREY
     found = methods.maps(name, detector(), np.full((1, SIDE, SIDE), value, "uint8"), +1)
     np.testing.assert_allclose(found, 0, atol=1e-6)
@@ -97,25 +97,25 @@ def test_film_without_evidence_is_blank(name):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_dead_network_is_blank_and_bad_input_is_one_sentence(name):
-    film = two_blobs()[None]
+    image = two_blobs()[None]
     dead, broken = detector(), detector()
     dead.get_layer("probability").set_weights([np.zeros((2, 1)), np.zeros(1)])
-    assert methods.is_blank(methods.maps(name, dead, film, +1)).all()
+    assert methods.is_blank(methods.maps(name, dead, image, +1)).all()
     broken.get_layer("probability").set_weights([np.full((2, 1), np.nan), np.zeros(1)])
-    for message, model, films, target in (
-        ("NaN or infinity", broken, film, +1),
-        ("target=2 does not exist", detector(), film, 2),
-        ("raw pixels", detector(), film / 1.0 - 1, +1),
-        ("do not fit", detector(), film[:, :16], +1),
+    for message, model, images, target in (
+        ("NaN or infinity", broken, image, +1),
+        ("target=2 does not exist", detector(), image, 2),
+        ("raw pixels", detector(), image / 1.0 - 1, +1),
+        ("do not fit", detector(), image[:, :16], +1),
     ):
         with pytest.raises(CxrError, match=message):
-            methods.maps(name, model, films, target)
+            methods.maps(name, model, images, target)
 
 
 @pytest.mark.parametrize("name", CAMS)
 def test_methods_of_feature_maps_refuse_a_model_without_a_convolution(name):
     with pytest.raises(CxrError, match="need a convolution.*shap_partition"):
-        methods.maps(name, linear(WEIGHTS), FILM, +1)
+        methods.maps(name, linear(WEIGHTS), IMAGE, +1)
 
 
 def test_unknown_method_lists_all():

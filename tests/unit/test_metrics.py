@@ -18,14 +18,14 @@ def scores(y_true, y_score, patients=None, split="test"):
 
 
 def random_scores(n=300, seed=0, ties=True):
-    """Return overlapping scores of `n` films, two or three a patient, many of them tied."""
+    """Return overlapping scores of `n` images, two or three a patient, many of them tied."""
     rng = np.random.default_rng(seed)
     y_true = (rng.random(n) < 0.6).astype(int)
     y_score = 1 / (1 + np.exp(-(1.5 * (2 * y_true - 1) + 2 * rng.normal(size=n))))
     return scores(y_true, y_score.round(1) if ties else y_score, rng.integers(0, n // 2, n).astype(str))
 
 
-# Four films: positives at 0.9 and 0.4, negatives at 0.6 and 0.1; called positive at 0.5: 0.9 (TP) and 0.6 (FP).
+# Four images: positives at 0.9 and 0.4, negatives at 0.6 and 0.1; called positive at 0.5: 0.9 (TP) and 0.6 (FP).
 FOUR = scores([1, 1, 0, 0], [0.9, 0.4, 0.6, 0.1])
 
 
@@ -37,7 +37,7 @@ def test_values_worked_out_by_hand():
     assert value.pr_auc == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
     assert value.brier == pytest.approx((0.01 + 0.36 + 0.36 + 0.01) / 4)
     assert value.bce == pytest.approx(-(2 * np.log(0.9) + 2 * np.log(0.4)) / 4)
-    assert value.ece == pytest.approx((0.1 + 0.6 + 0.6 + 0.1) / 4)  # each film alone in its bin
+    assert value.ece == pytest.approx((0.1 + 0.6 + 0.6 + 0.1) / 4)  # each image alone in its bin
 
 
 def test_confusion_counts_a_score_at_the_threshold_as_pneumonia():
@@ -56,9 +56,9 @@ def test_a_sure_error_has_a_finite_cross_entropy():
 
 @pytest.mark.parametrize("ties", [True, False])
 def test_weighted_metrics_equal_scikit_learn_with_sample_weights(ties):
-    films = random_scores(ties=ties)
-    y, p, called = films.y_true, films.y_score, films.y_score >= 0.5
-    weights, _ = bootstrap.usable_weights(films.patient_id.to_numpy(), y.to_numpy(), 5, seed=1)
+    images = random_scores(ties=ties)
+    y, p, called = images.y_true, images.y_score, images.y_score >= 0.5
+    weights, _ = bootstrap.usable_weights(images.patient_id.to_numpy(), y.to_numpy(), 5, seed=1)
     ours = bootstrap.weighted_metrics(y.to_numpy(), p.to_numpy(), weights, 0.5)
     for row, w in enumerate(weights):
         theirs = {
@@ -78,10 +78,10 @@ def test_weighted_metrics_equal_scikit_learn_with_sample_weights(ties):
 
 
 def test_point_values_and_unit_weights_agree():
-    films = random_scores()
-    ones = np.ones((1, len(films)))
-    unit = bootstrap.weighted_metrics(films.y_true.to_numpy(), films.y_score.to_numpy(), ones, 0.3)
-    value = metrics.evaluate(films, 0.3, n_boot=20).value
+    images = random_scores()
+    ones = np.ones((1, len(images)))
+    unit = bootstrap.weighted_metrics(images.y_true.to_numpy(), images.y_score.to_numpy(), ones, 0.3)
+    value = metrics.evaluate(images, 0.3, n_boot=20).value
     assert value.to_dict() == pytest.approx({name: unit[name][0] for name in metrics.TITLES})
 
 
@@ -95,13 +95,13 @@ def test_a_weight_repeats_all_images_of_a_patient():
 
 
 def test_patients_widen_the_interval_over_images():
-    """Ten equal films of one patient tell no more than one film does."""
+    """Ten equal images of one patient tell no more than one image does."""
     few = random_scores(60, seed=3)
     tenfold = pd.concat([few] * 10, ignore_index=True)
     tenfold["image_id"] = [str(place) for place in range(len(tenfold))]
     width = {}
-    for name, films in {"patients": tenfold, "images": tenfold.assign(patient_id=tenfold.image_id)}.items():
-        auc = metrics.evaluate(films, n_boot=300).loc["roc_auc"]
+    for name, images in {"patients": tenfold, "images": tenfold.assign(patient_id=tenfold.image_id)}.items():
+        auc = metrics.evaluate(images, n_boot=300).loc["roc_auc"]
         width[name] = auc.ci_high - auc.ci_low
     assert width["patients"] > 2 * width["images"]
 
@@ -119,30 +119,30 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
 
 
 def test_the_same_seed_gives_the_same_table_whatever_the_order_of_rows():
-    films = random_scores()
-    first = metrics.evaluate(films, n_boot=100)
-    pd.testing.assert_frame_equal(first, metrics.evaluate(films.sample(frac=1, random_state=1), n_boot=100))
-    assert not first.equals(metrics.evaluate(films, n_boot=100, seed=1))
+    images = random_scores()
+    first = metrics.evaluate(images, n_boot=100)
+    pd.testing.assert_frame_equal(first, metrics.evaluate(images.sample(frac=1, random_state=1), n_boot=100))
+    assert not first.equals(metrics.evaluate(images, n_boot=100, seed=1))
 
 
 def test_an_interval_is_the_middle_95_percent_of_the_resamples():
-    films = random_scores()
-    y, p, patients = (films[name].to_numpy() for name in ("y_true", "y_score", "patient_id"))
+    images = random_scores()
+    y, p, patients = (images[name].to_numpy() for name in ("y_true", "y_score", "patient_id"))
     weights, _ = bootstrap.usable_weights(patients, y, 100, seed=0)
     samples = np.sort(bootstrap.weighted_metrics(y, p, weights, 0.5)["brier"])
     ends = [samples[2] + 0.475 * (samples[3] - samples[2]), samples[96] + 0.525 * (samples[97] - samples[96])]
-    assert metrics.evaluate(films, n_boot=100).loc["brier", ["ci_low", "ci_high"]].to_list() == pytest.approx(ends)
+    assert metrics.evaluate(images, n_boot=100).loc["brier", ["ci_low", "ci_high"]].to_list() == pytest.approx(ends)
 
 
 def test_the_mean_over_seeds_is_resampled_not_one_seed():
-    films = random_scores()
-    auc = metrics.evaluate_seeds([films, films.assign(y_score=1 - films.y_score)], n_boot=100).loc["roc_auc"]
+    images = random_scores()
+    auc = metrics.evaluate_seeds([images, images.assign(y_score=1 - images.y_score)], n_boot=100).loc["roc_auc"]
     assert auc.to_list() == pytest.approx([0.5, 0.5, 0.5])  # in every resample the one is as good as the other is bad
 
 
 def test_seeds_share_their_resamples():
-    a, b = random_scores(seed=0), random_scores(seed=0).assign(y_score=lambda films: films.y_score * 0.9)
-    both, alone = metrics.evaluate_seeds([a, b], n_boot=100), [metrics.evaluate(films, n_boot=100) for films in (a, b)]
+    a, b = random_scores(seed=0), random_scores(seed=0).assign(y_score=lambda images: images.y_score * 0.9)
+    both, alone = metrics.evaluate_seeds([a, b], n_boot=100), [metrics.evaluate(images, n_boot=100) for images in (a, b)]
     assert both.value.brier == pytest.approx((alone[0].value.brier + alone[1].value.brier) / 2)
     # A second seed with the same ranks changes nothing; independent resamples would narrow the interval.
     assert both.loc["roc_auc"].to_list() == pytest.approx(alone[0].loc["roc_auc"].to_list())
@@ -153,10 +153,10 @@ def test_seeds_share_their_resamples():
 def test_counts_have_intervals_around_them():
     counts = metrics.evaluate_counts([FOUR], n_boot=200)
     assert list(counts.index) == ["tp", "fp", "tn", "fn"] and (counts.value == 1).all()
-    assert (counts.ci_low == 0).all() and (counts.ci_high == 2).all()  # of two films a class, none or both
-    films = random_scores()
-    counts, rates = metrics.evaluate_counts([films], n_boot=200), metrics.evaluate(films, n_boot=200)
-    assert counts.loc["tp"].to_list() == pytest.approx((rates.loc["recall"] * films.y_true.sum()).to_list())
+    assert (counts.ci_low == 0).all() and (counts.ci_high == 2).all()  # of two images a class, none or both
+    images = random_scores()
+    counts, rates = metrics.evaluate_counts([images], n_boot=200), metrics.evaluate(images, n_boot=200)
+    assert counts.loc["tp"].to_list() == pytest.approx((rates.loc["recall"] * images.y_true.sum()).to_list())
 
 
 def test_the_difference_is_paired():
@@ -176,14 +176,14 @@ def test_compare_names_systems_in_order():
 
 
 def test_one_class_resamples_are_left_out_and_counted():
-    films = scores([1, 0], [0.8, 0.3], patients=["a", "b"])
-    table = metrics.evaluate(films, n_boot=1000)
+    images = scores([1, 0], [0.8, 0.3], patients=["a", "b"])
+    table = metrics.evaluate(images, n_boot=1000)
     assert 400 < table.attrs["degenerate"] < 600  # both draws fall on one patient half of the time
     assert table.notna().all(axis=None) and table.loc["roc_auc"].to_list() == [1, 1, 1]
 
 
 @pytest.mark.parametrize(
-    ("films", "words"),
+    ("images", "words"),
     [
         (FOUR.iloc[:0], "empty"),
         (FOUR[FOUR.y_true == 1], "one class"),
@@ -192,25 +192,25 @@ def test_one_class_resamples_are_left_out_and_counted():
         (pd.concat([FOUR, FOUR]), "i0000 is scored twice"),
     ],
 )
-def test_scores_that_tell_nothing_are_refused(films, words):
+def test_scores_that_tell_nothing_are_refused(images, words):
     with pytest.raises(CxrError, match=words):
-        metrics.evaluate(films)
+        metrics.evaluate(images)
 
 
-def test_runs_on_different_films_are_refused():
-    with pytest.raises(CxrError, match="different films"):
+def test_runs_on_different_images_are_refused():
+    with pytest.raises(CxrError, match="different images"):
         metrics.evaluate_seeds([FOUR, FOUR.assign(image_id=["a", "b", "c", "d"])])
     with pytest.raises(CxrError, match="No run"):
         metrics.evaluate_seeds([])
 
 
 def test_the_roc_band_holds_the_curve_and_its_area():
-    films = random_scores(ties=False)
-    band = curves.roc_band([films], n_boot=200)
-    fpr, tpr, _ = sklearn_metrics.roc_curve(films.y_true, films.y_score)
+    images = random_scores(ties=False)
+    band = curves.roc_band([images], n_boot=200)
+    fpr, tpr, _ = sklearn_metrics.roc_curve(images.y_true, images.y_score)
     assert band.y[1:].to_list() == pytest.approx([tpr[fpr <= x + 1e-12][-1] for x in curves.GRID], abs=0.02)
     assert np.trapezoid(band.y, band.x) == pytest.approx(
-        sklearn_metrics.roc_auc_score(films.y_true, films.y_score), abs=0.005
+        sklearn_metrics.roc_auc_score(images.y_true, images.y_score), abs=0.005
     )
     assert ((band.ci_low <= band.y + 1e-9) & (band.y <= band.ci_high + 1e-9)).mean() > 0.95
     assert (band.iloc[0] == 0).all()
@@ -223,18 +223,18 @@ def test_the_pr_band_gives_the_precision_of_the_highest_threshold_that_reaches_a
 
 
 def test_reliability_uses_the_bins_of_the_calibration_error():
-    films = random_scores()
-    table = curves.reliability(films)
+    images = random_scores()
+    table = curves.reliability(images)
     error = (table.n * (table.predicted - table.observed).abs()).sum() / table.n.sum()
-    assert error == pytest.approx(metrics.evaluate(films, n_boot=20).value.ece)
+    assert error == pytest.approx(metrics.evaluate(images, n_boot=20).value.ece)
     one = curves.reliability(scores([1, 0], [0.5, 0.5])).iloc[0]
     assert (one.n, one.observed) == (2, 0.5) and one.ci_low == pytest.approx(0.0945, abs=1e-4)  # Wilson, 1 of 2
 
 
 def test_the_bootstrap_of_a_whole_test_set_is_quick():
-    films = random_scores(624, ties=False)
+    images = random_scores(624, ties=False)
     started = time.process_time()
-    metrics.evaluate(films)
+    metrics.evaluate(images)
     assert time.process_time() - started < 2  # processor time, so that a busy machine does not fail it
 
 
@@ -248,7 +248,7 @@ def test_the_interval_of_a_bin_holds_its_share_even_where_rounding_says_otherwis
         assert (table.ci_low <= table.observed).all() and (table.observed <= table.ci_high).all()
 
 
-def test_an_unpaired_difference_is_wider_than_a_paired_one_on_the_same_films():
+def test_an_unpaired_difference_is_wider_than_a_paired_one_on_the_same_images():
     ours = random_scores(seed=0)
     theirs = ours.assign(y_score=ours.y_score.round(2).clip(0, 1))
     paired = metrics.difference([ours], [theirs]).loc["roc_auc"]

@@ -22,7 +22,7 @@ def test_vgg16_head_equals_table_1():
     assert model.get_layer("probability").count_params() == 2_050
 
 
-def test_custom_cnn_takes_the_thesis_film():
+def test_custom_cnn_takes_the_thesis_image():
     model, _ = catalogue.build(Config("custom_cnn", size=150))
     assert model.input_shape == (None, 150, 150, 1) and model.output_shape == (None, 1)
 
@@ -30,10 +30,10 @@ def test_custom_cnn_takes_the_thesis_film():
 @pytest.mark.parametrize("name", ["mobilenet", "mobilenetv2", "custom_cnn"])
 def test_flat_graph_and_head_split_agree_with_the_whole(name):
     model, _ = catalogue.build(Config(name, size=64))
-    films = np.random.default_rng(0).uniform(0, 255, (2, *model.input_shape[1:])).astype("float32")
+    images = np.random.default_rng(0).uniform(0, 255, (2, *model.input_shape[1:])).astype("float32")
     backbone, head = catalogue.split(model)
     assert not any(isinstance(layer, keras.Model) for layer in model.layers)
-    np.testing.assert_allclose(head(backbone(films)), model(films, training=False), atol=1e-6)
+    np.testing.assert_allclose(head(backbone(images)), model(images, training=False), atol=1e-6)
 
 
 def test_frozen_backbone_trains_only_the_head():

@@ -1,4 +1,4 @@
-"""Null models on made films, and on the real set what its description says of the image width."""
+"""Shortcut baselines on made images, and on the real set what its description says of the image width."""
 
 import os
 
@@ -14,8 +14,8 @@ N = 120
 
 
 @pytest.fixture
-def films():
-    """Return a manifest in which NORMAL films are wide and dark, and a split of it."""
+def images():
+    """Return a manifest in which NORMAL images are wide and dark, and a split of it."""
     rng = np.random.default_rng(0)
     y_true = np.arange(N) % 4 > 0
     table = pd.DataFrame(
@@ -32,8 +32,8 @@ def auc(scores):
     return metrics.evaluate(scores[scores.split == "test"], n_boot=20).value.roc_auc
 
 
-def test_scores_of_held_out_films_only_and_the_prevalence_of_training(films):
-    table, split = films
+def test_scores_of_held_out_images_only_and_the_prevalence_of_training(images):
+    table, split = images
     scores = shortcut_baselines.null_scores(table, split)
     assert list(scores) == ["always PNEUMONIA", "image width", "grey statistics"]
     for frame in scores.values():
@@ -43,8 +43,8 @@ def test_scores_of_held_out_films_only_and_the_prevalence_of_training(films):
     assert (scores["always PNEUMONIA"].y_score == train.y_true.mean()).all()
 
 
-def test_a_giveaway_width_is_found_and_labels_of_test_films_are_not_read(films):
-    table, split = films
+def test_a_giveaway_width_is_found_and_labels_of_test_images_are_not_read(images):
+    table, split = images
     scores = shortcut_baselines.null_scores(table, split)
     assert (
         auc(scores["image width"]) == 1
@@ -57,25 +57,25 @@ def test_a_giveaway_width_is_found_and_labels_of_test_films_are_not_read(films):
         assert (flipped[name].y_score == frame.y_score).all()
 
 
-def test_the_thumbnail_reads_pixels_in_the_order_of_the_manifest(films):
-    table, split = films
+def test_the_thumbnail_reads_pixels_in_the_order_of_the_manifest(images):
+    table, split = images
     rng = np.random.default_rng(1)
     thumbnails = rng.integers(0, 60, (N, 32, 32), dtype=np.uint8)
     thumbnails[table.y_true == 1, 10:20, 5:15] += 100
     split = split.sample(frac=1, random_state=2)  # the split's own order does not matter
     assert auc(shortcut_baselines.null_scores(table, split, thumbnails)["32×32 thumbnail"]) == 1
-    with pytest.raises(CxrError, match="120 films"):
+    with pytest.raises(CxrError, match="120 images"):
         shortcut_baselines.null_scores(table, split, thumbnails[:-1])
 
 
-def test_an_unknown_width_leaves_that_model_out(films):
-    table, split = films
+def test_an_unknown_width_leaves_that_model_out(images):
+    table, split = images
     scores = shortcut_baselines.null_scores(table.assign(width=table.width.where(table.index > 0)), split)
     assert "image width" not in scores and "grey statistics" in scores
 
 
-def test_a_split_without_a_film_is_refused(films):
-    table, split = films
+def test_a_split_without_a_image_is_refused(images):
+    table, split = images
     with pytest.raises(CxrError, match="f119"):
         shortcut_baselines.null_scores(table, split[:-1])
 

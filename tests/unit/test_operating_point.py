@@ -27,10 +27,10 @@ def test_rules_by_hand(rule, threshold):
 
 
 def test_the_chosen_threshold_keeps_its_promise_where_it_was_chosen():
-    films = random_scores().assign(split="val")
-    threshold = operating_point.choose(films, "sensitivity>=0.95")
-    above = sorted(score for score in set(films.y_score) if score > threshold)[0]
-    recall = [metrics.evaluate(films, limit, n_boot=20).value.recall for limit in (threshold, above)]
+    images = random_scores().assign(split="val")
+    threshold = operating_point.choose(images, "sensitivity>=0.95")
+    above = sorted(score for score in set(images.y_score) if score > threshold)[0]
+    recall = [metrics.evaluate(images, limit, n_boot=20).value.recall for limit in (threshold, above)]
     assert recall[0] >= 0.95 > recall[1]
 
 

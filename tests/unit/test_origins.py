@@ -61,12 +61,12 @@ def test_a_record_tells_command_configuration_data_and_revision(page):
     assert "<code>17df89048824</code>" in record and "<code>abc1234</code>" in record
 
 
-def test_a_run_of_two_right_films_has_an_auc_and_an_accuracy_of_one(page):
+def test_a_run_of_two_right_images_has_an_auc_and_an_accuracy_of_one(page):
     row = page[page.index('<table id="tbl:run-results"') :].partition("</tbody>")[0]
     assert row.count(">1.000<") == 2
 
 
-def test_records_without_test_films_have_no_figures(monkeypatch, tmp_path):
+def test_records_without_test_images_have_no_figures(monkeypatch, tmp_path):
     monkeypatch.setattr(paths, "runs", lambda profile: tmp_path)
     scores = pd.DataFrame([["a", "p", "val", 1, 0.9]], columns=records.SCORE_COLUMNS)
     run = records.write(CONFIG, "full", {}, {"scores": scores})

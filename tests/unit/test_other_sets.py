@@ -63,7 +63,7 @@ def test_new_units_leave_the_rest_of_the_network_as_it_was():
 def test_a_frozen_backbone_is_trained_on_stored_features():
     config = dataclasses.replace(TINY, trainable="head", views=2, augmentation="kilaru", epochs=2)
     record = fit_or_load.train(config, "smoke")
-    assert len(list((train.records.paths.build("smoke") / "features").glob("*.npy"))) == 2
+    assert len(list((fit_or_load.records.paths.build("smoke") / "features").glob("*.npy"))) == 2
     assert record.scores.label.nunique() == len(LABELS)
 
 

@@ -1,4 +1,4 @@
-"""Own films: a folder or a table is read, scored and made a set; of DICOM files nothing but pixels gets out."""
+"""Own images: a folder or a table is read, scored and made a set; of DICOM files nothing but pixels gets out."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from test_dicom import film as dicom_film
+from test_dicom import image as dicom_image
 from typer.testing import CliRunner
 
 from cxr_helpers import cli
@@ -28,36 +28,36 @@ def png(path, pixels=GREY):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder of classes in any spelling, eight films each."""
+    """A folder of classes in any spelling, eight images each."""
     for label in ("normal", "Pneumonia"):
         for number in range(8):
-            png(tmp_path / "films" / label / f"{number}.png", GREY + number + 100 * (label == "Pneumonia"))
-    return tmp_path / "films"
+            png(tmp_path / "images" / label / f"{number}.png", GREY + number + 100 * (label == "Pneumonia"))
+    return tmp_path / "images"
 
 
 @pytest.fixture
 def table(tmp_path):
-    """A table of 24 patients with two films each, the first film of each a DICOM file."""
+    """A table of 24 patients with two images each, the first image of each a DICOM file."""
     rows = []
     for number in range(24):
-        for which, content in enumerate((dicom_film(), cv2.imencode(".png", GREY)[1].tobytes())):
+        for which, content in enumerate((dicom_image(), cv2.imencode(".png", GREY)[1].tobytes())):
             name = f"scans/doe_{number}_{which}"
             (tmp_path / "scans").mkdir(exist_ok=True)
             (tmp_path / name).write_bytes(content)
             rows.append({"path": name, "label": ["NORMAL", "1"][number % 2], "patient_id": f"Doe {number}"})
-    pd.DataFrame(rows).to_csv(tmp_path / "films.csv", index=False)
-    return tmp_path / "films.csv"
+    pd.DataFrame(rows).to_csv(tmp_path / "images.csv", index=False)
+    return tmp_path / "images.csv"
 
 
 def test_folders_name_the_class(folder):
-    films = own_set.read(folder)
-    assert films.y_true.value_counts().to_dict() == {0: 8, 1: 8} and set(films.split) == {""}
+    images = own_set.read(folder)
+    assert images.y_true.value_counts().to_dict() == {0: 8, 1: 8} and set(images.split) == {""}
 
 
 def test_a_table_names_class_and_patient_and_its_paths_count_from_its_folder(table):
-    films = own_set.read(table)
-    assert films.groupby("patient_id").y_true.nunique().eq(1).all() and films.patient_id.nunique() == 24
-    assert list(films.y_true[:4]) == [0, 0, 1, 1]
+    images = own_set.read(table)
+    assert images.groupby("patient_id").y_true.nunique().eq(1).all() and images.patient_id.nunique() == 24
+    assert list(images.y_true[:4]) == [0, 0, 1, 1]
 
 
 def test_in_a_folder_names_of_the_published_set_tell_the_patient(folder):
@@ -82,15 +82,15 @@ def test_a_patient_that_a_table_leaves_out_is_nobody_else(table):
         (f"path,label\n{'x' * 300}.png,NORMAL\n", "line 2: .* is not there"),
         ("path,label\na.png,NORMAL\nb.png,ill\n", "line 3, column label: 'ill' is unknown; write NORMAL or 0"),
         ("path,label\na.png,NORMAL\nc.png,PNEUMONIA\n", r"line 3: .*c.png is not there"),
-        ("path,label\na.png,NORMAL\nb.png,NORMAL\n", "films of one class only"),
+        ("path,label\na.png,NORMAL\nb.png,NORMAL\n", "images of one class only"),
     ],
 )
 def test_a_faulty_table_is_named_with_its_line(tmp_path, text, complaint):
     png(tmp_path / "a.png")
     png(tmp_path / "b.png")
-    (tmp_path / "films.csv").write_text(text)
+    (tmp_path / "images.csv").write_text(text)
     with pytest.raises(CxrError, match=complaint):
-        own_set.read(tmp_path / "films.csv")
+        own_set.read(tmp_path / "images.csv")
 
 
 def test_a_missing_source_is_one_sentence(tmp_path):
@@ -99,7 +99,7 @@ def test_a_missing_source_is_one_sentence(tmp_path):
 
 
 def answers(files, published=None):
-    """Answer with the mean grey of each film, and refuse what is no film, as `predict.predict` does."""
+    """Answer with the mean grey of each image, and refuse what is no image, as `predict.predict` does."""
     found = []
     for file in files:
         try:
@@ -109,27 +109,27 @@ def answers(files, published=None):
     return found
 
 
-def test_scores_of_own_films_give_every_metric_with_its_interval(folder, tmp_path, monkeypatch):
+def test_scores_of_own_images_give_every_metric_with_its_interval(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(predict, "predict", answers)
     monkeypatch.setattr(predict, "load", lambda model_dir: None)
     done = CliRunner().invoke(cli.app, ["score", str(folder), "--out", str(tmp_path / "scores.csv")])
-    assert done.exit_code == 0 and "16 films, 8 of PNEUMONIA; PNEUMONIA is called from 0.400 on" in done.output
+    assert done.exit_code == 0 and "16 images, 8 of PNEUMONIA; PNEUMONIA is called from 0.400 on" in done.output
     rows = {line[:15].strip(): line[15:].split() for line in done.output.splitlines()}
     assert rows["ROC AUC"] == rows["Sensitivity"] == ["1.000"] * 3
     scores = pd.read_csv(tmp_path / "scores.csv")
     assert list(scores.columns) == ["image_id", "patient_id", "split", "y_true", "y_score"] and len(scores) == 16
 
 
-def test_it_is_said_how_many_films_name_no_patient(folder, table, tmp_path, monkeypatch):
+def test_it_is_said_how_many_images_name_no_patient(folder, table, tmp_path, monkeypatch):
     monkeypatch.setattr(predict, "predict", answers)
     monkeypatch.setattr(predict, "load", lambda model_dir: None)
-    words = "no patient is named for 16 of 16 films: each counts as a patient of its own"
+    words = "no patient is named for 16 of 16 images: each counts as a patient of its own"
     for command in (["score", str(folder)], ["import", str(folder), str(tmp_path / "mine")]):
         assert words in CliRunner().invoke(cli.app, command).output
     assert "no patient" not in CliRunner().invoke(cli.app, ["import", str(table), str(tmp_path / "theirs")]).output
 
 
-def test_a_place_where_no_scores_can_be_written_is_named_before_a_film_is_scored(folder, tmp_path, monkeypatch):
+def test_a_place_where_no_scores_can_be_written_is_named_before_a_image_is_scored(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(own_set, "score", lambda *_: pytest.fail("scored"))
     (tmp_path / "file").touch()
     for out, words in ((tmp_path, "is a folder; name a file in it"), (tmp_path / "file" / "scores.csv", "cannot be written")):
@@ -137,31 +137,31 @@ def test_a_place_where_no_scores_can_be_written_is_named_before_a_film_is_scored
         assert isinstance(done.exception, CxrError) and words in str(done.exception) and str(out) in str(done.exception)
 
 
-def test_a_file_that_is_no_film_is_named_and_the_others_are_scored(folder, monkeypatch):
+def test_a_file_that_is_no_image_is_named_and_the_others_are_scored(folder, monkeypatch):
     monkeypatch.setattr(predict, "predict", answers)
     monkeypatch.setattr(predict, "load", lambda model_dir: None)
-    (folder / "normal" / "0.png").write_bytes(b"no film")
+    (folder / "normal" / "0.png").write_bytes(b"no image")
     done = CliRunner().invoke(cli.app, ["score", str(folder)])
-    assert "15 films" in done.output and isinstance(done.exception, CxrError) and "0.png is refused" in str(done.exception)
+    assert "15 images" in done.output and isinstance(done.exception, CxrError) and "0.png is refused" in str(done.exception)
 
 
-def test_own_films_become_a_set_by_patient_without_a_word_of_theirs(table, tmp_path):
+def test_own_images_become_a_set_by_patient_without_a_word_of_theirs(table, tmp_path):
     done = CliRunner().invoke(cli.app, ["import", str(table), str(tmp_path / "mine")])
     assert done.exit_code == 0, done.output
     root = dataset.locate(tmp_path / "mine")
-    films = dataset.films(root)
-    assert len(films) == 48
+    images = dataset.images(root)
+    assert len(images) == 48
     patients = {
-        part: {manifest.patient_key(path.name)[0] for path in films if path.parts[-3] == part} for part in ("train", "test")
+        part: {manifest.patient_key(path.name)[0] for path in images if path.parts[-3] == part} for part in ("train", "test")
     }
     assert len(patients["train"] | patients["test"]) == 24 and not patients["train"] & patients["test"]
-    assert not any(word in path.read_bytes() for path in films for word in (b"Doe", b"doe", b"4711"))
-    assert not any("doe" in str(path.relative_to(root)).lower() for path in films)
-    assert {image_files.read(path).pixels.max() for path in films} == {255, 39}  # the DICOM ramp as it is shown, and the PNG
+    assert not any(word in path.read_bytes() for path in images for word in (b"Doe", b"doe", b"4711"))
+    assert not any("doe" in str(path.relative_to(root)).lower() for path in images)
+    assert {image_files.read(path).pixels.max() for path in images} == {255, 39}  # the DICOM ramp as it is shown, and the PNG
 
 
-def test_a_set_with_a_file_that_is_no_film_is_not_begun(table, tmp_path):
-    (tmp_path / "scans" / "doe_3_1").write_bytes(b"no film")
+def test_a_set_with_a_file_that_is_no_image_is_not_begun(table, tmp_path):
+    (tmp_path / "scans" / "doe_3_1").write_bytes(b"no image")
     with pytest.raises(CxrError, match="doe_3_1 is refused"):
         own_set.store(table, tmp_path / "mine")
     assert [path.name for path in tmp_path.iterdir() if "mine" in path.name] == []
@@ -193,7 +193,7 @@ def test_what_a_killed_import_left_is_cleared_away(folder, tmp_path, monkeypatch
         left = files.draft_of(tmp_path / "mine")
     png(left / "train" / "NORMAL" / "IM-00001-0001.png")
     own_set.store(folder, tmp_path / "mine")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["films", "mine"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "mine"]
 
 
 def test_an_import_is_made_under_a_name_that_is_cleared_away_after_a_kill(folder, tmp_path, monkeypatch):

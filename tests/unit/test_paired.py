@@ -10,17 +10,17 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics, paired
 
 
-def other_scores(films, seed=1):
-    """Return scores of a second, related system on the same films."""
-    noise = np.random.default_rng(seed).normal(0, 0.2, len(films))
-    return films.assign(y_score=(films.y_score + noise).clip(0, 1).round(1))
+def other_scores(images, seed=1):
+    """Return scores of a second, related system on the same images."""
+    noise = np.random.default_rng(seed).normal(0, 0.2, len(images))
+    return images.assign(y_score=(images.y_score + noise).clip(0, 1).round(1))
 
 
 def delong(first, second):
-    """Return difference, variance of the difference as DeLong et al. write them: every pair of films, sample covariances."""
+    """Return difference, variance of the difference as DeLong et al. write them: every pair of images, sample covariances."""
     components = []
-    for films in (first, second):
-        positive, negative = (films.y_score[films.y_true == label].to_numpy() for label in (1, 0))
+    for images in (first, second):
+        positive, negative = (images.y_score[images.y_true == label].to_numpy() for label in (1, 0))
         order = (positive[:, None] > negative) + 0.5 * (positive[:, None] == negative)
         components.append((order.mean(axis=1), order.mean(axis=0)))
     by_positive, by_negative = (np.cov([pair[place] for pair in components]) for place in (0, 1))
@@ -30,66 +30,66 @@ def delong(first, second):
 
 
 @pytest.mark.parametrize("ties", [True, False])
-def test_with_one_film_a_patient_it_is_delongs_test(ties):
-    films = random_scores(ties=ties)
-    films["patient_id"] = films.image_id
-    rival = other_scores(films)
-    gap, variance = delong(films, rival)
-    found = paired.auc_difference([films], [rival])
+def test_with_one_image_a_patient_it_is_delongs_test(ties):
+    images = random_scores(ties=ties)
+    images["patient_id"] = images.image_id
+    rival = other_scores(images)
+    gap, variance = delong(images, rival)
+    found = paired.auc_difference([images], [rival])
     assert found.value == pytest.approx(gap)
     assert (found.ci_high - found.ci_low) / 2 == pytest.approx(1.959964 * variance**0.5, rel=1e-6)
     assert found.p_value == pytest.approx(2 * stats.norm.sf(abs(gap) / variance**0.5))
 
 
 def test_the_difference_is_that_of_the_aucs():
-    films = random_scores()
-    rival = other_scores(films)
-    areas = [metrics.points(each).roc_auc for each in (films, rival)]
-    assert paired.auc_difference([films], [rival]).value == pytest.approx(areas[0] - areas[1])
+    images = random_scores()
+    rival = other_scores(images)
+    areas = [metrics.points(each).roc_auc for each in (images, rival)]
+    assert paired.auc_difference([images], [rival]).value == pytest.approx(areas[0] - areas[1])
 
 
-def test_copies_of_a_patients_films_add_nothing():
-    films = random_scores(n=80)
-    films["patient_id"] = films.image_id
-    rival = other_scores(films)
-    once = paired.auc_difference([films], [rival])
-    twice = [pd.concat([each, each.assign(image_id=each.image_id + "-copy")]) for each in (films, rival)]
+def test_copies_of_a_patients_images_add_nothing():
+    images = random_scores(n=80)
+    images["patient_id"] = images.image_id
+    rival = other_scores(images)
+    once = paired.auc_difference([images], [rival])
+    twice = [pd.concat([each, each.assign(image_id=each.image_id + "-copy")]) for each in (images, rival)]
     assert paired.auc_difference(twice[:1], twice[1:]).to_dict() == pytest.approx(once.to_dict())
-    alone = [each.assign(patient_id=each.image_id) for each in twice]  # the copies taken for other patients' films
+    alone = [each.assign(patient_id=each.image_id) for each in twice]  # the copies taken for other patients' images
     assert paired.auc_difference(alone[:1], alone[1:]).p_value < once.p_value
 
 
-def test_patients_with_films_of_both_classes_agree_with_a_bootstrap_over_patients():
-    films = random_scores(n=600, ties=False)  # patients are drawn without regard to the class
-    patients, codes = np.unique(films.patient_id, return_inverse=True)
-    moved = np.random.default_rng(1).normal(0, 0.5, len(patients))[codes]  # films of a patient rise and fall together
-    rival = films.assign(y_score=(0.5 * films.y_score + 0.5 * stats.norm.cdf(moved)).round(3))
-    found, drawn = paired.auc_difference([films], [rival]), metrics.difference([films], [rival]).loc["roc_auc"]
+def test_patients_with_images_of_both_classes_agree_with_a_bootstrap_over_patients():
+    images = random_scores(n=600, ties=False)  # patients are drawn without regard to the class
+    patients, codes = np.unique(images.patient_id, return_inverse=True)
+    moved = np.random.default_rng(1).normal(0, 0.5, len(patients))[codes]  # images of a patient rise and fall together
+    rival = images.assign(y_score=(0.5 * images.y_score + 0.5 * stats.norm.cdf(moved)).round(3))
+    found, drawn = paired.auc_difference([images], [rival]), metrics.difference([images], [rival]).loc["roc_auc"]
     assert found.ci_high - found.ci_low == pytest.approx(drawn.ci_high - drawn.ci_low, rel=0.06)
 
 
 def test_seeds_count_by_their_mean():
-    films = random_scores()
-    seeds = [other_scores(films, seed) for seed in (1, 2)]
-    singles = [paired.auc_difference([films], [seed]).value for seed in seeds]
-    assert paired.auc_difference([films], seeds).value == pytest.approx(np.mean(singles))
+    images = random_scores()
+    seeds = [other_scores(images, seed) for seed in (1, 2)]
+    singles = [paired.auc_difference([images], [seed]).value for seed in seeds]
+    assert paired.auc_difference([images], seeds).value == pytest.approx(np.mean(singles))
     assert paired.auc_difference(seeds, seeds[::-1]).p_value == 1  # the same two seeds
 
 
 def test_a_class_of_one_patient_has_no_variance():
-    films = scores([1, 1, 0, 0], [0.9, 0.8, 0.1, 0.3], patients=["a", "a", "b", "c"])
+    images = scores([1, 1, 0, 0], [0.9, 0.8, 0.1, 0.3], patients=["a", "a", "b", "c"])
     with pytest.raises(CxrError, match="two patients"):
-        paired.auc_difference([films], [other_scores(films)])
+        paired.auc_difference([images], [other_scores(images)])
 
 
 def test_clustered_mcnemar_by_hand():
-    # A: ours alone is right on both films; B: on its only one; C: theirs alone on one of three. Terms 2, 1, -1; 3 patients.
+    # A: ours alone is right on both images; B: on its only one; C: theirs alone on one of three. Terms 2, 1, -1; 3 patients.
     ours, theirs = np.array([1, 1, 1, 0, 1, 1]), np.array([0, 0, 0, 1, 1, 1])
     statistic = 2 / 3 * 2**2 / (4 + 1 + 1)
     assert paired.clustered_mcnemar(ours, theirs, list("AABCCC")) == pytest.approx(stats.chi2.sf(statistic, 1))
 
 
-def test_clustered_mcnemar_of_single_films_is_mcnemars():
+def test_clustered_mcnemar_of_single_images_is_mcnemars():
     ours, theirs = np.repeat([1, 0, 1, 0], [9, 3, 20, 5]), np.repeat([0, 1, 1, 0], [9, 3, 20, 5])
     p_value = paired.clustered_mcnemar(ours, theirs, np.arange(37))
     assert p_value == pytest.approx(stats.chi2.sf(36 / 37 * (9 - 3) ** 2 / (9 + 3), 1))
@@ -97,13 +97,13 @@ def test_clustered_mcnemar_of_single_films_is_mcnemars():
 
 
 def test_clustered_mcnemar_and_the_interval_of_the_accuracy_answer_for_the_same_difference():
-    """Of one patient ours is right about twenty films, of thirty others theirs about one: even by film, not by patient."""
+    """Of one patient ours is right about twenty images, of thirty others theirs about one: even by image, not by patient."""
     ours, theirs = np.repeat([1, 0], [20, 30]), np.repeat([0, 1], [20, 30])
     patients = np.repeat(np.arange(31), [20, *[1] * 30])
     assert paired.clustered_mcnemar(ours, theirs, patients) == pytest.approx(stats.chi2.sf(30 / 31 * 100 / 430, 1))
 
 
-def test_exact_mcnemar_is_a_binomial_test_of_the_discordant_films():
+def test_exact_mcnemar_is_a_binomial_test_of_the_discordant_images():
     ours, theirs = np.repeat([1, 0, 1, 0], [9, 3, 20, 5]), np.repeat([0, 1, 1, 0], [9, 3, 20, 5])
     found = paired.exact_mcnemar(ours, theirs)
     assert (found.only_ours, found.only_theirs) == (9, 3)
@@ -111,8 +111,8 @@ def test_exact_mcnemar_is_a_binomial_test_of_the_discordant_films():
 
 
 def test_each_seed_is_judged_at_its_own_threshold():
-    films = scores([1, 1, 0, 0], [0.9, 0.4, 0.6, 0.1])
-    assert list(paired.share_right([films, films], [0.5, 0.3])) == [1, 0.5, 0, 1]
+    images = scores([1, 1, 0, 0], [0.9, 0.4, 0.6, 0.1])
+    assert list(paired.share_right([images, images], [0.5, 0.3])) == [1, 0.5, 0, 1]
 
 
 def test_holm_by_hand():

@@ -1,42 +1,42 @@
-"""Disturbances do what their names say, to films known by hand."""
+"""Corruptions do what their names say, to images known by hand."""
 
 import cv2
 import numpy as np
 import pytest
-from tiny_films import film
+from tiny_images import image
 
 from cxr_helpers.data import corruptions
-from cxr_helpers.data.corruptions import PERTURBATIONS, perturbed
+from cxr_helpers.data.corruptions import CORRUPTIONS, perturbed
 from cxr_helpers.errors import CxrError
 
-SMOOTH = cv2.resize(film(1), (corruptions.SIDE, corruptions.SIDE), interpolation=cv2.INTER_CUBIC)
+SMOOTH = cv2.resize(image(1), (corruptions.SIDE, corruptions.SIDE), interpolation=cv2.INTER_CUBIC)
 
 
 def error(kind, severity, picture=SMOOTH):
     return np.abs(perturbed(picture, kind, severity, "a").astype(float) - picture).mean()
 
 
-@pytest.mark.parametrize("kind", PERTURBATIONS)
-def test_films_keep_their_shape_and_grow_apart_with_severity(kind):
+@pytest.mark.parametrize("kind", CORRUPTIONS)
+def test_images_keep_their_shape_and_grow_apart_with_severity(kind):
     before = SMOOTH.copy()
-    severities = range(1, 1 + len(PERTURBATIONS[kind].levels))
+    severities = range(1, 1 + len(CORRUPTIONS[kind].levels))
     for severity in severities:
         found = perturbed(SMOOTH, kind, severity, "a")
         assert found.shape == SMOOTH.shape and found.dtype == np.uint8
     np.testing.assert_array_equal(SMOOTH, before)
     errors = [error(kind, severity) for severity in severities]
     assert errors == sorted(errors)
-    if kind != "marker":  # this film has none
+    if kind != "marker":  # this image has none
         assert errors[0] > 0
 
 
-@pytest.mark.parametrize("kind", PERTURBATIONS)
-def test_severity_0_is_the_film_and_equal_names_are_disturbed_equally(kind):
+@pytest.mark.parametrize("kind", CORRUPTIONS)
+def test_severity_0_is_the_image_and_equal_names_are_corrupted_equally(kind):
     np.testing.assert_array_equal(perturbed(SMOOTH, kind, 0, "a"), SMOOTH)
     np.testing.assert_array_equal(perturbed(SMOOTH, kind, 2, "a"), perturbed(SMOOTH, kind, 2, "a"))
 
 
-def test_films_of_other_names_are_disturbed_otherwise():
+def test_images_of_other_names_are_corrupted_otherwise():
     assert (perturbed(SMOOTH, "noise", 1, "a") != perturbed(SMOOTH, "noise", 1, "b")).any()
 
 

@@ -1,4 +1,4 @@
-"""Drawn films with a planted marker, and small networks that are kept once they are fitted."""
+"""Drawn images with a planted marker, and small networks that are kept once they are fitted."""
 
 import numpy as np
 import pytest
@@ -23,13 +23,13 @@ def test_the_marker_is_where_its_mask_says_and_nowhere_else():
     assert (marked.markers & marked.lesions).sum() == 0
 
 
-def test_a_film_has_the_same_letter_however_many_are_marked():
+def test_a_image_has_the_same_letter_however_many_are_marked():
     some, every = (planted.drawn("train", 6, which) for which in ("PNEUMONIA", "all"))
     np.testing.assert_array_equal(some.markers[1], every.markers[1])
     assert every.markers.any(axis=(1, 2)).all()
 
 
-def test_training_and_test_films_differ():
+def test_training_and_test_images_differ():
     train, test = (planted.drawn(split, 4, "none").images for split in ("train", "test"))
     assert (train != test).mean() > 0.5
 
@@ -55,11 +55,11 @@ def test_another_training_is_another_network(tiny, monkeypatch):
     assert calls == [("clean", 0, "smoke")]
 
 
-def test_other_films_make_another_network_where_it_is_fitted_on_them(tiny, monkeypatch):
+def test_other_images_make_another_network_where_it_is_fitted_on_them(tiny, monkeypatch):
     calls = []
     monkeypatch.setattr(planted, "_fitted", lambda *key: calls.append(key) or planted._network(key[0]))
-    for films in ("one", "two"):
-        monkeypatch.setattr(planted.manifest, "data_hash", lambda manifest, films=films: films)
+    for images in ("one", "two"):
+        monkeypatch.setattr(planted.manifest, "data_hash", lambda manifest, images=images: images)
         for kind in ("labels", "clean"):
             planted.model(kind, 0, "smoke")
     assert calls == [("labels", 0, "smoke"), ("clean", 0, "smoke"), ("labels", 0, "smoke")]

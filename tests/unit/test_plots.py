@@ -1,4 +1,4 @@
-"""Figures show what they are given: counts, films, curves, colours."""
+"""Figures show what they are given: counts, images, curves, colours."""
 
 import itertools
 
@@ -49,7 +49,7 @@ def relative_luminance(shade):
         ("image width", "null"),
         ("ablation_gaussian+clahe", "mobilenetv2"),
         ("search_grid", "mobilenetv2"),
-        ("calibrated_finetuned,\nadult films", "mobilenetv2"),
+        ("calibrated_finetuned,\nadult images", "mobilenetv2"),
         ("calibrated_mobilenetv2_ensemble", "ensemble"),
         ("logistic_mobilenetv2", "mobilenetv2"),
         ("resnet152_depth", "resnet50"),
@@ -60,7 +60,7 @@ def test_a_family_has_one_colour_whatever_its_system_is_called(name, family):
     assert plots.colour(name) == plots.COLOURS[family]
 
 
-def test_no_trained_system_looks_like_a_null_model():
+def test_no_trained_system_looks_like_a_shortcut_baseline():
     assert [name for name in experiments.load("full") if plots.colour(name) == plots.COLOURS["null"]] == []
 
 
@@ -160,12 +160,12 @@ def test_curves_name_the_best_first_with_area_and_interval(draw, metric):
 
 @pytest.mark.parametrize("count", [1, 4, 5])
 def test_calibration_has_a_panel_per_run_and_shows_its_error(count):
-    films = random_scores()
-    fig = plots.calibration({f"run {place}": films for place in range(count)})
-    error = metrics.evaluate(films).value.ece
+    images = random_scores()
+    fig = plots.calibration({f"run {place}": images for place in range(count)})
+    error = metrics.evaluate(images).value.ece
     assert sum(f"ECE {error:.3f}" in text for text in words(fig)) == count
     assert sum(bar.get_height() for bar in fig.axes[0].figure.axes[2 if count == 4 else min(count, 3)].patches) == len(
-        films
+        images
     )
 
 
@@ -190,26 +190,26 @@ def test_the_forest_draws_intervals_in_order_and_the_reported_figure():
     assert {"0.900 [0.850, 0.950]", "reported in the text"} <= set(words(fig))
 
 
-def test_film_grids_show_every_film_and_frame_the_wrong_answers():
-    films = np.stack([np.full((8, 8), 40 * place, np.uint8) for place in range(5)])
+def test_image_grids_show_every_image_and_frame_the_wrong_answers():
+    images = np.stack([np.full((8, 8), 40 * place, np.uint8) for place in range(5)])
     answers = pd.DataFrame(
         {"label": ["NORMAL"] * 5, "predicted": ["NORMAL"] * 4 + ["PNEUMONIA"], "confidence": [0.75] * 5}
     )
-    fig = plots.classified_films(films, answers)
+    fig = plots.classified_images(images, answers)
     shown = [ax for ax in fig.axes if ax.images]
     assert [ax.images[0].get_array()[0, 0] for ax in shown] == [0, 40, 80, 120, 160]
     assert [ax.spines["left"].get_linewidth() > 2 for ax in shown] == [False] * 4 + [True]
     assert shown[-1].get_title() == "true NORMAL\n✗ PNEUMONIA 75.0 %"
-    assert [ax.get_title() for ax in plots.film_grid(films[:2], ["a", "b"]).axes if ax.images] == ["a", "b"]
+    assert [ax.get_title() for ax in plots.image_grid(images[:2], ["a", "b"]).axes if ax.images] == ["a", "b"]
 
 
 @pytest.mark.parametrize("limit", [0.02, 0.0])
-def test_heat_maps_leave_the_film_beside_and_share_one_scale(limit):
-    films = np.full((2, 8, 8), 100, np.uint8)
+def test_heat_maps_leave_the_image_beside_and_share_one_scale(limit):
+    images = np.full((2, 8, 8), 100, np.uint8)
     heat = np.zeros((2, 8, 8), np.float32)
     heat[:, 2, 3] = 1
-    fig = plots.heat_maps(films, heat, limit * heat, limit, ["first", "second"])
+    fig = plots.heat_maps(images, heat, limit * heat, limit, ["first", "second"])
     pictures = [ax.images[0].get_array() for ax in fig.axes if ax.images]
     assert (pictures[0] == 100).all() and (pictures[1][0, 0] == 100).all() and (pictures[1][2, 3] != 100).any()
-    assert {"first", "second", "film", "Grad-CAM", "SHAP"} <= set(words(fig))
+    assert {"first", "second", "image", "Grad-CAM", "SHAP"} <= set(words(fig))
     assert (fig.axes[-1].get_xlim()[1] == limit) or limit == 0

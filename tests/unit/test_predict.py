@@ -1,4 +1,4 @@
-"""Predicting files with a published model, and publishing it: a tiny model whose answer for a film is known."""
+"""Predicting files with a published model, and publishing it: a tiny model whose answer for an image is known."""
 
 import dataclasses
 import hashlib
@@ -35,8 +35,8 @@ SCORES = pd.DataFrame(
 
 @pytest.fixture(scope="module")
 def rules():
-    """Return what twenty drawn films teach of frontal films."""
-    return out_of_distribution.learn(np.stack([out_of_distribution.thumbnail(synthetic.film(seed, "NORMAL").image) for seed in range(20)]))
+    """Return what twenty drawn images teach of frontal radiographs."""
+    return out_of_distribution.learn(np.stack([out_of_distribution.thumbnail(synthetic.image(seed, "NORMAL").image) for seed in range(20)]))
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def published(tmp_path, monkeypatch, rules):
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     monkeypatch.delenv("CXR_BUILD_DIR", raising=False)
     config = Config("custom_cnn", size=SIDE)
-    info = {"run_id": config.run_id, "initialisation": "random start", "pixels": "synthetic film"}
+    info = {"run_id": config.run_id, "initialisation": "random start", "pixels": "synthetic image"}
     record = Record(tmp_path, config, info)
     record.__dict__["_tables"] = {"scores": SCORES}
     monkeypatch.setattr(saved, "of_run", lambda run, profile: detector())
@@ -55,9 +55,9 @@ def published(tmp_path, monkeypatch, rules):
 
 
 @pytest.fixture
-def films(tmp_path):
-    """Write a bright film, a dark one, and two files that are no films; return their paths."""
-    folder = tmp_path / "films"
+def images(tmp_path):
+    """Write a bright image, a dark one, and two files that are no images; return their paths."""
+    folder = tmp_path / "images"
     (folder / "other").mkdir(parents=True)
     bright, dark = two_blobs(), two_blobs()
     bright[22:26] = dark[6:10] = GREY
@@ -67,8 +67,8 @@ def films(tmp_path):
     return [folder / "bright.png", folder / "letter.txt", folder / "other" / "bright.png", folder / "nothing.png"]
 
 
-def test_class_probability_and_operating_point(published, films):
-    bright, _, dark, _ = predict(films, published)
+def test_class_probability_and_operating_point(published, images):
+    bright, _, dark, _ = predict(images, published)
     # The blob is 16 of 1,024 pixels, at +1 or -1 after scaling, with weight 3: log-odds ±48 / 1,024.
     assert bright.probability == pytest.approx(1 / (1 + np.exp(-48 / 1024)), abs=1e-5)
     assert dark.probability == pytest.approx(1 / (1 + np.exp(48 / 1024)), abs=1e-5)
@@ -77,16 +77,16 @@ def test_class_probability_and_operating_point(published, films):
     assert bright.heat_map is None
 
 
-def test_a_file_that_is_no_film_costs_its_own_row_only(published, films, tmp_path):
-    answers = predict(films, published, tmp_path / "out")
-    assert [answer.path for answer in answers] == films
+def test_a_file_that_is_no_image_costs_its_own_row_only(published, images, tmp_path):
+    answers = predict(images, published, tmp_path / "out")
+    assert [answer.path for answer in answers] == images
     assert [bool(answer.problem) for answer in answers] == [False, True, False, True]
     assert "letter.txt" in answers[1].problem and "no image" in answers[1].problem
     assert answers[1].label == "" and np.isnan(answers[1].probability) and answers[1].heat_map is None
 
 
-def test_heat_map_shows_the_film_beside_colour_on_the_blob(published, films, tmp_path):
-    bright, _, dark, _ = predict(films, published, tmp_path / "out")
+def test_heat_map_shows_the_image_beside_colour_on_the_blob(published, images, tmp_path):
+    bright, _, dark, _ = predict(images, published, tmp_path / "out")
     assert [answer.heat_map.name for answer in (bright, dark)] == ["bright_heatmap.png", "bright_2_heatmap.png"]
     picture = cv2.imread(str(bright.heat_map)).astype(int)
     assert picture.shape == (64, 2 * 96, 3)  # the file's own size, twice as wide
@@ -96,34 +96,34 @@ def test_heat_map_shows_the_film_beside_colour_on_the_blob(published, films, tmp
     assert colour[40:].max() <= 1
 
 
-def test_films_of_long_names_have_their_answers_and_maps(published, films, tmp_path):
-    long = [films[place].rename(tmp_path / f"{'胸' * 78}{place}a.png") for place in (0, 2)]
+def test_images_of_long_names_have_their_answers_and_maps(published, images, tmp_path):
+    long = [images[place].rename(tmp_path / f"{'胸' * 78}{place}a.png") for place in (0, 2)]
     assert {len(path.name.encode()) for path in long} == {240}
     answers = predict(long, published, tmp_path / "out")
     assert [answer.label for answer in answers] == ["PNEUMONIA", "NORMAL"]
     assert len({answer.heat_map for answer in answers}) == 2 and all(answer.heat_map.is_file() for answer in answers)
 
 
-def test_a_folder_that_cannot_be_one_is_named_before_a_film_is_read(published, films, tmp_path):
-    for out in (films[1], films[1] / "maps"):
+def test_a_folder_that_cannot_be_one_is_named_before_a_image_is_read(published, images, tmp_path):
+    for out in (images[1], images[1] / "maps"):
         with pytest.raises(CxrError, match="letter.txt.* cannot be written"):
-            predict([tmp_path / "no film is looked for"], published, out)
+            predict([tmp_path / "no image is looked for"], published, out)
 
 
-def test_film_without_evidence_is_noted(published, tmp_path):
+def test_image_without_evidence_is_noted(published, tmp_path):
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((SIDE, SIDE), GREY, "uint8"))
     (answer,) = predict([tmp_path / "grey.png"], published, tmp_path / "out")
     assert "blank map" in answer.note and answer.heat_map.is_file()
 
 
-def test_what_is_no_frontal_film_is_answered_with_a_warning(published, tmp_path):
-    film = resize(synthetic.film(3, "NORMAL").image, 160)
-    coloured = np.stack([film // 3, film, film], axis=-1)
-    pictures = {"film": film, "inverted": 255 - film, "side": np.rot90(film), "colour": coloured}
+def test_what_is_no_frontal_image_is_answered_with_a_warning(published, tmp_path):
+    image = resize(synthetic.image(3, "NORMAL").image, 160)
+    coloured = np.stack([image // 3, image, image], axis=-1)
+    pictures = {"image": image, "inverted": 255 - image, "side": np.rot90(image), "colour": coloured}
     for name, picture in pictures.items():
         cv2.imwrite(str(tmp_path / f"{name}.png"), picture)
     answers = predict([tmp_path / f"{name}.png" for name in pictures], published)
-    words = ("", "looks like an inverted film", "does not look like an upright frontal chest film", "is in colour")
+    words = ("", "looks like an inverted image", "does not look like an upright frontal chest radiograph", "is in colour")
     for answer, word in zip(answers, words, strict=True):
         assert answer.label and not answer.problem
         assert word in answer.warning and (str(answer.path) in answer.warning) == bool(word)
@@ -140,36 +140,36 @@ def test_published_card_says_what_the_record_says(published):
     assert "Not for clinical use" in text and "| 0.875 |" in text and card["run_id"] in text
 
 
-def test_a_model_of_own_films_is_not_said_to_be_of_the_published_ones(monkeypatch, tmp_path):
+def test_a_model_of_own_images_is_not_said_to_be_of_the_published_ones(monkeypatch, tmp_path):
     source = types.SimpleNamespace(root=tmp_path)
     monkeypatch.setattr(dataset, "discover", lambda profile: source)
     monkeypatch.setattr(dataset, "difference", lambda root: "train/NORMAL holds 3 files instead of 1341")
     record = types.SimpleNamespace(info={"data_hash": "0123456789abcdef"})
-    assert published_model._films(record, "full") == "own films, SHA-256 of names and files 0123456789ab"
-    own = published_model._films(record, "full")
+    assert published_model._images(record, "full") == "own images, SHA-256 of names and files 0123456789ab"
+    own = published_model._images(record, "full")
     card = published_model.Card("r", "s", 0.5, 64, "none", "official", "random", own, "own file", 8, {})
     text = published_model._model_card(card, "full")
     assert "a set that this project does not know" in text and dataset.DATASET.doi not in text
     monkeypatch.setattr(dataset, "difference", lambda root: "")
-    whole = dataclasses.replace(card, data=published_model._films(record, "full"))
+    whole = dataclasses.replace(card, data=published_model._images(record, "full"))
     assert dataset.DATASET.doi in published_model._model_card(whole, "full")
 
 
-def test_altered_or_missing_model_is_refused(published, films):
+def test_altered_or_missing_model_is_refused(published, images):
     card, model = published / "default.json", published / "default.keras"
     with open(model, "ab") as handle:
         handle.write(b"x")
     with pytest.raises(CxrError, match="SHA-256"):
-        predict(films, published)
+        predict(images, published)
     model.unlink()
     with pytest.raises(CxrError, match="default.keras does not exist"):
-        predict(films, published)
+        predict(images, published)
     card.write_text("{}")
     with pytest.raises(CxrError, match="not the description"):
-        predict(films, published)
+        predict(images, published)
     card.unlink()
     with pytest.raises(CxrError, match="default.json does not exist"):
-        predict(films, published)
+        predict(images, published)
 
 
 def test_a_model_above_the_limit_is_not_published(published, monkeypatch):

@@ -78,7 +78,7 @@ def test_the_thesis_variant_smooths_before_it_equalises():
 
 
 @pytest.mark.parametrize("name", [name for name in VARIANTS if name != "none"])
-def test_every_variant_changes_a_film_but_not_the_callers_array(name):
+def test_every_variant_changes_a_image_but_not_the_callers_array(name):
     noisy = np.random.default_rng(0).integers(60, 180, (64, 64)).astype(np.uint8)
     before = noisy.copy()
     changed = VARIANTS[name](noisy)

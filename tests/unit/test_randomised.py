@@ -15,7 +15,7 @@ def test_output_weights_solve_two_equations_and_shrink_with_the_ridge():
     np.testing.assert_allclose(output_weights(design, target, 1), [0.5, 0.8])
 
 
-def test_fewer_films_than_units_give_the_ridges_weights_too():
+def test_fewer_images_than_units_give_the_ridges_weights_too():
     # One row (1, 1), target 2: (AᵀA + 2I) w = (2, 2) is [[3, 1], [1, 3]] w = (2, 2), so w = (1/2, 1/2).
     np.testing.assert_allclose(output_weights(np.array([[1.0, 1.0]]), np.array([2.0]), 2), [0.5, 0.5])
 

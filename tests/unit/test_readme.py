@@ -36,8 +36,8 @@ def updated(tmp_path, monkeypatch):
 def test_block_and_picture_are_written_and_the_rest_stays(updated, tmp_path):
     text = updated("# Title\n\n<!-- result -->\nold\n<!-- /result -->\n\nMore.\n")
     assert text.startswith("# Title\n\n<!-- result -->\n![Curves](reports/overview.svg)\n") and text.endswith("\n\nMore.\n")
-    assert "| ROC AUC, official test films | 0.900 | 0.500 to 0.990 |" in text and "old" not in text
-    assert "| ROC AUC, adult films (few normal ones; classes confounded) | 0.770 | 0.600 to 0.920 |" in text
+    assert "| ROC AUC, official test images | 0.900 | 0.500 to 0.990 |" in text and "old" not in text
+    assert "| ROC AUC, adult images (few normal ones; classes confounded) | 0.770 | 0.600 to 0.920 |" in text
     assert (tmp_path / "reports" / "overview.svg").read_bytes() == b"<svg/>"
 
 

@@ -19,7 +19,7 @@ def project(monkeypatch, tmp_path):
 
 
 def failing(cell):
-    cell.outputs = [new_output("error", ename="ValueError", evalue="no such film", traceback=[])]
+    cell.outputs = [new_output("error", ename="ValueError", evalue="no such image", traceback=[])]
     return cell
 
 
@@ -47,7 +47,7 @@ PICTURE = new_output("display_data", data={"image/png": PNG})
 @pytest.mark.parametrize(
     ("cell", "complaint"),
     [
-        (failing(executed("load()")), "cell 2 failed with ValueError: no such film"),
+        (failing(executed("load()")), "cell 2 failed with ValueError: no such image"),
         (never_run(), "cell 2 never ran"),
         (executed("plt.plot()", PICTURE), "cell 2 shows image/png without caption"),
         (without("alt"), "cell 2 shows fig:bare without alternative text"),
@@ -95,7 +95,7 @@ def test_a_missing_chapter_is_refused(project):
 def test_a_chapter_alone_may_mention_one_that_is_left_out(project):
     project(**{"01_eda": first_chapter(), "02_models": second_chapter()})
     page = rendering.render("smoke", chapters=["01_eda"], formats=["html"])[0].read_text(encoding="utf-8")
-    assert "@fig:roc" in page and '<a href="#tbl:films">' in page
+    assert "@fig:roc" in page and '<a href="#tbl:images">' in page
 
 
 def test_a_file_above_the_limit_is_refused_and_the_old_one_kept(project, monkeypatch):

@@ -11,7 +11,7 @@ def pairs(what: str, way: str, there: list[float]) -> pd.DataFrame:
     return pd.DataFrame({"what": what, "way": way, "image_id": list("abc"), "here": here, "there": there, "threshold": 0.5})
 
 
-def test_figures_and_table_tell_differences_and_films_that_change_class():
+def test_figures_and_table_tell_differences_and_images_that_change_class():
     repeats = pd.concat([pairs("net", "again", [0.2, 0.4, 0.9]), pairs("net", "one thread", [0.21, 0.6, 0.4])])
     found = reproducibility.figures(repeats).set_index("figure").value
     assert found["net|again|largest"] == found["net|again|change class"] == 0
@@ -22,7 +22,7 @@ def test_figures_and_table_tell_differences_and_films_that_change_class():
     assert table.columns[-1] == "change class"
 
 
-def test_a_training_scores_every_film(tmp_path, monkeypatch):
+def test_a_training_scores_every_image(tmp_path, monkeypatch):
     monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path))
     monkeypatch.setitem(reproducibility.TRAININGS, "head", ("mobilenetv2_final_224", {}, ""))  # a small stand-in in smoke
     found = reproducibility._scores("head", "smoke")

@@ -1,4 +1,4 @@
-"""Rescoring with a model that measures brightness, so that the score of a film of one grey value is known by hand."""
+"""Rescoring with a model that measures brightness, so that the score of an image of one grey value is known by hand."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pytest
 import tiny_external
 from scipy.special import expit, logit
 from tiny_models import GREY, SIDE, detector
-from tiny_runs import FILMS, stored
+from tiny_runs import IMAGES, stored
 
 from cxr_helpers import records
 from cxr_helpers.config import Config
@@ -17,55 +17,55 @@ from cxr_helpers.training import members, rescoring, saved
 
 
 def probability(mean):
-    """Return what the detector makes of a film of this mean grey value."""
+    """Return what the detector makes of an image of this mean grey value."""
     return 1 / (1 + np.exp(-3 * (mean / GREY - 1)))
 
 
-def brightness(films):
-    return probability(films.reshape(len(films), -1).mean(axis=1))
+def brightness(images):
+    return probability(images.reshape(len(images), -1).mean(axis=1))
 
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    """Runs of test films c (mid-grey) and d (dark), their saved model the detector; no adult films at hand."""
+    """Runs of test images c (mid-grey) and d (dark), their saved model the detector; no adult images at hand."""
     greys = {"a": GREY, "b": 60, "c": GREY, "d": 60}
 
-    def films(profile, names, size=224, variant="none"):
+    def images(profile, names, size=224, variant="none"):
         return np.stack([np.full((size, size), greys[name], np.uint8) for name in names])
 
-    monkeypatch.setattr(packing, "films", films)
+    monkeypatch.setattr(packing, "images", images)
     monkeypatch.setattr(saved, "model", lambda *_: detector())
     monkeypatch.delenv("CXR_EXTERNAL_DIR", raising=False)
     make = stored(tmp_path / "runs", monkeypatch)
     return lambda system="one", **options: make(system, [0.1, 0.9, 0.5, 0.2], model="custom_cnn", size=SIDE, **options)
 
 
-def test_test_films_are_scored_in_every_disturbance(store):
+def test_test_images_are_scored_in_every_corruption(store):
     run = store()
     rescoring.rescore(run, "smoke")
     table = pd.read_csv(run.folder / "perturbed.csv.gz")
-    grades = sum(1 + len(each.levels) for each in corruptions.PERTURBATIONS.values())
-    assert len(table) == 2 * grades and table.columns.tolist() == ["image_id", "perturbation", "severity", "y_score"]
-    found = table.set_index(["image_id", "perturbation", "severity"]).y_score
-    assert found.xs(0, level="severity")["c"].tolist() == pytest.approx([0.5] * len(corruptions.PERTURBATIONS))
+    grades = sum(1 + len(each.levels) for each in corruptions.CORRUPTIONS.values())
+    assert len(table) == 2 * grades and table.columns.tolist() == ["image_id", "corruption", "severity", "y_score"]
+    found = table.set_index(["image_id", "corruption", "severity"]).y_score
+    assert found.xs(0, level="severity")["c"].tolist() == pytest.approx([0.5] * len(corruptions.CORRUPTIONS))
     assert found["d", "contrast", 4] == pytest.approx(probability(60), abs=1e-4)  # the mean stays
     kept = (corruptions.SIDE - 2 * round(0.2 * corruptions.SIDE)) ** 2 / corruptions.SIDE**2
     assert found["c", "borders", 4] == pytest.approx(probability(kept * GREY), abs=0.01)
     assert not (run.folder / "external.csv").exists()
 
 
-def test_validation_films_are_scored_in_one_grade_of_each_kind(store):
+def test_validation_images_are_scored_in_one_grade_of_each_kind(store):
     (table,) = rescoring.of([store()], "smoke", rescoring.VALIDATION)
     assert set(table.image_id) == {"a", "b"} and set(table.severity) == {0, rescoring.VALIDATION_SEVERITY}
-    assert len(table) == 2 * 2 * len(corruptions.PERTURBATIONS)
-    found = table.set_index(["image_id", "perturbation", "severity"]).y_score
+    assert len(table) == 2 * 2 * len(corruptions.CORRUPTIONS)
+    found = table.set_index(["image_id", "corruption", "severity"]).y_score
     assert found["b", "contrast", 2] == pytest.approx(probability(60), abs=1e-3)
     side = corruptions.SIDE
-    kept = (side - 2 * round(corruptions.PERTURBATIONS["borders"].levels[1] * side)) ** 2 / side**2
+    kept = (side - 2 * round(corruptions.CORRUPTIONS["borders"].levels[1] * side)) ** 2 / side**2
     assert found["a", "borders", 2] == pytest.approx(probability(kept * GREY), abs=0.01)
 
 
-def test_adult_films_are_scored_where_they_are_at_hand(store, tmp_path, monkeypatch):
+def test_adult_images_are_scored_where_they_are_at_hand(store, tmp_path, monkeypatch):
     monkeypatch.setenv("CXR_EXTERNAL_DIR", str(tiny_external.write(tmp_path / "adults")))
     run = store()
     rescoring.rescore(run, "smoke", brightness)
@@ -81,30 +81,30 @@ def test_what_is_stored_stays_and_a_stopped_call_goes_on(store, tmp_path, monkey
     monkeypatch.setenv("CXR_EXTERNAL_DIR", str(tiny_external.write(tmp_path / "adults")))
     before, counted = (run.folder / "perturbed.csv.gz").read_bytes(), []
 
-    def score(films):
-        counted.append(len(films))
-        return brightness(films)
+    def score(images):
+        counted.append(len(images))
+        return brightness(images)
 
     rescoring.rescore(run, "smoke", score)
-    assert counted == [3]  # the adult films only
+    assert counted == [3]  # the adult images only
     assert (run.folder / "perturbed.csv.gz").read_bytes() == before
 
 
 def test_a_failure_leaves_no_part_of_a_file(store):
     run, calls = store(), []
 
-    def score(films):
-        calls.append(films)
+    def score(images):
+        calls.append(images)
         if len(calls) > 5:
             raise MemoryError
-        return brightness(films)
+        return brightness(images)
 
     with pytest.raises(MemoryError):
         rescoring.rescore(run, "smoke", score)
     assert sorted(path.name for path in run.folder.iterdir()) == ["run.json", "scores.csv"]
 
 
-def test_missing_files_are_made_and_missing_adult_films_are_none(store):
+def test_missing_files_are_made_and_missing_adult_images_are_none(store):
     runs = [store(), store()]
     tables = rescoring.of(runs, "smoke", rescoring.PERTURBED)
     assert len(tables) == 2 and all(set(table.image_id) == {"c", "d"} for table in tables)
@@ -119,11 +119,11 @@ def test_a_broken_file_is_named(store, content):
         rescoring.of([run], "smoke", rescoring.EXTERNAL)
 
 
-def test_another_runs_films_are_refused(store):
-    run, other = store(), store("two", films=FILMS.assign(image_id=["a", "b", "c", "e"]))
+def test_another_runs_images_are_refused(store):
+    run, other = store(), store("two", images=IMAGES.assign(image_id=["a", "b", "c", "e"]))
     rescoring.rescore(run, "smoke", brightness)
     (other.folder / "perturbed.csv.gz").write_bytes((run.folder / "perturbed.csv.gz").read_bytes())
-    with pytest.raises(CxrError, match="holds other films than the run scored in split test"):
+    with pytest.raises(CxrError, match="holds other images than the run scored in split test"):
         rescoring.of([other], "smoke", rescoring.PERTURBED)
 
 
@@ -144,7 +144,7 @@ def test_what_joins_networks_makes_its_scores_of_theirs_and_stores_none(store, m
     (table,) = rescoring.of([ensemble], "smoke", rescoring.PERTURBED)
     mean = (0.5 + 1 / (1 + np.exp(-2))) / 2
     plain = table[(table.severity == 0) & (table.image_id == "c")]
-    assert plain.y_score.tolist() == pytest.approx([mean] * len(corruptions.PERTURBATIONS), abs=1e-6)
+    assert plain.y_score.tolist() == pytest.approx([mean] * len(corruptions.CORRUPTIONS), abs=1e-6)
     calibrated = joining("calibrated", store, [ensemble], temperature=2.0)
     monkeypatch.setattr(records, "read", lambda folder: {run.run_id: run for run in (*runs, ensemble)}[folder.name])
     (tempered,) = rescoring.of([calibrated], "smoke", rescoring.PERTURBED)

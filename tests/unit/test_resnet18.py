@@ -89,7 +89,7 @@ def test_parameters_are_those_of_torchvision():
     assert resnet18.ResNet18(input_shape=(64, 64, 3)).count_params() - 9_600 == 11_689_512 - 513_000 == 11_176_512
 
 
-def test_the_film_shrinks_by_32():
+def test_the_image_shrinks_by_32():
     assert resnet18.ResNet18(input_shape=(224, 224, 3)).output_shape == (None, 7, 7, 512)
 
 

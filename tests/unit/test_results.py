@@ -10,12 +10,12 @@ from cxr_helpers.tables import results
 
 
 def run(val_scores, test_scores=(0.1, 0.6, 0.4, 0.9), **info):
-    """Return a stand-in for a record: two NORMAL, then two PNEUMONIA films in either split."""
+    """Return a stand-in for a record: two NORMAL, then two PNEUMONIA images in either split."""
     frames = {}
     for split, y_score in (("val", val_scores), ("test", test_scores)):
         ids = [f"{split}{i}" for i in range(4)]
-        films = {"image_id": ids, "patient_id": ids, "split": split, "y_true": [0, 0, 1, 1], "y_score": y_score}
-        frames[split] = pd.DataFrame(films)
+        images = {"image_id": ids, "patient_id": ids, "split": split, "y_true": [0, 0, 1, 1], "y_score": y_score}
+        frames[split] = pd.DataFrame(images)
     return types.SimpleNamespace(split=lambda name: frames[name], info=info)
 
 
@@ -32,7 +32,7 @@ def test_a_run_that_was_made_with_an_operating_point_keeps_it_where_no_other_rul
     assert results.thresholds([calibrated], "sensitivity>=0.5") == [0.8]
 
 
-def test_best_on_validation_ignores_the_test_films():
+def test_best_on_validation_ignores_the_test_images():
     worse_on_test = run([0.1, 0.2, 0.7, 0.8], test_scores=(0.9, 0.8, 0.2, 0.1))
     assert results.best_on_validation([UNSURE, worse_on_test]) is worse_on_test
 

@@ -1,11 +1,11 @@
-"""Tables of rescored films, on scores whose figures are known by hand; and the figure that is drawn of them."""
+"""Tables of rescored images, on scores whose figures are known by hand; and the figure that is drawn of them."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from tiny_runs import stored
 
-from cxr_helpers.data.corruptions import PERTURBATIONS
+from cxr_helpers.data.corruptions import CORRUPTIONS
 from cxr_helpers.plots import robustness_plots as drawings
 from cxr_helpers.tables import robustness_tables
 
@@ -13,8 +13,8 @@ PATIENTS = [f"p{number}" for number in range(12)]
 
 
 def adults(y_score, view="PA"):
-    films = pd.DataFrame({"image_id": PATIENTS, "patient_id": PATIENTS, "view": view, "finding": "none"})
-    return films.assign(y_true=[0] * 6 + [1] * 6, y_score=y_score)
+    images = pd.DataFrame({"image_id": PATIENTS, "patient_id": PATIENTS, "view": view, "finding": "none"})
+    return images.assign(y_true=[0] * 6 + [1] * 6, y_score=y_score)
 
 
 SEPARATED = adults([0.1] * 6 + [0.9] * 6)
@@ -23,26 +23,26 @@ MIXED = adults([0.1, 0.1, 0.1, 0.1, 0.1, 0.9, 0.9, 0.9, 0.9, 0.1, 0.1, 0.1])  # 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """A run with an operating point of 0.9 and twelve test films that it separates."""
+    """A run with an operating point of 0.9 and twelve test images that it separates."""
     test = SEPARATED[["image_id", "patient_id", "y_true"]].assign(split="test")
-    films = pd.concat([test.assign(split="val", image_id="v" + test.image_id), test], ignore_index=True)
-    return stored(tmp_path, monkeypatch)("one", [*SEPARATED.y_score, *SEPARATED.y_score], films)
+    images = pd.concat([test.assign(split="val", image_id="v" + test.image_id), test], ignore_index=True)
+    return stored(tmp_path, monkeypatch)("one", [*SEPARATED.y_score, *SEPARATED.y_score], images)
 
 
 def perturbed(run, **worst):
     """Return perturbed.csv in which every severity scores as the run, but the largest of each kind in `worst`."""
     test, rows = run.split("test"), []
-    for kind, perturbation in PERTURBATIONS.items():
-        for severity in range(len(perturbation.levels) + 1):
-            last = severity == len(perturbation.levels)
+    for kind, corruption in CORRUPTIONS.items():
+        for severity in range(len(corruption.levels) + 1):
+            last = severity == len(corruption.levels)
             scores = worst.get(kind, test.y_score) if last else test.y_score
-            rows.append(pd.DataFrame({"image_id": test.image_id, "perturbation": kind, "severity": severity, "y_score": scores}))
+            rows.append(pd.DataFrame({"image_id": test.image_id, "corruption": kind, "severity": severity, "y_score": scores}))
     return pd.concat(rows, ignore_index=True)
 
 
 def test_inside_stands_beside_outside_at_the_operating_point(run):
     table = robustness_tables.inside_and_outside({"one": [SEPARATED]}, {"one": [MIXED]}, {"one": [0.5]})
-    assert table.films.tolist() == ["official test", "adult"]
+    assert table.images.tolist() == ["official test", "adult"]
     inside, outside = table.iloc[0], table.iloc[1]
     assert inside["ROC AUC"].startswith("1.000") and inside["Specificity"].startswith("1.000")
     # 3 of 6 found and 5 of 6 ruled out; (5·3 + (5·3 + 1·3) / 2) / 36 for the AUC.
@@ -50,18 +50,18 @@ def test_inside_stands_beside_outside_at_the_operating_point(run):
     assert outside["ROC AUC"].startswith("0.667")
 
 
-def test_composition_counts_films_and_patients():
-    films = MIXED.assign(patient_id=["p0"] * 6 + PATIENTS[6:], view=["PA"] * 9 + ["AP"] * 3)
-    table = robustness_tables.composition(films)
+def test_composition_counts_images_and_patients():
+    images = MIXED.assign(patient_id=["p0"] * 6 + PATIENTS[6:], view=["PA"] * 9 + ["AP"] * 3)
+    table = robustness_tables.composition(images)
     assert table.to_dict("records") == [
-        {"class": "NORMAL", "view": "PA", "films": 6, "patients": 1},
-        {"class": "PNEUMONIA", "view": "AP", "films": 3, "patients": 3},
-        {"class": "PNEUMONIA", "view": "PA", "films": 3, "patients": 3},
+        {"class": "NORMAL", "view": "PA", "images": 6, "patients": 1},
+        {"class": "PNEUMONIA", "view": "AP", "images": 3, "patients": 3},
+        {"class": "PNEUMONIA", "view": "PA", "images": 3, "patients": 3},
     ]
 
 
 def test_groups_have_an_auc_only_with_enough_patients_of_both_classes():
-    few = adults([0.2] * 12, "AP").iloc[4:].assign(image_id=lambda films: "x" + films.image_id)
+    few = adults([0.2] * 12, "AP").iloc[4:].assign(image_id=lambda images: "x" + images.image_id)
     table = robustness_tables.groups([pd.concat([MIXED, few], ignore_index=True)], [0.5], "view").set_index("view")
     assert table.index.tolist() == ["PA", "AP"]
     assert table.AUC["PA"].startswith("0.667") and table.AUC["AP"] == "–"
@@ -70,9 +70,9 @@ def test_groups_have_an_auc_only_with_enough_patients_of_both_classes():
 
 
 def test_groups_of_few_patients_have_no_interval_and_one_class_no_auc():
-    films = pd.concat([adults([0.4] * 12).iloc[6:].assign(finding="common"), adults([0.4] * 12).iloc[6:9].assign(finding="rare")])
-    films["image_id"] = [f"f{number}" for number in range(9)]
-    table = robustness_tables.groups([films], [0.5], "finding").set_index("finding")
+    images = pd.concat([adults([0.4] * 12).iloc[6:].assign(finding="common"), adults([0.4] * 12).iloc[6:9].assign(finding="rare")])
+    images["image_id"] = [f"f{number}" for number in range(9)]
+    table = robustness_tables.groups([images], [0.5], "finding").set_index("finding")
     assert table["mean P(PNEUMONIA)"].tolist() == ["0.400 (0.400–0.400)", "0.400"] and "AUC" not in table
 
 
@@ -81,9 +81,9 @@ def test_groups_average_over_runs_at_their_own_operating_points():
     assert table["called PNEUMONIA"][0].startswith("0.167")
 
 
-def test_severity_shows_the_loss_and_pairs_it_with_the_same_films(run):
+def test_severity_shows_the_loss_and_pairs_it_with_the_same_images(run):
     curve = robustness_tables.against_severity([run], [perturbed(run, blur=MIXED.y_score.to_numpy())])
-    found = curve.set_index(["perturbation", "severity", "metric"])
+    found = curve.set_index(["corruption", "severity", "metric"])
     assert found.value["blur", 0, "roc_auc"] == found.value["noise", 4, "roc_auc"] == 1
     assert found.value["blur", 4, "roc_auc"] == pytest.approx(2 / 3)
     assert found.change["blur", 4, "roc_auc"] == pytest.approx(-1 / 3)
@@ -94,18 +94,18 @@ def test_severity_shows_the_loss_and_pairs_it_with_the_same_films(run):
 
 def test_the_severest_grades_are_listed_with_their_levels(run):
     table = robustness_tables.severest(robustness_tables.against_severity([run], [perturbed(run, blur=MIXED.y_score.to_numpy())]))
-    assert table.disturbance.tolist() == list(PERTURBATIONS)
-    blur = table.set_index("disturbance").loc["blur"]
+    assert table.corruption.tolist() == list(CORRUPTIONS)
+    blur = table.set_index("corruption").loc["blur"]
     assert blur.level.startswith("4 (") and blur.AUC.startswith("0.667") and blur["change in AUC"].startswith("-0.333")
 
 
-def test_the_figure_has_a_panel_per_disturbance_and_a_line_per_system(run):
+def test_the_figure_has_a_panel_per_corruption_and_a_line_per_system(run):
     curve = robustness_tables.against_severity([run], [perturbed(run)]).query("metric == 'roc_auc'")
     fig = drawings.against_severity({"MobileNetV2": curve, "MobileNet": curve.assign(value=0.5)}, "ROC AUC")
-    assert [ax.get_title(loc="left") for ax in fig.axes] == list(PERTURBATIONS)
-    for ax, perturbation in zip(fig.axes, PERTURBATIONS.values(), strict=True):
+    assert [ax.get_title(loc="left") for ax in fig.axes] == list(CORRUPTIONS)
+    for ax, corruption in zip(fig.axes, CORRUPTIONS.values(), strict=True):
         first, second = ax.lines
         np.testing.assert_array_equal(first.get_ydata(), 1)
         np.testing.assert_array_equal(second.get_ydata(), 0.5)
-        assert [tick.get_text() for tick in ax.get_xticklabels()] == ["as is", *(f"{level:g}" for level in perturbation.levels)]
+        assert [tick.get_text() for tick in ax.get_xticklabels()] == ["as is", *(f"{level:g}" for level in corruption.levels)]
     assert first.get_color() != second.get_color()

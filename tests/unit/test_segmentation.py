@@ -1,4 +1,4 @@
-"""The segmenter's maker: seeds apart, variants that repeat themselves, masks in the film's size, a complete record."""
+"""The segmenter's maker: seeds apart, variants that repeat themselves, masks in the image's size, a complete record."""
 
 import keras
 import numpy as np
@@ -9,9 +9,9 @@ import tiny_external
 from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.data import manifest, packing, splits
-from cxr_helpers.data.synthetic import Film
+from cxr_helpers.data.synthetic import Image
 from cxr_helpers.extras.makers import segmentation
-from cxr_helpers.extras.makers import segmentation_images as films
+from cxr_helpers.extras.makers import segmentation_images as images
 from cxr_helpers.extras.networks import unet
 from cxr_helpers.training import fit_or_load
 from cxr_helpers.training.product import model_path
@@ -20,7 +20,7 @@ TINY = Config("unet", size=32, epochs=3, batch_size=4, learning_rate=3e-3, sched
 
 
 def by_brightness():
-    """A segmenter of 16 × 16 films that finds lungs where a film is brighter than 160 and a heart where it is below 80."""
+    """A segmenter of 16 × 16 images that finds lungs where an image is brighter than 160 and a heart where it is below 80."""
     inputs = keras.Input((16, 16, 1))
     layer = keras.layers.Conv2D(2, 1, activation="sigmoid")
     model = keras.Model(inputs, layer(inputs))
@@ -29,24 +29,24 @@ def by_brightness():
 
 
 def planted(scale):
-    """A film (16·scale)² with two bright lungs and a dark heart, and the masks of either."""
-    film = np.full((16, 16), 120, np.uint8)
-    film[2:12, 1:5], film[2:12, 10:15], film[6:10, 6:9] = 240, 240, 20
-    film = np.kron(film, np.ones((scale, scale), np.uint8))
-    return film, film == 240, film == 20
+    """An image (16·scale)² with two bright lungs and a dark heart, and the masks of either."""
+    image = np.full((16, 16), 120, np.uint8)
+    image[2:12, 1:5], image[2:12, 10:15], image[6:10, 6:9] = 240, 240, 20
+    image = np.kron(image, np.ones((scale, scale), np.uint8))
+    return image, image == 240, image == 20
 
 
 @pytest.fixture
 def few(tmp_path, monkeypatch):
-    """Eight random films as the test set, and few synthetic ones."""
+    """Eight random images as the test set, and few synthetic ones."""
     rng = np.random.default_rng(0)
-    ids = [f"film{place}" for place in range(8)]
+    ids = [f"image{place}" for place in range(8)]
     table = pd.DataFrame({"image_id": ids, "patient_id": ids, "y_true": np.arange(8) % 2, "sha256": ids})
     monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
     monkeypatch.delenv("CXR_EXTERNAL_DIR", raising=False)
     monkeypatch.setattr(records.paths, "runs", lambda profile: tmp_path / "runs")
     monkeypatch.setattr(manifest, "load", lambda profile: table)
-    monkeypatch.setattr(manifest, "source", lambda profile: type("Source", (), {"pixels": "synthetic film"}))
+    monkeypatch.setattr(manifest, "source", lambda profile: type("Source", (), {"pixels": "synthetic image"}))
     split = np.repeat(["train", "test"], 4)
     monkeypatch.setattr(splits, "load", lambda profile, protocol: table[["image_id", "patient_id"]].assign(split=split))
     pixels = rng.integers(0, 256, (8, 64, 64)).astype("uint8")
@@ -56,23 +56,23 @@ def few(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_no_synthetic_film_is_in_two_sets():
-    most = {split: max(counts[split] for counts in segmentation.COUNTS.values()) for split in films.FIRST_SEED}
-    seeds = [set(range(first, first + most[split])) for split, first in films.FIRST_SEED.items()]
+def test_no_synthetic_image_is_in_two_sets():
+    most = {split: max(counts[split] for counts in segmentation.COUNTS.values()) for split in images.FIRST_SEED}
+    seeds = [set(range(first, first + most[split])) for split, first in images.FIRST_SEED.items()]
     assert len(set.union(*seeds)) == sum(map(len, seeds))
-    first = {split: next(films.drawn(split, 1, 64)).image for split in films.FIRST_SEED}
+    first = {split: next(images.drawn(split, 1, 64)).image for split in images.FIRST_SEED}
     assert (first["train"] != first["test"]).any() and (first["val"] != first["test"]).any()
 
 
-def test_the_fixed_outline_is_what_most_films_hold():
+def test_the_fixed_outline_is_what_most_images_hold():
     masks = np.array([[True, True, False], [True, False, False], [True, True, True]])[:, None]
-    drawn = [Film(mask, mask, lung_mask=mask, heart_mask=~mask) for mask in masks]
-    typical = films.typical(drawn)
+    drawn = [Image(mask, mask, lung_mask=mask, heart_mask=~mask) for mask in masks]
+    typical = images.typical(drawn)
     assert typical["lungs"].tolist() == [[True, True, False]] and typical["heart"].tolist() == [[False, False, True]]
 
 
 def test_epochs_bring_new_variants_and_repeat_from_the_seed():
-    drawn = list(films.drawn("train", 4, 64))
+    drawn = list(images.drawn("train", 4, 64))
     batches, again = (segmentation.Variants(drawn, 32, 3, seed=1) for _ in range(2))
     pixels, masks = batches[0]
     assert pixels.shape == (3, 32, 32, 1) and masks.shape == (3, 32, 32, 2) and set(np.unique(masks)) == {0, 1}
@@ -86,7 +86,7 @@ def test_epochs_bring_new_variants_and_repeat_from_the_seed():
     np.testing.assert_array_equal(fixed[0][0], before)
 
 
-def test_masks_come_in_the_films_own_sizes():
+def test_masks_come_in_the_images_own_sizes():
     (small, *_), (large, lungs, heart) = planted(1), planted(4)
     first, second = segmentation.segment(by_brightness(), [small, large])
     assert list(first) == list(unet.STRUCTURES) and first["lungs"].shape == (16, 16)
@@ -96,11 +96,11 @@ def test_masks_come_in_the_films_own_sizes():
 
 
 def test_tables_of_a_segmenter_that_is_right():
-    film, lungs, heart = planted(1)
+    image, lungs, heart = planted(1)
     cases = [
-        films.Case("known", "p", "synthetic", 1, film, lungs, heart, shown=True),
-        films.Case("half", "q", "adult", 1, film, lungs=np.roll(lungs, 5, axis=0)),
-        films.Case("unknown", "r", "films", 0, film),
+        images.Case("known", "p", "synthetic", 1, image, lungs, heart, shown=True),
+        images.Case("half", "q", "adult", 1, image, lungs=np.roll(lungs, 5, axis=0)),
+        images.Case("unknown", "r", "images", 0, image),
     ]
     tables = segmentation._tables(by_brightness(), cases, {"lungs": lungs, "heart": np.zeros((4, 4), bool)})
     null_dice = tables["dice"].set_index(["image_id", "structure"]).null_dice
@@ -123,17 +123,17 @@ def test_tables_of_a_segmenter_that_is_right():
 def test_a_run_learns_and_leaves_its_record(few):
     record = fit_or_load.train(TINY, "smoke")
     assert record.history.loss.iloc[-1] < record.history.loss.iloc[0]
-    assert record.info["images"] == {"train": 8, "val": 4, "test": 5, "synthetic": 5, "randomised": 5, "films": 4}
+    assert record.info["images"] == {"train": 8, "val": 4, "test": 5, "synthetic": 5, "randomised": 5, "images": 4}
     dice = record.table("dice")
     assert dice.groupby(["set", "structure"]).size().to_dict() == {
         (name, structure): 5 for name in ("randomised", "synthetic") for structure in ("heart", "lungs")
     }
     assert dice.dice.between(0, 1).all() and (dice.iou <= dice.dice).all()
-    assert set(record.table("measures").set) == {"synthetic", "randomised", "films"}
+    assert set(record.table("measures").set) == {"synthetic", "randomised", "images"}
     assert model_path("smoke", record.run_id).stat().st_size == record.info["model_bytes"]
 
 
-def test_adult_films_are_tried_where_they_are_given_and_never_shown(few, monkeypatch):
+def test_adult_images_are_tried_where_they_are_given_and_never_shown(few, monkeypatch):
     test = pd.DataFrame({"row": [1], "image_id": ["film1"], "patient_id": ["film1"], "y_true": [1]})
     assert "adult" not in {case.set for case in segmentation._cases(test, "full")}
     monkeypatch.setenv("CXR_EXTERNAL_DIR", str(tiny_external.write(few / "external")))
@@ -144,8 +144,8 @@ def test_adult_films_are_tried_where_they_are_given_and_never_shown(few, monkeyp
 
 
 def test_a_segmenter_that_finds_nothing_leaves_readable_tables(few):
-    film, lungs, heart = planted(1)
-    blank = films.Case("blank", "p", "synthetic", 0, np.full_like(film, 120), lungs, heart, shown=True)
+    image, lungs, heart = planted(1)
+    blank = images.Case("blank", "p", "synthetic", 0, np.full_like(image, 120), lungs, heart, shown=True)
     tables = segmentation._tables(by_brightness(), [blank], {"lungs": lungs, "heart": heart})
     assert tables["dice"].dice.tolist() == [0, 0]
     record = records.write(TINY, "smoke", {}, tables)

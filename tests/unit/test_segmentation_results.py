@@ -1,4 +1,4 @@
-"""What is said of the segmenter, against values worked out by hand on a few stored films."""
+"""What is said of the segmenter, against values worked out by hand on a few stored images."""
 
 import numpy as np
 import pandas as pd
@@ -10,26 +10,26 @@ from cxr_helpers.extras.statistics.cardiothoracic import FIGURES
 from cxr_helpers.extras.tables import segmentation_tables as results
 
 
-def measured(name, film, y_true, source, ratio, parts=2):
-    row = {"image_id": film, "set": name, "patient_id": film, "y_true": y_true, "source": source, "lung_parts": parts}
+def measured(name, image, y_true, source, ratio, parts=2):
+    row = {"image_id": image, "set": name, "patient_id": image, "y_true": y_true, "source": source, "lung_parts": parts}
     return row | dict.fromkeys(FIGURES, 0.3) | {"cardiothoracic_ratio": ratio, "lung_asymmetry": -ratio}
 
 
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
-    """Two seeds: Dice 0.8 and 0.6 on the synthetic film a, 0.4 on both of b; six test films."""
+    """Two seeds: Dice 0.8 and 0.6 on the synthetic image a, 0.4 on both of b; six test images."""
     monkeypatch.setattr(records.paths, "runs", lambda profile: tmp_path)
     made = []
     for seed, dice in enumerate((0.8, 0.6)):
         rows = [("a", "lungs", dice), ("b", "lungs", 0.4), ("a", "heart", 1.0), ("b", "heart", 1.0)]
         overlap = pd.DataFrame(rows, columns=["image_id", "structure", "dice"]).assign(set="synthetic", iou=0.2, null_dice=0.3)
         overlap["patient_id"] = overlap.image_id
-        measures = [measured("synthetic", film, 0, "truth", ratio) for film, ratio in (("a", 0.30), ("b", 0.40), ("c", 0.50))]
-        measures += [measured("synthetic", film, 0, "predicted", ratio) for film, ratio in (("a", 0.32), ("b", 0.46))]
+        measures = [measured("synthetic", image, 0, "truth", ratio) for image, ratio in (("a", 0.30), ("b", 0.40), ("c", 0.50))]
+        measures += [measured("synthetic", image, 0, "predicted", ratio) for image, ratio in (("a", 0.32), ("b", 0.46))]
         measures.append(measured("synthetic", "c", 0, "predicted", np.nan))
         shift = 0.1 * seed  # the mean of two seeds is 0.05 above the first
         for place, ratio in enumerate((0.1, 0.2, 0.3, 0.25, 0.4, np.nan if seed else 0.5)):
-            measures.append(measured("films", f"f{place}", place // 3, "predicted", ratio + shift, parts=2 - (place == 5)))
+            measures.append(measured("images", f"f{place}", place // 3, "predicted", ratio + shift, parts=2 - (place == 5)))
         corners = [("a", "synthetic", "lungs", part, x, x) for part in (0, 1) for x in (0.1, 0.2, 0.3)]
         outlines = pd.DataFrame(corners, columns=["image_id", "set", "structure", "part", "x", "y"])
         tables = {"dice": overlap, "measures": pd.DataFrame(measures), "outlines": outlines}
@@ -40,7 +40,7 @@ def runs(tmp_path, monkeypatch):
 def test_dice_is_the_mean_over_seeds_with_an_interval_over_patients(runs):
     table = results.overlap_table(runs).set_index("structure")
     assert list(table.index) == ["lungs", "heart"] and set(table.set) == {"synthetic, as drawn"}
-    assert table["Dice (95 % CI)"]["lungs"] == "0.550 (0.400–0.700)"  # films of 0.7 and 0.4, either drawn twice at most
+    assert table["Dice (95 % CI)"]["lungs"] == "0.550 (0.400–0.700)"  # images of 0.7 and 0.4, either drawn twice at most
     assert table["Dice (95 % CI)"]["heart"] == "1.000 (1.000–1.000)"
     assert table["Dice of one fixed outline"]["heart"] == "0.300 (0.300–0.300)"
     assert table["SD over seeds"]["lungs"] == pytest.approx(np.std([0.6, 0.5], ddof=1), abs=5e-4)
@@ -51,7 +51,7 @@ def test_ratios_are_compared_where_both_are_known(runs):
     ratios = results.ratios(runs[0])
     assert ratios.image_id.tolist() == ["a", "b", "c"] and ratios.truth.tolist() == [0.3, 0.4, 0.5]
     (row,) = results.ratio_table(runs).to_dict("records")
-    assert (row["films"], row["true ratio"]) == (3, "0.300–0.500")
+    assert (row["images"], row["true ratio"]) == (3, "0.300–0.500")
     assert row["measurable"] == pytest.approx(2 / 3)
     assert row["mean absolute error"] == row["bias"] == pytest.approx(0.04)
     assert row["of a constant"] == pytest.approx(0.2 / 3)  # 0.4 for each of 0.3, 0.4, 0.5
@@ -64,7 +64,7 @@ def test_a_figure_that_one_seed_missed_counts_for_none(runs):
     table = results.figures(runs).set_index("image_id")
     assert table.cardiothoracic_ratio["f0"] == pytest.approx(0.15) and np.isnan(table.cardiothoracic_ratio["f5"])
     normal, pneumonia = results.plausibility(runs).to_dict("records")
-    assert (normal["class"], normal["films"], normal["two lungs"], normal["ratio measurable"]) == ("NORMAL", 3, 1, 1)
+    assert (normal["class"], normal["images"], normal["two lungs"], normal["ratio measurable"]) == ("NORMAL", 3, 1, 1)
     assert pneumonia["two lungs"] == pneumonia["ratio measurable"] == pytest.approx(2 / 3)
     assert normal["cardiothoracic ratio"] == "0.250 (0.200 to 0.300)"
 
@@ -72,36 +72,36 @@ def test_a_figure_that_one_seed_missed_counts_for_none(runs):
 def test_auc_of_one_figure_alone(runs):
     table = results.separation(runs)
     ratio = table.loc["Cardiothoracic ratio"]
-    assert ratio.films == 5
+    assert ratio.images == 5
     assert ratio.value == pytest.approx(5 / 6)  # of six pairs only 0.3 against 0.25 is the wrong way round
     assert table.value["Lung asymmetry"] == pytest.approx(5 / 6)  # without its sign
     assert table.value["Lung area"] == 0.5  # all alike
     assert (table.ci_low <= table.value).all() and (table.value <= table.ci_high).all()
 
 
-def test_outlines_come_by_film_and_structure(runs):
+def test_outlines_come_by_image_and_structure(runs):
     shown = results.outlines(runs[0], "synthetic")
     assert [part.tolist() for part in shown["a"]["lungs"]] == [[[0.1, 0.1], [0.2, 0.2], [0.3, 0.3]]] * 2
-    assert results.outlines(runs[0], "films") == {}
+    assert results.outlines(runs[0], "images") == {}
 
 
-def test_examples_are_the_same_films_for_every_run(runs, monkeypatch):
-    monkeypatch.setattr(results.segmentation_films, "SHOWN", {"synthetic": 1, "films": 4})
-    monkeypatch.setattr(results.packing, "films", lambda profile, names: np.zeros((len(names), 8, 8), np.uint8))
-    first, second = (results.film_examples(run, "smoke") for run in runs)
-    assert len(first.films) == 4 and [title.split()[0] for title in first.titles] == ["NORMAL"] * 2 + ["PNEUMONIA"] * 2
+def test_examples_are_the_same_images_for_every_run(runs, monkeypatch):
+    monkeypatch.setattr(results.segmentation_images, "SHOWN", {"synthetic": 1, "images": 4})
+    monkeypatch.setattr(results.packing, "images", lambda profile, names: np.zeros((len(names), 8, 8), np.uint8))
+    first, second = (results.image_examples(run, "smoke") for run in runs)
+    assert len(first.images) == 4 and [title.split()[0] for title in first.titles] == ["NORMAL"] * 2 + ["PNEUMONIA"] * 2
     assert [title.split("\n")[0] for title in second.titles] == [title.split("\n")[0] for title in first.titles]
-    assert first.outlines == [{}] * 4  # a film on which nothing was found is shown all the same
+    assert first.outlines == [{}] * 4  # an image on which nothing was found is shown all the same
 
 
-def test_the_stored_outline_of_a_synthetic_film_stands_beside_the_true_one(tmp_path, monkeypatch):
+def test_the_stored_outline_of_a_synthetic_image_stands_beside_the_true_one(tmp_path, monkeypatch):
     monkeypatch.setattr(records.paths, "runs", lambda profile: tmp_path)
-    monkeypatch.setattr(results.segmentation_films, "SHOWN", {"synthetic": 1, "films": 4})
+    monkeypatch.setattr(results.segmentation_images, "SHOWN", {"synthetic": 1, "images": 4})
     dice = pd.DataFrame({"set": "randomised", "image_id": "synthetic0000", "structure": ["lungs", "heart"], "dice": [0.9, 0.75]})
     corners = pd.DataFrame({"image_id": "synthetic0000", "set": "randomised", "structure": "heart", "part": 0, "x": [0.1, 0.2]})
     corners["y"] = 0.3
     run = records.write(Config("unet"), "smoke", {"run_id": "s"}, {"dice": dice, "outlines": corners})
     shown = results.synthetic_examples(run)
-    assert len(shown.films) == 2 and shown.titles == ["true", "predicted, Dice of lungs\n0.90, of heart 0.75"]
-    np.testing.assert_array_equal(shown.films[0], shown.films[1])
+    assert len(shown.images) == 2 and shown.titles == ["true", "predicted, Dice of lungs\n0.90, of heart 0.75"]
+    np.testing.assert_array_equal(shown.images[0], shown.images[1])
     assert set(shown.outlines[0]) == {"lungs", "heart"} and list(shown.outlines[1]) == ["heart"]

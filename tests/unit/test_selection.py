@@ -8,12 +8,12 @@ from cxr_helpers.records import Record
 from cxr_helpers.tables import candidates, results, training_configurations
 from cxr_helpers.training import rescoring
 
-FILMS = pd.DataFrame({"image_id": list("abcdefgh"), "patient_id": list("pqrstuvw"), "y_true": [0, 1] * 4})
-FILMS = FILMS.assign(split=["val"] * 4 + ["test"] * 4)
+IMAGES = pd.DataFrame({"image_id": list("abcdefgh"), "patient_id": list("pqrstuvw"), "y_true": [0, 1] * 4})
+IMAGES = IMAGES.assign(split=["val"] * 4 + ["test"] * 4)
 
 
 class Blind(Record):
-    """A record whose validation films can be read, and nothing else."""
+    """A record whose validation images can be read, and nothing else."""
 
     @property
     def scores(self):
@@ -26,11 +26,11 @@ class Blind(Record):
 
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
-    """Two blind runs: the second separates the validation films better, and the disturbed ones too."""
+    """Two blind runs: the second separates the validation images better, and the corrupted ones too."""
     store, found = stored(tmp_path / "runs", monkeypatch), []
     for val in ([0.6, 0.5, 0.2, 0.8], [0.1, 0.7, 0.2, 0.8]):
-        run = store("x", [*val, 0.5, 0.5, 0.5, 0.5], FILMS)
-        table = pd.DataFrame({"image_id": list("abcd"), "perturbation": "noise", "severity": 2, "y_score": val})
+        run = store("x", [*val, 0.5, 0.5, 0.5, 0.5], IMAGES)
+        table = pd.DataFrame({"image_id": list("abcd"), "corruption": "noise", "severity": 2, "y_score": val})
         table.to_csv(run.folder / rescoring.VALIDATION, index=False)
         found.append(Blind(run.folder, run.config, run.info))
     return found
@@ -44,6 +44,6 @@ def test_a_run_a_threshold_a_recipe_and_the_final_model_are_chosen_without_a_tes
     assert candidates.choose({"one": runs[:1], "two": runs[1:]}, "smoke") is runs[1]
 
 
-def test_a_report_of_test_films_does_ask_for_them(runs):
+def test_a_report_of_test_images_does_ask_for_them(runs):
     with pytest.raises(AssertionError, match="split test"):
         results.scores(runs)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fuzzed import chunk
-from tiny_films import film, save
+from tiny_images import image, save
 
 from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
@@ -17,21 +17,21 @@ from cxr_helpers.extras.other_sets.image_sets import ImageSet
 
 @pytest.fixture
 def found(tmp_path, monkeypatch):
-    """Six films, two for each part, the fifth of another width."""
+    """Six images, two for each part, the fifth of another width."""
     monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
-    names = [f"film{number}" for number in range(6)]
+    names = [f"image{number}" for number in range(6)]
     for number, name in enumerate(names):
-        save(tmp_path / f"{name}.png", film(number, width=64 if number == 4 else 48))
+        save(tmp_path / f"{name}.png", image(number, width=64 if number == 4 else 48))
     files = [str(tmp_path / f"{name}.png") for name in names]
     table = pd.DataFrame({"image_id": names, "patient_id": names, "path": files, "split": ["train", "val", "test"] * 2})
-    return ImageSet("tiny", tmp_path, (), table.assign(y_true=0), "", "synthetic film")
+    return ImageSet("tiny", tmp_path, (), table.assign(y_true=0), "", "synthetic image")
 
 
 def test_rows_belong_to_their_images(found):
     pixels, table = set_packing.load(found, "smoke", 32)
     assert pixels.shape == (6, 32, 32) and pixels.dtype == np.uint8
     for number, row in enumerate(table.row):
-        assert np.array_equal(pixels[row], resize(film(number, width=64 if number == 4 else 48), 32))
+        assert np.array_equal(pixels[row], resize(image(number, width=64 if number == 4 else 48), 32))
     assert set_packing.refused(found, "smoke").empty
 
 
@@ -42,20 +42,20 @@ def test_unusable_files_are_left_out_and_listed(found, tmp_path):
     (tmp_path / "film5.png").symlink_to(tmp_path / "nowhere.png")
     pixels, table = set_packing.load(found, "smoke", 32)
     assert table.image_id.tolist() == ["film0", "film2", "film4"]
-    assert np.array_equal(pixels[table.row.iloc[1]], resize(film(2), 32))
+    assert np.array_equal(pixels[table.row.iloc[1]], resize(image(2), 32))
     refused = set_packing.refused(found, "smoke")
-    assert refused.path.tolist() == [str(tmp_path / f"film{number}.png") for number in (1, 3, 5)]
+    assert refused.path.tolist() == [str(tmp_path / f"image{number}.png") for number in (1, 3, 5)]
     assert [reason.split(" ")[0] for reason in refused.reason] == ["zero", "truncated", "unreadable"]
 
 
 def test_rgba_is_taken_only_where_it_hides_nothing(found, tmp_path):
-    opaque = np.dstack([film(0)] * 3 + [np.full((40, 48), 255, np.uint8)])
+    opaque = np.dstack([image(0)] * 3 + [np.full((40, 48), 255, np.uint8)])
     save(tmp_path / "film0.png", opaque)
     opaque[0, 0, 3] = 0
     save(tmp_path / "film1.png", opaque)
     pixels, table = set_packing.load(found, "smoke", 32)
     assert table.image_id.tolist() == ["film0", "film2", "film3", "film4", "film5"]
-    assert np.array_equal(pixels[0], resize(film(0), 32))
+    assert np.array_equal(pixels[0], resize(image(0), 32))
     assert set_packing.refused(found, "smoke").reason.tolist() == ["RGBA image"]
 
 
@@ -78,7 +78,7 @@ def test_it_is_packed_once_and_anew_when_a_file_changes(found, tmp_path, monkeyp
     assert np.array_equal(set_packing.load(found, "smoke", 32)[0], before)
     monkeypatch.undo()
     monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
-    save(tmp_path / "film2.png", film(99))
+    save(tmp_path / "film2.png", image(99))
     after = set_packing.load(found, "smoke", 32)[0]
     assert [bool((a != b).any()) for a, b in zip(before, after, strict=True)] == [False, False, True, False, False, False]
 
@@ -103,12 +103,12 @@ def test_files_are_spread_over_disks_and_a_stopped_packing_goes_on(found, tmp_pa
     assert sorted(again) == ["film4", "film5"]
     assert [file.parent.parent.name for file in pixels.files] == ["one disk", "another", "one disk"]
     for number, row in enumerate(table.row):
-        assert np.array_equal(pixels[row], resize(film(number, width=64 if number == 4 else 48), 32))
+        assert np.array_equal(pixels[row], resize(image(number, width=64 if number == 4 else 48), 32))
 
 
 def test_a_part_without_an_image_is_refused(found, tmp_path):
     for number in (1, 4):
-        (tmp_path / f"film{number}.png").write_bytes(b"nothing")
+        (tmp_path / f"image{number}.png").write_bytes(b"nothing")
     with pytest.raises(CxrError, match="No image of the val part of .* can be read"):
         set_packing.load(found, "smoke", 32)
     with pytest.raises(CxrError, match="variant 'sharp' is unknown"):

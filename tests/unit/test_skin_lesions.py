@@ -1,7 +1,7 @@
 """Three classes of skin lesions become two, from ISIC 2017's files, from one table and from folders."""
 
 import pytest
-from tiny_films import film, save
+from tiny_images import image, save
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.other_sets import skin_lesions
@@ -17,8 +17,8 @@ def isic(tmp_path):
         rows = "".join(f"{name},{cells}\n" for name, cells in zip(names, ("1.0,0.0", "0.0,1.0", "0.0,0.0"), strict=True))
         (tmp_path / f"ISIC-2017_{part}_Part3_GroundTruth.csv").write_text(HEADER + rows)
         for seed, name in enumerate(names):
-            save(tmp_path / f"ISIC-2017_{part}_Data" / f"{name}.jpg", film(seed))
-            save(tmp_path / f"ISIC-2017_{part}_Data" / f"{name}_superpixels.png", film(seed))
+            save(tmp_path / f"ISIC-2017_{part}_Data" / f"{name}.jpg", image(seed))
+            save(tmp_path / f"ISIC-2017_{part}_Data" / f"{name}_superpixels.png", image(seed))
     return tmp_path
 
 
@@ -33,7 +33,7 @@ def test_the_published_parts_are_splits_and_melanoma_is_positive(isic):
 def test_one_table_beside_the_images_has_no_split(tmp_path):
     (tmp_path / "labels.csv").write_text("image_id,label\na,nevus\nb,melanoma\n")
     for seed, name in enumerate("ab"):
-        save(tmp_path / "images" / f"{name}.jpg", film(seed))
+        save(tmp_path / "images" / f"{name}.jpg", image(seed))
     table = skin_lesions.read(tmp_path)
     assert dict(zip(table.image_id, table.y_true, strict=True)) == {"a": 0, "b": 1}
     assert set(table.split) == {""}
@@ -41,8 +41,8 @@ def test_one_table_beside_the_images_has_no_split(tmp_path):
 
 def test_folders_of_the_three_classes_are_folded_too(tmp_path):
     for seed, folder in enumerate(skin_lesions.CLASSES):
-        save(tmp_path / "train" / folder / "x.jpg", film(seed))
-        save(tmp_path / "valid" / folder / "x.jpg", film(seed))
+        save(tmp_path / "train" / folder / "x.jpg", image(seed))
+        save(tmp_path / "valid" / folder / "x.jpg", image(seed))
     table = skin_lesions.read(tmp_path)
     assert table.groupby("split").y_true.agg(["sum", "size"]).to_dict("index") == {
         "train": {"sum": 1, "size": 3},
@@ -55,7 +55,7 @@ def test_contradictory_files_are_refused(isic):
     with pytest.raises(CxrError, match=r"Test_v2_Part3_GroundTruth.csv, line 3: the image ISIC_0000004 is not below"):
         skin_lesions.read(isic)
     (isic / "ISIC-2017_Test_v2_Part3_GroundTruth.csv").write_text(HEADER + "ISIC_0000003,1,0\nISIC_0000000,0,0\n")
-    save(isic / "ISIC-2017_Test_v2_Data" / "ISIC_0000000.jpg", film(0))
+    save(isic / "ISIC-2017_Test_v2_Data" / "ISIC_0000000.jpg", image(0))
     with pytest.raises(CxrError, match="ISIC_0000000 stands in the tables of two parts"):
         skin_lesions.read(isic)
     (isic / "ISIC-2017_Test_v2_Data").rename(isic / "elsewhere")

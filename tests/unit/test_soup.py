@@ -33,14 +33,14 @@ def test_weights_are_averaged_and_the_members_stay_as_they_are():
     assert [model.get_layer("factor").get_weights()[0].item() for model in models] == [1.0, 4.0]
 
 
-def test_statistics_are_those_of_the_training_films(monkeypatch):
+def test_statistics_are_those_of_the_training_images(monkeypatch):
     monkeypatch.setattr(soup, "NORMALISING", 2)
     pixels = np.stack([np.full((SIDE, SIDE), grey, np.uint8) for grey in (10, 20, 30, 40, 255)])
     model = scaler(2.0)
-    soup.normalise(model, pixels, np.arange(4))  # the last film is not asked
+    soup.normalise(model, pixels, np.arange(4))  # the last image is not asked
     mean, variance = model.get_layer("norm").get_weights()
     assert mean.item() == pytest.approx(50)
-    assert 0 < variance.item() <= 500  # 500 over all films; within batches of two it is less
+    assert 0 < variance.item() <= 500  # 500 over all images; within batches of two it is less
     assert model.get_layer("norm").momentum == 0.99
 
 
@@ -52,12 +52,12 @@ def test_a_frozen_layer_keeps_its_statistics():
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Store runs of seeds whose saved networks scale by 1, 2, ...; the films are grey."""
+    """Store runs of seeds whose saved networks scale by 1, 2, ...; the images are grey."""
     store, networks = tiny_runs.stored(tmp_path / "runs", monkeypatch), {}
     pixels = np.stack([np.full((SIDE, SIDE), grey, np.uint8) for grey in (100, 110, 120, 130)])
-    table = tiny_runs.FILMS.assign(row=range(4), split=["train", "train", "val", "test"])
-    monkeypatch.setattr(network, "labelled_films", lambda profile, protocol: table)
-    monkeypatch.setattr(network, "films_info", lambda profile, films: {})
+    table = tiny_runs.IMAGES.assign(row=range(4), split=["train", "train", "val", "test"])
+    monkeypatch.setattr(network, "labelled_images", lambda profile, protocol: table)
+    monkeypatch.setattr(network, "images_info", lambda profile, images: {})
     monkeypatch.setattr(packing, "load", lambda profile, size, variant: pixels)
     monkeypatch.setattr(saved, "of_run", lambda found, profile: networks[found.run_id])
     monkeypatch.setattr(product.paths, "build", lambda profile: tmp_path / "build")

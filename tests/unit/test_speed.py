@@ -9,7 +9,7 @@ from cxr_helpers.extras.benchmarks import programs, speed
 from cxr_helpers.extras.plots import complexity_plots as drawing
 from cxr_helpers.tables import reported_vs_reproduced
 
-FORWARD = {"VGG-16": 6.4, "ResNet-50": 1.6, "MobileNet": 0.4, "MobileNetV2": 0.32}  # seconds for 32 films
+FORWARD = {"VGG-16": 6.4, "ResNet-50": 1.6, "MobileNet": 0.4, "MobileNetV2": 0.32}  # seconds for 32 images
 STEP = {"VGG-16": 8.0, "ResNet-50": 10.0, "MobileNet": 1.0, "MobileNetV2": 1.0}
 
 
@@ -34,18 +34,18 @@ def figures(repeats):
 
 
 def test_durations_are_medians_over_rounds(figures):
-    row = figures.loc["VGG-16, ms per film, batch 32"]
+    row = figures.loc["VGG-16, ms per image, batch 32"]
     assert row.value == pytest.approx(200) and 180 <= row.ci_low < row.value < row.ci_high <= 240
-    assert figures.value["VGG-16, ms per film, batch 1"] == pytest.approx(400)
+    assert figures.value["VGG-16, ms per image, batch 1"] == pytest.approx(400)
     assert figures.value["ResNet-50, test step of 32 (s)"] == pytest.approx(1.6)
-    assert figures.value["ResNet-50, 624 test films (s)"] == pytest.approx(1.6 * 19.5)
-    assert figures.value["MobileNet, epoch of 5,216 films, backbone frozen (s)"] == pytest.approx(0.5 * 163)
+    assert figures.value["ResNet-50, 624 test images (s)"] == pytest.approx(1.6 * 19.5)
+    assert figures.value["MobileNet, epoch of 5,216 images, backbone frozen (s)"] == pytest.approx(0.5 * 163)
     assert tuple(figures.loc["MobileNetV2, saved model (MB)"]) == (14, 14, 14)
 
 
 def test_ratios_are_paired_so_a_slow_round_does_not_widen_them(figures):
     assert tuple(figures.loc["inference time saved against VGG-16"]) == pytest.approx([0.95] * 3)
-    assert figures.value["inference time saved against ResNet-50, one film at a time"] == pytest.approx(0.8)
+    assert figures.value["inference time saved against ResNet-50, one image at a time"] == pytest.approx(0.8)
     assert figures.value["VGG-16 over ResNet-50, test time"] == pytest.approx(4)
 
 
@@ -63,7 +63,7 @@ def test_the_table_has_a_row_per_network(figures):
     table = speed.table(figures.reset_index()).set_index("network")
     assert list(table.index) == list(programs.PROGRAMS)
     assert table.loc["VGG-16", "s an epoch, all layers"] == "–"
-    assert table.loc["VGG-16", "ms a film, batch of 32"].startswith("200 (")
+    assert table.loc["VGG-16", "ms an image, batch of 32"].startswith("200 (")
 
 
 def test_every_task_of_every_network_is_timed_in_every_round(monkeypatch):
@@ -91,9 +91,9 @@ def test_what_the_documents_report_of_speed_is_measured(figures):
 
 
 def test_durations_are_drawn_on_a_logarithmic_axis_in_the_networks_colours(figures):
-    table = speed.per_film(figures.reset_index())
+    table = speed.per_image(figures.reset_index())
     assert table.value["ResNet-50, training, all layers"] == pytest.approx(312.5)
-    ax = drawing.durations(table, "ms per film").axes[0]
+    ax = drawing.durations(table, "ms per image").axes[0]
     assert ax.get_xscale() == "log" and [label.get_text() for label in ax.get_yticklabels()] == list(table.index)
     dots = [line for line in ax.lines if line.get_marker() == "o"]
     assert dots[0].get_color() == drawing.colour("VGG-16") != dots[3].get_color() == drawing.colour("ResNet-50")

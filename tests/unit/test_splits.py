@@ -1,4 +1,4 @@
-"""The split protocols, on a table that has the real set's counts but no films."""
+"""The split protocols, on a table that has the real set's counts but no images."""
 
 import numpy as np
 import pandas as pd
@@ -11,14 +11,14 @@ from cxr_helpers.errors import CxrError
 
 
 def fabricated(counts: dict[tuple[str, str], int], images_per_patient: int = 2) -> pd.DataFrame:
-    """Return a manifest of the given films per folder and class; every patient has the same number of films."""
+    """Return a manifest of the given images per folder and class; every patient has the same number of images."""
     rows = [
         {"folder": folder, "label": label, "patient_id": f"{label}-{folder}-{number // images_per_patient}"}
         for (folder, label), count in counts.items()
         for number in range(count)
     ]
     table = pd.DataFrame(rows)
-    table["image_id"] = [f"film{row:04d}" for row in range(len(table))]
+    table["image_id"] = [f"image{row:04d}" for row in range(len(table))]
     table["y_true"] = table["label"].map(dataset.LABELS)
     return table
 
@@ -39,7 +39,7 @@ def tally(manifest: pd.DataFrame, split: pd.DataFrame) -> dict[tuple[str, str], 
 
 
 @pytest.mark.parametrize("protocol", splits.PROTOCOLS)
-def test_every_film_has_one_place_in_the_manifests_order(manifest, protocol):
+def test_every_image_has_one_place_in_the_manifests_order(manifest, protocol):
     before = manifest.copy()
     split = splits.make(manifest, protocol)
     assert split["image_id"].tolist() == manifest["image_id"].tolist()
@@ -112,7 +112,7 @@ def test_kilaru_holds_out_a_fifth_of_each_class_and_has_no_test_set(manifest):
     assert parts["val", "PNEUMONIA"] == round(0.2 * 4273)
 
 
-def test_patient_folds_test_every_film_once(tenth):
+def test_patient_folds_test_every_image_once(tenth):
     folds = [splits.make(tenth, f"patient_cv_{fold}")["split"] == "test" for fold in range(5)]
     assert (np.sum(folds, axis=0) == 1).all()
     shares = [tenth.loc[fold, "y_true"].mean() for fold in folds]
@@ -126,7 +126,7 @@ def test_an_unknown_protocol_and_a_tiny_set_are_refused(manifest):
         splits.make(fabricated({("train", "NORMAL"): 2, ("train", "PNEUMONIA"): 2}), "official")
 
 
-def test_a_stored_split_is_written_once_and_again_when_the_films_change(manifest, tmp_path, monkeypatch):
+def test_a_stored_split_is_written_once_and_again_when_the_images_change(manifest, tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "reports", lambda profile: tmp_path)
     monkeypatch.setattr(manifests, "load", lambda profile: manifest)
     path = tmp_path / "splits" / "official.csv.gz"
@@ -142,11 +142,11 @@ def test_a_stored_split_is_written_once_and_again_when_the_films_change(manifest
 def test_rahman_by_patient_keeps_the_counts_and_parts_no_patient():
     patients = [f"P{i // 2}" for i in range(60)] + [f"N{i // 3}" for i in range(40)]
     labels = ["PNEUMONIA"] * 60 + ["NORMAL"] * 40
-    films = pd.DataFrame({"patient_id": patients, "label": labels, "folder": "train"})
-    films["image_id"] = [f"film{row}" for row in films.index]
-    films["y_true"] = (films.label == "PNEUMONIA").astype(int)
-    by_patient = splits.make(films, "rahman_919_by_patient").assign(label=labels)
+    images = pd.DataFrame({"patient_id": patients, "label": labels, "folder": "train"})
+    images["image_id"] = [f"image{row}" for row in images.index]
+    images["y_true"] = (images.label == "PNEUMONIA").astype(int)
+    by_patient = splits.make(images, "rahman_919_by_patient").assign(label=labels)
     assert by_patient.groupby("patient_id").split.nunique().eq(1).all()
-    by_image = splits.make(films, "rahman_919").assign(label=labels)
+    by_image = splits.make(images, "rahman_919").assign(label=labels)
     counts = [part.groupby(["label", "split"]).size() for part in (by_patient, by_image)]
-    assert (counts[0] - counts[1]).abs().max() <= 2  # no more than a patient's films beside the mark
+    assert (counts[0] - counts[1]).abs().max() <= 2  # no more than a patient's images beside the mark

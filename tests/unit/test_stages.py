@@ -1,11 +1,11 @@
-"""Each stage does its work on the films it is given, and its sample says what that cost."""
+"""Each stage does its work on the images it is given, and its sample says what that cost."""
 
 import math
 
 import cv2
 import numpy as np
 import pytest
-import tiny_films
+import tiny_images
 
 from cxr_helpers.config import Config
 from cxr_helpers.data import preprocessing
@@ -14,24 +14,24 @@ from cxr_helpers.extras.benchmarks import programs, stages
 
 @pytest.fixture
 def files(tmp_path):
-    return sorted(tiny_films.write(tmp_path).rglob("*.jpeg"))[:4]
+    return sorted(tiny_images.write(tmp_path).rglob("*.jpeg"))[:4]
 
 
-def test_loading_decodes_every_film_as_it_is(files):
-    films = stages.load(files, side=32)
-    assert [film.shape for film in films] == [cv2.imread(str(file), cv2.IMREAD_GRAYSCALE).shape for file in files]
-    assert all(film.dtype == np.uint8 for film in films)
+def test_loading_decodes_every_image_as_it_is(files):
+    images = stages.load(files, side=32)
+    assert [image.shape for image in images] == [cv2.imread(str(file), cv2.IMREAD_GRAYSCALE).shape for file in files]
+    assert all(image.dtype == np.uint8 for image in images)
 
 
 def test_preprocessing_gives_what_a_network_takes(files):
-    films = stages.load(files, side=32)
-    prepared = stages.prepare(films, side=32)
+    images = stages.load(files, side=32)
+    prepared = stages.prepare(images, side=32)
     assert prepared.shape == (4, 32, 32, 3) and prepared.dtype == np.float32
-    expected = preprocessing.VARIANTS["gaussian+equalise"](preprocessing.resize(films[2], 32)) / 255
+    expected = preprocessing.VARIANTS["gaussian+equalise"](preprocessing.resize(images[2], 32)) / 255
     np.testing.assert_allclose(prepared[2], np.stack([expected] * 3, axis=-1), rtol=1e-6)
 
 
-def test_display_draws_a_panel_per_film(files):
+def test_display_draws_a_panel_per_image(files):
     picture, longer = (
         cv2.imdecode(np.frombuffer(stages.show(np.zeros((count, 16, 16), np.uint8), 16), np.uint8), cv2.IMREAD_COLOR)
         for count in (4, 8)
@@ -39,9 +39,9 @@ def test_display_draws_a_panel_per_film(files):
     assert picture.shape[1] == longer.shape[1] and longer.shape[0] > 1.7 * picture.shape[0]  # a second row of four
 
 
-@pytest.mark.parametrize("stage", stages.OF_FILMS)
-def test_a_stage_of_films_has_one_sample(stage, files):
-    (sample,) = stages.of_films(stage, files, 32, repeat=3)
+@pytest.mark.parametrize("stage", stages.OF_IMAGES)
+def test_a_stage_of_images_has_one_sample(stage, files):
+    (sample,) = stages.of_images(stage, files, 32, repeat=3)
     assert (sample["stage"], sample["repeat"]) == (stage, 3)
     assert 0 < sample["seconds"] < 10 and sample["megabytes"] >= 0
 
@@ -63,8 +63,8 @@ def test_a_program_has_its_augmentation_and_trains_what_it_should():
     assert [layer.name for layer in program.layers] == ["augmentation", "custom_cnn"]
     trained = [weight.path.split("/")[-2] for weight in program.trainable_weights]
     assert trained == ["dense", "dense", "probability", "probability"]
-    films, labels = programs.films(program, 5)
-    assert films.shape == (5, 32, 32, 1) and labels.ravel().tolist() == [0, 1, 0, 1, 0]
-    before = program.evaluate(films, labels, verbose=0)[0]
-    program.fit(films, labels, epochs=20, verbose=0)
-    assert program.evaluate(films, labels, verbose=0)[0] < before
+    images, labels = programs.images(program, 5)
+    assert images.shape == (5, 32, 32, 1) and labels.ravel().tolist() == [0, 1, 0, 1, 0]
+    before = program.evaluate(images, labels, verbose=0)[0]
+    program.fit(images, labels, epochs=20, verbose=0)
+    assert program.evaluate(images, labels, verbose=0)[0] < before

@@ -10,14 +10,14 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics, strata
 
 
-def named(films, groups):
-    return pd.Series(groups, index=films.image_id)
+def named(images, groups):
+    return pd.Series(groups, index=images.image_id)
 
 
 def test_pairs_of_one_stratum_by_hand():
     # Stratum a: 0.9 and 0.4 against 0.6, one of two pairs; stratum b: 0.3 against 0.1 and 0.2, both.
-    films = scores([1, 1, 0, 1, 0, 0], [0.9, 0.4, 0.6, 0.3, 0.1, 0.2])
-    table = strata.auc([films], named(films, list("aaabbb")), n_boot=200)
+    images = scores([1, 1, 0, 1, 0, 0], [0.9, 0.4, 0.6, 0.3, 0.1, 0.2])
+    table = strata.auc([images], named(images, list("aaabbb")), n_boot=200)
     assert list(table.index) == ["a", "b", strata.WITHIN, strata.ALL, strata.DIFFERENCE]
     assert table.value[["a", "b", strata.WITHIN]].to_list() == [0.5, 1, 0.75]
     assert table.value[strata.ALL] == pytest.approx(7 / 9)  # 0.4 and 0.3 stand below 0.6
@@ -26,42 +26,42 @@ def test_pairs_of_one_stratum_by_hand():
 
 
 def test_a_score_that_only_knows_the_stratum_is_worth_nothing_within():
-    films = random_scores()
-    groups = np.where(films.y_true + np.random.default_rng(0).normal(size=len(films)) > 0.5, "small", "wide")
-    known = films.assign(y_score=np.where(groups == "small", 0.8, 0.2))
-    table = strata.auc([known], named(films, groups))
+    images = random_scores()
+    groups = np.where(images.y_true + np.random.default_rng(0).normal(size=len(images)) > 0.5, "small", "wide")
+    known = images.assign(y_score=np.where(groups == "small", 0.8, 0.2))
+    table = strata.auc([known], named(images, groups))
     assert table.value[strata.ALL] > 0.6
     assert table.loc[strata.WITHIN, ["value", "ci_low", "ci_high"]].to_list() == [0.5] * 3
 
 
-def test_seeds_are_averaged_and_one_stratum_is_all_films():
-    films = random_scores()
-    other = films.assign(y_score=films.y_score[::-1].to_numpy())
-    table = strata.auc([films, other], named(films, "one"))
-    mean = np.mean([roc_auc_score(films.y_true, each.y_score) for each in (films, other)])
+def test_seeds_are_averaged_and_one_stratum_is_all_images():
+    images = random_scores()
+    other = images.assign(y_score=images.y_score[::-1].to_numpy())
+    table = strata.auc([images, other], named(images, "one"))
+    mean = np.mean([roc_auc_score(images.y_true, each.y_score) for each in (images, other)])
     for row in ("one", strata.WITHIN, strata.ALL):
         assert table.value[row] == pytest.approx(mean)
-    expected = metrics.evaluate_seeds([films, other]).loc["roc_auc"]
+    expected = metrics.evaluate_seeds([images, other]).loc["roc_auc"]
     assert table.loc["one", ["ci_low", "ci_high"]].to_list() == pytest.approx(expected[["ci_low", "ci_high"]].to_list())
 
 
 def test_a_stratum_of_one_class_has_no_auc_and_no_pairs():
-    films = scores([1, 0, 1, 1], [0.9, 0.4, 0.6, 0.3])
-    table = strata.auc([films], named(films, list("aabb")), n_boot=200)
+    images = scores([1, 0, 1, 1], [0.9, 0.4, 0.6, 0.3])
+    table = strata.auc([images], named(images, list("aabb")), n_boot=200)
     assert table.loc["b", ["value", "ci_low", "ci_high"]].isna().all()
     assert table.value[strata.WITHIN] == 1
 
 
-def test_a_stratum_with_few_films_of_a_class_has_no_interval():
-    films = random_scores(n=100)
-    groups = np.where(films.index.isin(films.index[films.y_true == 0][:4]) | (films.y_true == 1), "few", "none")
-    groups[films.index[films.y_true == 1][:20]] = "none"
-    table = strata.auc([films], named(films, groups), n_boot=200)
+def test_a_stratum_with_few_images_of_a_class_has_no_interval():
+    images = random_scores(n=100)
+    groups = np.where(images.index.isin(images.index[images.y_true == 0][:4]) | (images.y_true == 1), "few", "none")
+    groups[images.index[images.y_true == 1][:20]] = "none"
+    table = strata.auc([images], named(images, groups), n_boot=200)
     assert np.isfinite(table.value.few) and table.loc["few", ["ci_low", "ci_high"]].isna().all()
     assert table.loc[["none", strata.WITHIN], ["ci_low", "ci_high"]].notna().all(axis=None)
 
 
-def test_strata_have_the_limits_of_the_films_they_come_from():
+def test_strata_have_the_limits_of_the_images_they_come_from():
     inner = strata.limits(np.arange(1.0, 102))
     assert list(inner) == [21, 41, 61, 81]
     found = strata.assign(np.array([5, 21, 70, 81, 500]), inner)

@@ -1,4 +1,4 @@
-"""Parts of the test films: counts, pairs and sentences worked out by hand on films few enough to list."""
+"""Parts of the test images: counts, pairs and sentences worked out by hand on images few enough to list."""
 
 import numpy as np
 import pandas as pd
@@ -8,8 +8,8 @@ from test_metrics import scores
 from cxr_helpers.evaluation import strata
 from cxr_helpers.extras.tables import subgroup_tables as subgroups
 
-# Three normal test films and four pneumonias; person 1 and person 2 also have films in the training folder.
-FILMS = pd.DataFrame(
+# Three normal test images and four pneumonias; person 1 and person 2 also have images in the training folder.
+IMAGES = pd.DataFrame(
     [
         ("n1", "IM-1", "test", "", 0, 1500), ("n2", "IM-2", "test", "", 0, 1600), ("n3", "IM-3", "test", "", 0, 900),
         ("p1", "person1_virus", "test", "virus", 1, 1000), ("p2", "person2_bacteria", "test", "bacteria", 1, 800),
@@ -19,39 +19,39 @@ FILMS = pd.DataFrame(
     ],
     columns=["image_id", "patient_id", "folder", "pathogen", "y_true", "width"],
 )  # fmt: skip
-FILMS = FILMS.assign(label=FILMS.y_true.map({0: "NORMAL", 1: "PNEUMONIA"}), height=500.0, mean=100.0 + FILMS.index, std=50.0)
+IMAGES = IMAGES.assign(label=IMAGES.y_true.map({0: "NORMAL", 1: "PNEUMONIA"}), height=500.0, mean=100.0 + IMAGES.index, std=50.0)
 
 
-def scored(values, films=FILMS):
-    """Return test scores of `films` and four validation films between which 0.5 is the best threshold."""
-    test = scores(films.y_true.to_list(), values, films.patient_id.to_list()).assign(image_id=films.image_id.to_numpy())
+def scored(values, images=IMAGES):
+    """Return test scores of `images` and four validation images between which 0.5 is the best threshold."""
+    test = scores(images.y_true.to_list(), values, images.patient_id.to_list()).assign(image_id=images.image_id.to_numpy())
     val = scores([1, 1, 0, 0], [0.9, 0.5, 0.4, 0.1], split="val").assign(image_id=list("wxyz"))
     return pd.concat([test, val], ignore_index=True)
 
 
-TEST = FILMS[FILMS.folder == "test"]
+TEST = IMAGES[IMAGES.folder == "test"]
 RUN = scored([0.1, 0.2, 0.7, 0.4, 0.9, 0.6, 0.8], TEST)  # n3 is a false alarm, p1 is missed
 
 
-def test_each_pathogen_is_set_against_all_normal_films():
-    row = subgroups.pathogens({"a": [RUN]}, FILMS).iloc[0]
+def test_each_pathogen_is_set_against_all_normal_images():
+    row = subgroups.pathogens({"a": [RUN]}, IMAGES).iloc[0]
     assert row["ROC AUC, bacteria"].startswith(f"{5 / 6:.3f} (")  # only 0.6 against 0.7 is out of order
     assert row["ROC AUC, virus"].startswith(f"{5 / 6:.3f} (")  # only 0.4 against 0.7
     assert row["Sensitivity, bacteria"].startswith("1.000") and row["Sensitivity, virus"].startswith("0.500")
 
 
-def test_limits_of_the_strata_come_from_training_films_only():
-    split = pd.DataFrame({"image_id": FILMS.image_id, "split": np.where(FILMS.folder == "test", "test", "train")})
-    found = subgroups.widths(FILMS, split)
+def test_limits_of_the_strata_come_from_training_images_only():
+    split = pd.DataFrame({"image_id": IMAGES.image_id, "split": np.where(IMAGES.folder == "test", "test", "train")})
+    found = subgroups.widths(IMAGES, split)
     # Of 600, 650, 1,650 and 1,700 the quintiles are 630, 850, 1,450 and 1,670.
     assert list(found[["p3", "p2", "n3", "p1", "n1"]]) == ["2: 630 to 850"] * 2 + ["3: 850 to 1,450"] * 2 + ["4: 1,450 to 1,670"]
-    wider = FILMS.assign(width=FILMS.width.where(FILMS.folder == "train", FILMS.width * 10))
+    wider = IMAGES.assign(width=IMAGES.width.where(IMAGES.folder == "train", IMAGES.width * 10))
     assert set(subgroups.widths(wider, split)[["t1", "t2", "t3", "t4"]]) == set(found[["t1", "t2", "t3", "t4"]])
-    assert subgroups.widths(FILMS.assign(width=np.nan), split) is None
+    assert subgroups.widths(IMAGES.assign(width=np.nan), split) is None
 
 
 def test_what_survives_within_strata():
-    stratum = pd.Series(np.where(FILMS.width < 1200, "narrow", "wide"), index=FILMS.image_id)
+    stratum = pd.Series(np.where(IMAGES.width < 1200, "narrow", "wide"), index=IMAGES.image_id)
     table = subgroups.by_stratum({"a": [RUN], "b": [RUN.assign(y_score=0.5)]}, stratum)
     found = table.set_index(["system", "stratum"]).value
     assert found["a", "narrow"] == pytest.approx(1 / 3)  # 0.9 alone stands above 0.7
@@ -63,7 +63,7 @@ def test_what_survives_within_strata():
 
 def test_folders_split_the_pneumonias_by_their_number():
     folds = scored([0.1, 0.2, 0.3, 0.9, 0.9, 0.8, 0.8, 0.1, 0.9, 0.2, 0.6])
-    table = subgroups.folders([folds[folds.split == "test"]], [RUN[RUN.split == "test"]], FILMS).set_index("films")
+    table = subgroups.folders([folds[folds.split == "test"]], [RUN[RUN.split == "test"]], IMAGES).set_index("images")
     assert table.n.to_list() == [4, 7, 5, 5]  # persons 1 and 2 occur elsewhere, with other pathogens
     assert [text[:5] for text in table["by folds"]] == ["0.750", "1.000", "1.000", "1.000"]
     assert [text[:5] for text in table["by the official split"].iloc[1:]] == [f"{share:.3f}" for share in (10 / 12, 5 / 6, 5 / 6)]
@@ -72,17 +72,17 @@ def test_folders_split_the_pneumonias_by_their_number():
 
 
 def test_without_numbers_there_is_no_row_for_them():
-    films = FILMS.assign(patient_id=FILMS.image_id)
-    folds = scored([0.1, 0.2, 0.3, 0.9, 0.9, 0.8, 0.8, 0.1, 0.9, 0.2, 0.6], films)
-    table = subgroups.folders([folds[folds.split == "test"]], [scored(RUN.y_score[:7].to_list(), films[:7])], films)
-    assert list(table.films) == ["other folders", "test folder", "test folder, pneumonias whose number does not"]
+    images = IMAGES.assign(patient_id=IMAGES.image_id)
+    folds = scored([0.1, 0.2, 0.3, 0.9, 0.9, 0.8, 0.8, 0.1, 0.9, 0.2, 0.6], images)
+    table = subgroups.folders([folds[folds.split == "test"]], [scored(RUN.y_score[:7].to_list(), images[:7])], images)
+    assert list(table.images) == ["other folders", "test folder", "test folder, pneumonias whose number does not"]
 
 
 def test_medians_by_class_and_folder():
-    table = subgroups.folder_statistics(FILMS).set_index(["class", "folder"])
+    table = subgroups.folder_statistics(IMAGES).set_index(["class", "folder"])
     assert table.loc[("NORMAL", "test")].to_list() == [3, 1500, 500, 101, 50]
-    assert table.films.sum() == len(FILMS)
-    assert "width" not in subgroups.folder_statistics(FILMS.assign(width=np.nan))
+    assert table.images.sum() == len(IMAGES)
+    assert "width" not in subgroups.folder_statistics(IMAGES.assign(width=np.nan))
 
 
 @pytest.fixture
@@ -94,18 +94,18 @@ def answers():
 
 
 def test_errors_are_described_against_right_answers_of_their_class(answers):
-    stratum = pd.Series(np.where(FILMS.width < 1200, "narrow", "wide"), index=FILMS.image_id)
-    alarms, misses = subgroups.described(subgroups.answered(answers, FILMS, stratum))
-    assert alarms.startswith("**False alarms: 1** of 3 films of NORMAL, of 1 patient;")
-    assert "median brightness 102, of films rightly called 100;" in alarms
-    assert "1 of 1 in width stratum *narrow*, of all films of the class 33%" in alarms and "pathogen" not in alarms
-    assert "with pathogen *virus*, of all films of the class 50%" in misses
-    assert "stratum" not in subgroups.described(subgroups.answered(answers, FILMS, None))[1]
+    stratum = pd.Series(np.where(IMAGES.width < 1200, "narrow", "wide"), index=IMAGES.image_id)
+    alarms, misses = subgroups.described(subgroups.answered(answers, IMAGES, stratum))
+    assert alarms.startswith("**False alarms: 1** of 3 images of NORMAL, of 1 patient;")
+    assert "median brightness 102, of images rightly called 100;" in alarms
+    assert "1 of 1 in width stratum *narrow*, of all images of the class 33%" in alarms and "pathogen" not in alarms
+    assert "with pathogen *virus*, of all images of the class 50%" in misses
+    assert "stratum" not in subgroups.described(subgroups.answered(answers, IMAGES, None))[1]
 
 
 def test_a_class_without_errors_says_so(answers):
-    perfect = subgroups.answered(answers.assign(predicted=answers.label, correct=True), FILMS, None)
-    assert subgroups.described(perfect)[1] == "**Misses: 0** of 4 films of PNEUMONIA, of 0 patients."
+    perfect = subgroups.answered(answers.assign(predicted=answers.label, correct=True), IMAGES, None)
+    assert subgroups.described(perfect)[1] == "**Misses: 0** of 4 images of PNEUMONIA, of 0 patients."
 
 
 def test_the_worst_come_first(answers):

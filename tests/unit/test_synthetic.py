@@ -1,4 +1,4 @@
-"""The synthetic films: anatomy and opacities lie where the masks say, and the set resembles the real one in form."""
+"""The synthetic images: anatomy and opacities lie where the masks say, and the set resembles the real one in form."""
 
 import re
 import time
@@ -25,40 +25,40 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_equal_seeds_draw_equal_films():
-    first, second = synthetic.film(5, "PNEUMONIA"), synthetic.film(5, "PNEUMONIA")
+def test_equal_seeds_draw_equal_images():
+    first, second = synthetic.image(5, "PNEUMONIA"), synthetic.image(5, "PNEUMONIA")
     np.testing.assert_array_equal(first.image, second.image)
     np.testing.assert_array_equal(first.lesion_mask, second.lesion_mask)
-    assert (synthetic.film(6, "PNEUMONIA").image != first.image).mean() > 0.5
+    assert (synthetic.image(6, "PNEUMONIA").image != first.image).mean() > 0.5
 
 
 @pytest.mark.parametrize("size", [96, 224])
-def test_a_film_is_square_uint8_with_bool_masks(size):
-    film = synthetic.film(0, "PNEUMONIA", size)
-    masks = film.lesion_mask, film.lung_mask, film.heart_mask
-    assert {part.shape for part in (film.image, *masks)} == {(size, size)}
-    assert film.image.dtype == np.uint8 and {mask.dtype for mask in masks} == {np.dtype(bool)}
+def test_a_image_is_square_uint8_with_bool_masks(size):
+    image = synthetic.image(0, "PNEUMONIA", size)
+    masks = image.lesion_mask, image.lung_mask, image.heart_mask
+    assert {part.shape for part in (image.image, *masks)} == {(size, size)}
+    assert image.image.dtype == np.uint8 and {mask.dtype for mask in masks} == {np.dtype(bool)}
 
 
 def test_lungs_are_two_dark_areas_of_plausible_size():
     for seed in SEEDS:
-        film = synthetic.film(seed, "NORMAL")
-        assert cv2.connectedComponents(film.lung_mask.astype(np.uint8))[0] == 3  # background and two lungs
-        assert 0.15 < film.lung_mask.mean() < 0.4
-        spine = film.image[60:160, 107:117]
-        assert film.image[film.lung_mask].mean() < spine.mean() - 30
+        image = synthetic.image(seed, "NORMAL")
+        assert cv2.connectedComponents(image.lung_mask.astype(np.uint8))[0] == 3  # background and two lungs
+        assert 0.15 < image.lung_mask.mean() < 0.4
+        spine = image.image[60:160, 107:117]
+        assert image.image[image.lung_mask].mean() < spine.mean() - 30
 
 
 def test_only_pneumonia_has_opacities_and_they_lie_within_the_lungs():
     for seed in SEEDS:
-        assert not synthetic.film(seed, "NORMAL").lesion_mask.any()
+        assert not synthetic.image(seed, "NORMAL").lesion_mask.any()
         for pathogen in ("bacteria", "virus"):
-            film = synthetic.film(seed, "PNEUMONIA", pathogen=pathogen)
-            assert film.lesion_mask.mean() > 0.002
-            assert (film.lesion_mask <= film.lung_mask).all()
+            image = synthetic.image(seed, "PNEUMONIA", pathogen=pathogen)
+            assert image.lesion_mask.mean() > 0.002
+            assert (image.lesion_mask <= image.lung_mask).all()
 
 
-# Per film (seed, label): mean grey values of 4 × 4 equal fields, pixels of lung and of opacity, before hearts had a mask.
+# Per image (seed, label): mean grey values of 4 × 4 equal fields, pixels of lung and of opacity, before hearts had a mask.
 DRAWN = {
     (1, "NORMAL"): (
         [[50.1, 98.6, 104.3, 47.8], [73.4, 74.8, 96.8, 79.1], [54.3, 97.6, 144.8, 49.7], [106.2, 155.5, 179.4, 107.6]],
@@ -76,29 +76,29 @@ DRAWN = {
 
 
 @pytest.mark.parametrize(("seed", "label"), DRAWN)
-def test_films_of_fixed_seeds_stay_as_they_were(seed, label):
-    film = synthetic.film(seed, label)
+def test_images_of_fixed_seeds_stay_as_they_were(seed, label):
+    image = synthetic.image(seed, label)
     fields, pixels = DRAWN[seed, label]
     tolerance = np.full((4, 4), 0.2)
     if cv2.__version__ < "5":  # it draws the letter in the first field with other strokes
         tolerance[0, 0] = 1
-    assert (np.abs(film.image.reshape(4, 56, 4, 56).mean(axis=(1, 3)) - fields) <= tolerance).all()
-    assert (film.lung_mask.sum(), film.lesion_mask.sum()) == pytest.approx(pixels, abs=5)
+    assert (np.abs(image.image.reshape(4, 56, 4, 56).mean(axis=(1, 3)) - fields) <= tolerance).all()
+    assert (image.lung_mask.sum(), image.lesion_mask.sum()) == pytest.approx(pixels, abs=5)
 
 
 def test_the_heart_is_one_dense_area_left_of_the_midline_that_patients_keep():
     for seed in SEEDS:
-        film = synthetic.film(seed, "NORMAL")
-        assert cv2.connectedComponents(film.heart_mask.astype(np.uint8))[0] == 2
-        rows, columns = np.nonzero(film.heart_mask)
-        midline = np.nonzero(film.lung_mask)[1].mean()
-        assert 0 < columns.mean() - midline < 0.1 * 224  # the patient's left is on the right of the film
-        assert film.image[film.heart_mask].mean() > film.image[film.lung_mask].mean() + 30
+        image = synthetic.image(seed, "NORMAL")
+        assert cv2.connectedComponents(image.heart_mask.astype(np.uint8))[0] == 2
+        rows, columns = np.nonzero(image.heart_mask)
+        midline = np.nonzero(image.lung_mask)[1].mean()
+        assert 0 < columns.mean() - midline < 0.1 * 224  # the patient's left is on the right of the image
+        assert image.image[image.heart_mask].mean() > image.image[image.lung_mask].mean() + 30
         breadth, reach = anatomy(seed)
         radius = reach * np.log(2) ** 0.25 * 224  # where exp(-r⁴) is one half, in pixels per unit of the semi-axes
         assert np.ptp(columns) + 1 == pytest.approx(2 * 0.13 * breadth * radius, abs=1.5)
         assert np.ptp(rows) + 1 == pytest.approx(2 * 0.17 * radius, abs=1.5)
-        later = synthetic.film(seed + 1000, "PNEUMONIA", patient=seed).heart_mask
+        later = synthetic.image(seed + 1000, "PNEUMONIA", patient=seed).heart_mask
         assert abs(np.ptp(np.nonzero(later)[1]) - np.ptp(columns)) <= 2
 
 
@@ -110,11 +110,11 @@ def anatomy(patient):
 
 
 @pytest.mark.parametrize("pathogen", ["bacteria", "virus"])
-def test_opacities_brighten_the_film_where_the_mask_says(pathogen):
+def test_opacities_brighten_the_image_where_the_mask_says(pathogen):
     gains = []
     for seed in SEEDS:
-        healthy = synthetic.film(seed, "NORMAL").image.astype(float)
-        ill = synthetic.film(seed, "PNEUMONIA", pathogen=pathogen)
+        healthy = synthetic.image(seed, "NORMAL").image.astype(float)
+        ill = synthetic.image(seed, "PNEUMONIA", pathogen=pathogen)
         clear = ill.lung_mask & ~ill.lesion_mask
         # Relative to the rest of the lungs, because the exposure differs too.
         gain = ill.image / healthy.clip(1)
@@ -125,7 +125,7 @@ def test_opacities_brighten_the_film_where_the_mask_says(pathogen):
 
 def test_bacteria_are_focal_and_viruses_diffuse_and_bilateral():
     def mean_of_both_sides(pathogen):
-        masks = [synthetic.film(seed, "PNEUMONIA", pathogen=pathogen).lesion_mask for seed in SEEDS]
+        masks = [synthetic.image(seed, "PNEUMONIA", pathogen=pathogen).lesion_mask for seed in SEEDS]
         return np.mean([mask[:, :112].any() and mask[:, 112:].any() for mask in masks]), np.mean(masks)
 
     bilateral_bacteria, area_bacteria = mean_of_both_sides("bacteria")
@@ -134,53 +134,53 @@ def test_bacteria_are_focal_and_viruses_diffuse_and_bilateral():
     assert area_virus > 1.5 * area_bacteria
 
 
-def test_films_of_one_patient_share_the_anatomy():
+def test_images_of_one_patient_share_the_anatomy():
     def overlap(first, second):
         return (first.lung_mask & second.lung_mask).sum() / (first.lung_mask | second.lung_mask).sum()
 
-    same = [overlap(*(synthetic.film(s, "NORMAL", patient=s // 2) for s in (2 * i, 2 * i + 1))) for i in SEEDS]
-    strangers = [overlap(*(synthetic.film(s, "NORMAL", patient=s) for s in (2 * i, 2 * i + 1))) for i in SEEDS]
+    same = [overlap(*(synthetic.image(s, "NORMAL", patient=s // 2) for s in (2 * i, 2 * i + 1))) for i in SEEDS]
+    strangers = [overlap(*(synthetic.image(s, "NORMAL", patient=s) for s in (2 * i, 2 * i + 1))) for i in SEEDS]
     assert np.mean(same) > np.mean(strangers)
 
 
-def test_a_film_takes_at_most_20_ms():
-    synthetic.film(0, "PNEUMONIA")
+def test_a_image_takes_at_most_20_ms():
+    synthetic.image(0, "PNEUMONIA")
     times = []
     for seed in range(15):
         # Time of this thread alone: other work on the machine does not count.
         started = time.thread_time()
-        synthetic.film(seed, "PNEUMONIA")
+        synthetic.image(seed, "PNEUMONIA")
         times.append(time.thread_time() - started)
     assert np.median(times) < 0.02
 
 
 def test_unknown_labels_and_pathogens_are_refused():
     with pytest.raises(CxrError, match="'COVID'"):
-        synthetic.film(0, "COVID")
+        synthetic.image(0, "COVID")
     with pytest.raises(CxrError, match="'fungus'"):
-        synthetic.film(0, "PNEUMONIA", pathogen="fungus")
+        synthetic.image(0, "PNEUMONIA", pathogen="fungus")
 
 
 def test_the_set_has_the_real_layout_and_names(folder):
     root = dataset.locate(folder)
     assert dataset.count(root) == smoke_set.COUNTS
     shapes = [r"(NORMAL2-)?IM-\d{4}-\d{4}(-\d{4})?", r"person\d+_(bacteria|virus)_\d+"]
-    for film in dataset.films(root):
-        assert re.fullmatch(shapes[film.parent.name == "PNEUMONIA"], film.stem)
-    assert len({image_files.size(film) for film in dataset.films(root)}) > 100
+    for image in dataset.images(root):
+        assert re.fullmatch(shapes[image.parent.name == "PNEUMONIA"], image.stem)
+    assert len({image_files.size(image) for image in dataset.images(root)}) > 100
 
 
-def test_patients_have_several_films_and_stay_in_one_folder():
-    films = [item.path.split("/") for item in smoke_set.plan()]
+def test_patients_have_several_images_and_stay_in_one_folder():
+    images = [item.path.split("/") for item in smoke_set.plan()]
     folders = {}
-    for part, _, name in films:
+    for part, _, name in images:
         folders.setdefault(manifest.patient_key(f"{name}.jpeg")[0], []).append(part)
     assert all(len(set(parts)) == 1 for parts in folders.values())
     assert max(len(parts) for parts in folders.values()) >= 3
-    assert len({name for _, _, name in films}) == len(films)
+    assert len({name for _, _, name in images}) == len(images)
 
 
-def test_masks_lie_beside_the_films(folder):
+def test_masks_lie_beside_the_images(folder):
     for item in smoke_set.plan()[::25]:
         lungs, lesion = smoke_set.masks(folder, item.path)
         assert lungs.shape == (item.shape[1], item.shape[0]) == lesion.shape
@@ -197,14 +197,14 @@ def test_the_set_is_drawn_once_and_anew_when_the_drawing_changes(folder, monkeyp
     with pytest.raises(ZeroDivisionError):
         smoke_set.prepare(folder)
     smoke_set_root = folder / "chest_xray"
-    assert dataset.count(smoke_set_root) == smoke_set.COUNTS  # the old films stay until the new ones are whole
+    assert dataset.count(smoke_set_root) == smoke_set.COUNTS  # the old images stay until the new ones are whole
 
 
 def test_the_task_can_be_learnt_but_not_from_thumbnails_alone(folder):
-    films = dataset.films(folder / "chest_xray")
-    thumbnails = np.stack([preprocessing.resize(image_files.read(film).pixels, 32).ravel() for film in films])
-    y_true = np.array([film.parent.name == "PNEUMONIA" for film in films])
-    test = np.array([film.parent.parent.name == "test" for film in films])
+    images = dataset.images(folder / "chest_xray")
+    thumbnails = np.stack([preprocessing.resize(image_files.read(image).pixels, 32).ravel() for image in images])
+    y_true = np.array([image.parent.name == "PNEUMONIA" for image in images])
+    test = np.array([image.parent.parent.name == "test" for image in images])
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
     model.fit(thumbnails[~test], y_true[~test])
     assert 0.7 < roc_auc_score(y_true[test], model.decision_function(thumbnails[test])) < 0.98

@@ -32,7 +32,7 @@ def test_it_is_written_once_and_anew_when_a_file_of_the_stamp_changes(folder):
     assert not list(folder.glob(".*"))
 
 
-def test_a_rare_label_is_absent_from_the_test_films(folder):
+def test_a_rare_label_is_absent_from_the_test_images(folder):
     table = chestxray14.read(synthetic_sets.prepare("chestxray14", folder))
     assert table[table.split == "test"].Hernia.sum() == 0 < table[table.split == "train"].Hernia.sum()
 

@@ -16,25 +16,25 @@ TINY = Config("custom_cnn", size=32, epochs=4, batch_size=8, learning_rate=1e-3)
 
 
 @pytest.fixture
-def bright_films(tmp_path, monkeypatch):
-    """Forty films of which PNEUMONIA has a bright square, behind the same functions as the real set."""
+def bright_images(tmp_path, monkeypatch):
+    """Forty images of which PNEUMONIA has a bright square, behind the same functions as the real set."""
     rng = np.random.default_rng(0)
     y_true = np.arange(40) % 2
     pixels = rng.integers(60, 120, (40, 32, 32)).astype("uint8")
     pixels[y_true == 1, 8:20, 8:20] = 250
-    ids = [f"film{i}" for i in range(40)]
-    films = pd.DataFrame({"image_id": ids, "patient_id": ids, "y_true": y_true, "sha256": ids})
+    ids = [f"image{i}" for i in range(40)]
+    images = pd.DataFrame({"image_id": ids, "patient_id": ids, "y_true": y_true, "sha256": ids})
     split = np.repeat(["train", "val", "test"], [24, 8, 8])
     monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
     monkeypatch.setattr(records.paths, "runs", lambda profile: tmp_path / "runs")
-    monkeypatch.setattr(manifest, "load", lambda profile: films)
-    monkeypatch.setattr(manifest, "source", lambda profile: type("Source", (), {"pixels": "synthetic film"}))
-    monkeypatch.setattr(splits, "load", lambda profile, protocol: films[["image_id", "patient_id"]].assign(split=split))
+    monkeypatch.setattr(manifest, "load", lambda profile: images)
+    monkeypatch.setattr(manifest, "source", lambda profile: type("Source", (), {"pixels": "synthetic image"}))
+    monkeypatch.setattr(splits, "load", lambda profile, protocol: images[["image_id", "patient_id"]].assign(split=split))
     monkeypatch.setattr(packing, "load", lambda profile, size, variant="none": pixels)
     return pixels
 
 
-def test_loss_falls_and_record_is_complete(bright_films):
+def test_loss_falls_and_record_is_complete(bright_images):
     record = fit_or_load.train(TINY, "smoke")
     assert record.history.loss.iloc[-1] < record.history.loss.iloc[0]
     assert list(record.scores.columns) == records.SCORE_COLUMNS
@@ -44,7 +44,7 @@ def test_loss_falls_and_record_is_complete(bright_films):
     assert product.model_path("smoke", record.run_id).stat().st_size == record.info["model_bytes"]
 
 
-def test_asked_again_it_loads_and_retrained_it_repeats_itself(bright_films, monkeypatch):
+def test_asked_again_it_loads_and_retrained_it_repeats_itself(bright_images, monkeypatch):
     first = fit_or_load.train(TINY, "smoke")
     second = fit_or_load.train(TINY, "smoke", retrain=True)
     pd.testing.assert_frame_equal(first.scores, second.scores)
@@ -52,7 +52,7 @@ def test_asked_again_it_loads_and_retrained_it_repeats_itself(bright_films, monk
     assert fit_or_load.train(TINY, "smoke").info == second.info
 
 
-def test_stored_features_train_only_the_head(bright_films):
+def test_stored_features_train_only_the_head(bright_images):
     config = dataclasses.replace(TINY, trainable="head", views=2, augmentation="kilaru", epochs=3)
     record = fit_or_load.train(config, "smoke")
     assert len(record.history) == 3
@@ -62,12 +62,12 @@ def test_stored_features_train_only_the_head(bright_films):
     assert sorted(np.load(path).shape[:2] for path in stored) == [(1, 40), (2, 24)]
 
 
-def test_thesis_softmax_scores_are_the_pneumonia_unit(bright_films):
+def test_thesis_softmax_scores_are_the_pneumonia_unit(bright_images):
     record = fit_or_load.train(Config("vgg16", size=32, epochs=1, batch_size=8, learning_rate=1e-4), "smoke")
     assert record.scores.y_score.between(0, 1).all()
 
 
-def test_a_record_edited_by_hand_is_refused(bright_films):
+def test_a_record_edited_by_hand_is_refused(bright_images):
     record = fit_or_load.train(dataclasses.replace(TINY, epochs=1), "smoke")
     path = record.folder / "scores.csv"
     path.write_text(path.read_text().replace(",1,", ",0,", 1))
@@ -75,7 +75,7 @@ def test_a_record_edited_by_hand_is_refused(bright_films):
         _ = records.read(record.folder).scores
 
 
-def test_a_broken_run_json_is_named(bright_films):
+def test_a_broken_run_json_is_named(bright_images):
     record = fit_or_load.train(dataclasses.replace(TINY, epochs=1), "smoke")
     (record.folder / "run.json").write_text('{"config": {')
     with pytest.raises(CxrError, match="run.json is not a run record"):
@@ -106,24 +106,24 @@ def test_ids_are_text_whatever_they_look_like(tmp_path, monkeypatch):
     assert scores.y_score.isna().tolist() == [False, True, False]  # in numbers nothing is a gap, as before
 
 
-def test_batches_keep_films_and_labels_together():
+def test_batches_keep_images_and_labels_together():
     from cxr_helpers.data.batches import Batches
 
     pixels = np.arange(10, dtype="uint8")[:, None, None] * np.ones((1, 2, 2), "uint8")
     batch = Batches(pixels, np.arange(10), np.arange(10)[:, None], 4, seed=1)
     first = [batch[i] for i in range(len(batch))]
-    assert all((films[:, 0, 0, 0] == labels[:, 0]).all() for films, labels in first)
+    assert all((images[:, 0, 0, 0] == labels[:, 0]).all() for images, labels in first)
     assert sorted(np.concatenate([labels[:, 0] for _, labels in first])) == list(range(10))
     batch.on_epoch_end()
     assert not np.array_equal(first[0][1], batch[0][1])
 
 
-def test_mixed_batches_mix_a_film_and_its_label_alike():
+def test_mixed_batches_mix_a_image_and_its_label_alike():
     from cxr_helpers.data.batches import MixedBatches
 
     pixels = np.arange(40, dtype="uint8")[:, None, None] * np.ones((1, 2, 2), "uint8")
-    films, labels = MixedBatches(pixels, np.arange(40), np.arange(40)[:, None], 40, seed=1, alpha=1.0)[0]
-    np.testing.assert_allclose(films[:, 0, 0, 0], labels[:, 0], rtol=1e-5)  # grey value and label are one number here
+    images, labels = MixedBatches(pixels, np.arange(40), np.arange(40)[:, None], 40, seed=1, alpha=1.0)[0]
+    np.testing.assert_allclose(images[:, 0, 0, 0], labels[:, 0], rtol=1e-5)  # grey value and label are one number here
     assert np.any(labels % 1) and labels.min() >= 0 and labels.max() <= 39
     again = MixedBatches(pixels, np.arange(40), np.arange(40)[:, None], 40, seed=1, alpha=1.0)[0]
-    np.testing.assert_array_equal(films, again[0])
+    np.testing.assert_array_equal(images, again[0])

@@ -25,11 +25,11 @@ MATRIX = {"bfloat16": "matrix product, bfloat16", "float32": "matrix product, fl
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Side of the matrices, products a round, films an epoch, and rounds."""
+    """Side of the matrices, products a round, images an epoch, and rounds."""
 
     side: int
     products: int
-    films: int
+    images: int
     rounds: int
 
 
@@ -37,10 +37,10 @@ PLANS = {"full": Plan(8192, 20, 2048, 5), "smoke": Plan(512, 4, 64, 2)}
 
 
 def measure(profile: str) -> pd.DataFrame:
-    """Return one row per round, system and task with its value: operations/s of a matrix product, or films/s in training.
+    """Return one row per round, system and task with its value: operations/s of a matrix product, or images/s in training.
 
     Without an accelerator the same is measured on the processor. A system trains as its configuration says, from the
-    reading of films to the step of the optimiser; operations are two a multiply-add, and `PASSES` passes a film.
+    reading of images to the step of the optimiser; operations are two a multiply-add, and `PASSES` passes an image.
     """
     plan, rows = PLANS[profile], []
     for dtype, task in MATRIX.items():
@@ -49,9 +49,9 @@ def measure(profile: str) -> pd.DataFrame:
         for size in sizes if profile == "full" else sizes[:1]:
             config = dataclasses.replace(experiments.get(system, profile).configs[0], batch_size=size)
             rates, count = _training_rates(config, profile, plan)
-            say(f"accelerator: {system}, batch of {size}, {np.median(rates):,.0f} films/s")
-            rows += [(place, system, _films(size), rate) for place, rate in enumerate(rates)]
-            rows += [(0, system, "operations a film", 2 * PASSES * count)]
+            say(f"accelerator: {system}, batch of {size}, {np.median(rates):,.0f} images/s")
+            rows += [(place, system, _images(size), rate) for place, rate in enumerate(rates)]
+            rows += [(0, system, "operations an image", 2 * PASSES * count)]
     return pd.DataFrame(rows, columns=["round", "system", "task", "value"]).drop_duplicates(["round", "system", "task"])
 
 
@@ -62,15 +62,15 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     for (system, task), rates in values.items():
         if task in MATRIX.values():
             found.append(measurements.median(f"{task} (TFLOP/s)", rates / 1e12))
-        elif "films/s" in task:
-            share = rates * values[system, "operations a film"][0] / limit
+        elif "images/s" in task:
+            share = rates * values[system, "operations an image"][0] / limit
             found += [measurements.median(f"{system}, {task}", rates)]
-            found += [measurements.median(f"{system}, {task.replace('films/s', 'share of the matrix rate')}", share)]
+            found += [measurements.median(f"{system}, {task.replace('images/s', 'share of the matrix rate')}", share)]
     return pd.DataFrame(found)
 
 
-def _films(size: int) -> str:
-    return f"films/s, batch of {size}"
+def _images(size: int) -> str:
+    return f"images/s, batch of {size}"
 
 
 def _matrix_rates(plan: Plan, dtype: str) -> list[float]:
@@ -88,7 +88,7 @@ def _matrix_rates(plan: Plan, dtype: str) -> list[float]:
 
 
 def _training_rates(config: Config, profile: str, plan: Plan) -> tuple[list[float], int]:
-    """Return (films/s of each round of training, multiply-adds of a film's pass) of a configuration."""
+    """Return (images/s of each round of training, multiply-adds of an image's pass) of a configuration."""
     from cxr_helpers.training import fitting, network
 
     keras.config.set_dtype_policy(config.precision)
@@ -97,7 +97,7 @@ def _training_rates(config: Config, profile: str, plan: Plan) -> tuple[list[floa
         trainer, batches = fitting.streaming(task)
     finally:
         keras.config.set_dtype_policy("float32")
-    steps = max(1, plan.films // config.batch_size)
+    steps = max(1, plan.images // config.batch_size)
     batches.rows, batches.labels = batches.rows[: steps * config.batch_size], batches.labels[: steps * config.batch_size]
     batches.order = np.arange(len(batches.rows))
     fitting.compile_model(trainer, config, steps)

@@ -1,4 +1,4 @@
-"""What null models of the training films make of the adult films: how far hospital and exposure alone tell their classes."""
+"""What shortcut baselines of the training images make of the adult images: how far hospital and exposure alone tell their classes."""
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,9 @@ SPLIT = "external"
 
 
 def measure(profile: str) -> pd.DataFrame:
-    """Return the scores of the adult films by null model: model, image_id, patient_id, split, y_true, y_score.
+    """Return the scores of the adult images by shortcut baseline: model, image_id, patient_id, split, y_true, y_score.
 
-    The models are fitted on the training films of the official protocol. Width says nothing here: the adult films come
+    The models are fitted on the training images of the official protocol. Width says nothing here: the adult images come
     in another size.
 
     Raises:
@@ -22,13 +22,13 @@ def measure(profile: str) -> pd.DataFrame:
     """
     folder = adult_images.folder()
     if folder is None:
-        raise CxrError("The adult films were not found: set CXR_EXTERNAL_DIR to the folder that holds their metadata.csv.")
-    adults = adult_images.films(folder)
-    films = [adult_images.film(folder, image) for image in adults.image]
-    grey = pd.DataFrame([manifest.grey_statistics(film) for film in films])
+        raise CxrError("The adult images were not found: set CXR_EXTERNAL_DIR to the folder that holds their metadata.csv.")
+    adults = adult_images.images(folder)
+    images = [adult_images.radiograph(folder, image) for image in adults.image]
+    grey = pd.DataFrame([manifest.grey_statistics(radiograph) for radiograph in images])
     children = manifest.load(profile).merge(splits.load(profile, "official")[["image_id", "split"]], on="image_id")
     both = pd.concat([children, adults.join(grey)], ignore_index=True).assign(width=float("nan"))
-    small = [resize(film, shortcut_baselines.THUMBNAIL_SIDE) for film in films]
+    small = [resize(radiograph, shortcut_baselines.THUMBNAIL_SIDE) for radiograph in images]
     thumbnails = np.stack([*packing.load(profile, shortcut_baselines.THUMBNAIL_SIDE), *small])
     found = shortcut_baselines.null_scores(both, both[["image_id", "split"]], thumbnails)
     parts = [scores[scores.split == SPLIT].assign(model=name) for name, scores in found.items()]
@@ -36,6 +36,6 @@ def measure(profile: str) -> pd.DataFrame:
 
 
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
-    """Return the AUC of each null model on the adult films, with its 95 % interval over patients."""
+    """Return the AUC of each shortcut baseline on the adult images, with its 95 % interval over patients."""
     table = metrics.compare({name: [part] for name, part in repeats.groupby("model", sort=False)})
     return table.rename_axis("figure").reset_index()

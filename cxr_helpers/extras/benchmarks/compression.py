@@ -1,6 +1,6 @@
 """What compression costs in AUC: every network as exported, in float32 and in 8-bit integers, and pruned; no times.
 
-Scores are of the official validation and test films; validation decides, test is read. Finished columns are kept in the
+Scores are of the official validation and test images; validation decides, test is read. Finished columns are kept in the
 build folder, so that a stopped measurement goes on.
 """
 
@@ -30,26 +30,26 @@ TUNING_EPOCHS, TUNING_RATE = 1, 1e-4
 TUNED = {"full": (0.5, 0.7, 0.9), "smoke": ()}
 HEADS = "features of MobileNet"  # frozen, with a logistic head on them
 SPLITS = ("val", "test")
-_FILMS = ["image_id", "patient_id", "split", "y_true"]
+_IMAGES = ["image_id", "patient_id", "split", "y_true"]
 _CERTAIN = 1e-9
 
 
 def measure(profile: str) -> pd.DataFrame:
-    """Return one row per film: image_id, patient_id, split, y_true, and the log-odds of every network by engine and precision.
+    """Return one row per image: image_id, patient_id, split, y_true, and the log-odds of every network by engine and precision.
 
     A column is named "network|engine|precision"; a pruned network's precision is "float32, 50 % zero", and "tuned" where it
     was trained further. The columns bytes|... hold the compressed size of its weights, the same in every row.
     """
-    films = pd.concat([deployed_networks.labelled(profile, split) for split in SPLITS], ignore_index=True)
+    images = pd.concat([deployed_networks.labelled(profile, split) for split in SPLITS], ignore_index=True)
     columns: dict[str, np.ndarray | float] = {}
     for network in deployed_networks.all_of(profile):
         if network.trained or profile == "smoke":
-            columns |= _exported(network, profile, films)
+            columns |= _exported(network, profile, images)
     small = [network for network in deployed_networks.all_of(profile) if network.trained or profile == "smoke"][-1]
-    columns |= _pruned(small, profile, films)
+    columns |= _pruned(small, profile, images)
     if profile == "full":
-        columns |= _heads(profile, films)
-    return films.assign(**columns)
+        columns |= _heads(profile, images)
+    return images.assign(**columns)
 
 
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
@@ -61,7 +61,7 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
         base = next(each for each in columns if each.startswith(f"{network}|"))
         for split in SPLITS:
             part = repeats[repeats.split == split].reset_index(drop=True)
-            ours, theirs = (part[_FILMS].assign(y_score=special.expit(part[each])) for each in (column, base))
+            ours, theirs = (part[_IMAGES].assign(y_score=special.expit(part[each])) for each in (column, base))
             rows.append({"figure": f"{column}: AUC, {split}"} | _row(metrics.evaluate(ours).loc["roc_auc"]))
             if column != base:
                 rows.append({"figure": f"{column}: difference, {split}"} | _row(paired.auc_difference([ours], [theirs])))
@@ -81,12 +81,12 @@ def _row(found: pd.Series) -> dict:
     return {key: float(found[key]) for key in ("value", "ci_low", "ci_high")}
 
 
-def _exported(network: Network, profile: str, films: pd.DataFrame) -> dict[str, np.ndarray]:
+def _exported(network: Network, profile: str, radiographs: pd.DataFrame) -> dict[str, np.ndarray]:
     model = network.build()
     mark = exports.fingerprint(model)
 
     def images() -> np.ndarray:
-        return deployed_networks.films(network, profile, films.image_id, model.input_shape[-1])
+        return deployed_networks.radiographs(network, profile, radiographs.image_id, model.input_shape[-1])
 
     whole = f"{network.name}|{backends.KERAS}|{exports.FLOAT}"
     found = {whole: _kept(profile, f"{mark}-keras", lambda: _log_odds(backends.keras_runner(model)(images())))}
@@ -96,7 +96,7 @@ def _exported(network: Network, profile: str, films: pd.DataFrame) -> dict[str, 
     return found
 
 
-def _pruned(network: Network, profile: str, films: pd.DataFrame) -> dict[str, np.ndarray | float]:
+def _pruned(network: Network, profile: str, images: pd.DataFrame) -> dict[str, np.ndarray | float]:
     """Return scores and compressed bytes of a network that is pruned by magnitude, with and without further training."""
     model, found = network.build(), {}
     mark = exports.fingerprint(model)
@@ -109,7 +109,7 @@ def _pruned(network: Network, profile: str, films: pd.DataFrame) -> dict[str, np
             if further:
                 _tune(pruned, profile, network)
             return _log_odds(
-                backends.keras_runner(pruned)(deployed_networks.films(network, profile, films.image_id, model.input_shape[-1]))
+                backends.keras_runner(pruned)(deployed_networks.images(network, profile, images.image_id, model.input_shape[-1]))
             )
 
         key = f"{network.name}|{backends.KERAS}|{words}"
@@ -133,7 +133,7 @@ def _tune(model: keras.Model, profile: str, network: Network) -> None:
     fitting.fit(task)
 
 
-def _heads(profile: str, films: pd.DataFrame) -> dict[str, np.ndarray]:
+def _heads(profile: str, images: pd.DataFrame) -> dict[str, np.ndarray]:
     """Return scores of logistic heads on frozen features of MobileNet that were computed in float32, bfloat16 and int8."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -144,7 +144,7 @@ def _heads(profile: str, films: pd.DataFrame) -> dict[str, np.ndarray]:
     config = Config("mobilenet", start="imagenet", size=128, trainable="head")
     network = Network(HEADS, lambda: catalogue.split(catalogue.build(config)[0])[0], 128, "none", True, "ImageNet")
     model, train = network.build(), deployed_networks.labelled(profile, "train")
-    everything = pd.concat([train, films], ignore_index=True)
+    everything = pd.concat([train, images], ignore_index=True)
     mark, found = exports.fingerprint(model), {}
     ways: dict[str, Callable[[], backends.Runner]] = {"keras|float32": lambda: cached_features.forward(model, len(everything))}
     if "openvino" in exports.usable(exports.INT8):
@@ -156,7 +156,7 @@ def _heads(profile: str, films: pd.DataFrame) -> dict[str, np.ndarray]:
 
         def score(make=make) -> np.ndarray:
             run, ids = make(), everything.image_id
-            parts = [run(deployed_networks.films(network, profile, ids[at : at + 64])) for at in range(0, len(ids), 64)]
+            parts = [run(deployed_networks.images(network, profile, ids[at : at + 64])) for at in range(0, len(ids), 64)]
             values = np.concatenate(parts)
             head = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000, class_weight="balanced"))
             head.fit(values[: len(train)], train.y_true)
@@ -173,8 +173,8 @@ def _log_odds(outputs: np.ndarray) -> np.ndarray:
 
 
 def _kept(profile: str, key: str, work: Callable[[], np.ndarray]) -> np.ndarray:
-    films, packages = manifest.data_hash(manifest.load(profile)), run_environment.current()["packages"]
-    made_with = hashlib.sha256(json.dumps([films, packages], sort_keys=True).encode()).hexdigest()[:8]
+    images, packages = manifest.data_hash(manifest.load(profile)), run_environment.current()["packages"]
+    made_with = hashlib.sha256(json.dumps([images, packages], sort_keys=True).encode()).hexdigest()[:8]
     path = paths.build(profile) / "deployment" / "scores" / f"{key}-{made_with}.npy"
     if not path.is_file():
         say(f"compression: {key}")

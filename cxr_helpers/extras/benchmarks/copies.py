@@ -1,6 +1,6 @@
-"""Does a film mean the same to the default model at its published size and in the copy at 224×224 pixels?
+"""Does an image mean the same to the default model at its published size and in the copy at 224×224 pixels?
 
-CXR_SAMPLE_DIR names a folder of some published films in the set's own layout; the set at hand holds their copies.
+CXR_SAMPLE_DIR names a folder of some published images in the set's own layout; the set at hand holds their copies.
 """
 
 import numpy as np
@@ -15,17 +15,17 @@ from cxr_helpers.training import rescoring
 
 
 def measure(profile: str) -> pd.DataFrame:
-    """Return one row per film of the sample: image_id, threshold, and P(PNEUMONIA) `published` and `resized`.
+    """Return one row per image of the sample: image_id, threshold, and P(PNEUMONIA) `published` and `resized`.
 
     Raises:
-        CxrError: CXR_SAMPLE_DIR is not set or no folder of films, or a film of it is not in the set.
+        CxrError: CXR_SAMPLE_DIR is not set or no folder of images, or an image of it is not in the set.
     """
     root = paths.from_environment("CXR_SAMPLE_DIR")
     if root is None or not root.is_dir():
-        raise CxrError("The sample was not found: set CXR_SAMPLE_DIR to a folder of published films, as train/NORMAL/NAME.jpeg.")
-    names = [path.relative_to(root).as_posix() for path in dataset.films(root)]
+        raise CxrError("The sample was not found: set CXR_SAMPLE_DIR to a folder of published images, as train/NORMAL/NAME.jpeg.")
+    names = [path.relative_to(root).as_posix() for path in dataset.images(root)]
     if not names:
-        raise CxrError(f"CXR_SAMPLE_DIR={root} holds no film: its layout must be the set's, as train/NORMAL/NAME.jpeg.")
+        raise CxrError(f"CXR_SAMPLE_DIR={root} holds no image: its layout must be the set's, as train/NORMAL/NAME.jpeg.")
     unknown = sorted(set(names) - set(manifest.load(profile).path))
     if unknown:
         raise CxrError(f"CXR_SAMPLE_DIR={root} holds {unknown[0]}, which is not in the set at hand; take it away.")
@@ -33,19 +33,19 @@ def measure(profile: str) -> pd.DataFrame:
     score = rescoring.of_model(model, card)
     table = pd.DataFrame({"image_id": names, "threshold": card.threshold})
     for column, folder in (("published", root), ("resized", manifest.source(profile).root)):
-        films = (resize(image_files.read(folder / name).pixels, card.size) for name in names)
-        table[column] = score(np.stack(list(films)))
+        images = (resize(image_files.read(folder / name).pixels, card.size) for name in names)
+        table[column] = score(np.stack(list(images)))
     return table
 
 
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
-    """Return the number of films, the median and largest |difference in P|, and how many films change their class."""
+    """Return the number of images, the median and largest |difference in P|, and how many images change their class."""
     gaps = (repeats.published - repeats.resized).abs()
     changed = (repeats.published >= repeats.threshold) != (repeats.resized >= repeats.threshold)
     values = {
-        "films": len(repeats),
+        "images": len(repeats),
         "median difference": gaps.median(),
         "largest difference": gaps.max(),
-        "films that change class": changed.sum(),
+        "images that change class": changed.sum(),
     }
     return pd.DataFrame({"figure": list(values), "value": list(values.values()), "ci_low": np.nan, "ci_high": np.nan})

@@ -1,4 +1,4 @@
-"""What the exported networks cost: bytes, parameters, operations, time for one film and for many, and memory.
+"""What the exported networks cost: bytes, parameters, operations, time for one image and for many, and memory.
 
 Every row is measured in a process of its own, which imports the one engine only (in the smoke profile all in one, for
 speed); rounds in random order.
@@ -20,7 +20,7 @@ BATCH = 32
 ROUNDS = {"full": 2, "smoke": 1}
 SECONDS = {"full": 1.0, "smoke": 0.05}  # of timing a task, at least
 KEYS = ["network", "engine", "precision"]
-LATENCY, TAIL, RATE, MEMORY = "ms, one film", "ms, one film, 95th percentile", "films/s, batches of 32", "peak memory (MB)"
+LATENCY, TAIL, RATE, MEMORY = "ms, one image", "ms, one image, 95th percentile", "images/s, batches of 32", "peak memory (MB)"
 BYTES, PARAMETERS, OPERATIONS = "bytes", "parameters", "multiply-adds"
 
 
@@ -81,14 +81,14 @@ def by_export(figures: pd.DataFrame) -> pd.DataFrame:
 def _costs(path: str, engine: str, shape: tuple, least: float) -> dict[str, float]:
     """Return times and the rise of the peak memory of this process while it loads and runs a network."""
     meter = processes.Meter()
-    films = np.random.default_rng(0).integers(0, 256, (BATCH, *shape)).astype("float32")
+    images = np.random.default_rng(0).integers(0, 256, (BATCH, *shape)).astype("float32")
     if engine == backends.KERAS:
         import keras
 
         run = backends.keras_runner(keras.saving.load_model(path, compile=False))
     else:
         run = backends.load(Path(path))
-    single, many = _times(lambda: run(films[:1]), least, 10), _times(lambda: run(films), least, 1)
+    single, many = _times(lambda: run(images[:1]), least, 10), _times(lambda: run(images), least, 1)
     _, _, memory = meter(lambda: None)
     found = {LATENCY: 1000 * np.median(single), TAIL: 1000 * np.percentile(single, 95)}
     return found | {RATE: BATCH / np.median(many), MEMORY: memory}

@@ -20,7 +20,7 @@ from cxr_helpers.extras.benchmarks.comparisons import Comparison
 from cxr_helpers.extras.inference import backends
 
 SIDE = {"full": 224, "smoke": 32}
-# Comparison -> (network, films a round, rounds): some seconds a way.
+# Comparison -> (network, images a round, rounds): some seconds a way.
 PLANS = {
     "extract_mobilenet": ("mobilenet", 192, 7),
     "extract_mobilenetv2": ("mobilenetv2", 256, 7),
@@ -32,7 +32,7 @@ _ROWS, _PRODUCTS = 3072, 2  # of square float32 matrices
 
 
 def prepare(name: str, profile: str) -> Comparison:
-    """Return the comparison of one network's backbone: seconds for `films` films, and for the matrix products."""
+    """Return the comparison of one network's backbone: seconds for `images` images, and for the matrix products."""
     from cxr_helpers.data import batches
     from cxr_helpers.extras.networks import operations
     from cxr_helpers.models import catalogue
@@ -42,9 +42,9 @@ def prepare(name: str, profile: str) -> Comparison:
         count, rounds = 16, 2
     start = "imagenet" if _has_weights(model) else "random"
     backbone, _ = catalogue.split(catalogue.build(Config(model, start=start, size=SIDE[profile], trainable="head"))[0])
-    films = packing.load(profile, SIDE[profile])
-    taken = np.arange(count) % len(films)
-    images = batches.repeated(batches.films(films, taken), backbone.input_shape[-1])
+    radiographs = packing.load(profile, SIDE[profile])
+    taken = np.arange(count) % len(radiographs)
+    images = batches.repeated(batches.radiographs(radiographs, taken), backbone.input_shape[-1])
     runs = {"baseline": backends.keras_runner(backbone)}
     best = backends.best(backbone)
     with tempfile.TemporaryDirectory() as folder:
@@ -65,9 +65,9 @@ def prepare(name: str, profile: str) -> Comparison:
     return Comparison(
         {way: _kept(work, spent[way]) for way, work in works.items()},
         rounds,
-        baseline_is="Keras, predict_on_batch of 32 films",
+        baseline_is="Keras, predict_on_batch of 32 images",
         ours_is=f"{backends.TITLES[best]}, as feature extraction runs it",
-        films=count,
+        radiographs=count,
         network=model,
         side=SIDE[profile],
         start=start,

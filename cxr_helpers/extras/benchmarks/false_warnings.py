@@ -1,4 +1,4 @@
-"""How often `cxr predict` warns: of frontal films, where it should not, and of the same films changed, where it should."""
+"""How often `cxr predict` warns: of frontal radiographs, where it should not, and of the same images changed, where it should."""
 
 import functools
 
@@ -10,31 +10,31 @@ from cxr_helpers.evaluation import agreement
 from cxr_helpers.extras.inference import out_of_distribution
 from cxr_helpers.tables import results
 
-# Set -> what is done to its films (N, H, W); what the rules should do with the result.
-TEST, ADULT = "official test films", "adult films"
+# Set -> what is done to its images (N, H, W); what the rules should do with the result.
+TEST, ADULT = "official test images", "adult images"
 CHANGED = {
-    "test films, inverted": np.invert,
-    "test films, turned by 90°": functools.partial(np.rot90, axes=(1, 2)),
-    "test films, upside down": functools.partial(np.flip, axis=1),
+    "test images, inverted": np.invert,
+    "test images, turned by 90°": functools.partial(np.rot90, axes=(1, 2)),
+    "test images, upside down": functools.partial(np.flip, axis=1),
 }
 
 
 def measure(profile: str) -> pd.DataFrame:
-    """Return one row per film: set, patient_id, the figures of `frontal`, and `warned` (0 or 1).
+    """Return one row per image: set, patient_id, the figures of `frontal`, and `warned` (0 or 1).
 
-    The rules are learnt from the training folder's films here as by `cxr publish`; adult films are there where
+    The rules are learnt from the training folder's images here as by `cxr publish`; adult images are there where
     CXR_EXTERNAL_DIR names them.
     """
-    films = manifest.load(profile)
+    images = manifest.load(profile)
     thumbnails = packing.load(profile, out_of_distribution.SIDE)
-    rules = out_of_distribution.learn(thumbnails[films.folder == "train"])
-    test = films[films.folder == "test"]
+    rules = out_of_distribution.learn(thumbnails[images.folder == "train"])
+    test = images[images.folder == "test"]
     shown = {name: change(thumbnails[test.index]) for name, change in {TEST: np.asarray, **CHANGED}.items()}
     sets = [_table(name, test.patient_id, small, rules) for name, small in shown.items()]
     folder = adult_images.folder()
     if folder:
-        adults = adult_images.films(folder)
-        small = np.stack([out_of_distribution.thumbnail(adult_images.film(folder, image)) for image in adults.image])
+        adults = adult_images.images(folder)
+        small = np.stack([out_of_distribution.thumbnail(adult_images.image(folder, image)) for image in adults.image])
         sets.append(_table(ADULT, adults.patient_id, small, rules))
     return pd.concat(sets, ignore_index=True)
 
@@ -49,7 +49,7 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
 def table(figures: pd.DataFrame) -> pd.DataFrame:
     """Return one row per set: the share that is warned of, its interval, and whether a warning is right there."""
     interval = [results.interval(row) for row in figures.itertuples()]
-    rows = pd.DataFrame({"films": figures.figure, "warned of": figures.value, "95 % CI": interval})
+    rows = pd.DataFrame({"images": figures.figure, "warned of": figures.value, "95 % CI": interval})
     return rows.assign(**{"a warning is": figures.figure.isin(list(CHANGED)).map({True: "right", False: "wrong"})})
 
 

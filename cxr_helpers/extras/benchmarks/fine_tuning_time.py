@@ -1,8 +1,8 @@
 """How long partly unfrozen training takes by plain `fit`, and with the outputs of the layers below stored by view.
 
-Both see the same packed films and the same augmentation. Plain: all layers run on newly augmented films in every epoch.
+Both see the same packed images and the same augmentation. Plain: all layers run on newly augmented images in every epoch.
 Stored: what stands before the first trained layer runs once for each view. An epoch and a view are timed and multiplied. Left
-out of both is the one pass of all films through the whole network that scores them at the end.
+out of both is the one pass of all images through the whole network that scores them at the end.
 """
 
 import dataclasses
@@ -46,8 +46,8 @@ def prepare(name: str, profile: str) -> Comparison:
     above.fit(views, steps_per_epoch=1, verbose=0)
 
     def whole() -> float:
-        films = batches.Batches(task.pixels, *val, plain.batch_size)
-        return plain.epochs * measurements.seconds(lambda: trainer.fit(train, validation_data=films, shuffle=False, verbose=0))
+        images = batches.Batches(task.pixels, *val, plain.batch_size)
+        return plain.epochs * measurements.seconds(lambda: trainer.fit(train, validation_data=images, shuffle=False, verbose=0))
 
     def upper(_kept: tempfile.TemporaryDirectory = folder) -> float:
         extraction = measurements.seconds(lambda: cached_features.extract(below, task.pixels, rows, policy, out=view[0]))
@@ -58,7 +58,7 @@ def prepare(name: str, profile: str) -> Comparison:
         {"baseline": whole, "ours": upper},
         ROUNDS if profile == "full" else 1,
         extrapolated=True,
-        what_baseline=f"plain fit of MobileNetV2 from {stored.trainable} on, {plain.epochs} epochs of packed, augmented films",
+        what_baseline=f"plain fit of MobileNetV2 from {stored.trainable} on, {plain.epochs} epochs of packed, augmented images",
         what_ours=f"outputs below {stored.trainable} stored for {stored.views} views, {stored.epochs} epochs of the layers above",
         config=stored.departures(),
         ours_validation_auc=training_time.recorded_aucs(SYSTEM, profile),

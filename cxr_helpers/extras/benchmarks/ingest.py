@@ -1,6 +1,6 @@
-"""How fast films of full size become an array for a network: Keras' directory loader, and packing as done here.
+"""How fast images of full size become an array for a network: Keras' directory loader, and packing as done here.
 
-The sample of published films is repeated by links. Beside the comparison, sets of one, ten and a hundred times the sample are
+The sample of published images is repeated by links. Beside the comparison, sets of one, ten and a hundred times the sample are
 packed, each in a process of its own, to show how time and memory grow.
 """
 
@@ -23,11 +23,11 @@ GROWTH = {"full": (1, 10, 100), "smoke": (1, 3)}
 
 
 def prepare(name: str, profile: str) -> Comparison:
-    """Return the comparison; without the folder of films in their published size it is a CxrError."""
+    """Return the comparison; without the folder of images in their published size it is a CxrError."""
     files = _sample(profile)
     folder = tempfile.TemporaryDirectory()
     root = Path(folder.name)
-    repeated = _repeat(files, TIMES, root / "films" / "film")
+    repeated = _repeat(files, TIMES, root / "images" / "image")
     grown: list[dict] = []
 
     def ours(_kept: tempfile.TemporaryDirectory = folder) -> float:
@@ -46,7 +46,7 @@ def prepare(name: str, profile: str) -> Comparison:
             "baseline_rgb": lambda: measurements.seconds(lambda: _by_keras(root, len(repeated), "rgb", "bilinear")),
         },
         5 if profile == "full" else 1,
-        films=len(repeated),
+        images=len(repeated),
         what_baseline="keras.utils.image_dataset_from_directory, grey, bilinear, written to an array",
         what_baseline_area="the same with area averaging",
         what_baseline_rgb="the same as Keras does it unasked, in three equal channels, of which one is written",
@@ -57,7 +57,7 @@ def prepare(name: str, profile: str) -> Comparison:
 
 
 def differences(files: list[Path]) -> dict[str, float]:
-    """Return the mean and the largest of the films' mean absolute differences (grey levels) that reduced decoding makes."""
+    """Return the mean and the largest of the images' mean absolute differences (grey levels) that reduced decoding makes."""
     found = []
     for file in files:
         reduced, whole = (resize(image_files.read(file, side).pixels, SIDE) for side in (packing.enough_for(SIDE), None))
@@ -70,16 +70,16 @@ def _sample(profile: str) -> list[Path]:
         from cxr_helpers.data import manifest
 
         root = manifest.source(profile).root
-        return [root / film for film in manifest.load(profile).path[:20]]
+        return [root / image for image in manifest.load(profile).path[:20]]
     folder = paths.from_environment("CXR_SAMPLE_DIR")
     files = sorted(folder.rglob("*.jp*g")) if folder else []
     if not files:
-        raise CxrError("Ingest needs films in their published size: name their folder with CXR_SAMPLE_DIR.")
+        raise CxrError("Ingest needs images in their published size: name their folder with CXR_SAMPLE_DIR.")
     return files
 
 
 def _repeat(files: list[Path], times: int, folder: Path) -> list[Path]:
-    """Return links in `folder` to the films, each `times` times."""
+    """Return links in `folder` to the images, each `times` times."""
     folder.mkdir(parents=True)
     links = [folder / f"{place}_{number}.jpeg" for place in range(times) for number in range(len(files))]
     for link, file in zip(links, files * times, strict=True):
@@ -90,8 +90,8 @@ def _repeat(files: list[Path], times: int, folder: Path) -> list[Path]:
 def _by_keras(root: Path, count: int, color_mode: str, interpolation: str) -> None:
     import keras
 
-    films = keras.utils.image_dataset_from_directory(
-        root / "films",
+    images = keras.utils.image_dataset_from_directory(
+        root / "images",
         labels=None,
         color_mode=color_mode,
         image_size=(SIDE, SIDE),
@@ -102,16 +102,16 @@ def _by_keras(root: Path, count: int, color_mode: str, interpolation: str) -> No
     )
     array = np.lib.format.open_memmap(root / "keras.npy", "w+", np.uint8, (count, SIDE, SIDE))
     start = 0
-    for batch in films:
+    for batch in images:
         array[start : start + len(batch)] = batch.numpy()[..., 0]
         start += len(batch)
     array.flush()
 
 
 def _packed(files: list[Path], times: int) -> dict:
-    """Return films, seconds and the rise of the peak memory (MB) of packing the sample so many times over."""
+    """Return images, seconds and the rise of the peak memory (MB) of packing the sample so many times over."""
     with tempfile.TemporaryDirectory() as folder:
         packing.pack_files(files[:2], SIDE, Path(folder) / "first.npy")
         meter = processes.Meter()
         _, seconds, megabytes = meter(lambda: packing.pack_files(files * times, SIDE, Path(folder) / "packed.npy"))
-    return {"films": len(files) * times, "seconds": round(seconds, 2), "peak_memory_rise_mb": round(megabytes, 1)}
+    return {"images": len(files) * times, "seconds": round(seconds, 2), "peak_memory_rise_mb": round(megabytes, 1)}

@@ -34,8 +34,8 @@ def build(config: Config) -> keras.Model:
     return program
 
 
-def films(model: keras.Model, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return random films float32 (count, size, size, channels) and labels as a model takes them."""
+def images(model: keras.Model, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return random images float32 (count, size, size, channels) and labels as a model takes them."""
     from cxr_helpers.data import batches
 
     pixels = np.random.default_rng(0).random((count, *model.input_shape[1:]), np.float32)

@@ -22,17 +22,17 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.tables import results
 
 TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
-NETWORK = "published model, official test films"
+NETWORK = "published model, official test images"
 TRAININGS = {  # what is trained → the system, its changes, what it is called
-    "head": ("mobilenet_official", {}, "a head trained on the same stored features, all films"),
-    "whole": ("custom_cnn_thesis", {"size": 64, "epochs": 2}, "all layers of a small network trained for two epochs, all films"),
+    "head": ("mobilenet_official", {}, "a head trained on the same stored features, all images"),
+    "whole": ("custom_cnn_thesis", {"size": 64, "epochs": 2}, "all layers of a small network trained for two epochs, all images"),
 }
-_SHOWN = {"films": "films", "median": "median difference", "largest": "largest", "change class": "change class"}
+_SHOWN = {"images": "images", "median": "median difference", "largest": "largest", "change class": "change class"}
 _ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 
 def measure(profile: str) -> pd.DataFrame:
-    """Return one row per film and way: what is computed, way, image_id, y_score here, y_score that way, threshold.
+    """Return one row per image and way: what is computed, way, image_id, y_score here, y_score that way, threshold.
 
     Backends that are not installed are left out; so are runs of other devices whose network is not on this machine.
     """
@@ -52,18 +52,18 @@ def measure(profile: str) -> pd.DataFrame:
 
 
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
-    """Return for each way the films, the median and largest |difference of a score|, and how many films change class."""
+    """Return for each way the images, the median and largest |difference of a score|, and how many images change class."""
     rows = {}
     for key, part in repeats.groupby(["what", "way"], sort=False):
         gaps = (part.here - part.there).abs()
         changed = ((part.here >= part.threshold) != (part.there >= part.threshold)).sum()
-        found = {"films": len(part), "median": gaps.median(), "largest": gaps.max(), "change class": changed}
+        found = {"images": len(part), "median": gaps.median(), "largest": gaps.max(), "change class": changed}
         rows |= {"|".join([*key, name]): value for name, value in found.items()}
     return pd.DataFrame({"figure": list(rows), "value": list(rows.values()), "ci_low": np.nan, "ci_high": np.nan})
 
 
 def table(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per way: scores of what, computed how, films, median and largest difference, films that change class."""
+    """Return one row per way: scores of what, computed how, images, median and largest difference, images that change class."""
     rows: dict[tuple, dict] = {}
     for figure, value in figures[["figure", "value"]].itertuples(index=False):
         what, way, name = figure.split("|")
@@ -115,17 +115,17 @@ def _made_elsewhere(profile: str) -> list[pd.DataFrame]:
 
 
 def _again(run: records.Record, known: pd.DataFrame, profile: str) -> pd.DataFrame:
-    """Return the scores of a record's test films by the run's saved network, on this machine."""
+    """Return the scores of a record's test images by the run's saved network, on this machine."""
     from cxr_helpers.data import packing
     from cxr_helpers.training import rescoring, saved
 
-    films = packing.films(profile, known.image_id, run.config.size, run.config.variant)
+    images = packing.images(profile, known.image_id, run.config.size, run.config.variant)
     score = rescoring.of_model(saved.of_run(run, profile), run.config)
-    return known.assign(y_score=_in_batches(score, films), threshold=results.thresholds([run])[0])
+    return known.assign(y_score=_in_batches(score, images), threshold=results.thresholds([run])[0])
 
 
-def _in_batches(score: Callable[[np.ndarray], np.ndarray], films: np.ndarray) -> np.ndarray:
-    return np.concatenate([score(films[start : start + 32]) for start in range(0, len(films), 32)])
+def _in_batches(score: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
+    return np.concatenate([score(images[start : start + 32]) for start in range(0, len(images), 32)])
 
 
 def _scores(what: str, profile: str) -> pd.DataFrame:
@@ -138,9 +138,9 @@ def _scores(what: str, profile: str) -> pd.DataFrame:
         from cxr_helpers.training import rescoring
 
         model, card = published_model.load(published_model.folder(profile))
-        films = manifest.load(profile).merge(splits.load(profile, "official")[["image_id", "split"]], on="image_id")
-        test = films.image_id[films.split == "test"]
-        pixels, score = packing.films(profile, test, card.size, card.variant), rescoring.of_model(model, card)
+        images = manifest.load(profile).merge(splits.load(profile, "official")[["image_id", "split"]], on="image_id")
+        test = images.image_id[images.split == "test"]
+        pixels, score = packing.images(profile, test, card.size, card.variant), rescoring.of_model(model, card)
         return pd.DataFrame({"image_id": test, "y_score": _in_batches(score, pixels), "threshold": card.threshold})
     import keras
 

@@ -1,4 +1,4 @@
-"""The thesis' Tables 3 and 4: time and memory of each stage against the number of films, beside the claimed orders."""
+"""The thesis' Tables 3 and 4: time and memory of each stage against the number of images, beside the claimed orders."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ from cxr_helpers.tables.reported_vs_reproduced import undecided, verdict
 BOTH = "both"  # the stages before the network are the same in both programs
 _FLOOR = 1e-3  # seconds or MB
 QUANTITIES = {"seconds": "time", "megabytes": "memory"}
-# Program -> stage -> ((order of the time, its exponent in the number of films), (order of the memory, its exponent)).
-# Kondragunta 2024, Tables 3 and 4: N films, K films shown (Table 3) or layers (Table 4), P parameters, E epochs,
-# M operations a film (Table 3) or its side in pixels (Table 4), B films a batch. Reading: display is measured against
-# the films that it shows, which are K in Table 3 and N in Table 4.
+# Program -> stage -> ((order of the time, its exponent in the number of images), (order of the memory, its exponent)).
+# Kondragunta 2024, Tables 3 and 4: N images, K images shown (Table 3) or layers (Table 4), P parameters, E epochs,
+# M operations an image (Table 3) or its side in pixels (Table 4), B images a batch. Reading: display is measured against
+# the images that it shows, which are K in Table 3 and N in Table 4.
 CLAIMS = {
     "VGG-16": {
         "loading": (("O(N)", 1), ("O(N)", 1)),
@@ -44,9 +44,9 @@ CLAIMS = {
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What is measured: side of a film in pixels, numbers of films, repeats; `stand_in` replaces either network.
+    """What is measured: side of an image in pixels, numbers of images, repeats; `stand_in` replaces either network.
 
-    `batch` is small, so that several numbers of films are whole batches and a batch's memory does not hide the films'.
+    `batch` is small, so that several numbers of images are whole batches and a batch's memory does not hide the images'.
     """
 
     side: int
@@ -67,25 +67,25 @@ PLANS = {
 
 
 def measure(profile: str) -> pd.DataFrame:
-    """Return one row per program ("both" before the network), stage, number of films and repeat: seconds, megabytes.
+    """Return one row per program ("both" before the network), stage, number of images and repeat: seconds, megabytes.
 
-    Every number of films has its own fresh process; of the films' stages every repeat has. Columns: program, stage,
-    films, then as `stages` describes a sample.
+    Every number of images has its own fresh process; of the images' stages every repeat has. Columns: program, stage,
+    images, then as `stages` describes a sample.
     """
     plan, root = PLANS[profile], manifest.source(profile).root
     files = [root / path for path in manifest.load(profile).path]
-    return pd.DataFrame([*_of_films(plan, files), *_of_networks(plan)])
+    return pd.DataFrame([*_of_images(plan, files), *_of_networks(plan)])
 
 
-def _of_films(plan: Plan, files: list[Path]) -> Iterator[dict]:
-    for stage in stages.OF_FILMS:
+def _of_images(plan: Plan, files: list[Path]) -> Iterator[dict]:
+    for stage in stages.OF_IMAGES:
         counts = plan.shown if stage == "display" else plan.read
-        say(f"complexity: {stage}, {counts[0]} to {counts[-1]} films, {plan.repeats} times each")
+        say(f"complexity: {stage}, {counts[0]} to {counts[-1]} images, {plan.repeats} times each")
         for repeat in range(plan.repeats):
             for count in counts:
                 taken = [files[place % len(files)] for place in range(count)]  # a small set serves more than once
-                for sample in processes.alone(stages.of_films, stage, taken, plan.side, repeat):
-                    yield {"program": BOTH, "films": count} | sample
+                for sample in processes.alone(stages.of_images, stage, taken, plan.side, repeat):
+                    yield {"program": BOTH, "images": count} | sample
 
 
 def _of_networks(plan: Plan) -> Iterator[dict]:
@@ -94,14 +94,14 @@ def _of_networks(plan: Plan) -> Iterator[dict]:
         if plan.stand_in:
             config = dataclasses.replace(config, model=plan.stand_in)
         for count in plan.trained:
-            say(f"complexity: {program}, {count} films, {plan.passes} passes")
+            say(f"complexity: {program}, {count} images, {plan.passes} passes")
             for sample in processes.alone(stages.of_network, config, count, plan.passes):
-                yield {"program": program, "films": count} | sample
+                yield {"program": program, "images": count} | sample
 
 
 def costs(repeats: pd.DataFrame, quantity: str) -> pd.DataFrame:
-    """Return median, min and max over the repeats of a quantity ("seconds", "megabytes"): program, stage, films, then these."""
-    groups = repeats.groupby(["program", "stage", "films"], sort=False)[quantity]
+    """Return median, min and max over the repeats of a quantity ("seconds", "megabytes"): program, stage, images, then these."""
+    groups = repeats.groupby(["program", "stage", "images"], sort=False)[quantity]
     return groups.agg(["median", "min", "max"]).reset_index()
 
 
@@ -109,11 +109,11 @@ def growths(repeats: pd.DataFrame, quantity: str) -> dict[tuple[str, str], growt
     """Return the growth of a quantity ("seconds", "megabytes") by (program, stage), fitted to the medians over repeats."""
     groups = costs(repeats, quantity).groupby(["program", "stage"], sort=False)
     # The clock and the system's pages set a floor; a cost of nothing has no logarithm.
-    return {key: growth.fit(part.films, np.maximum(part["median"], _FLOOR)) for key, part in groups}
+    return {key: growth.fit(part.images, np.maximum(part["median"], _FLOOR)) for key, part in groups}
 
 
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
-    """Return the exponent in the number of films of every claim: figure ("VGG-16, training, memory"), value, ci_low, ci_high."""
+    """Return the exponent in the number of images of every claim: figure ("VGG-16, training, memory"), value, ci_low, ci_high."""
     rows = []
     for quantity, title in QUANTITIES.items():
         fitted = growths(repeats, quantity)
@@ -160,12 +160,12 @@ def sentence(judged: pd.DataFrame, program: str) -> str:
 
 
 def largest(repeats: pd.DataFrame) -> pd.DataFrame:
-    """Return, for the largest number of films of every stage: films, seconds (median, min to max), megabytes (median)."""
+    """Return, for the largest number of images of every stage: images, seconds (median, min to max), megabytes (median)."""
     seconds, memory = (costs(repeats, quantity) for quantity in QUANTITIES)
-    both = seconds.merge(memory[["program", "stage", "films", "median"]], on=["program", "stage", "films"], suffixes=("", " MB"))
-    last = both.loc[both.groupby(["program", "stage"], sort=False).films.idxmax()]
-    table = last[["program", "stage", "films"]].assign(seconds=last["median"])
+    both = seconds.merge(memory[["program", "stage", "images", "median"]], on=["program", "stage", "images"], suffixes=("", " MB"))
+    last = both.loc[both.groupby(["program", "stage"], sort=False).images.idxmax()]
+    table = last[["program", "stage", "images"]].assign(seconds=last["median"])
     table["range of seconds"] = [f"{low:.3g} to {high:.3g}" for low, high in zip(last["min"], last["max"], strict=True)]
-    # A model is built once, however many films there are.
-    table["ms per film"] = (1000 * last["median"] / last.films).mask(last.stage == "model building")
+    # A model is built once, however many images there are.
+    table["ms per image"] = (1000 * last["median"] / last.images).mask(last.stage == "model building")
     return table.assign(MB=last["median MB"]).reset_index(drop=True)

@@ -1,6 +1,6 @@
-"""Do the films of the test folder differ from those of the training folder, and do the two folders share patients?
+"""Do the images of the test folder differ from those of the training folder, and do the two folders share patients?
 
-A domain classifier (logistic regression, scored on patients that it was not fitted on) is asked from which folder a film
+A domain classifier (logistic regression, scored on patients that it was not fitted on) is asked from which folder an image
 of a given class comes. Its control is asked the same of two random halves of the training folder: an AUC above one half
 there would be an artefact of the method. Patient keys are counted with and without the pathogen.
 """
@@ -29,7 +29,7 @@ _KEYS = {
     "patients in train and test": "of these also in the training folder",
     "numbers of test": "pneumonia numbers, pathogen left away, of the test folder",
     "numbers in train and test": "of these also in the training folder",
-    "films of these numbers": "films of the test folder under these numbers",
+    "images of these numbers": "images of the test folder under these numbers",
     "same pathogen": "of these numbers: with the same pathogen in both folders",
     "same pathogen by chance": "the same, had the pathogens of the test folder been dealt at random",
 }
@@ -41,15 +41,15 @@ def measure(profile: str) -> pd.DataFrame:
     An AUC is resampled over patients, that of the control being the mean over `_DRAWS` pairs of halves; the count expected
     by chance is resampled by permuting the pathogens.
     """
-    films, columns = manifest.load(profile), {}
-    for features, x in _features(films, profile):
+    images, columns = manifest.load(profile), {}
+    for features, x in _features(images, profile):
         for label in dataset.LABELS:
             say(f"shift: {features}, {label}")
-            rows = np.flatnonzero((films.label == label) & films.folder.isin(("train", "test")))
-            for question, domains in _domains(films).items():
-                found = [separation(x[rows], films.assign(domain=domain).iloc[rows]) for domain in domains]
+            rows = np.flatnonzero((images.label == label) & images.folder.isin(("train", "test")))
+            for question, domains in _domains(images).items():
+                found = [separation(x[rows], images.assign(domain=domain).iloc[rows]) for domain in domains]
                 columns[f"{features}, {label}, {question}"] = np.mean(found, axis=0)
-    return pd.DataFrame({name: pd.Series(values) for name, values in (columns | key_counts(films)).items()})
+    return pd.DataFrame({name: pd.Series(values) for name, values in (columns | key_counts(images)).items()})
 
 
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
@@ -59,18 +59,18 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns | {"ci_low": ends.iloc[0].to_numpy(), "ci_high": ends.iloc[1].to_numpy()})
 
 
-def separation(x: np.ndarray, films: pd.DataFrame) -> np.ndarray:
+def separation(x: np.ndarray, images: pd.DataFrame) -> np.ndarray:
     """Return the AUC of a domain classifier, and after it that of each resample of patients.
 
     Args:
-        x: (N, D) features of films.
-        films: patient_id and domain (0, 1, or NaN for films that are left out); N rows.
+        x: (N, D) features of images.
+        images: patient_id and domain (0, 1, or NaN for images that are left out); N rows.
 
-    Every film is scored by a model that was fitted without its patient (five folds). That scores of several models stand in
+    Every image is scored by a model that was fitted without its patient (five folds). That scores of several models stand in
     one order puts the AUC of features that say nothing a little below one half.
     """
-    known = films.domain.notna().to_numpy()
-    y, patients = films.domain[known].astype(int).to_numpy(), films.patient_id[known].to_numpy()
+    known = images.domain.notna().to_numpy()
+    y, patients = images.domain[known].astype(int).to_numpy(), images.patient_id[known].to_numpy()
     folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=0)
     model = shortcut_baselines.regression(x.shape[1])
     found = cross_val_predict(model, x[known], y, groups=patients, cv=folds, method="predict_proba")[:, 1]
@@ -78,9 +78,9 @@ def separation(x: np.ndarray, films: pd.DataFrame) -> np.ndarray:
     return bootstrap.roc_auc(*bootstrap.cumulative_counts(y, found, np.vstack([np.ones(len(y)), weights])))
 
 
-def key_counts(films: pd.DataFrame) -> dict[str, list[float]]:
-    """Return the counts of `_KEYS` for the films of a manifest, each in a list, that of chance with its permutations after it."""
-    train, test = (films[films.folder == folder] for folder in ("train", "test"))
+def key_counts(images: pd.DataFrame) -> dict[str, list[float]]:
+    """Return the counts of `_KEYS` for the images of a manifest, each in a list, that of chance with its permutations after it."""
+    train, test = (images[images.folder == folder] for folder in ("train", "test"))
     known, keys = (_pneumonia_keys(part) for part in (train, test))
     shared = sorted(set(known.number) & set(keys.number))
     there = set(zip(known.number, known.pathogen, strict=True))
@@ -96,7 +96,7 @@ def key_counts(films: pd.DataFrame) -> dict[str, list[float]]:
         "patients in train and test": [len(set(train.patient_id) & set(test.patient_id))],
         "numbers of test": [keys.number.nunique()],
         "numbers in train and test": [len(shared)],
-        "films of these numbers": [int(numbers.isin(shared).sum())],
+        "images of these numbers": [int(numbers.isin(shared).sum())],
         "same pathogen": [agree(in_both.pathogen.to_numpy())],
         "same pathogen by chance": [float(np.mean(dealt)), *dealt],
     }
@@ -124,39 +124,39 @@ def keys(figures: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _features(films: pd.DataFrame, profile: str) -> Iterator[tuple[str, np.ndarray]]:
+def _features(images: pd.DataFrame, profile: str) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the name and the values (N, D) of each kind of features; sizes only where all are known."""
-    sizes = films[["width", "height"]].to_numpy(float)
+    sizes = images[["width", "height"]].to_numpy(float)
     if np.isfinite(sizes).all():
         yield FEATURES[0], np.log(np.column_stack([sizes, sizes[:, 0] / sizes[:, 1]]))
-    yield FEATURES[1], films[shortcut_baselines.GREY_STATISTICS].to_numpy(float)
+    yield FEATURES[1], images[shortcut_baselines.GREY_STATISTICS].to_numpy(float)
     from cxr_helpers.extras.makers import descriptors  # with Keras, which reading the figures does not need
 
     yield FEATURES[2], descriptors.matrix(experiments.get(SYSTEM, profile).configs[0], profile)[0]
 
 
-def _domains(films: pd.DataFrame) -> dict[str, list[np.ndarray]]:
-    """Return, by question, the domains of all films that the classifier is to tell apart."""
+def _domains(images: pd.DataFrame) -> dict[str, list[np.ndarray]]:
+    """Return, by question, the domains of all images that the classifier is to tell apart."""
     return {
-        TEST: [(films.folder == "test").to_numpy(float)],
-        CONTROL: [_halves(films, seed) for seed in range(_DRAWS)],
+        TEST: [(images.folder == "test").to_numpy(float)],
+        CONTROL: [_halves(images, seed) for seed in range(_DRAWS)],
     }
 
 
-def _halves(films: pd.DataFrame, seed: int) -> np.ndarray:
+def _halves(images: pd.DataFrame, seed: int) -> np.ndarray:
     """Return 0 or 1 at random for each patient of the training folder, NaN elsewhere."""
-    patients, codes = np.unique(films.patient_id, return_inverse=True)
+    patients, codes = np.unique(images.patient_id, return_inverse=True)
     half = np.random.default_rng(seed).permutation(len(patients)) % 2
-    return np.where(films.folder == "train", half[codes], np.nan)
+    return np.where(images.folder == "train", half[codes], np.nan)
 
 
-def _numbers(films: pd.DataFrame) -> pd.Series:
-    """Return the patient number of each pneumonia film, its pathogen left away; "" for normal films."""
-    bare = [key.removesuffix(f"_{pathogen}") for key, pathogen in zip(films.patient_id, films.pathogen, strict=True)]
-    return pd.Series(bare, films.index).where(films.label == "PNEUMONIA", "")
+def _numbers(images: pd.DataFrame) -> pd.Series:
+    """Return the patient number of each pneumonia image, its pathogen left away; "" for normal images."""
+    bare = [key.removesuffix(f"_{pathogen}") for key, pathogen in zip(images.patient_id, images.pathogen, strict=True)]
+    return pd.Series(bare, images.index).where(images.label == "PNEUMONIA", "")
 
 
-def _pneumonia_keys(films: pd.DataFrame) -> pd.DataFrame:
-    """Return the distinct (number, pathogen) of the pneumonia films."""
-    table = films.assign(number=_numbers(films))[films.label == "PNEUMONIA"]
+def _pneumonia_keys(images: pd.DataFrame) -> pd.DataFrame:
+    """Return the distinct (number, pathogen) of the pneumonia images."""
+    table = images.assign(number=_numbers(images))[images.label == "PNEUMONIA"]
     return table[["number", "pathogen"]].drop_duplicates()

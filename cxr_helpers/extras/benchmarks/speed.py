@@ -1,4 +1,4 @@
-"""What a film costs each network in time, measured side by side, so that the documents' claims on speed can be judged."""
+"""What an image costs each network in time, measured side by side, so that the documents' claims on speed can be judged."""
 
 import dataclasses
 import logging
@@ -14,8 +14,8 @@ from cxr_helpers.config import Config
 from cxr_helpers.extras.benchmarks import measurements, programs
 from cxr_helpers.extras.benchmarks.programs import PROGRAMS
 
-STEP = 32  # films a batch, as in the thesis' progress lines
-TRAINING_FILMS, TEST_FILMS = 5216, 624  # of the thesis' folders
+STEP = 32  # images a batch, as in the thesis' progress lines
+TRAINING_IMAGES, TEST_IMAGES = 5216, 624  # of the thesis' folders
 FROZEN, ALL = "backbone frozen", "all layers"
 TRAINED = {"VGG-16": (FROZEN,), "ResNet-50": (FROZEN, ALL), "MobileNet": (FROZEN, ALL), "MobileNetV2": (FROZEN, ALL)}
 LIGHT, HEAVY = "MobileNetV2", ("VGG-16", "ResNet-50")
@@ -23,11 +23,11 @@ N_BOOT = 2000
 
 # Column -> what follows the network's name in a figure's.
 _SHOWN = {
-    "ms a film, batch of 32": f"ms per film, batch {STEP}",
-    "ms a film, alone": "ms per film, batch 1",
-    "s a test": f"{TEST_FILMS} test films (s)",
-    "s an epoch, backbone frozen": f"epoch of {TRAINING_FILMS:,} films, {FROZEN} (s)",
-    "s an epoch, all layers": f"epoch of {TRAINING_FILMS:,} films, {ALL} (s)",
+    "ms an image, batch of 32": f"ms per image, batch {STEP}",
+    "ms an image, alone": "ms per image, batch 1",
+    "s a test": f"{TEST_IMAGES} test images (s)",
+    "s an epoch, backbone frozen": f"epoch of {TRAINING_IMAGES:,} images, {FROZEN} (s)",
+    "s an epoch, all layers": f"epoch of {TRAINING_IMAGES:,} images, {ALL} (s)",
 }
 # What follows "VGG-16 over ResNet-50, " in a ratio's name -> the claim, which says that it is above 1.
 _CLAIMS = {
@@ -39,7 +39,7 @@ _CLAIMS = {
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How it is measured: side of a film in pixels, rounds; `stand_in` replaces every network."""
+    """How it is measured: side of an image in pixels, rounds; `stand_in` replaces every network."""
 
     side: int
     rounds: int
@@ -87,14 +87,14 @@ def _derived(medians: pd.DataFrame) -> pd.DataFrame:
     found = {}
     for network in PROGRAMS:
         step = medians[network, f"forward pass of {STEP}"]
-        found[f"{network}, ms per film, batch {STEP}"] = 1000 * step / STEP
-        found[f"{network}, ms per film, batch 1"] = 1000 * medians[network, "forward pass of 1"]
+        found[f"{network}, ms per image, batch {STEP}"] = 1000 * step / STEP
+        found[f"{network}, ms per image, batch 1"] = 1000 * medians[network, "forward pass of 1"]
         found[f"{network}, test step of {STEP} (s)"] = step
-        found[f"{network}, {TEST_FILMS} test films (s)"] = step * TEST_FILMS / STEP
+        found[f"{network}, {TEST_IMAGES} test images (s)"] = step * TEST_IMAGES / STEP
         for layers in TRAINED[network]:
             trained = medians[network, f"training step, {layers}"]
             found[f"{network}, training step of {STEP}, {layers} (s)"] = trained
-            found[f"{network}, epoch of {TRAINING_FILMS:,} films, {layers} (s)"] = trained * TRAINING_FILMS / STEP
+            found[f"{network}, epoch of {TRAINING_IMAGES:,} images, {layers} (s)"] = trained * TRAINING_IMAGES / STEP
         found[f"{network}, saved model (MB)"] = medians[network, "saved model"]
     return pd.DataFrame(found | _ratios(medians))
 
@@ -103,7 +103,7 @@ def _ratios(medians: pd.DataFrame) -> dict[str, pd.Series]:
     """Return what the documents claim of one network against another."""
     found = {}
     for heavy in HEAVY:
-        for batch, name in ((STEP, ""), (1, ", one film at a time")):
+        for batch, name in ((STEP, ""), (1, ", one image at a time")):
             saved = 1 - medians[LIGHT, f"forward pass of {batch}"] / medians[heavy, f"forward pass of {batch}"]
             found[f"inference time saved against {heavy}{name}"] = saved
     vgg16, resnet50 = medians["VGG-16"], medians["ResNet-50"]
@@ -126,12 +126,12 @@ def table(figures: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def per_film(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return milliseconds per film of every pass and training step: index "VGG-16, forward", columns value, ci_low, ci_high."""
+def per_image(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return milliseconds per image of every pass and training step: index "VGG-16, forward", columns value, ci_low, ci_high."""
     found, rows = figures.set_index("figure"), {}
     for network in PROGRAMS:
-        rows[f"{network}, forward"] = found.loc[f"{network}, ms per film, batch {STEP}"]
-        rows[f"{network}, forward, one film"] = found.loc[f"{network}, ms per film, batch 1"]
+        rows[f"{network}, forward"] = found.loc[f"{network}, ms per image, batch {STEP}"]
+        rows[f"{network}, forward, one image"] = found.loc[f"{network}, ms per image, batch 1"]
         for layers in TRAINED[network]:
             rows[f"{network}, training, {layers}"] = 1000 / STEP * found.loc[f"{network}, training step of {STEP}, {layers} (s)"]
     return pd.DataFrame.from_dict(rows, orient="index")
@@ -163,13 +163,13 @@ def _passes(config: Config) -> tuple[dict[str, Callable], float]:
         file = Path(folder) / "model.keras"
         catalogue.build(config)[0].save(file)
         network, megabytes = keras.saving.load_model(file, compile=False), file.stat().st_size / 1e6
-    films, _ = programs.films(network, STEP)
-    batches = {f"forward pass of {count}": films[:count] for count in (STEP, 1)}
+    images, _ = programs.images(network, STEP)
+    batches = {f"forward pass of {count}": images[:count] for count in (STEP, 1)}
     return {task: lambda batch=batch: network.predict_on_batch(batch) for task, batch in batches.items()}, megabytes
 
 
 def _training(config: Config) -> Callable:
-    """Return one training step on `STEP` films, as the network's document has it."""
+    """Return one training step on `STEP` images, as the network's document has it."""
     program = programs.build(config)
-    films, labels = programs.films(program, STEP)
-    return lambda: program.train_on_batch(films, labels)
+    images, labels = programs.images(program, STEP)
+    return lambda: program.train_on_batch(images, labels)

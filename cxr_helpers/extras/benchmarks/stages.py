@@ -1,4 +1,4 @@
-"""The stages of the thesis' programs, each run on a given number of films and metered; meant for a fresh process.
+"""The stages of the thesis' programs, each run on a given number of images and metered; meant for a fresh process.
 
 A sample is a dictionary: stage, repeat, seconds, megabytes (of 2**20 bytes: the rise of the process' peak memory over
 its start, so that it counts what the stage is given as well as what it makes; NaN where the peak is an earlier repeat's).
@@ -21,21 +21,21 @@ _PREPARE = preprocessing.VARIANTS["gaussian+equalise"]
 
 
 def load(files: Sequence[Path], side: int) -> list[np.ndarray]:
-    """Read and decode films, as they come; `side` is not used."""
+    """Read and decode images, as they come; `side` is not used."""
     return [image_files.read(file).pixels for file in files]
 
 
-def prepare(films: Sequence[np.ndarray], side: int) -> np.ndarray:
-    """Resize, smooth, equalise and normalise films (H, W) uint8 into what a network takes: float32 (N, side, side, 3) in 0..1."""
-    prepared = np.empty((len(films), side, side, 3), np.float32)
-    for place, film in enumerate(films):
-        prepared[place] = preprocessing.normalise(_PREPARE(preprocessing.resize(film, side)))[..., None]
+def prepare(images: Sequence[np.ndarray], side: int) -> np.ndarray:
+    """Resize, smooth, equalise and normalise images (H, W) uint8 into what a network takes: float32 (N, side, side, 3) in 0..1."""
+    prepared = np.empty((len(images), side, side, 3), np.float32)
+    for place, image in enumerate(images):
+        prepared[place] = preprocessing.normalise(_PREPARE(preprocessing.resize(image, side)))[..., None]
     return prepared
 
 
-def show(films: np.ndarray, side: int) -> bytes:
-    """Draw films uint8 (N, side, side) as a grid and return it as PNG."""
-    return pictures.png(plots.film_grid(films, [""] * len(films)))
+def show(images: np.ndarray, side: int) -> bytes:
+    """Draw images uint8 (N, side, side) as a grid and return it as PNG."""
+    return pictures.png(plots.image_grid(images, [""] * len(images)))
 
 
 def _reduced(files: Sequence[Path], side: int) -> np.ndarray:
@@ -43,7 +43,7 @@ def _reduced(files: Sequence[Path], side: int) -> np.ndarray:
 
 
 # Stage -> (what its input is made by, its work).
-OF_FILMS: dict[str, tuple[Callable, Callable]] = {
+OF_IMAGES: dict[str, tuple[Callable, Callable]] = {
     "loading": (lambda files, side: files, load),
     "preprocessing": (load, prepare),
     "display": (_reduced, show),
@@ -51,9 +51,9 @@ OF_FILMS: dict[str, tuple[Callable, Callable]] = {
 OF_NETWORK = ("model building", "training", "evaluation")
 
 
-def of_films(stage: str, files: Sequence[Path], side: int, repeat: int) -> list[dict]:
-    """Run one stage of `OF_FILMS` on the films in `files` and return its sample, in a list."""
-    source, work = OF_FILMS[stage]
+def of_images(stage: str, files: Sequence[Path], side: int, repeat: int) -> list[dict]:
+    """Run one stage of `OF_FILMS` on the images in `files` and return its sample, in a list."""
+    source, work = OF_IMAGES[stage]
     meter = Meter()
     given = source(files, side)
     work(given[:1], side)  # what libraries load at their first call is no part of the stage
@@ -62,7 +62,7 @@ def of_films(stage: str, files: Sequence[Path], side: int, repeat: int) -> list[
 
 
 def of_network(config: Config, count: int, repeats: int) -> list[dict]:
-    """Build a program, evaluate it on `count` films and train it for an epoch, each `repeats` times.
+    """Build a program, evaluate it on `count` images and train it for an epoch, each `repeats` times.
 
     The first batch is passed once before either is timed, because it compiles. Batches are passed one by one: at the end of
     `fit` and `evaluate` TensorFlow may wait for a thread of its input pipeline, which sleeps for 10 ms, then twice as long
@@ -74,13 +74,13 @@ def of_network(config: Config, count: int, repeats: int) -> list[dict]:
     meter = Meter()
     program, seconds, megabytes = meter(lambda: programs.build(config))
     samples = [_sample("model building", 0, seconds, megabytes)]
-    films, labels = programs.films(program, count)
+    images, labels = programs.images(program, count)
     size = config.batch_size
     # In this order no stage hides behind the peak of the one before it: training holds more than evaluation.
     for stage, step in (("evaluation", program.test_on_batch), ("training", program.train_on_batch)):
-        step(films[:size], labels[:size])
+        step(images[:size], labels[:size])
         for repeat in range(repeats):
-            _, seconds, megabytes = meter(lambda step=step: _in_batches(step, films, labels, size))
+            _, seconds, megabytes = meter(lambda step=step: _in_batches(step, images, labels, size))
             samples.append(_sample(stage, repeat, seconds, math.nan if repeat else megabytes))
     for repeat in range(1, repeats):
         _, seconds, _ = meter(lambda: programs.build(config))
@@ -88,9 +88,9 @@ def of_network(config: Config, count: int, repeats: int) -> list[dict]:
     return samples
 
 
-def _in_batches(step: Callable, films: np.ndarray, labels: np.ndarray, size: int) -> None:
-    for start in range(0, len(films), size):
-        step(films[start : start + size], labels[start : start + size])
+def _in_batches(step: Callable, images: np.ndarray, labels: np.ndarray, size: int) -> None:
+    for start in range(0, len(images), size):
+        step(images[start : start + size], labels[start : start + size])
 
 
 def _sample(stage: str, repeat: int, seconds: float, megabytes: float) -> dict:

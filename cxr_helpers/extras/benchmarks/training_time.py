@@ -1,8 +1,8 @@
-"""How long the papers' training takes as commonly written, and here: films packed and frozen layers run once.
+"""How long the papers' training takes as commonly written, and here: images packed and frozen layers run once.
 
 As commonly written: Keras' directory loader decodes and resizes every JPEG in every epoch, augmentation layers stand before the
-network, and the frozen layers run anew on every film. One whole epoch is timed and multiplied by the number of epochs.
-Here: a packed array is made from the same JPEGs, the frozen layers see each view of a film once, and the head is trained on what
+network, and the frozen layers run anew on every image. One whole epoch is timed and multiplied by the number of epochs.
+Here: a packed array is made from the same JPEGs, the frozen layers see each view of an image once, and the head is trained on what
 they gave. All of it is timed from an empty build folder on, but for the manifest, which is no part of training.
 """
 
@@ -57,7 +57,7 @@ def prepare(name: str, profile: str) -> Comparison:
 
 
 class CommonWay:
-    """The program as commonly written: the films of a protocol in folders by split and class, and a network that reads them."""
+    """The program as commonly written: the images of a protocol in folders by split and class, and a network that reads them."""
 
     def __init__(self, config: Config, profile: str) -> None:
         import keras
@@ -82,7 +82,7 @@ class CommonWay:
         self._program.fit(self._splits["train"].take(2), verbose=0)  # compiles
 
     def epoch(self) -> float:
-        """Return the seconds of one epoch over the training films, with validation at its end."""
+        """Return the seconds of one epoch over the training images, with validation at its end."""
         train, val = self._splits["train"], self._splits["val"]
         return measurements.seconds(lambda: self._program.fit(train, validation_data=val, epochs=1, verbose=0))
 
@@ -117,7 +117,7 @@ class Ours:
 
 
 def _train(config: Config, profile: str) -> tuple[float, float]:
-    """Train a configuration and return its AUC on validation films and the seconds of its epochs; no record is written."""
+    """Train a configuration and return its AUC on validation images and the seconds of its epochs; no record is written."""
     import keras
     from sklearn.metrics import roc_auc_score
 
@@ -149,15 +149,15 @@ def _all_but_the_manifest(folder: str, names: list[str]) -> list[str]:
 
 
 def _link(folder: Path, profile: str, protocol: str) -> None:
-    """Fill `folder` with links to the films of a protocol: split / class / film."""
+    """Fill `folder` with links to the images of a protocol: split / class / image."""
     from cxr_helpers.data import manifest, splits
 
-    films = manifest.load(profile).merge(splits.load(profile, protocol)[["image_id", "split"]], on="image_id")
+    images = manifest.load(profile).merge(splits.load(profile, protocol)[["image_id", "split"]], on="image_id")
     root = manifest.source(profile).root
-    for film in films.itertuples():
-        place = folder / film.split / film.label / Path(film.path).name
+    for image in images.itertuples():
+        place = folder / image.split / image.label / Path(image.path).name
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.symlink_to(root / film.path)
+        place.symlink_to(root / image.path)
 
 
 def recorded_aucs(system: str, profile: str) -> list[float] | None:

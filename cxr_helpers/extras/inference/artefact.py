@@ -1,4 +1,4 @@
-"""The deployed model: a network of the final model in 8-bit integers, chosen on validation films, with its card."""
+"""The deployed model: a network of the final model in 8-bit integers, chosen on validation images, with its card."""
 
 import dataclasses
 import hashlib
@@ -20,9 +20,9 @@ _RESTORE = "restore it from git or make it anew with `cxr deploy`"
 class Card:
     """What must be known of the deployed file: deployed.json.
 
-    Input: films float32 (n, size, size, 3) in 0..255 after preprocessing `variant`. Output: P(PNEUMONIA) before
+    Input: images float32 (n, size, size, 3) in 0..255 after preprocessing `variant`. Output: P(PNEUMONIA) before
     `temperature`, by which its log-odds are divided; PNEUMONIA iff the result is at least `threshold`. Both come from
-    disturbed validation films, scored by the file itself. `engine` is what it was scored with; `run_id` the network's run;
+    corrupted validation images, scored by the file itself. `engine` is what it was scored with; `run_id` the network's run;
     `published_sha256` the published model's file that the network is from. `metrics`: split -> AUC with its 95 % interval,
     and its paired difference to the network in float32 and to the final model.
     """
@@ -76,7 +76,7 @@ def card(folder: Path | None = None, missing_ok: bool = False) -> Card | None:
 def make(profile: str) -> Path:
     """Write the deployed file and its card into the published folder; return the file.
 
-    The network is that of `networks.chosen`. The card's figures on test films choose nothing.
+    The network is that of `networks.chosen`. The card's figures on test images choose nothing.
 
     Raises:
         CxrError: an engine is missing, or the file is above `SIZE_LIMIT`; what was there stays.
@@ -90,10 +90,10 @@ def make(profile: str) -> Path:
     source = exports.file(network, keras_model, profile, "onnxruntime", exports.INT8)
     reader = next((name for name in READERS if name in backends.available()), READERS[0])
     run_file = backends.load(source, engine=reader)
-    say("deploy: disturbed validation films")
+    say("deploy: corrupted validation images")
     score = rescoring.of_function(run_file, published)
-    films = rescoring.of_validation(rescoring.perturbed(score, run, profile, rescoring.VALIDATION), run)
-    temperature = calibration.fit_temperature(films)
+    images = rescoring.of_validation(rescoring.perturbed(score, run, profile, rescoring.VALIDATION), run)
+    temperature = calibration.fit_temperature(images)
     content = source.read_bytes()
     if len(content) > SIZE_LIMIT:
         raise CxrError(
@@ -109,7 +109,7 @@ def make(profile: str) -> Path:
         run_id=run.run_id,
         published_sha256=published.sha256,
         temperature=float(temperature),
-        threshold=float(operating_point.choose(calibration.tempered(films, temperature))),
+        threshold=float(operating_point.choose(calibration.tempered(images, temperature))),
         metrics={split: _figures(split, profile, network, run_file, keras_model, model) for split in ("val", "test")},
     )
     folder = published_model.folder(profile)
@@ -124,9 +124,9 @@ def _figures(split: str, profile: str, network: deployed_networks.Network, run: 
     from cxr_helpers.evaluation import metrics, paired
 
     table = deployed_networks.labelled(profile, split)
-    films = deployed_networks.films(network, profile, table.image_id)
+    images = deployed_networks.images(network, profile, table.image_id)
     ours, float32, joined = (
-        table.assign(y_score=each(films)[:, -1].astype(float))
+        table.assign(y_score=each(images)[:, -1].astype(float))
         for each in (run, backends.keras_runner(whole), backends.keras_runner(final))
     )
 

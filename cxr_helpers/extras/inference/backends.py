@@ -76,13 +76,13 @@ def export(model, path: Path) -> Path:
     Beside an .xml file its weights lie in a .bin file of the same name.
 
     Raises:
-        CxrError: the model augments its films (an export would bake that in), or a package is not installed.
+        CxrError: the model augments its images (an export would bake that in), or a package is not installed.
     """
     name = _by_suffix(path)
     engine = ENGINES[name]
     random = [layer.name for layer in model._flatten_layers() if type(layer).__name__.startswith("Random")]
     if random:
-        raise CxrError(f"Model {model.name} augments its films (layer {random[0]}); export the network behind that layer.")
+        raise CxrError(f"Model {model.name} augments its images (layer {random[0]}); export the network behind that layer.")
     if name != "litert":  # Keras writes LiteRT files itself
         module(engine.module, engine.package)
     if engine.format in _CONVERTER:
@@ -104,7 +104,7 @@ def write(model, path: Path, name: str, **options) -> None:
 
 
 def load(path: Path, threads: int | None = None, engine: str | None = None, bfloat16: bool = False) -> Runner:
-    """Return what runs an exported network: films float32 (n, H, W, C) in 0..255 -> outputs float32 (n, units).
+    """Return what runs an exported network: images float32 (n, H, W, C) in 0..255 -> outputs float32 (n, units).
 
     Args:
         path: a file that `export` or `quantising` wrote.
@@ -136,50 +136,50 @@ def runner(model, name: str, folder: Path, threads: int | None = None) -> Runner
 def keras_runner(model, batch: int = 32) -> Runner:
     """Return what runs a Keras model in batches, without training's behaviour."""
 
-    def run(films: np.ndarray) -> np.ndarray:
-        parts = [model.predict_on_batch(films[start : start + batch]) for start in range(0, len(films), batch)]
+    def run(images: np.ndarray) -> np.ndarray:
+        parts = [model.predict_on_batch(images[start : start + batch]) for start in range(0, len(images), batch)]
         return np.concatenate(parts)
 
     return run
 
 
 def check(
-    run: Runner, films: np.ndarray, expected: np.ndarray, image_ids: Sequence[str], what: str, tolerance: float = TOLERANCE
+    run: Runner, images: np.ndarray, expected: np.ndarray, image_ids: Sequence[str], what: str, tolerance: float = TOLERANCE
 ) -> float:
     """Return the largest difference between an export's outputs and Keras', relative to the largest output of Keras.
 
     Args:
         run: the export.
-        films: float32 (n, H, W, C) in 0..255.
+        images: float32 (n, H, W, C) in 0..255.
         expected: (n, units) what Keras makes of them.
-        image_ids: the films' names.
+        image_ids: the images' names.
         what: the export, for the sentence.
         tolerance: the largest difference that is allowed.
 
     Raises:
-        CxrError: a film differs by more; it is named.
+        CxrError: an image differs by more; it is named.
     """
-    gaps = np.abs(run(films) - expected).reshape(len(films), -1).max(axis=1) / max(float(np.abs(expected).max()), 1e-12)
+    gaps = np.abs(run(images) - expected).reshape(len(images), -1).max(axis=1) / max(float(np.abs(expected).max()), 1e-12)
     worst = int(np.argmax(np.where(np.isfinite(gaps), gaps, np.inf)))
     if not gaps[worst] <= tolerance:
         raise CxrError(
-            f"{what} differs from Keras by {gaps[worst]:.2g} of the largest output on film {image_ids[worst]}, "
+            f"{what} differs from Keras by {gaps[worst]:.2g} of the largest output on image {image_ids[worst]}, "
             f"more than {tolerance:g}; export the network again, or run it with Keras ({CHOICE}=keras)."
         )
     return float(gaps[worst])
 
 
 def _openvino(ov: ModuleType, path: Path, threads: int, bfloat16: bool = False) -> Runner:
-    """Run several films one by one, each stream on a core of its own: a film's maps stay in the core's cache.
+    """Run several images one by one, each stream on a core of its own: an image's maps stay in the core's cache.
 
-    A single film has all cores.
+    A single image has all cores.
     """
     core = ov.Core()
     network = core.read_model(path)
     network.reshape([1, *list(network.inputs[0].partial_shape)[1:]])
 
     def one_by_one(request) -> Runner:
-        return lambda films: np.concatenate([request.infer([film[None]], share_inputs=True)[0].copy() for film in films])
+        return lambda images: np.concatenate([request.infer([image[None]], share_inputs=True)[0].copy() for image in images])
 
     def workers(streams: int) -> list[Runner]:
         settings = {
@@ -201,32 +201,32 @@ def _onnxruntime(ort: ModuleType, path: Path, threads: int) -> Runner:
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     (source,) = session.get_inputs()
 
-    def run(films: np.ndarray) -> np.ndarray:
-        films = np.asarray(films, np.float32)
-        return np.concatenate([session.run(None, {source.name: films[at : at + 4]})[0] for at in range(0, len(films), 4)])
+    def run(images: np.ndarray) -> np.ndarray:
+        images = np.asarray(images, np.float32)
+        return np.concatenate([session.run(None, {source.name: images[at : at + 4]})[0] for at in range(0, len(images), 4)])
 
     return run
 
 
 def _litert(litert: ModuleType, path: Path, threads: int) -> Runner:
-    """Run film by film, each thread its own films; a single film has all cores."""
+    """Run image by image, each thread its own images; a single image has all cores."""
     return _spread(lambda count: [_interpreter(litert, path, threads // count) for _ in range(count)], threads)
 
 
 def _spread(workers: Callable[[int], list[Runner]], threads: int) -> Runner:
-    """Return what gives a single film to one worker and several to one a thread; `workers(count)` makes so many, once."""
+    """Return what gives a single image to one worker and several to one a thread; `workers(count)` makes so many, once."""
     made: dict[int, list[Runner]] = {}
 
-    def run(films: np.ndarray) -> np.ndarray:
-        films = np.ascontiguousarray(films, np.float32)
-        count = min(threads, len(films))
+    def run(images: np.ndarray) -> np.ndarray:
+        images = np.ascontiguousarray(images, np.float32)
+        count = min(threads, len(images))
         if count not in made:
             made[count] = workers(count)
         if count == 1:
-            return made[1][0](films)
+            return made[1][0](images)
         with ThreadPoolExecutor(count) as pool:
-            parts = list(pool.map(lambda place: made[count][place](films[place::count]), range(count)))
-        out = np.empty((len(films), *parts[0].shape[1:]), np.float32)
+            parts = list(pool.map(lambda place: made[count][place](images[place::count]), range(count)))
+        out = np.empty((len(images), *parts[0].shape[1:]), np.float32)
         for place, part in enumerate(parts):
             out[place::count] = part
         return out
@@ -239,10 +239,10 @@ def _interpreter(litert: ModuleType, path: Path, threads: int) -> Runner:
     found.allocate_tensors()
     (source,), (target,) = found.get_input_details(), found.get_output_details()
 
-    def run(films: np.ndarray) -> np.ndarray:
-        out = np.empty((len(films), *target["shape"][1:]), np.float32)
-        for place in range(len(films)):
-            found.set_tensor(source["index"], films[place : place + 1])
+    def run(images: np.ndarray) -> np.ndarray:
+        out = np.empty((len(images), *target["shape"][1:]), np.float32)
+        for place in range(len(images)):
+            found.set_tensor(source["index"], images[place : place + 1])
             found.invoke()
             out[place] = found.get_tensor(target["index"])[0]
         return out

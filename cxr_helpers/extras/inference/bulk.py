@@ -1,8 +1,8 @@
 """Predict any number of files into a table: memory does not grow with their number, and a stopped run goes on.
 
-Threads read and decode films, ahead of the network where it has a device of its own. Rows stand in the order of the files;
+Threads read and decode images, ahead of the network where it has a device of its own. Rows stand in the order of the files;
 they are appended, batch by batch, to `<table>.part` (with the options in between), which becomes the table when it is whole.
-A file that is no film costs its own row.
+A file that is no image costs its own row.
 """
 
 import contextlib
@@ -28,8 +28,8 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import out_of_distribution, predict
 from cxr_helpers.extras.inference.image_lists import Files
 
-BATCH = 32  # films; every batch is filled up to it, so that a score does not depend on where a run was interrupted
-AHEAD = 4 * BATCH  # films that may wait, read, for the network
+BATCH = 32  # images; every batch is filled up to it, so that a score does not depend on where a run was interrupted
+AHEAD = 4 * BATCH  # images that may wait, read, for the network
 COLUMNS = ("file", "class", "probability", "operating_point", "heat_map", "warning", "problem", "model")
 _PATHS = ("file", "heat_map")  # columns that are written by `_name`
 
@@ -39,8 +39,8 @@ def write(
 ) -> tuple[int, int]:
     """Predict `files` into `table` (.csv or .parquet) and return the number of rows, and of those without an answer.
 
-    `model_dir` as for `predict.predict`. With a folder `maps`, each film has its heat map there as `<stem>_<row>_heatmap.png`.
-    Without `check` no film is looked at for what makes it no frontal chest film. Columns: `COLUMNS`; `model` is the beginning
+    `model_dir` as for `predict.predict`. With a folder `maps`, each image has its heat map there as `<stem>_<row>_heatmap.png`.
+    Without `check` no image is looked at for what makes it no frontal chest radiograph. Columns: `COLUMNS`; `model` is the beginning
     of the model file's SHA-256.
 
     Raises:
@@ -54,7 +54,7 @@ def write(
         check_folder(maps)
     total = sum(1 for _ in files)
     if not total:
-        raise CxrError("No film is among what was named; give files, folders, patterns in quotation marks, or --list FILE.")
+        raise CxrError("No image is among what was named; give files, folders, patterns in quotation marks, or --list FILE.")
     reader = _Reader(model_dir, maps, check)
     part = _part(table, maps is not None, check)
     try:
@@ -82,8 +82,8 @@ def write(
     return done, failed
 
 
-class _Film(NamedTuple):
-    """A file with the problem that makes it no film, or with the film: as the network sees it, its small copy, whether it has
+class _Image(NamedTuple):
+    """A file with the problem that makes it no image, or with the image: as the network sees it, its small copy, whether it has
     colours, and its own pixels where a map is wanted."""
 
     path: Path
@@ -111,7 +111,7 @@ class _Reader:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _batches(self, pool: ThreadPoolExecutor, files: Iterator[Path]) -> Iterator[list["_Film"]]:
+    def _batches(self, pool: ThreadPoolExecutor, files: Iterator[Path]) -> Iterator[list["_Image"]]:
         """Yield what is read, batch by batch: ahead of an accelerator, in turns with a network that needs all cores itself."""
         from cxr_helpers.training import devices
 
@@ -123,53 +123,53 @@ class _Reader:
             while batch := list(itertools.islice(read, BATCH)):
                 yield batch
 
-    def _read(self, path: Path) -> "_Film":
-        """Return all that is known of a film without the network."""
+    def _read(self, path: Path) -> "_Image":
+        """Return all that is known of an image without the network."""
         try:
             read = image_files.read(path)
             small = preprocessing.VARIANTS[self.card.variant](preprocessing.resize(read.pixels, self.card.size))
             coloured = self.check and read.mode != "L" and out_of_distribution.coloured(path)
-            return _Film(path, "", small, out_of_distribution.thumbnail(read.pixels), coloured, read.pixels if self.maps else None)
+            return _Image(path, "", small, out_of_distribution.thumbnail(read.pixels), coloured, read.pixels if self.maps else None)
         except CxrError as error:
-            return _Film(path, str(error))
+            return _Image(path, str(error))
         except Exception as error:  # whatever a decoder makes of one file, the others are answered; its words may quote tags
-            return _Film(path, f"{path} is refused: it cannot be decoded ({type(error).__name__}).")
+            return _Image(path, f"{path} is refused: it cannot be decoded ({type(error).__name__}).")
 
-    def _answers(self, batch: list["_Film"], first: int) -> Iterator[dict[str, object]]:
-        usable = [film for film in batch if not film.problem]
-        scores = iter(score(self.model, np.stack([film.small for film in usable])) if usable else ())
+    def _answers(self, batch: list["_Image"], first: int) -> Iterator[dict[str, object]]:
+        usable = [image for image in batch if not image.problem]
+        scores = iter(score(self.model, np.stack([image.small for image in usable])) if usable else ())
         warnings = iter(self._warnings(usable) if usable and self.check else [""] * len(usable))
-        for place, film in enumerate(batch, start=first):
-            row = dict.fromkeys(COLUMNS, "") | {"file": _name(film.path), "problem": film.problem, "model": self.model_id}
-            if not film.problem:
+        for place, image in enumerate(batch, start=first):
+            row = dict.fromkeys(COLUMNS, "") | {"file": _name(image.path), "problem": image.problem, "model": self.model_id}
+            if not image.problem:
                 p = float(next(scores))
                 label = "PNEUMONIA" if p >= self.card.threshold else "NORMAL"
                 row |= {"class": label, "probability": f"{p:.6f}", "operating_point": f"{self.card.threshold:.6f}"}
                 row |= {"warning": next(warnings)}
-            if film.pixels is not None:
-                row["heat_map"] = _name(self._map(film.path, place, film.pixels, film.small, p))
+            if image.pixels is not None:
+                row["heat_map"] = _name(self._map(image.path, place, image.pixels, image.small, p))
             yield row
 
-    def _warnings(self, films: list["_Film"]) -> list[str]:
-        thumbnails = np.stack([film.thumbnail for film in films])
-        return predict.warnings([film.path for film in films], thumbnails, [film.coloured for film in films], self.rules)
+    def _warnings(self, images: list["_Image"]) -> list[str]:
+        thumbnails = np.stack([image.thumbnail for image in images])
+        return predict.warnings([image.path for image in images], thumbnails, [image.coloured for image in images], self.rules)
 
-    def _map(self, path: Path, place: int, film: np.ndarray, small: np.ndarray, p: float) -> Path:
+    def _map(self, path: Path, place: int, image: np.ndarray, small: np.ndarray, p: float) -> Path:
         from cxr_helpers.explain import gradcam, targets
 
         (heat_map,) = gradcam.gradcam(self.model, small[None], targets.predicted(np.array([p]), self.card.threshold))
         target = self.maps / predict.map_name(path, place)
-        atomic_write(target, predict.picture(film, heat_map))
+        atomic_write(target, predict.picture(image, heat_map))
         return target
 
 
-def score(model, films: np.ndarray) -> np.ndarray:
-    """Return P(PNEUMONIA) float (n,) of at most `BATCH` films (n, H, W) uint8 as the model sees them."""
+def score(model, images: np.ndarray) -> np.ndarray:
+    """Return P(PNEUMONIA) float (n,) of at most `BATCH` images (n, H, W) uint8 as the model sees them."""
     from cxr_helpers.explain import targets
 
-    full = np.zeros((BATCH, *films.shape[1:]), np.uint8)
-    full[: len(films)] = films
-    return model.predict_on_batch(targets.batch(model, full))[: len(films), -1]
+    full = np.zeros((BATCH, *images.shape[1:]), np.uint8)
+    full[: len(images)] = images
+    return model.predict_on_batch(targets.batch(model, full))[: len(images), -1]
 
 
 def _check(table: Path) -> None:
@@ -258,7 +258,7 @@ def _flat(value: object) -> str:
 
 def _progress(rows: Iterator, done: int, total: int) -> Iterator:
     interval = 0.5 if sys.stderr.isatty() else 30
-    return tqdm(rows, desc="predict", unit="film", total=total, initial=done, mininterval=interval, maxinterval=2 * interval)
+    return tqdm(rows, desc="predict", unit="image", total=total, initial=done, mininterval=interval, maxinterval=2 * interval)
 
 
 def _finish(part: Path, table: Path) -> None:

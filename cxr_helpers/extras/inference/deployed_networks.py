@@ -27,7 +27,7 @@ TRAINED = {
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A network to export: `build()` gives the Keras model, whose films have `size` pixels a side after `variant`.
+    """A network to export: `build()` gives the Keras model, whose images have `size` pixels a side after `variant`.
 
     `trained` tells whether its AUC means anything: weights that are on no machine are replaced by random ones, on which
     neither bytes nor times depend. `source` says where the weights come from.
@@ -86,17 +86,17 @@ def final(profile: str) -> list[Network]:
 
 
 def chosen(profile: str) -> tuple[int, Record]:
-    """Return place and run of the published model's network with the least loss on disturbed validation films.
+    """Return place and run of the published model's network with the least loss on corrupted validation images.
 
-    The loss is taken at the temperature that the same films give; the test films are not asked.
+    The loss is taken at the temperature that the same images give; the test images are not asked.
     """
     from cxr_helpers.evaluation import calibration
 
     losses = []
     runs = behind(profile)
     for run in runs:
-        films = rescoring.disturbed_validation(run, profile)
-        losses.append(calibration.cross_entropy(calibration.tempered(films, calibration.fit_temperature(films))).mean())
+        images = rescoring.corrupted_validation(run, profile)
+        losses.append(calibration.cross_entropy(calibration.tempered(images, calibration.fit_temperature(images))).mean())
     place = int(np.argmin(losses))
     return place, runs[place]
 
@@ -107,21 +107,21 @@ def behind(profile: str) -> list[Record]:
     return members.networks(records.read(paths.runs(profile) / card.run_id), profile)
 
 
-def films(network: Network, profile: str, image_ids, channels: int = 3) -> np.ndarray:
-    """Return films as the network takes them: float32 (n, size, size, channels) in 0..255."""
-    found = packing.films(profile, image_ids, network.size, network.variant)
+def images(network: Network, profile: str, image_ids, channels: int = 3) -> np.ndarray:
+    """Return images as the network takes them: float32 (n, size, size, channels) in 0..255."""
+    found = packing.images(profile, image_ids, network.size, network.variant)
     return np.repeat(found[..., None].astype("float32"), channels, axis=-1)
 
 
 def labelled(profile: str, split: str) -> pd.DataFrame:
-    """Return image_id, patient_id, split and y_true of the films of one split of the official protocol."""
+    """Return image_id, patient_id, split and y_true of the images of one split of the official protocol."""
     table = manifest.load(profile).merge(splits.load(profile, PROTOCOL)[["image_id", "split"]], on="image_id")
     part = table[table.split == split].reset_index(drop=True)
     return part.assign(y_true=(part.label == "PNEUMONIA").astype(int))[["image_id", "patient_id", "split", "y_true"]]
 
 
 def calibration_ids(profile: str, count: int, seed: int = 0) -> list[str]:
-    """Return image_ids of so many training films, drawn at random, from which the ranges of activations come."""
+    """Return image_ids of so many training images, drawn at random, from which the ranges of activations come."""
     train = labelled(profile, "train").image_id
     return list(np.random.default_rng(seed).permutation(train)[:count])
 

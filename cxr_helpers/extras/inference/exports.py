@@ -15,7 +15,7 @@ from cxr_helpers.extras.inference.deployed_networks import Network
 
 FLOAT, INT8 = "float32", "int8"
 PRECISIONS = (FLOAT, INT8)
-_FEW = 8  # films
+_FEW = 8  # images
 
 
 def usable(precision: str) -> list[str]:
@@ -30,22 +30,22 @@ def usable(precision: str) -> list[str]:
 def file(network: Network, model, profile: str, engine: str, precision: str) -> Path:
     """Return the file of a network for an engine, made where it is missing; `model` is what `network.build()` returned.
 
-    An int8 file is calibrated on training films. The folder's name holds hashes of the weights and of the films.
+    An int8 file is calibrated on training images. The folder's name holds hashes of the weights and of the images.
     """
-    films = manifest.data_hash(manifest.load(profile))[:8]
-    folder = paths.build(profile) / "deployment" / f"{network.name.replace(' ', '_')}-{fingerprint(model)}-{films}"
+    images = manifest.data_hash(manifest.load(profile))[:8]
+    folder = paths.build(profile) / "deployment" / f"{network.name.replace(' ', '_')}-{fingerprint(model)}-{images}"
     path = folder / f"{engine}-{precision}{backends.ENGINES[engine].suffix}"
     if path.is_file():
         return path
     say(f"deployment: {network.name} is written for {backends.TITLES[engine]} in {precision}")
     draft = folder / ".draft" / path.name
-    ids = deployed_networks.calibration_ids(profile, quantising.CALIBRATION_FILMS if network.trained else _FEW)
-    films = deployed_networks.films(network, profile, ids, model.input_shape[-1])
+    ids = deployed_networks.calibration_ids(profile, quantising.CALIBRATION_IMAGES if network.trained else _FEW)
+    images = deployed_networks.images(network, profile, ids, model.input_shape[-1])
     if precision == FLOAT:
         backends.export(model, draft)
     else:
-        quantising.quantise(model, draft, films)
-    _tried(model, draft, engine, precision, films[:_FEW], ids[:_FEW])
+        quantising.quantise(model, draft, images)
+    _tried(model, draft, engine, precision, images[:_FEW], ids[:_FEW])
     for made in sorted(draft.parent.glob(f"{draft.stem}.*")):  # .bin before .xml
         shutil.move(made, folder / made.name)
     return path
@@ -63,15 +63,15 @@ def files(network: Network, model, profile: str) -> dict[tuple[str, str], Path]:
     return found
 
 
-def _tried(model, path: Path, engine: str, precision: str, films: np.ndarray, ids: list[str]) -> None:
-    """Run a new file on some films; float32 must give what Keras gives, int8 must run."""
+def _tried(model, path: Path, engine: str, precision: str, images: np.ndarray, ids: list[str]) -> None:
+    """Run a new file on some images; float32 must give what Keras gives, int8 must run."""
     what = f"{path.name} of {model.name}"
     try:
         run = backends.load(path)
         if precision == FLOAT:
-            backends.check(run, films, backends.keras_runner(model)(films), ids, what)
+            backends.check(run, images, backends.keras_runner(model)(images), ids, what)
         else:
-            run(films)
+            run(images)
     except CxrError:
         raise
     except Exception as error:  # every engine has its own

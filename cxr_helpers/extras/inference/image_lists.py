@@ -1,4 +1,4 @@
-"""The films that a command line names: files, folders, patterns and lists, in the same order as often as they are asked for."""
+"""The images that a command line names: files, folders, patterns and lists, in the same order as often as they are asked for."""
 
 import glob
 import os
@@ -13,7 +13,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".dcm", ".dicom", "")  # of what is taken f
 class Files:
     """The files of `sources`, then those of a list, as often as asked for and in the same order.
 
-    A source is a file, a folder (all its films, at any depth, by name) or a pattern such as "films/*/*.jpeg" where no
+    A source is a file, a folder (all its images, at any depth, by name) or a pattern such as "images/*/*.jpeg" where no
     file has that name. `listed` is a text file (UTF-8) with one path a line, as seen from the working folder. A file that
     is named and does not exist is one of the files: its row says so.
 
@@ -51,7 +51,7 @@ def _expanded(source: Path) -> Iterator[Path]:
         unread: list[Path] = []
         for folder, below, names in os.walk(source, onerror=lambda error: unread.append(Path(error.filename))):
             below.sort()
-            yield from (Path(folder, name) for name in sorted(names) if not name.startswith(".") and _is_film_name(name))
+            yield from (Path(folder, name) for name in sorted(names) if not name.startswith(".") and _is_image_name(name))
         yield from unread  # a folder that may not be looked into has a row that says so
     elif _is_several(source):
         yield from (Path(path) for path in sorted(glob.iglob(str(source), recursive=True)) if os.path.isfile(path))
@@ -59,5 +59,5 @@ def _expanded(source: Path) -> Iterator[Path]:
         yield source
 
 
-def _is_film_name(name: str) -> bool:
+def _is_image_name(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in SUFFIXES

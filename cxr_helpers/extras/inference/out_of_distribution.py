@@ -1,11 +1,11 @@
-"""Is this a frontal chest film at all? Rules for `cxr predict`, which answers for any picture.
+"""Is this a frontal chest radiograph at all? Rules for `cxr predict`, which answers for any picture.
 
-Three figures of a small copy of the film, each of which a frontal chest film has large: its likeness to the mean training
-film, the brightness of the midline between two darker lungs, and the brightness of the frame, since neck and belly reach
-its edge. Photographs and turned films fail the first, lateral views the second, CT slices, which float in black, the
-third; an inverted film, or one upside down, is more like a frontal one once it is turned back. The limits are quantiles
-of the training films. How many frontal films of children and adults are warned of wrongly, and how many changed ones rightly,
-is measured by `cxr measure warnings` and stands in the chapter on external films.
+Three figures of a small copy of the image, each of which a frontal chest radiograph has large: its likeness to the mean training
+image, the brightness of the midline between two darker lungs, and the brightness of the frame, since neck and belly reach
+its edge. Photographs and turned images fail the first, lateral views the second, CT slices, which float in black, the
+third; an inverted image, or one upside down, is more like a frontal one once it is turned back. The limits are quantiles
+of the training images. How many frontal radiographs of children and adults are warned of wrongly, and how many changed ones rightly,
+is measured by `cxr measure warnings` and stands in the chapter on external images.
 """
 
 import dataclasses
@@ -23,19 +23,19 @@ from cxr_helpers.errors import CxrError
 
 SIDE = 32  # pixels of the small copies that are looked at
 FILE = "frontal.json"
-WARNED = 0.005  # of the training films, at most, by the three figures together
-TURNED = {  # likeness to the mean film so changed -> what is said where it is the greater one
-    "inverted": "looks like an inverted film",
-    "upside down": "looks like a film upside down",
+WARNED = 0.005  # of the training images, at most, by the three figures together
+TURNED = {  # likeness to the mean image so changed -> what is said where it is the greater one
+    "inverted": "looks like an inverted image",
+    "upside down": "looks like an image upside down",
 }
 WARNINGS = {
-    "likeness": "does not look like an upright frontal chest film (a photograph, a turned film?)",
+    "likeness": "does not look like an upright frontal chest radiograph (a photograph, a turned image?)",
     "midline": "shows no bright midline between two lungs (a lateral view?)",
     "frame": "is surrounded by black (a CT slice?)",
 }
 COLOURED = "is in colour (a photograph?)"
-_SCALES = (0.9, 1.0, 1.15, 1.3)  # of height and width, each by itself: a chest fills its film now more, now less
-_CHEST = (slice(2, 30), slice(4, 28))  # rows and columns of the mean film that are looked for
+_SCALES = (0.9, 1.0, 1.15, 1.3)  # of height and width, each by itself: a chest fills its image now more, now less
+_CHEST = (slice(2, 30), slice(4, 28))  # rows and columns of the mean image that are looked for
 _LUNGS = slice(8, 20)  # rows
 _MIDDLE = slice(11, 21)  # of an edge
 _COLOUR = 32  # grey values by which the channels of a coloured pixel differ at least
@@ -44,28 +44,28 @@ _COLOURED_SHARE = 0.05  # of all pixels: an annotation covers fewer
 
 @dataclasses.dataclass(frozen=True)
 class Rules:
-    """The mean chest (h, w) uint8, and the least value of each figure (keys of `WARNINGS`) that a frontal film has."""
+    """The mean chest (h, w) uint8, and the least value of each figure (keys of `WARNINGS`) that a frontal radiograph has."""
 
     chest: np.ndarray
     limits: dict[str, float]
 
 
 def learn(thumbnails: np.ndarray) -> Rules:
-    """Return the rules that training films (N, SIDE, SIDE) uint8 give."""
-    films = _standardised(thumbnails)
-    mean = films.mean(axis=0).reshape(SIDE, SIDE)[_CHEST]
+    """Return the rules that training images (N, SIDE, SIDE) uint8 give."""
+    images = _standardised(thumbnails)
+    mean = images.mean(axis=0).reshape(SIDE, SIDE)[_CHEST]
     chest = np.rint(np.interp(mean, [mean.min(), mean.max()], [0, 255])).astype(np.uint8)
     found = figures(thumbnails, chest)
     return Rules(chest, {name: round(float(np.quantile(found[name], WARNED / len(WARNINGS))), 4) for name in WARNINGS})
 
 
-def thumbnail(film: np.ndarray) -> np.ndarray:
-    """Return the small copy (SIDE, SIDE) uint8 of a film (H, W) uint8 that all else here looks at."""
-    return resize(film, SIDE)
+def thumbnail(image: np.ndarray) -> np.ndarray:
+    """Return the small copy (SIDE, SIDE) uint8 of an image (H, W) uint8 that all else here looks at."""
+    return resize(image, SIDE)
 
 
 def warnings(thumbnails: np.ndarray, rules: Rules) -> list[str]:
-    """Return in what each picture (N, SIDE, SIDE) uint8 departs from a frontal chest film, or "" where it does not."""
+    """Return in what each picture (N, SIDE, SIDE) uint8 departs from a frontal chest radiograph, or "" where it does not."""
     likeness = alike(thumbnails, rules.chest)
     found = {"likeness": likeness["upright"], "midline": midline(thumbnails), "frame": frame(thumbnails)}
     least = np.maximum(rules.limits["likeness"], likeness["upright"])
@@ -85,15 +85,15 @@ def alike(thumbnails: np.ndarray, chest: np.ndarray) -> dict[str, np.ndarray]:
     Keys: "upright", as it is, and those of `TURNED`.
     """
     upright, upside_down, windows = _bank(chest.tobytes(), chest.shape)
-    films, pixels = _standardised(thumbnails), windows.sum(axis=1)
-    squares = films**2 @ windows.T - (films @ windows.T) ** 2 / pixels
+    images, pixels = _standardised(thumbnails), windows.sum(axis=1)
+    squares = images**2 @ windows.T - (images @ windows.T) ** 2 / pixels
     flat = squares < 1e-3 * pixels  # a window without contrast is like nothing
     scale = np.where(flat, 0, 1 / np.sqrt(np.where(flat, 1, squares)))
-    found = films @ upright.T * scale
+    found = images @ upright.T * scale
     return {
         "upright": found.max(axis=1),
         "inverted": -found.min(axis=1),
-        "upside down": (films @ upside_down.T * scale).max(axis=1),
+        "upside down": (images @ upside_down.T * scale).max(axis=1),
     }
 
 
@@ -105,7 +105,7 @@ def midline(thumbnails: np.ndarray) -> np.ndarray:
 
 
 def frame(thumbnails: np.ndarray) -> np.ndarray:
-    """Return the brightness (N,) of the brightest edge (its middle third), as a share of the film's 95th percentile."""
+    """Return the brightness (N,) of the brightest edge (its middle third), as a share of the image's 95th percentile."""
     edges = [thumbnails[:, :2, _MIDDLE], thumbnails[:, -2:, _MIDDLE], thumbnails[:, _MIDDLE, :2], thumbnails[:, _MIDDLE, -2:]]
     brightest = np.max([np.median(edge, axis=(1, 2)) for edge in edges], axis=0)
     return brightest / np.maximum(np.percentile(thumbnails, 95, axis=(1, 2)), 1)
@@ -113,8 +113,8 @@ def frame(thumbnails: np.ndarray) -> np.ndarray:
 
 def _standardised(thumbnails: np.ndarray) -> np.ndarray:
     """Return pictures as rows of mean 0 and standard deviation 1, float32; a deviation below 1 grey value counts as 1."""
-    films = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
-    return (films - films.mean(axis=1, keepdims=True)) / np.maximum(films.std(axis=1, keepdims=True), 1)
+    images = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
+    return (images - images.mean(axis=1, keepdims=True)) / np.maximum(images.std(axis=1, keepdims=True), 1)
 
 
 @functools.lru_cache(maxsize=1)
@@ -141,7 +141,7 @@ def coloured(path: Path) -> bool:
     It is looked at in a quarter of its size, which takes a fraction of the time.
     """
     pixels = cv2.imdecode(np.frombuffer(Path(path).read_bytes(), np.uint8), cv2.IMREAD_REDUCED_COLOR_4)
-    if pixels is None:  # a DICOM film, which is grey
+    if pixels is None:  # a DICOM image, which is grey
         return False
     channels = cv2.split(pixels)
     spread = cv2.subtract(functools.reduce(cv2.max, channels), functools.reduce(cv2.min, channels))

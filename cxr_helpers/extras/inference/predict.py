@@ -1,4 +1,4 @@
-"""Predict films with the published model: class, probability, operating point, heat map, and a warning where it is no film."""
+"""Predict images with the published model: class, probability, operating point, heat map, and a warning where it is no image."""
 
 import dataclasses
 import os
@@ -15,8 +15,8 @@ from cxr_helpers.data import image_files, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import out_of_distribution, published_model
 
-LONGEST_SIDE = 640  # pixels of a film in a heat map picture
-_LONGEST_STEM = 150  # bytes of a film's name that its heat map takes over; a file's name has 255 at most, a hidden draft's too
+LONGEST_SIDE = 640  # pixels of an image in a heat map picture
+_LONGEST_STEM = 150  # bytes of an image's name that its heat map takes over; a file's name has 255 at most, a hidden draft's too
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Prediction:
 
     `probability` is P(PNEUMONIA), `threshold` the operating point: `label` is PNEUMONIA iff probability >= threshold,
     else NORMAL. `heat_map` is the picture's path, `note` a remark on it. `warning` says why the file may be no frontal
-    chest film, so that the answer means nothing.
+    chest radiograph, so that the answer means nothing.
     """
 
     path: Path
@@ -41,30 +41,30 @@ class Prediction:
 def predict(
     files: list[Path], model_dir: Path | None = None, out: Path | None = None, published: "Published | None" = None
 ) -> list[Prediction]:
-    """Return one prediction per file, in order; a file that is no usable film has its reason in `problem`.
+    """Return one prediction per file, in order; a file that is no usable image has its reason in `problem`.
 
     `model_dir` holds default.keras, default.json and frontal.json; None takes the committed ones. `published` stands in for
     it where the model was loaded before. With a folder `out`, a
-    film gets `<stem>_heatmap.png` there: the film beside its Grad-CAM map for the predicted class, bare at 0, yellow at 1.
+    image gets `<stem>_heatmap.png` there: the image beside its Grad-CAM map for the predicted class, bare at 0, yellow at 1.
     A missing or altered model, or a folder that cannot be written, is a CxrError.
     """
     if out is not None:
         check_folder(Path(out))
-    answers, films = {}, {}
+    answers, images = {}, {}
     for position, path in enumerate(map(Path, files)):
         try:
-            films[position] = image_files.read(path).pixels
+            images[position] = image_files.read(path).pixels
         except CxrError as error:
             answers[position] = Prediction(path, problem=str(error))
-    if films:
-        names = {position: Path(files[position]) for position in films}
-        found = _answers(names.values(), list(films.values()), published or load(model_dir), out)
-        answers |= dict(zip(films, found, strict=True))
+    if images:
+        names = {position: Path(files[position]) for position in images}
+        found = _answers(names.values(), list(images.values()), published or load(model_dir), out)
+        answers |= dict(zip(images, found, strict=True))
     return [answers[position] for position in range(len(files))]
 
 
 def table(answers: list[Prediction]) -> pd.DataFrame:
-    """Return one row per film that has an answer: file, class, probability, operating point, heat map, warning."""
+    """Return one row per image that has an answer: file, class, probability, operating point, heat map, warning."""
     rows = [
         {
             "file": answer.path,
@@ -81,7 +81,7 @@ def table(answers: list[Prediction]) -> pd.DataFrame:
 
 
 class Published(NamedTuple):
-    """A published model: the network, its card, and the rules by which a film is no frontal chest film."""
+    """A published model: the network, its card, and the rules by which an image is no frontal chest radiograph."""
 
     model: object
     card: published_model.Card
@@ -94,25 +94,25 @@ def load(model_dir: Path | None = None) -> Published:
     return Published(*published_model.load(model_dir), out_of_distribution.load(rules))
 
 
-def _answers(names: Collection[Path], films: list[np.ndarray], published: Published, out: Path | None) -> list[Prediction]:
-    """Return the predictions of readable films (H, W) uint8, each of its own size."""
+def _answers(names: Collection[Path], images: list[np.ndarray], published: Published, out: Path | None) -> list[Prediction]:
+    """Return the predictions of readable images (H, W) uint8, each of its own size."""
     from cxr_helpers.explain import gradcam, methods, targets
 
     model, card, rules = published
     prepare = preprocessing.VARIANTS[card.variant]
-    small = np.stack([prepare(preprocessing.resize(film, card.size)) for film in films])
+    small = np.stack([prepare(preprocessing.resize(image, card.size)) for image in images])
     scores = model.predict(targets.batch(model, small), batch_size=32, verbose=0)[:, -1].astype(float)
     found = [
         Prediction(name, "PNEUMONIA" if p >= card.threshold else "NORMAL", float(p), card.threshold)
         for name, p in zip(names, scores, strict=True)
     ]
-    said = warnings(names, np.stack([out_of_distribution.thumbnail(film) for film in films]), map(out_of_distribution.coloured, names), rules)
+    said = warnings(names, np.stack([out_of_distribution.thumbnail(image) for image in images]), map(out_of_distribution.coloured, names), rules)
     found = [dataclasses.replace(each, warning=words) for each, words in zip(found, said, strict=True)]
     if out is None:
         return found
     maps = gradcam.gradcam(model, small, targets.predicted(scores, card.threshold))
     notes = np.where(methods.is_blank(maps), gradcam.BLANK, "")
-    pictures = _write(Path(out), found, films, maps)
+    pictures = _write(Path(out), found, images, maps)
     return [
         dataclasses.replace(answer, heat_map=picture, note=str(note))
         for answer, picture, note in zip(found, pictures, notes, strict=True)
@@ -120,49 +120,49 @@ def _answers(names: Collection[Path], films: list[np.ndarray], published: Publis
 
 
 def warnings(paths: Iterable[Path], thumbnails: np.ndarray, colours: Iterable[bool], rules: out_of_distribution.Rules) -> list[str]:
-    """Return why the answer for each film may mean nothing, or "" where it is a frontal chest film.
+    """Return why the answer for each image may mean nothing, or "" where it is a frontal chest radiograph.
 
-    `thumbnails` (N, SIDE, SIDE) uint8 are the films' `frontal.thumbnail`; `colours` tells which files are `frontal.coloured`.
+    `thumbnails` (N, SIDE, SIDE) uint8 are the images' `frontal.thumbnail`; `colours` tells which files are `frontal.coloured`.
     """
     found = zip(paths, colours, out_of_distribution.warnings(thumbnails, rules), strict=True)
     words = ((path, out_of_distribution.COLOURED if coloured else departs) for path, coloured, departs in found)
     return [departs and f"{path} {departs}: its answer may mean nothing" for path, departs in words]
 
 
-def _write(out: Path, found: list[Prediction], films: list[np.ndarray], maps: np.ndarray) -> list[Path]:
-    """Write one picture a film and return their paths; a second film of the same stem gets a number."""
+def _write(out: Path, found: list[Prediction], images: list[np.ndarray], maps: np.ndarray) -> list[Path]:
+    """Write one picture an image and return their paths; a second image of the same stem gets a number."""
     written: list[Path] = []
-    for answer, film, heat_map in zip(found, films, maps, strict=True):
+    for answer, image, heat_map in zip(found, images, maps, strict=True):
         path = _free(out, answer.path, written)
         try:
-            atomic_write(path, picture(film, heat_map))
+            atomic_write(path, picture(image, heat_map))
         except OSError as error:
             raise CxrError(f"{path} cannot be written ({error.strerror}); give another folder.") from error
         written.append(path)
     return written
 
 
-def _free(out: Path, film: Path, taken: list[Path]) -> Path:
-    path, number = out / map_name(film), 1
+def _free(out: Path, image: Path, taken: list[Path]) -> Path:
+    path, number = out / map_name(image), 1
     while path in taken:
         number += 1
-        path = out / map_name(film, number)
+        path = out / map_name(image, number)
     return path
 
 
-def map_name(film: Path, number: int | None = None) -> str:
-    """Return the name of a film's heat map, `<stem>[_<number>]_heatmap.png`; of a long stem only the beginning."""
-    stem = os.fsencode(film.stem)[:_LONGEST_STEM].decode("utf-8", "ignore")
+def map_name(image: Path, number: int | None = None) -> str:
+    """Return the name of an image's heat map, `<stem>[_<number>]_heatmap.png`; of a long stem only the beginning."""
+    stem = os.fsencode(image.stem)[:_LONGEST_STEM].decode("utf-8", "ignore")
     return f"{stem}_heatmap.png" if number is None else f"{stem}_{number}_heatmap.png"
 
 
-def picture(film: np.ndarray, heat_map: np.ndarray) -> bytes:
-    """Return the film beside itself under the map (in [0, 1], of any size) as the bytes of a PNG file."""
+def picture(image: np.ndarray, heat_map: np.ndarray) -> bytes:
+    """Return the image beside itself under the map (in [0, 1], of any size) as the bytes of a PNG file."""
     from cxr_helpers.explain import overlay
 
-    scale = min(1.0, LONGEST_SIDE / max(film.shape))
+    scale = min(1.0, LONGEST_SIDE / max(image.shape))
     if scale < 1:
-        film = cv2.resize(film, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    large = np.clip(cv2.resize(heat_map, film.shape[::-1], interpolation=cv2.INTER_LINEAR), 0, 1)
-    beside = overlay.beside(film, overlay.heat(film, large))
+        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    large = np.clip(cv2.resize(heat_map, image.shape[::-1], interpolation=cv2.INTER_LINEAR), 0, 1)
+    beside = overlay.beside(image, overlay.heat(image, large))
     return cv2.imencode(".png", beside[..., ::-1])[1].tobytes()

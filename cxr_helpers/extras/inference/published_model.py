@@ -18,12 +18,12 @@ RESTORE = "restore the folder from git, or name another one that a published mod
 
 
 LIMITS = {
-    "full": """trained on one hospital's films of children only. On adult films of other hospitals it does far worse, and its
-probabilities are too high for normal films that it has not met (report, chapters "External validation and robustness" and
-"The chosen model"). Not tested on other children or for other findings. The size of a published film alone tells much of
-its label, so part of the figures may owe to how the films were made.""",
-    "own": "a set that this project does not know. How the model does on films from elsewhere was not measured.",
-    "smoke": "drawn films only, so that the figures say nothing about real ones.",
+    "full": """trained on one hospital's images of children only. On adult images of other hospitals it does far worse, and its
+probabilities are too high for normal images that it has not met (report, chapters "External validation and robustness" and
+"The chosen model"). Not tested on other children or for other findings. The size of a published image alone tells much of
+its label, so part of the figures may owe to how the images were made.""",
+    "own": "a set that this project does not know. How the model does on images from elsewhere was not measured.",
+    "smoke": "drawn images only, so that the figures say nothing about real ones.",
 }
 
 
@@ -31,7 +31,7 @@ its label, so part of the figures may owe to how the films were made.""",
 class Card:
     """What must be known of the model to use it: default.json.
 
-    Input: films of `size` × `size` pixels after preprocessing `variant`.
+    Input: images of `size` × `size` pixels after preprocessing `variant`.
     PNEUMONIA iff P(PNEUMONIA) >= `threshold`, the operating point. `metrics`: name → [value, ci_low, ci_high].
     `temperature`: by what the logits of the last layer were divided, None where they are as trained.
     """
@@ -112,13 +112,13 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _films(record: Record, profile: str) -> str:
-    """Return what films a run was trained on: the published set where all of it is here, else own ones, told by their hash."""
+def _images(record: Record, profile: str) -> str:
+    """Return what images a run was trained on: the published set where all of it is here, else own ones, told by their hash."""
     if profile == "smoke":
-        return "synthetic films"
+        return "synthetic images"
     if not dataset.difference(dataset.discover(profile).root):
         return dataset.DATASET.name
-    return f"own films, SHA-256 of names and files {record.info['data_hash'][:12]}"
+    return f"own images, SHA-256 of names and files {record.info['data_hash'][:12]}"
 
 
 def _describe(record: Record, profile: str, threshold: float, sha256: str) -> Card:
@@ -132,7 +132,7 @@ def _describe(record: Record, profile: str, threshold: float, sha256: str) -> Ca
         variant=config.variant,
         protocol=record.config.protocol,
         initialisation=record.info["initialisation"],
-        data=_films(record, profile),
+        data=_images(record, profile),
         pixels=record.info["pixels"],
         test_images=len(test),
         temperature=record.info.get("temperature"),
@@ -149,15 +149,15 @@ def _model_card(card: Card, profile: str) -> str:
     citation = f" ({dataset.DATASET.citation}, doi {dataset.DATASET.doi})" if published else ""
     return f"""# Default model: run {card.run_id}
 
-**Not for clinical use.** The model shows what such a network does on the films of one set; no person's care may depend
+**Not for clinical use.** The model shows what such a network does on the images of one set; no person's care may depend
 on it.
 
-- **Intended use:** the examples of this report and `cxr predict`, on frontal chest films.
-- **Input:** one film, resized to {card.size}×{card.size} pixels (the aspect ratio is not kept), preprocessing "{card.variant}".
+- **Intended use:** the examples of this report and `cxr predict`, on frontal chest radiographs.
+- **Input:** one image, resized to {card.size}×{card.size} pixels (the aspect ratio is not kept), preprocessing "{card.variant}".
 - **Output:** P(PNEUMONIA); PNEUMONIA iff it is at least {card.threshold:.4f}, the operating point chosen on validation.
 - **Data:** {card.data}{citation}; protocol `{card.protocol}`; pixels: {card.pixels}; start: {card.initialisation}.
 
-Figures on the {card.test_images} test films at the operating point, with 95 % intervals from a bootstrap over patients:
+Figures on the {card.test_images} test images at the operating point, with 95 % intervals from a bootstrap over patients:
 
 | metric | value | interval |
 |---|---|---|

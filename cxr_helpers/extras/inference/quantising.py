@@ -1,7 +1,7 @@
-"""Networks in 8-bit integers after training, calibrated on training films: by NNCF, for LiteRT by its own converter.
+"""Networks in 8-bit integers after training, calibrated on training images: by NNCF, for LiteRT by its own converter.
 
 Convolutions and large dense layers become int8, weights with a scale a channel where the engine has it. What follows the
-pooled features stays in float32 where it is small: it costs no bytes, and 256 levels of a score would tie films. So do the
+pooled features stays in float32 where it is small: it costs no bytes, and 256 levels of a score would tie images. So do the
 first convolutions, which hold few weights and make most of the error of the whole.
 """
 
@@ -13,18 +13,18 @@ import numpy as np
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import backends
 
-CALIBRATION_FILMS = 128
+CALIBRATION_IMAGES = 128
 SMALL = 100_000  # weights of a dense layer that stays in float32
-EARLY = 15_000  # weights from the film on that stay in float32 too, chosen on validation: three blocks of MobileNetV2
+EARLY = 15_000  # weights from the image on that stay in float32 too, chosen on validation: three blocks of MobileNetV2
 
 
-def quantise(model, path: Path, films: np.ndarray) -> Path:
+def quantise(model, path: Path, images: np.ndarray) -> Path:
     """Write a Keras model with int8 weights and activations for the engine that the ending of `path` names; return `path`.
 
     Args:
         model: float32, without augmentation.
         path: ends in .onnx (QDQ, for ONNX Runtime and OpenVINO), .xml (OpenVINO) or .tflite (LiteRT, full int8).
-        films: float32 (n, H, W, C) in 0..255, training films, from which the ranges of the activations come.
+        images: float32 (n, H, W, C) in 0..255, training images, from which the ranges of the activations come.
 
     Raises:
         CxrError: a package is not installed, or the ending is unknown.
@@ -33,7 +33,7 @@ def quantise(model, path: Path, films: np.ndarray) -> Path:
         raise CxrError(f"{path.name} cannot be quantised; its ending must be one of {', '.join(_QUANTISERS)}.")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _QUANTISERS[path.suffix](model, path, np.asarray(films, np.float32))
+        _QUANTISERS[path.suffix](model, path, np.asarray(images, np.float32))
     except CxrError:
         raise
     except Exception as error:  # quantisers raise anything
@@ -41,7 +41,7 @@ def quantise(model, path: Path, films: np.ndarray) -> Path:
     return path
 
 
-def _onnx(model, path: Path, films: np.ndarray) -> None:
+def _onnx(model, path: Path, images: np.ndarray) -> None:
     onnx, nncf = backends.module("onnx", "onnx"), backends.module("nncf", "nncf")
     with tempfile.TemporaryDirectory() as folder:
         graph = onnx.load(str(backends.export(model, Path(folder) / "whole.onnx")))
@@ -54,10 +54,10 @@ def _onnx(model, path: Path, films: np.ndarray) -> None:
         steps.append((node.name, list(node.input), list(node.output), weights))
     kept += _early(steps)
     source = graph.graph.input[0].name
-    onnx.save(_quantised(nncf, graph, [{source: film[None]} for film in films], kept), str(path))
+    onnx.save(_quantised(nncf, graph, [{source: image[None]} for image in images], kept), str(path))
 
 
-def _openvino(model, path: Path, films: np.ndarray) -> None:
+def _openvino(model, path: Path, images: np.ndarray) -> None:
     ov, nncf = backends.module("openvino", "openvino"), backends.module("nncf", "nncf")
     with tempfile.TemporaryDirectory() as folder:
         graph = ov.Core().read_model(backends.export(model, Path(folder) / "whole.xml"))
@@ -70,11 +70,11 @@ def _openvino(model, path: Path, films: np.ndarray) -> None:
             weights = int(np.prod(node.input(1).get_shape())) if convolves else None
             steps.append((node.get_friendly_name(), sources, [node.get_friendly_name()], weights))
         kept += _early(steps)
-        ov.save_model(_quantised(nncf, graph, [film[None] for film in films], kept), path, compress_to_fp16=False)
+        ov.save_model(_quantised(nncf, graph, [image[None] for image in images], kept), path, compress_to_fp16=False)
 
 
 def _early(steps: list[tuple[str, list[str], list[str], int | None]]) -> list[str]:
-    """Return the first convolutions of a graph: a path from the film meets at most `EARLY` weights up to each.
+    """Return the first convolutions of a graph: a path from the image meets at most `EARLY` weights up to each.
 
     `steps`, in order of computation: name, names of inputs and of outputs, weights (None: no convolution).
     """
@@ -88,7 +88,7 @@ def _early(steps: list[tuple[str, list[str], list[str], int | None]]) -> list[st
     return found
 
 
-def _quantised(nncf, graph, films: list, kept: list[str]):
+def _quantised(nncf, graph, images: list, kept: list[str]):
     """Return a graph in int8 whose convolutions' biases make up for the mean error of their weights."""
     ignored = nncf.IgnoredScope(names=kept, types=["Sigmoid", "Log"], validate=False)
     preset = nncf.QuantizationPreset.MIXED
@@ -98,16 +98,16 @@ def _quantised(nncf, graph, films: list, kept: list[str]):
     advanced = settings.AdvancedQuantizationParameters(activations_quantization_params=scales)
     with backends.hushed():
         return nncf.quantize(
-            graph, nncf.Dataset(films), preset=preset, subset_size=len(films), ignored_scope=ignored, advanced_parameters=advanced
+            graph, nncf.Dataset(images), preset=preset, subset_size=len(images), ignored_scope=ignored, advanced_parameters=advanced
         )
 
 
-def _litert(model, path: Path, films: np.ndarray) -> None:
+def _litert(model, path: Path, images: np.ndarray) -> None:
     tf = backends.module("tensorflow", "tensorflow")
 
     def calibration():
-        for film in films:
-            yield [film[None]]
+        for image in images:
+            yield [image[None]]
 
     backends.write(model, path, "litert", optimizations=[tf.lite.Optimize.DEFAULT], representative_dataset=calibration)
 

@@ -1,9 +1,9 @@
 """A two-stage cascade: a quick model screens, a second one confirms what the screen is unsure of (IJAREAS 2025).
 
-Thresholds come from validation only. The screen rules a film out below the highest threshold that misses at most 0.5 %
-of the pneumonia films, and calls PNEUMONIA from the lowest threshold on that raises at most 0.5 % false alarms; films
+Thresholds come from validation only. The screen rules an image out below the highest threshold that misses at most 0.5 %
+of the pneumonia images, and calls PNEUMONIA from the lowest threshold on that raises at most 0.5 % false alarms; images
 between the two are sent on. The confirming model answers at its operating point (Youden), which is chosen on all
-validation films, since those sent on are few.
+validation images, since those sent on are few.
 """
 
 import dataclasses
@@ -19,18 +19,18 @@ from cxr_helpers.evaluation import operating_point
 from cxr_helpers.training import members
 from cxr_helpers.training.product import Product
 
-SENSITIVITY = 0.995  # of the screen on validation, at the threshold below which it rules a film out
+SENSITIVITY = 0.995  # of the screen on validation, at the threshold below which it rules an image out
 SPECIFICITY = 0.995  # of the screen on validation, at the threshold from which on it calls PNEUMONIA
 STAGES = ("screen", "confirm")
 SAME_SIZE = "confirm_at_the_screens_size"  # beside the stages: a time that was measured without training
-FILMS, REPEATS = 16, 15  # of a timing: films in the batch, and batches of which the median counts
+IMAGES, REPEATS = 16, 15  # of a timing: images in the batch, and batches of which the median counts
 _ABOVE = float(np.nextafter(1, 2))  # a threshold that no score reaches
-_BELOW = 0.499998  # the largest score of a film called NORMAL: still below 0.5 with the digits that a record keeps
+_BELOW = 0.499998  # the largest score of an image called NORMAL: still below 0.5 with the digits that a record keeps
 
 
 @dataclasses.dataclass(frozen=True)
 class Thresholds:
-    """A film is NORMAL below `low`, PNEUMONIA from `high` on, else sent on and PNEUMONIA from `confirm` on.
+    """An image is NORMAL below `low`, PNEUMONIA from `high` on, else sent on and PNEUMONIA from `confirm` on.
 
     `screen` is the operating point that the screen would have alone (Youden).
     """
@@ -45,10 +45,10 @@ def make(config: Config, profile: str) -> Product:
     """Join a run of either member to a cascade and measure what it costs.
 
     The table "scores" has the cascade's decision as y_score >= 0.5; "decisions" has image_id, split, stage (of
-    `STAGES`: which model decided), screen_score and confirm_score of every film.
+    `STAGES`: which model decided), screen_score and confirm_score of every image.
 
     Raises:
-        CxrError: there are not two members, one is unknown or not trained, or they were scored on different films.
+        CxrError: there are not two members, one is unknown or not trained, or they were scored on different images.
     """
     if len(config.members) != 2:
         raise CxrError(f"Config: a cascade has two members, the screen and the confirming model, not {len(config.members)}.")
@@ -73,17 +73,17 @@ def choose(screen: pd.DataFrame, confirm: pd.DataFrame) -> Thresholds:
     low = operating_point.choose(screen, f"sensitivity>={SENSITIVITY}")
     normal = np.sort(screen.y_score[screen.y_true == 0])
     candidates = np.append(np.unique(screen.y_score), _ABOVE)
-    specificity = np.searchsorted(normal, candidates) / len(normal)  # the share of normal films below each candidate
+    specificity = np.searchsorted(normal, candidates) / len(normal)  # the share of normal images below each candidate
     high = float(candidates[np.argmax(specificity >= SPECIFICITY)])
     return Thresholds(low, max(low, high), operating_point.choose(confirm), operating_point.choose(screen))
 
 
 def decide(screen: np.ndarray, confirm: np.ndarray, thresholds: Thresholds) -> pd.DataFrame:
-    """Return stage, screen_score, confirm_score and the cascade's y_score of each film, from either model's scores (N,).
+    """Return stage, screen_score, confirm_score and the cascade's y_score of each image, from either model's scores (N,).
 
-    y_score is a decision (at 0.5) and an order of films, not a probability: what the screen ruled out lies below 0.25,
+    y_score is a decision (at 0.5) and an order of images, not a probability: what the screen ruled out lies below 0.25,
     what it called PNEUMONIA at or above 0.75, and what was sent on between, its threshold at 0.5; within each part the
-    films stand as the model that decided has them.
+    images stand as the model that decided has them.
     """
     low, high = thresholds.low, thresholds.high
     sent_on = (screen >= low) & (screen < high)
@@ -107,7 +107,7 @@ def centred(y_score: np.ndarray, threshold: float) -> np.ndarray:
 
 
 def milliseconds(configs: list[Config]) -> list[float]:
-    """Return the time that each configured network takes per film, in ms: medians over batches of `FILMS` on this machine.
+    """Return the time that each configured network takes per image, in ms: medians over batches of `FILMS` on this machine.
 
     The networks take turns, so that other work on the machine meets them alike. They have a random start: weights do not
     change the time.
@@ -115,21 +115,21 @@ def milliseconds(configs: list[Config]) -> list[float]:
     from cxr_helpers.models import catalogue  # with Keras, which reading a record does not need
 
     networks = [catalogue.build(dataclasses.replace(config, start="random", trainable="all"))[0] for config in configs]
-    films = [np.zeros((FILMS, *network.input_shape[1:]), "float32") for network in networks]
-    turns = [[_seconds(*pair) for pair in zip(networks, films, strict=True)] for _ in range(1 + REPEATS)]
+    images = [np.zeros((IMAGES, *network.input_shape[1:]), "float32") for network in networks]
+    turns = [[_seconds(*pair) for pair in zip(networks, images, strict=True)] for _ in range(1 + REPEATS)]
     measured = zip(*turns[1:], strict=True)  # the first turn builds the graphs
-    return [round(1000 * statistics.median(seconds) / FILMS, 3) for seconds in measured]
+    return [round(1000 * statistics.median(seconds) / IMAGES, 3) for seconds in measured]
 
 
 def _times(screen: Config, confirm: Config) -> dict[str, float]:
-    """Return ms per film by stage, and of the confirming network at the screen's size where its own is another."""
+    """Return ms per image by stage, and of the confirming network at the screen's size where its own is another."""
     configs = {"screen": screen, "confirm": confirm}
     if confirm.size != screen.size:
         configs[SAME_SIZE] = dataclasses.replace(confirm, size=screen.size)
     return dict(zip(configs, milliseconds(list(configs.values())), strict=True))
 
 
-def _seconds(network, films: np.ndarray) -> float:
+def _seconds(network, images: np.ndarray) -> float:
     started = time.perf_counter()
-    network.predict_on_batch(films)
+    network.predict_on_batch(images)
     return time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""Estimators of scikit-learn on features of the films: the maker of every system that is no network."""
+"""Estimators of scikit-learn on features of the images: the maker of every system that is no network."""
 
 import dataclasses
 import pickle
@@ -57,9 +57,9 @@ ESTIMATORS = {
 
 
 def make(config: Config, profile: str) -> Product:
-    """Fit the configured estimator on training films, its settings chosen by the AUC on validation films.
+    """Fit the configured estimator on training images, its settings chosen by the AUC on validation images.
 
-    Classes are not weighted. Nothing but training films moves scaler, components, estimator or calibration.
+    Classes are not weighted. Nothing but training images moves scaler, components, estimator or calibration.
 
     Raises:
         CxrError: estimator or features are unknown, or class weights are asked for.
@@ -68,14 +68,14 @@ def make(config: Config, profile: str) -> Product:
         raise CxrError(f"Config: model={config.model!r} is no estimator; choose one of {', '.join(ESTIMATORS)}.")
     if config.class_weight != "none":
         raise CxrError(f"Config: {config.model} is fitted without class weights; take class_weight away.")
-    table = network.labelled_films(profile, config.protocol)
-    return estimated(config, *descriptors.matrix(config, profile), table, network.films_info(profile, table))
+    table = network.labelled_images(profile, config.protocol)
+    return estimated(config, *descriptors.matrix(config, profile), table, network.images_info(profile, table))
 
 
 def estimated(config: Config, x: np.ndarray, start: str, table: pd.DataFrame, info: dict) -> Product:
     """Choose, fit and score the configured estimator on features `x` (rows as `table.row` has them).
 
-    `info` says what is known of the films, `start` how the network behind the features began.
+    `info` says what is known of the images, `start` how the network behind the features began.
     """
     started = time.perf_counter()
     chosen, fitted = choose(config, x, table)
@@ -95,12 +95,12 @@ def estimated(config: Config, x: np.ndarray, start: str, table: pd.DataFrame, in
 
 
 def choose(config: Config, x: np.ndarray, table: pd.DataFrame) -> tuple[dict[str, float], Pipeline]:
-    """Fit every setting of the grid to training films and return the one with the largest AUC on validation films.
+    """Fit every setting of the grid to training images and return the one with the largest AUC on validation images.
 
     Args:
         config: names estimator, features and seed.
-        x: (N, D) float, features of all films.
-        table: row (of `x`), y_true, split, one row per film of the protocol.
+        x: (N, D) float, features of all images.
+        table: row (of `x`), y_true, split, one row per image of the protocol.
 
     Returns:
         The setting (the first of the grid among equals) and its fitted pipeline.
@@ -116,9 +116,9 @@ def choose(config: Config, x: np.ndarray, table: pd.DataFrame) -> tuple[dict[str
 
 
 def calibrated(model: Pipeline, x: np.ndarray, table: pd.DataFrame, seed: int) -> CalibratedClassifierCV:
-    """Return `model`, fitted anew to training films, with Platt's sigmoid (1999) from its margin to P(PNEUMONIA).
+    """Return `model`, fitted anew to training images, with Platt's sigmoid (1999) from its margin to P(PNEUMONIA).
 
-    The sigmoid is fitted to margins of films whose patients the estimator had not seen: five folds of the training
+    The sigmoid is fitted to margins of images whose patients the estimator had not seen: five folds of the training
     patients, drawn with `seed`. `x` and `table` (patient_id too) as in `choose`.
     """
     train = table[table.split == "train"]
@@ -126,16 +126,16 @@ def calibrated(model: Pipeline, x: np.ndarray, table: pd.DataFrame, seed: int) -
     return CalibratedClassifierCV(model, method="sigmoid", cv=list(folds), ensemble=False).fit(x[train.row], train.y_true)
 
 
-def pipeline(config: Config, films: int) -> Pipeline:
-    """Return [principal components →] standardisation → estimator, unfitted, for a number of training films."""
+def pipeline(config: Config, images: int) -> Pipeline:
+    """Return [principal components →] standardisation → estimator, unfitted, for a number of training images."""
     steps = [("standardise", StandardScaler()), ("estimator", ESTIMATORS[config.model].build(config.seed))]
     if config.features == "pca":
-        # A fold of the calibration holds fewer films, and there cannot be more components than films.
-        components = PCA(min(COMPONENTS, films // 2), svd_solver="randomized", random_state=config.seed)
+        # A fold of the calibration holds fewer images, and there cannot be more components than images.
+        components = PCA(min(COMPONENTS, images // 2), svd_solver="randomized", random_state=config.seed)
         steps.insert(0, ("components", components))
     return Pipeline(steps)
 
 
 def _outputs(model: Pipeline, x: np.ndarray) -> np.ndarray:
-    """Return what ranks the films (N,): the margin, or P(PNEUMONIA) of an estimator that gives no margin."""
+    """Return what ranks the images (N,): the margin, or P(PNEUMONIA) of an estimator that gives no margin."""
     return model.decision_function(x) if hasattr(model, "decision_function") else model.predict_proba(x)[:, 1]

@@ -1,4 +1,4 @@
-"""What an estimator of scikit-learn sees of a film: HOG, pixels, or the outputs of a frozen network."""
+"""What an estimator of scikit-learn sees of an image: HOG, pixels, or the outputs of a frozen network."""
 
 import hashlib
 import json
@@ -18,32 +18,32 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.models import catalogue
 from cxr_helpers.training import cached_features
 
-HOG_CELLS = 8  # along each side of a film, whatever its size
+HOG_CELLS = 8  # along each side of an image, whatever its size
 HOG = {"orientations": 9, "cells_per_block": (2, 2), "block_norm": "L2-Hys"}  # as Dalal and Triggs (2005)
 
 
 def matrix(config: Config, profile: str) -> tuple[np.ndarray, str]:
-    """Return (features float32 (N, D) of all films in manifest order, note on the start of the network behind them).
+    """Return (features float32 (N, D) of all images in manifest order, note on the start of the network behind them).
 
     `config.features` is "hog", "pca" (the pixels as they are: the components are the estimator's to find, on training
-    films alone), or a network of `models`, started as `config.start` says and frozen.
+    images alone), or a network of `models`, started as `config.start` says and frozen.
 
     Raises:
         CxrError: there are no features of that name.
     """
-    films = packing.load(profile, config.size, config.variant)
-    return describe(config, profile, films, manifest.data_hash(manifest.load(profile)))
+    images = packing.load(profile, config.size, config.variant)
+    return describe(config, profile, images, manifest.data_hash(manifest.load(profile)))
 
 
-def describe(config: Config, profile: str, films: np.ndarray, data_hash: str) -> tuple[np.ndarray, str]:
-    """Return what `matrix` does, of films (N, H, W) uint8 whose set `data_hash` names."""
+def describe(config: Config, profile: str, images: np.ndarray, data_hash: str) -> tuple[np.ndarray, str]:
+    """Return what `matrix` does, of images (N, H, W) uint8 whose set `data_hash` names."""
     if config.features not in ("hog", "pca", *catalogue.BUILDERS):
         known = ", ".join(("hog", "pca", *catalogue.BUILDERS))
         raise CxrError(f"Config: features={config.features!r} is unknown; choose one of {known}.")
     if config.features == "pca":
-        return flat(films), "no network"
+        return flat(images), "no network"
     if config.features == "hog":
-        return _stored_hog(config, profile, films, data_hash), "no network"
+        return _stored_hog(config, profile, images, data_hash), "no network"
     network = Config(
         config.features,
         start=config.start,
@@ -54,34 +54,34 @@ def describe(config: Config, profile: str, films: np.ndarray, data_hash: str) ->
     )
     model, start = catalogue.build(network)
     backbone, _ = catalogue.split(model)
-    return cached_features.stored(network, profile, backbone, films, np.arange(len(films)), data_hash, 0)[0], start
+    return cached_features.stored(network, profile, backbone, images, np.arange(len(images)), data_hash, 0)[0], start
 
 
-def flat(films: np.ndarray) -> np.ndarray:
-    """Return films (N, H, W) uint8 as rows of pixels float32 (N, H·W) in 0..1."""
-    return np.asarray(films, "float32").reshape(len(films), -1) / 255
+def flat(images: np.ndarray) -> np.ndarray:
+    """Return images (N, H, W) uint8 as rows of pixels float32 (N, H·W) in 0..1."""
+    return np.asarray(images, "float32").reshape(len(images), -1) / 255
 
 
-def hog(films: np.ndarray) -> np.ndarray:
-    """Return histograms of oriented gradients float32 (N, D) of films (N, H, W) uint8 (Dalal and Triggs 2005).
+def hog(images: np.ndarray) -> np.ndarray:
+    """Return histograms of oriented gradients float32 (N, D) of images (N, H, W) uint8 (Dalal and Triggs 2005).
 
     8×8 cells of 9 orientations, in overlapping blocks of 2×2 cells that are normalised each: D = 7·7·2·2·9 = 1,764.
     """
-    cell = tuple(side // HOG_CELLS for side in films.shape[1:])
+    cell = tuple(side // HOG_CELLS for side in images.shape[1:])
 
-    def describe(film: np.ndarray) -> np.ndarray:
-        return oriented_gradients(film[: cell[0] * HOG_CELLS, : cell[1] * HOG_CELLS], pixels_per_cell=cell, **HOG)
+    def describe(image: np.ndarray) -> np.ndarray:
+        return oriented_gradients(image[: cell[0] * HOG_CELLS, : cell[1] * HOG_CELLS], pixels_per_cell=cell, **HOG)
 
     with ThreadPoolExecutor(processes.cores()) as pool:
-        return np.asarray(list(tqdm(pool.map(describe, films), total=len(films), desc="hog", unit="film")), "float32")
+        return np.asarray(list(tqdm(pool.map(describe, images), total=len(images), desc="hog", unit="image")), "float32")
 
 
-def _stored_hog(config: Config, profile: str, films: np.ndarray, data_hash: str) -> np.ndarray:
-    """Return HOG of all films, from the store where they lie there."""
+def _stored_hog(config: Config, profile: str, images: np.ndarray, data_hash: str) -> np.ndarray:
+    """Return HOG of all images, from the store where they lie there."""
     parts = json.dumps([config.size, VARIANTS[config.variant].described, HOG_CELLS, HOG, data_hash])
     path = paths.build(profile) / "features" / f"hog-{hashlib.sha256(parts.encode()).hexdigest()[:16]}.npy"
     if not path.is_file():
-        described = hog(films)
+        described = hog(images)
         with atomic_path(path) as temporary:
             np.save(temporary, described)
     return mapped(path)

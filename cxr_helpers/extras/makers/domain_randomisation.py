@@ -1,38 +1,38 @@
-"""Domain randomisation: synthetic films changed at random in build and look, so that real ones can be one more variant.
+"""Domain randomisation: synthetic images changed at random in build and look, so that real ones can be one more variant.
 
 The idea is that of Tobin et al. 2017: what a network meets in training should differ more than reality does. Shapes are
 changed together with their masks, so that the truth stays known to the pixel. Nothing is mirrored (a mirrored heart is
-no normal film) or inverted (in every film here bone is bright).
+no normal image) or inverted (in every image here bone is bright).
 """
 
 import cv2
 import numpy as np
 
-from cxr_helpers.data.synthetic import Film
+from cxr_helpers.data.synthetic import Image
 from cxr_helpers.extras.statistics.cardiothoracic import components
 
 
-def randomise(film: Film, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return a random variant of a synthetic film.
+def randomise(radiograph: Image, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return a random variant of a synthetic image.
 
     Args:
-        film: of any side; it stays as it was.
+        image: of any side; it stays as it was.
         size: side of the result in pixels.
         rng: equal states give equal results.
 
     Returns:
-        The film (size, size) uint8, and its lungs and heart (size, size, 2) bool.
+        The image (size, size) uint8, and its lungs and heart (size, size, 2) bool.
     """
-    image = film.image.astype(np.float32) / 255
+    image = radiograph.image.astype(np.float32) / 255
     if rng.random() < 0.5:
-        image = _opacities(image, film.lung_mask, rng)
-    image = _tissue(image, film.lung_mask, rng)
+        image = _opacities(image, radiograph.lung_mask, rng)
+    image = _tissue(image, radiograph.lung_mask, rng)
     if rng.random() < 0.7:
-        image = _thin_wall(image, film.lung_mask, rng)
-    across, down = _deformation(film, size, rng)
-    filler = rng.choice([0.0, 0.0, rng.random(), 1.0])  # what lies around a film that does not fill its frame
+        image = _thin_wall(image, radiograph.lung_mask, rng)
+    across, down = _deformation(radiograph, size, rng)
+    filler = rng.choice([0.0, 0.0, rng.random(), 1.0])  # what lies around an image that does not fill its frame
     image = cv2.remap(image, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=filler)
-    masks = [cv2.remap(mask.astype(np.float32), across, down, cv2.INTER_LINEAR) for mask in (film.lung_mask, film.heart_mask)]
+    masks = [cv2.remap(mask.astype(np.float32), across, down, cv2.INTER_LINEAR) for mask in (radiograph.lung_mask, radiograph.heart_mask)]
     return _look(image, rng), np.stack(masks, axis=-1) >= 0.5
 
 
@@ -54,7 +54,7 @@ def _tissue(image: np.ndarray, lungs: np.ndarray, rng: np.random.Generator) -> n
 
 
 def _above_apices(lungs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return two soft spots (H, W) in 0..1 above the tips of the lungs, which on a real film are as dark as lung."""
+    """Return two soft spots (H, W) in 0..1 above the tips of the lungs, which on a real image are as dark as lung."""
     y, x = np.mgrid[: len(lungs), : len(lungs)].astype(np.float32)
     width, height = rng.uniform(0.04, 0.12) * len(lungs), rng.uniform(0.03, 0.12) * len(lungs)
     spots = np.zeros_like(x)
@@ -77,12 +77,12 @@ def _thin_wall(image: np.ndarray, lungs: np.ndarray, rng: np.random.Generator) -
     return image
 
 
-def _deformation(film: Film, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return, for each pixel of the result, the position in the film that it shows: x and y, (size, size) float32.
+def _deformation(image: Image, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for each pixel of the result, the position in the image that it shows: x and y, (size, size) float32.
 
     Zoom, crop and aspect, a turn, a shift, a heart that is larger or smaller, and a smooth random wobble.
     """
-    side = len(film.image)
+    side = len(image.image)
     steps = (np.arange(size, dtype=np.float32) + 0.5) / size
     x, y = (grid - 0.5 for grid in np.meshgrid(steps, steps))
     zoom = rng.uniform(0.72, 1.3)
@@ -91,7 +91,7 @@ def _deformation(film: Film, size: int, rng: np.random.Generator) -> tuple[np.nd
     shift = rng.uniform(-0.07, 0.07, 2)
     u, v = (x - shift[0]) / (zoom * aspect), (y - shift[1]) * aspect / zoom
     u, v = 0.5 + u * np.cos(turn) - v * np.sin(turn), 0.5 + u * np.sin(turn) + v * np.cos(turn)
-    u, v = _magnified(u, v, film.heart_mask, rng)
+    u, v = _magnified(u, v, image.heart_mask, rng)
     wobble = rng.uniform(0, 0.012)
     u, v = u + wobble * _smooth(rng, size, 5), v + wobble * _smooth(rng, size, 5)
     return (u * side - 0.5).astype(np.float32), (v * side - 0.5).astype(np.float32)
@@ -107,7 +107,7 @@ def _magnified(u: np.ndarray, v: np.ndarray, heart: np.ndarray, rng: np.random.G
 
 
 def _look(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a film (H, W) of 0..1 as uint8 in another exposure, contrast, shading, sharpness, grain and processing."""
+    """Return an image (H, W) of 0..1 as uint8 in another exposure, contrast, shading, sharpness, grain and processing."""
     side = len(image)
     image = np.clip(image, 0, 1) ** np.exp(rng.uniform(-0.7, 0.7))
     image = image * np.exp(rng.uniform(0, 0.25) * _smooth(rng, side, 3))
@@ -122,7 +122,7 @@ def _look(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _foreign(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw up to two bright or dark curves across a film: lines, tubes, the border of a cassette."""
+    """Draw up to two bright or dark curves across an image: lines, tubes, the border of a cassette."""
     side = len(pixels)
     for _ in range(rng.integers(0, 3)):
         start, end = rng.uniform(-0.1, 1.1, (2, 2)) * side

@@ -1,7 +1,7 @@
-"""Small networks of which it is known what they can have learnt: the program drew their films, or dealt their labels.
+"""Small networks of which it is known what they can have learnt: the program drew their images, or dealt their labels.
 
-`clean` saw synthetic films; `marker` the same films with a letter near the upper right corner of every PNEUMONIA film, a
-shortcut that needs no lung; `labels` a few real training films, `shuffled` the same films with their labels dealt at random.
+`clean` saw synthetic images; `marker` the same images with a letter near the upper right corner of every PNEUMONIA image, a
+shortcut that needs no lung; `labels` a few real training images, `shuffled` the same images with their labels dealt at random.
 They are fitted where they are asked for (a minute at most) and kept in the build folder.
 """
 
@@ -21,14 +21,14 @@ from cxr_helpers.training import network
 
 SIDE = 64  # pixels
 KINDS = ("clean", "marker", "labels", "shuffled")
-_REAL = ("labels", "shuffled")  # of these the films are the set's
+_REAL = ("labels", "shuffled")  # of these the images are the set's
 _WIDTHS = (16, 32, 64, 64)  # filters of the convolutions; all but the last are pooled
 _FIRST_SHUFFLE = 1000  # seed of the dealt labels
 
 
 @dataclass(frozen=True)
 class Training:
-    """How long a small network is trained: films that are `drawn`, real films taken, epochs on either; films to test it."""
+    """How long a small network is trained: images that are `drawn`, real images taken, epochs on either; images to test it."""
 
     drawn: int
     drawn_epochs: int
@@ -41,8 +41,8 @@ TRAINING = {"full": Training(1600, 8, 512, 15, tested=400), "smoke": Training(48
 
 
 @dataclass(frozen=True)
-class Films:
-    """Drawn films, n of them: `images` uint8 (n, SIDE, SIDE), `y_true` (n,), `lesions` and `markers` bool (n, SIDE, SIDE)."""
+class Images:
+    """Drawn images, n of them: `images` uint8 (n, SIDE, SIDE), `y_true` (n,), `lesions` and `markers` bool (n, SIDE, SIDE)."""
 
     images: np.ndarray
     y_true: np.ndarray
@@ -50,30 +50,30 @@ class Films:
     markers: np.ndarray
 
 
-def drawn(split: str, count: int, marked: str) -> Films:
-    """Draw the first `count` synthetic films of "train" or "test"; `marked`: "none", "PNEUMONIA" or "all" get the letter."""
-    films = list(segmentation_images.drawn(split, count, SIDE))
-    images, y_true = np.stack([film.image for film in films]), np.arange(count) % 2
+def drawn(split: str, count: int, marked: str) -> Images:
+    """Draw the first `count` synthetic images of "train" or "test"; `marked`: "none", "PNEUMONIA" or "all" get the letter."""
+    radiographs = list(segmentation_images.drawn(split, count, SIDE))
+    images, y_true = np.stack([image.image for image in radiographs]), np.arange(count) % 2
     bearing = {"none": np.zeros(count), "PNEUMONIA": y_true, "all": np.ones(count)}[marked].astype(bool)
     rng, markers = np.random.default_rng([segmentation_images.FIRST_SEED[split], 7]), np.zeros(images.shape, bool)
     for place in range(count):
-        letter = _letter(rng)  # drawn for every film, so that a film has the same one however many are marked
+        letter = _letter(rng)  # drawn for every image, so that an image has the same one however many are marked
         if bearing[place]:
             markers[place] = letter > 0
             images[place] = np.maximum(images[place], letter)
-    return Films(images, y_true, np.stack([film.lesion_mask for film in films]), markers)
+    return Images(images, y_true, np.stack([image.lesion_mask for image in radiographs]), markers)
 
 
 def mean_lesion(profile: str) -> np.ndarray:
-    """Return the share (SIDE, SIDE) of the drawn PNEUMONIA training films whose lesion holds a pixel."""
-    films = drawn("train", TRAINING[profile].drawn, "none")
-    return films.lesions[films.y_true == 1].mean(axis=0)
+    """Return the share (SIDE, SIDE) of the drawn PNEUMONIA training images whose lesion holds a pixel."""
+    images = drawn("train", TRAINING[profile].drawn, "none")
+    return images.lesions[images.y_true == 1].mean(axis=0)
 
 
 def model(kind: str, seed: int, profile: str) -> keras.Model:
     """Return a small network of one of `KINDS`: the kept one, or where there is none, a new one."""
-    films = manifest.data_hash(manifest.load(profile)) if kind in _REAL else ""
-    key = zlib.crc32(f"{TRAINING[profile]}{films}".encode())  # another training, or other films, make another network
+    images = manifest.data_hash(manifest.load(profile)) if kind in _REAL else ""
+    key = zlib.crc32(f"{TRAINING[profile]}{images}".encode())  # another training, or other images, make another network
     path = paths.build(profile) / "planted" / f"{kind}-s{seed}-{key:08x}.keras"
     if not path.is_file():
         say(f"planted: fitting {kind}, seed {seed}")
@@ -83,13 +83,13 @@ def model(kind: str, seed: int, profile: str) -> keras.Model:
     return keras.saving.load_model(path, compile=False)
 
 
-def training_films(kind: str, seed: int, profile: str) -> tuple[np.ndarray, np.ndarray]:
+def training_images(kind: str, seed: int, profile: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the images (n, SIDE, SIDE) uint8 and labels (n,) that a small network is fitted on."""
     plan = TRAINING[profile]
     if kind not in _REAL:
-        films = drawn("train", plan.drawn, "PNEUMONIA" if kind == "marker" else "none")
-        return films.images, films.y_true
-    table = network.labelled_films(profile, "official").query("split == 'train'")
+        radiographs = drawn("train", plan.drawn, "PNEUMONIA" if kind == "marker" else "none")
+        return radiographs.images, radiographs.y_true
+    table = network.labelled_images(profile, "official").query("split == 'train'")
     table = table.groupby("y_true").sample(min(plan.real // 2, table.y_true.value_counts().min()), random_state=0)
     images, y_true = np.asarray(packing.load(profile, SIDE)[table.row.to_numpy()]), table.y_true.to_numpy()
     if kind == "shuffled":
@@ -98,7 +98,7 @@ def training_films(kind: str, seed: int, profile: str) -> tuple[np.ndarray, np.n
 
 
 def _fitted(kind: str, seed: int, profile: str) -> keras.Model:
-    plan, (images, y_true) = TRAINING[profile], training_films(kind, seed, profile)
+    plan, (images, y_true) = TRAINING[profile], training_images(kind, seed, profile)
     keras.utils.set_random_seed(seed)
     fresh = _network(kind)
     fresh.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy")

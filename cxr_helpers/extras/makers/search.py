@@ -1,4 +1,4 @@
-"""Grid search and random search over hyper-parameters of a network, on validation films only (Kondragunta 2024).
+"""Grid search and random search over hyper-parameters of a network, on validation images only (Kondragunta 2024).
 
 The trial with the largest validation ROC AUC wins. A trial is pruned (median rule of Optuna, Akiba et al. 2019) where
 its validation loss falls behind that of the completed trials before it. All trials have the same seed, which no run of
@@ -55,7 +55,7 @@ def make(config: Config, profile: str) -> Product:
 def study(config: Config, profile: str) -> pd.DataFrame:
     """Return the trials of the search that `config` names, as `trials.load` does.
 
-    They are made where there are none, or those of other films, another setting or another space.
+    They are made where there are none, or those of other images, another setting or another space.
     """
     key, file = _key(config, profile), trials.table_path(config.search, profile)
     if file.is_file():
@@ -105,7 +105,7 @@ def suggest(trial: optuna.Trial) -> dict[str, float | int]:
 
 
 def _train(trial: optuna.Trial, config: Config, profile: str) -> float:
-    """Train one trial's setting and return its validation AUC; the test films' scores are not looked at."""
+    """Train one trial's setting and return its validation AUC; the test images' scores are not looked at."""
     setting = dataclasses.replace(config, seed=TRIAL_SEED, search="", **suggest(trial))
     keras.utils.set_random_seed(setting.seed)
     task, _ = network.prepare(setting, profile)
@@ -200,9 +200,9 @@ def _row(place: int, trial: optuna.trial.FrozenTrial) -> dict:
 
 
 def _key(config: Config, profile: str) -> str:
-    """Return eight hex digits of what the trials depend on: setting, films, space, number, pruning, seed."""
+    """Return eight hex digits of what the trials depend on: setting, images, space, number, pruning, seed."""
     setting = dataclasses.replace(config, seed=TRIAL_SEED).departures()
-    films = manifest.data_hash(manifest.load(profile))
-    parts = [setting, films, trials.RANGES, trials.WIDTHS, trials.GRID, trials.BUDGET[profile]]
+    images = manifest.data_hash(manifest.load(profile))
+    parts = [setting, images, trials.RANGES, trials.WIDTHS, trials.GRID, trials.BUDGET[profile]]
     parts += [trials.UNPRUNED_TRIALS, trials.UNPRUNED_EPOCHS]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]

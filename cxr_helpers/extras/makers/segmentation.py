@@ -1,8 +1,8 @@
-"""The segmenter of lungs and heart: a U-Net trained on synthetic films only, tried on synthetic and on real ones.
+"""The segmenter of lungs and heart: a U-Net trained on synthetic images only, tried on synthetic and on real ones.
 
 Beside `history` its record has the tables `dice` (image_id, patient_id, set, structure, dice, iou, and null_dice: that of
-one fixed outline for all films), `measures` (image_id, patient_id, set, y_true, source = "predicted" or "truth", and the
-figures of `cardiothoracic.measure`) and `outlines` (`OUTLINE`: corners of the predicted outlines of the films to be
+one fixed outline for all images), `measures` (image_id, patient_id, set, y_true, source = "predicted" or "truth", and the
+figures of `cardiothoracic.measure`) and `outlines` (`OUTLINE`: corners of the predicted outlines of the images to be
 shown, as shares of width and height).
 """
 
@@ -16,16 +16,16 @@ import pandas as pd
 
 from cxr_helpers.config import Config
 from cxr_helpers.data import adult_images, packing, preprocessing
-from cxr_helpers.data.synthetic import Film
+from cxr_helpers.data.synthetic import Image
 from cxr_helpers.evaluation import agreement
-from cxr_helpers.extras.makers import segmentation_images as films
+from cxr_helpers.extras.makers import segmentation_images as images
 from cxr_helpers.extras.makers.domain_randomisation import randomise
 from cxr_helpers.extras.networks import unet
 from cxr_helpers.extras.statistics import cardiothoracic
 from cxr_helpers.training import fitting, network
 from cxr_helpers.training.product import Product
 
-COUNTS = {  # synthetic films by split
+COUNTS = {  # synthetic images by split
     "full": {"train": 1200, "val": 200, "test": 200},
     "smoke": {"train": 64, "val": 16, "test": 8},
 }
@@ -33,13 +33,13 @@ OUTLINE = ["image_id", "set", "structure", "part", "x", "y"]
 
 
 class Variants(keras.utils.PyDataset):
-    """Yield (films float32 (n, size, size, 1) in 0..255, masks float32 (n, size, size, 2) in {0, 1}) in batches.
+    """Yield (images float32 (n, size, size, 1) in 0..255, masks float32 (n, size, size, 2) in {0, 1}) in batches.
 
-    Every epoch draws new variants of the synthetic films in a new order, the same for the same seed; `fixed` variants
+    Every epoch draws new variants of the synthetic images in a new order, the same for the same seed; `fixed` variants
     are those of the first epoch for ever.
     """
 
-    def __init__(self, drawn: list[Film], size: int, batch_size: int, seed: int, fixed: bool = False) -> None:
+    def __init__(self, drawn: list[Image], size: int, batch_size: int, seed: int, fixed: bool = False) -> None:
         super().__init__()
         self.drawn, self.size, self.batch_size = drawn, size, batch_size
         self.seed, self.fixed, self.epoch = seed, fixed, 0
@@ -61,14 +61,14 @@ class Variants(keras.utils.PyDataset):
 
 
 def make(config: Config, profile: str) -> Product:
-    """Train the segmenter on synthetic films, save it, and try it on every set that is at hand."""
+    """Train the segmenter on synthetic images, save it, and try it on every set that is at hand."""
     counts = COUNTS[profile]
     model = unet.build(config.size, config.dropout)
-    train, val = (list(films.drawn(split, counts[split])) for split in ("train", "val"))
+    train, val = (list(images.drawn(split, counts[split])) for split in ("train", "val"))
     history, seconds = fit(model, config, train, val)
-    table = network.labelled_films(profile, config.protocol)
+    table = network.labelled_images(profile, config.protocol)
     cases = list(_cases(table[table.split == "test"], profile))
-    info = network.films_info(profile, table) | {
+    info = network.images_info(profile, table) | {
         "initialisation": "random start",
         "images": counts | pd.Series([case.set for case in cases]).value_counts().to_dict(),
         "parameters": model.count_params(),
@@ -76,44 +76,44 @@ def make(config: Config, profile: str) -> Product:
         "training_time_s": round(seconds, 1),
         "model_bytes": network.save(model, profile, config.run_id),
     }
-    return Product(info, {"history": history} | _tables(model, cases, films.typical(train)))
+    return Product(info, {"history": history} | _tables(model, cases, images.typical(train)))
 
 
-def fit(model: keras.Model, config: Config, train: list[Film], val: list[Film]) -> tuple[pd.DataFrame, float]:
+def fit(model: keras.Model, config: Config, train: list[Image], val: list[Image]) -> tuple[pd.DataFrame, float]:
     """Fit the model in place on variants of `train`; return its history and the seconds that fitting took.
 
     Adam's rate falls by a cosine over the whole training; the last weights are kept.
     """
     batches = Variants(train, config.size, config.batch_size, config.seed)
-    held_out = Variants(val, config.size, config.batch_size, films.FIRST_SEED["val"], fixed=True)
+    held_out = Variants(val, config.size, config.batch_size, images.FIRST_SEED["val"], fixed=True)
     rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * len(batches))
     model.compile(keras.optimizers.Adam(rate), unet.overlap_loss)
     return fitting.timed_fit(model, config, batches, held_out)
 
 
 def segment(model: keras.Model, pixels: list[np.ndarray]) -> list[dict[str, np.ndarray]]:
-    """Return the structures of films (H, W) uint8 of any size: a mask (H, W) bool, in the film's size, by name."""
+    """Return the structures of images (H, W) uint8 of any size: a mask (H, W) bool, in the image's size, by name."""
     side = model.input_shape[1]
-    small = np.stack([preprocessing.resize(film, side) for film in pixels]).astype(np.float32)[..., None]
+    small = np.stack([preprocessing.resize(image, side) for image in pixels]).astype(np.float32)[..., None]
     found = []
-    for maps, film in zip(model.predict(small, batch_size=32, verbose=0), pixels, strict=True):
-        masks = cv2.resize(maps, film.shape[::-1], interpolation=cv2.INTER_LINEAR) >= 0.5
+    for maps, image in zip(model.predict(small, batch_size=32, verbose=0), pixels, strict=True):
+        masks = cv2.resize(maps, image.shape[::-1], interpolation=cv2.INTER_LINEAR) >= 0.5
         found.append({name: masks[..., channel] for channel, name in enumerate(unet.STRUCTURES)})
     return found
 
 
-def _cases(test: pd.DataFrame, profile: str) -> Iterable[films.Case]:
-    """Return the films that a segmenter is tried on; adults in the full profile, where CXR_EXTERNAL_DIR is set."""
+def _cases(test: pd.DataFrame, profile: str) -> Iterable[images.Case]:
+    """Return the images that a segmenter is tried on; adults in the full profile, where CXR_EXTERNAL_DIR is set."""
     root = adult_images.folder() if profile == "full" else None
     return chain(
-        films.synthetic_cases(COUNTS[profile]["test"]),
-        films.adult_cases(root) if root else (),
-        films.test_cases(test, packing.load(profile, films.TEST_SIDE)),
+        images.synthetic_cases(COUNTS[profile]["test"]),
+        images.adult_cases(root) if root else (),
+        images.test_cases(test, packing.load(profile, images.TEST_SIDE)),
     )
 
 
-def _tables(model: keras.Model, cases: list[films.Case], typical: dict[str, np.ndarray]) -> dict[str, pd.DataFrame]:
-    """Return the tables `dice`, `measures` and `outlines` of the cases; `typical` is the outline of the null model."""
+def _tables(model: keras.Model, cases: list[images.Case], typical: dict[str, np.ndarray]) -> dict[str, pd.DataFrame]:
+    """Return the tables `dice`, `measures` and `outlines` of the cases; `typical` is the outline of the shortcut baseline."""
     rows = {"dice": [], "measures": [], "outlines": []}
     for case, found in zip(cases, segment(model, [case.pixels for case in cases]), strict=True):
         named = {"image_id": case.image_id, "set": case.set}
@@ -128,7 +128,7 @@ def _tables(model: keras.Model, cases: list[films.Case], typical: dict[str, np.n
                 figures = cardiothoracic.measure(**masks)
                 rows["measures"].append(patient | {"y_true": case.y_true, "source": source} | figures)
         for name in unet.STRUCTURES if case.shown else ():
-            for part, curve in enumerate(films.outlines(found[name])):
+            for part, curve in enumerate(images.outlines(found[name])):
                 rows["outlines"] += [named | {"structure": name, "part": part, "x": x, "y": y} for x, y in curve]
     outlines = pd.DataFrame(rows["outlines"], columns=OUTLINE)  # which are none where nothing was found
     return {name: pd.DataFrame(part) for name, part in rows.items()} | {"outlines": outlines}

@@ -1,4 +1,4 @@
-"""The films of the segmenter: synthetic ones to train on, and every set that it is tried on."""
+"""The images of the segmenter: synthetic ones to train on, and every set that it is tried on."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ import pandas as pd
 from cxr_helpers.data import adult_images, synthetic
 from cxr_helpers.extras.makers.domain_randomisation import randomise
 
-FIRST_SEED = {"train": 0, "val": 1_000_000, "test": 2_000_000}  # of the synthetic films: no film is in two sets
-TRAINING_SIDE, TEST_SIDE = 160, 224  # pixels of a film as it is drawn
-SHOWN = {"synthetic": 4, "films": 8}  # films a set whose outlines are kept for the chapter's figures
+FIRST_SEED = {"train": 0, "val": 1_000_000, "test": 2_000_000}  # of the synthetic images: no image is in two sets
+TRAINING_SIDE, TEST_SIDE = 160, 224  # pixels of an image as it is drawn
+SHOWN = {"synthetic": 4, "films": 8}  # images a set whose outlines are kept for the chapter's figures
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A film to be segmented, of the set "synthetic", "randomised", "adult" or "films" (the protocol's test films).
+    """An image to be segmented, of the set "synthetic", "randomised", "adult" or "films" (the protocol's test images).
 
     `pixels` is (H, W) uint8; `lungs` and `heart` are the truth, (H, W) bool, or None where it is unknown. `shown` asks
     for its outlines to be kept.
@@ -34,48 +34,48 @@ class Case:
     shown: bool = False
 
 
-def drawn(split: str, count: int, side: int = TRAINING_SIDE) -> Iterator[synthetic.Film]:
-    """Draw the first `count` synthetic films of "train", "val" or "test", NORMAL and PNEUMONIA in turn."""
+def drawn(split: str, count: int, side: int = TRAINING_SIDE) -> Iterator[synthetic.Image]:
+    """Draw the first `count` synthetic images of "train", "val" or "test", NORMAL and PNEUMONIA in turn."""
     for place in range(count):
-        yield synthetic.film(FIRST_SEED[split] + place, ("NORMAL", "PNEUMONIA")[place % 2], side)
+        yield synthetic.image(FIRST_SEED[split] + place, ("NORMAL", "PNEUMONIA")[place % 2], side)
 
 
-def typical(drawn: list[synthetic.Film]) -> dict[str, np.ndarray]:
-    """Return the fixed outline that a null model gives every film: structure → what most of `drawn` hold, (H, W) bool."""
-    masks = {"lungs": [film.lung_mask for film in drawn], "heart": [film.heart_mask for film in drawn]}
+def typical(drawn: list[synthetic.Image]) -> dict[str, np.ndarray]:
+    """Return the fixed outline that a shortcut baseline gives every image: structure → what most of `drawn` hold, (H, W) bool."""
+    masks = {"lungs": [image.lung_mask for image in drawn], "heart": [image.heart_mask for image in drawn]}
     return {structure: np.mean(part, axis=0) > 0.5 for structure, part in masks.items()}
 
 
 def synthetic_cases(count: int) -> Iterator[Case]:
-    """Yield `count` held-out synthetic films, each as it is drawn and as one random variant of it."""
-    for place, film in enumerate(drawn("test", count, TEST_SIDE)):
+    """Yield `count` held-out synthetic images, each as it is drawn and as one random variant of it."""
+    for place, image in enumerate(drawn("test", count, TEST_SIDE)):
         name, shown = f"synthetic{place:04d}", place < SHOWN["synthetic"]
-        yield Case(name, name, "synthetic", place % 2, film.image, film.lung_mask, film.heart_mask)
+        yield Case(name, name, "synthetic", place % 2, image.image, image.lung_mask, image.heart_mask)
         rng = np.random.default_rng([FIRST_SEED["test"], place])
-        pixels, masks = randomise(film, TEST_SIDE, rng)
+        pixels, masks = randomise(image, TEST_SIDE, rng)
         yield Case(name, name, "randomised", place % 2, pixels, masks[..., 0], masks[..., 1], shown)
 
 
 def adult_cases(root: Path) -> Iterator[Case]:
-    """Yield the films of the external set that have a lung mask; their hearts are unknown, and none is shown."""
-    table = adult_images.films(root)
-    for film in table[table.lung_mask != ""].itertuples():
-        pixels = adult_images.film(root, film.image)
-        lungs = adult_images.lung_mask(root, film.lung_mask, pixels.shape)
-        yield Case(film.image_id, film.patient_id, "adult", film.y_true, pixels, lungs)
+    """Yield the images of the external set that have a lung mask; their hearts are unknown, and none is shown."""
+    table = adult_images.images(root)
+    for image in table[table.lung_mask != ""].itertuples():
+        pixels = adult_images.image(root, image.image)
+        lungs = adult_images.lung_mask(root, image.lung_mask, pixels.shape)
+        yield Case(image.image_id, image.patient_id, "adult", image.y_true, pixels, lungs)
 
 
 def test_cases(table: pd.DataFrame, pixels: np.ndarray) -> Iterator[Case]:
-    """Yield test films, of which no mask is known; of each class a few, drawn at random, are shown.
+    """Yield test images, of which no mask is known; of each class a few, drawn at random, are shown.
 
     Args:
         table: row (of `pixels`), image_id, patient_id, y_true.
         pixels: (N, H, W) uint8.
     """
     kept = sample(table)
-    for film in table.itertuples():
-        shown = film.image_id in kept
-        yield Case(film.image_id, film.patient_id, "films", film.y_true, np.asarray(pixels[film.row]), shown=shown)
+    for image in table.itertuples():
+        shown = image.image_id in kept
+        yield Case(image.image_id, image.patient_id, "films", image.y_true, np.asarray(pixels[image.row]), shown=shown)
 
 
 def sample(table: pd.DataFrame) -> list[str]:

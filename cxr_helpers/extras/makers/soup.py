@@ -1,7 +1,7 @@
 """A soup: one network whose weights are the mean of its member's seeds (Wortsman et al. 2022), no larger than one of them.
 
 The seeds began at the same ImageNet weights, without which a mean of weights means nothing. The statistics of its batch
-normalisation are those of training films that pass through the mean network, since a mean of statistics would fit no network.
+normalisation are those of training images that pass through the mean network, since a mean of statistics would fit no network.
 """
 
 import keras
@@ -13,11 +13,11 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.training import fitting, members, network, saved
 from cxr_helpers.training.product import Product
 
-NORMALISING = 64  # films a batch, when statistics are taken
+NORMALISING = 64  # images a batch, when statistics are taken
 
 
 def make(config: Config, profile: str) -> Product:
-    """Average a member's saved networks, take new statistics on training films, save the network and score its films.
+    """Average a member's saved networks, take new statistics on training images, save the network and score its images.
 
     Raises:
         CxrError: not one member is named, its input is another than the soup's, a seed's start was random, or a network
@@ -28,15 +28,15 @@ def make(config: Config, profile: str) -> Product:
     runs = members.runs(config.members[0], config, profile)
     for field in ("size", "variant"):
         if getattr(runs[0].config, field) != getattr(config, field):
-            raise CxrError(f"Config: a soup takes its member's films; set {field} = {getattr(runs[0].config, field)!r}.")
+            raise CxrError(f"Config: a soup takes its member's images; set {field} = {getattr(runs[0].config, field)!r}.")
     if len(runs) > 1 and any(run.config.start != "imagenet" for run in runs):
         raise CxrError("Config: a soup needs seeds that began at the same weights; these began at random ones.")
     models = [saved.of_run(run, profile) for run in runs]
     soup = averaged(models)
-    table, pixels = network.labelled_films(profile, config.protocol), packing.load(profile, config.size, config.variant)
+    table, pixels = network.labelled_images(profile, config.protocol), packing.load(profile, config.size, config.variant)
     normalise(soup, pixels, table.row[table.split == "train"].to_numpy())
     scores = table.assign(y_score=fitting.predict(soup, pixels, table.row.to_numpy()))
-    info = members.info(runs) | network.films_info(profile, table) | {"parameters": soup.count_params()}
+    info = members.info(runs) | network.images_info(profile, table) | {"parameters": soup.count_params()}
     info |= {"train_metrics": network.train_metrics(scores[scores.split == "train"])}
     info |= {"model_bytes": network.save(soup, profile, config.run_id)}
     return Product(info, {"scores": scores[scores.split != "train"]})
@@ -50,7 +50,7 @@ def averaged(models: list[keras.Model]) -> keras.Model:
 
 
 def normalise(model: keras.Model, pixels: np.ndarray, rows: np.ndarray) -> None:
-    """Take the statistics of all batch normalisation from the films at `rows` of `pixels`, uint8 (N, H, W): means over batches.
+    """Take the statistics of all batch normalisation from the images at `rows` of `pixels`, uint8 (N, H, W): means over batches.
 
     A layer that was frozen in training keeps the statistics it was frozen with.
     """
@@ -60,7 +60,7 @@ def normalise(model: keras.Model, pixels: np.ndarray, rows: np.ndarray) -> None:
     for count, start in enumerate(range(0, len(order), NORMALISING)):
         for layer in layers:
             layer.momentum = count / (count + 1)  # a running mean, in which every batch counts the same
-        films = batches.films(pixels, order[start : start + NORMALISING])
-        model(batches.repeated(films, model.input_shape[-1]), training=True)
+        images = batches.images(pixels, order[start : start + NORMALISING])
+        model(batches.repeated(images, model.input_shape[-1]), training=True)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum

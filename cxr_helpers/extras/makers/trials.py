@@ -89,7 +89,7 @@ def gains(runs: Mapping[str, Sequence[Record]], default: Sequence[Record], metri
         gain = metrics.difference(scores, theirs).loc[metric]
         pairs = zip(scores, theirs, strict=True)
         by_seed = [metrics.points(one)[metric] - metrics.points(other)[metric] for one, other in pairs]
-        row = {"search": kind, "films": split, "gain": gain.value, "95 % from": gain.ci_low, "95 % to": gain.ci_high}
+        row = {"search": kind, "images": split, "gain": gain.value, "95 % from": gain.ci_low, "95 % to": gain.ci_high}
         rows.append(row | {"SD over seeds": _deviation(by_seed), "seeds with a gain": sum(value > 0 for value in by_seed)})
     return pd.DataFrame(rows)
 
@@ -98,8 +98,8 @@ def luck(studies: Mapping[str, pd.DataFrame], runs: Mapping[str, Sequence[Record
     """Return one row per study: the best trial's validation AUC beside that of the same values with new seeds.
 
     A maximum over many noisy trials is too high on average (Cawley and Talbot 2010): the part that is luck of the seed
-    goes with a new one, the part that is luck of the validation films stays. `inside` counts the trials whose AUC lies
-    in the 95 % interval of the runs: those that the validation films cannot tell from the chosen one.
+    goes with a new one, the part that is luck of the validation images stays. `inside` counts the trials whose AUC lies
+    in the 95 % interval of the runs: those that the validation images cannot tell from the chosen one.
     """
     rows = []
     for kind, trials in studies.items():

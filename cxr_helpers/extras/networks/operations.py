@@ -1,4 +1,4 @@
-"""How many multiply-adds a network needs for one film, counted from its Keras graph."""
+"""How many multiply-adds a network needs for one image, counted from its Keras graph."""
 
 import itertools
 import math
@@ -11,7 +11,7 @@ _DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
 
 
 def multiply_adds(model: keras.Model) -> int:
-    """Return the multiply-adds of convolutions and dense layers for one film; a layer counts as often as it is called.
+    """Return the multiply-adds of convolutions and dense layers for one image; a layer counts as often as it is called.
 
     Whatever else a network does (normalisation, activation, pooling, sums) is left out, as in the papers' counts.
     """

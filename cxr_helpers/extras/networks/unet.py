@@ -1,4 +1,4 @@
-"""A small U-Net (Ronneberger et al. 2015) that marks lungs and heart on a grayscale film."""
+"""A small U-Net (Ronneberger et al. 2015) that marks lungs and heart on a grayscale image."""
 
 import keras
 from keras import layers, ops
@@ -8,9 +8,9 @@ WIDTHS = (8, 16, 32, 48, 64)  # filters by level, each at half the side of the l
 
 
 def build(size: int, dropout: float = 0.0) -> keras.Model:
-    """Return the network: film (size, size, 1) in 0..255 → P(structure) (size, size, 2) in [0, 1], see `STRUCTURES`.
+    """Return the network: image (size, size, 1) in 0..255 → P(structure) (size, size, 2) in [0, 1], see `STRUCTURES`.
 
-    Every film is brought to mean 0 and deviation 1 inside the model, so that exposure and contrast do not matter. Lungs
+    Every image is brought to mean 0 and deviation 1 inside the model, so that exposure and contrast do not matter. Lungs
     and heart are two sigmoid maps, since they overlap. `size` must be divisible by 16; `dropout` acts at the lowest level.
     """
     inputs = keras.Input((size, size, 1), name="pixels")
@@ -28,7 +28,7 @@ def build(size: int, dropout: float = 0.0) -> keras.Model:
 
 
 def overlap_loss(truth, probability):
-    """Return cross-entropy plus 1 - soft Dice (Milletari et al. 2016), one value a film.
+    """Return cross-entropy plus 1 - soft Dice (Milletari et al. 2016), one value an image.
 
     Args:
         truth: (N, H, W, C) in {0, 1}.

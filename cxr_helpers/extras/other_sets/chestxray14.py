@@ -1,4 +1,4 @@
-"""ChestX-ray14 as the NIH publishes it (Wang et al. 2017): one table of findings, two lists of files, folders of films."""
+"""ChestX-ray14 as the NIH publishes it (Wang et al. 2017): one table of findings, two lists of files, folders of images."""
 
 from pathlib import Path
 
@@ -18,25 +18,25 @@ _IMAGE, _FINDINGS, _PATIENT = "Image Index", "Finding Labels", "Patient ID"
 
 
 def read(root: Path) -> pd.DataFrame:
-    """Return the films below `root`: image_id, patient_id, path, split ("train" or "test") and a 0/1 column per label.
+    """Return the images below `root`: image_id, patient_id, path, split ("train" or "test") and a 0/1 column per label.
 
-    The films lie in images/ or in images_001/images/ to images_012/images/.
+    The images lie in images/ or in images_001/images/ to images_012/images/.
 
     Raises:
-        CxrError: a file is missing or malformed, a label unknown, a film named but absent or in no or both lists, or a
+        CxrError: a file is missing or malformed, a label unknown, an image named but absent or in no or both lists, or a
             patient in both lists; the sentence names file, line and column.
     """
     table = next((root / name for name in TABLES if (root / name).is_file()), None)
     if table is None:
         raise CxrError(f"{root} holds neither {' nor '.join(TABLES)}: put the published table of findings there.")
-    films = label_tables.read(table, [_IMAGE, _FINDINGS, _PATIENT])
-    _refuse(films[_PATIENT] == "", films[_IMAGE], table, f"has no patient in the column {_PATIENT}; fill the cell")
-    found = pd.DataFrame({"image_id": films[_IMAGE].str.removesuffix(".png"), "patient_id": films[_PATIENT]})
-    found["split"] = _splits(films, table, root)
-    findings = _findings(films[_FINDINGS], table)
+    images = label_tables.read(table, [_IMAGE, _FINDINGS, _PATIENT])
+    _refuse(images[_PATIENT] == "", images[_IMAGE], table, f"has no patient in the column {_PATIENT}; fill the cell")
+    found = pd.DataFrame({"image_id": images[_IMAGE].str.removesuffix(".png"), "patient_id": images[_PATIENT]})
+    found["split"] = _splits(images, table, root)
+    findings = _findings(images[_FINDINGS], table)
     folders = sorted([root / "images", *root.glob("images_[0-9]*/images"), *root.glob("images_[0-9]*")])
     files = {path.name: path for folder in reversed(folders) for path in folder.glob("*.png")}
-    found["path"] = label_tables.locate(films[_IMAGE], table, files, root)
+    found["path"] = label_tables.locate(images[_IMAGE], table, files, root)
     return pd.concat([found, findings], axis=1).reset_index(drop=True)
 
 
@@ -52,18 +52,18 @@ def _findings(cells: pd.Series, table: Path) -> pd.DataFrame:
     return pd.DataFrame({label: named.map(lambda names, label=label: int(label in names)) for label in LABELS})
 
 
-def _splits(films: pd.DataFrame, table: Path, root: Path) -> pd.Series:
-    """Return the list that names each film, after checking that the lists part films and patients."""
+def _splits(images: pd.DataFrame, table: Path, root: Path) -> pd.Series:
+    """Return the list that names each image, after checking that the lists part images and patients."""
     lists = {split: label_tables.read_names(root / name) for split, name in LISTS.items()}
     for split, names in lists.items():
-        foreign = ~names.isin(films[_IMAGE])
+        foreign = ~names.isin(images[_IMAGE])
         _refuse(foreign, names, root / LISTS[split], f"does not stand in {table.name}; give the lists of its release")
     test = lists["test"]
     _refuse(test.isin(lists["train"]), test, root / LISTS["test"], f"stands in {LISTS['train']} too; take one out")
-    split = films[_IMAGE].map({name: split for split, names in lists.items() for name in names})
-    _refuse(split.isna(), films[_IMAGE], table, f"stands in neither {' nor '.join(LISTS.values())}; give the full lists")
-    shared = films[_PATIENT].isin(films[_PATIENT][split == "train"]) & (split == "test")
-    _refuse(shared, "patient " + films[_PATIENT], table, f"has films in both {' and '.join(LISTS.values())}; leave them in one")
+    split = images[_IMAGE].map({name: split for split, names in lists.items() for name in names})
+    _refuse(split.isna(), images[_IMAGE], table, f"stands in neither {' nor '.join(LISTS.values())}; give the full lists")
+    shared = images[_PATIENT].isin(images[_PATIENT][split == "train"]) & (split == "test")
+    _refuse(shared, "patient " + images[_PATIENT], table, f"has images in both {' and '.join(LISTS.values())}; leave them in one")
     return split
 
 

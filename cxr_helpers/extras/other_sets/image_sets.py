@@ -1,4 +1,4 @@
-"""The sets of the ResNet review beside the chest films of children: where each lies, how it is read and divided."""
+"""The sets of the ResNet review beside the chest radiographs of children: where each lies, how it is read and divided."""
 
 import dataclasses
 from collections.abc import Callable
@@ -91,7 +91,7 @@ def load(name: str, profile: str) -> ImageSet:
     """
     layout = LAYOUTS[name]
     if profile == "smoke":
-        root, pixels = synthetic_sets.prepare(name, paths.build("smoke") / "image_sets"), "synthetic film"
+        root, pixels = synthetic_sets.prepare(name, paths.build("smoke") / "image_sets"), "synthetic image"
     else:
         root, pixels = paths.from_environment(layout.variable), "published images, read as grey"
     if root is None:

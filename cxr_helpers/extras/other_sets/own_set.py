@@ -1,4 +1,4 @@
-"""Own films, in a folder of classes or a table of paths and labels: scored by a published model, or made a set to train on.
+"""Own images, in a folder of classes or a table of paths and labels: scored by a published model, or made a set to train on.
 
 Of a DICOM file only the pixels are used. What is written is named by numbers: of file names and patients nothing is kept.
 """
@@ -21,29 +21,29 @@ from cxr_helpers.extras.other_sets import class_folders, image_sets, label_table
 
 CLASSES = {name.lower(): y_true for name, y_true in LABELS.items()}
 _WRITTEN: Mapping[str, int] = {**CLASSES, "0": 0, "1": 1}
-AT_ONCE = 64  # films in memory
+AT_ONCE = 64  # images in memory
 
 
 def read(source: Path) -> pd.DataFrame:
-    """Return the films of a folder or table, in its order: image_id, patient_id, path, split ("" if none) and y_true.
+    """Return the images of a folder or table, in its order: image_id, patient_id, path, split ("" if none) and y_true.
 
-    A film of which no patient is known is one of its own: its patient_id is its image_id.
+    An image of which no patient is known is one of its own: its patient_id is its image_id.
 
     Args:
         source: a folder with NORMAL/ and PNEUMONIA/ (perhaps within train/, val/ and test/), where names as those of the set of
             Kermany et al. tell the patient; or a CSV file with the columns path (as it is, or below the table's folder), label
-            (NORMAL or 0, PNEUMONIA or 1) and, where several films may show one patient, patient_id.
+            (NORMAL or 0, PNEUMONIA or 1) and, where several images may show one patient, patient_id.
 
     Raises:
-        CxrError: a folder or column is missing, a label is unknown, a file is not there, or a class has no film.
+        CxrError: a folder or column is missing, a label is unknown, a file is not there, or a class has no image.
     """
-    films = _of_folder(source) if source.is_dir() else _of_table(source)
-    return films.assign(patient_id=films.patient_id.where(films.patient_id != "", films.image_id))
+    images = _of_folder(source) if source.is_dir() else _of_table(source)
+    return images.assign(patient_id=images.patient_id.where(images.patient_id != "", images.image_id))
 
 
 def _of_folder(source: Path) -> pd.DataFrame:
-    films = class_folders.read(source, CLASSES)
-    return films.assign(patient_id=[manifest.patient_key(Path(path).name)[0] for path in films.path])
+    images = class_folders.read(source, CLASSES)
+    return images.assign(patient_id=[manifest.patient_key(Path(path).name)[0] for path in images.path])
 
 
 def _of_table(source: Path) -> pd.DataFrame:
@@ -55,20 +55,20 @@ def _of_table(source: Path) -> pd.DataFrame:
         if not os.path.isfile(path):  # pathlib's own raises for a name that is too long
             raise CxrError(f"{source}, line {line}: {path} is not there; paths count from the table's folder.")
     if len(set(y_true)) < len(LABELS):
-        raise CxrError(f"{source} holds films of one class only; it needs films of {' and '.join(LABELS)}.")
+        raise CxrError(f"{source} holds images of one class only; it needs images of {' and '.join(LABELS)}.")
     patients = table.patient_id if grouped else ""
-    films = {"image_id": table.path, "patient_id": patients, "path": list(map(str, paths)), "split": "", "y_true": y_true}
-    return pd.DataFrame(films).reset_index(drop=True)
+    images = {"image_id": table.path, "patient_id": patients, "path": list(map(str, paths)), "split": "", "y_true": y_true}
+    return pd.DataFrame(images).reset_index(drop=True)
 
 
-def _say_who_is_alone(films: pd.DataFrame) -> None:
-    alone = int((films.patient_id == films.image_id).sum())
+def _say_who_is_alone(images: pd.DataFrame) -> None:
+    alone = int((images.patient_id == images.image_id).sum())
     if alone:
-        say(f"no patient is named for {alone:,} of {len(films):,} films: each counts as a patient of its own")
+        say(f"no patient is named for {alone:,} of {len(images):,} images: each counts as a patient of its own")
 
 
 def score(source: Path, model_dir: Path | None = None) -> tuple[pd.DataFrame, float, list[str]]:
-    """Return the scores of own films by a published model, its operating point, and a sentence for every refused file.
+    """Return the scores of own images by a published model, its operating point, and a sentence for every refused file.
 
     The scores are as `metrics.evaluate` takes them; `model_dir` is as in `predict.predict`.
 
@@ -77,49 +77,49 @@ def score(source: Path, model_dir: Path | None = None) -> tuple[pd.DataFrame, fl
     """
     from cxr_helpers.extras.inference import predict
 
-    films, published, answers = read(source), predict.load(model_dir), []
-    _say_who_is_alone(films)
-    for start in range(0, len(films), AT_ONCE):
-        answers += predict.predict([Path(path) for path in films.path[start : start + AT_ONCE]], published=published)
-    scores = films.drop(columns="path").assign(split="test", y_score=[answer.probability for answer in answers])
+    images, published, answers = read(source), predict.load(model_dir), []
+    _say_who_is_alone(images)
+    for start in range(0, len(images), AT_ONCE):
+        answers += predict.predict([Path(path) for path in images.path[start : start + AT_ONCE]], published=published)
+    scores = images.drop(columns="path").assign(split="test", y_score=[answer.probability for answer in answers])
     scores = scores[[not answer.problem for answer in answers]].reset_index(drop=True)
     problems = [answer.problem for answer in answers if answer.problem]
     if scores.y_true.nunique() < len(LABELS):
-        raise CxrError("\n     ".join([f"{source}: the films that can be read are of one class, or none can.", *problems[:10]]))
+        raise CxrError("\n     ".join([f"{source}: the images that can be read are of one class, or none can.", *problems[:10]]))
     return scores, next(answer.threshold for answer in answers if not answer.problem), problems
 
 
 def store(source: Path, folder: Path) -> pd.DataFrame:
-    """Write own films as a set that CXR_DATA_DIR may name and return how many of each part and class it has.
+    """Write own images as a set that CXR_DATA_DIR may name and return how many of each part and class it has.
 
     Parts that the source has stay; else a fifth of the patients becomes test, and validation is drawn when a system is
-    trained. A film becomes an 8-bit grey PNG called IM-<patient>-<film>, numbers both, which keeps a patient's films together.
+    trained. An image becomes an 8-bit grey PNG called IM-<patient>-<image>, numbers both, which keeps a patient's images together.
 
     Raises:
-        CxrError: as in `read`; `folder` cannot be one or holds something, or a file is no usable film; nothing is written then.
+        CxrError: as in `read`; `folder` cannot be one or holds something, or a file is no usable image; nothing is written then.
     """
     files.check_folder(folder)
     if folder.exists() and any(folder.iterdir()):
         raise CxrError(f"{folder} is not empty; name a new folder.")
     if not folder.name:  # it is replaced when all is written, and a shell would stay in the old one
         raise CxrError(f"{folder} is the working folder; name a new one in it, as my_set.")
-    films = read(source)
-    _say_who_is_alone(films)
-    split, _ = image_sets.divide(films, films.y_true)
-    patient, number = films.groupby("patient_id", sort=False).ngroup() + 1, films.groupby("patient_id").cumcount() + 1
+    images = read(source)
+    _say_who_is_alone(images)
+    split, _ = image_sets.divide(images, images.y_true)
+    patient, number = images.groupby("patient_id", sort=False).ngroup() + 1, images.groupby("patient_id").cumcount() + 1
     names = dict(zip(LABELS.values(), LABELS, strict=True))
-    parts = split if "val" in set(films.split) else split.replace("val", "train")
+    parts = split if "val" in set(images.split) else split.replace("val", "train")
     files.sweep(folder)
     draft = files.draft_of(folder)
     try:
-        for row, part, who, which in zip(films.itertuples(), parts, patient, number, strict=True):
+        for row, part, who, which in zip(images.itertuples(), parts, patient, number, strict=True):
             pixels = image_files.read(row.path).pixels
             target = draft / part / names[row.y_true] / f"IM-{who:05d}-{which:04d}.png"
             atomic_write(target, cv2.imencode(".png", pixels)[1].tobytes())
         draft.replace(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return pd.crosstab(parts.rename("part"), films.y_true.map(names).rename("class"))
+    return pd.crosstab(parts.rename("part"), images.y_true.map(names).rename("class"))
 
 
 def _label(source: Path, line: int, word: str) -> int:

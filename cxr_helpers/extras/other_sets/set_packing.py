@@ -97,11 +97,11 @@ def _pack_block(files: list[Path], size: int, variant: str, array: Path) -> None
 
         def place(row: int) -> tuple[str, str]:
             try:
-                film = _read(files[row])
+                image = _read(files[row])
             except image_files.Refused as error:
                 return "", error.reason
-            packed[row] = VARIANTS[variant](resize(film.pixels, size))
-            return film.sha256, ""
+            packed[row] = VARIANTS[variant](resize(image.pixels, size))
+            return image.sha256, ""
 
         described = list(pool.map(place, range(len(files))))
         packed.flush()
@@ -109,7 +109,7 @@ def _pack_block(files: list[Path], size: int, variant: str, array: Path) -> None
         pd.DataFrame(described, columns=["sha256", "reason"]).to_csv(temporary, index=False)
 
 
-def _read(path: Path) -> image_files.Film:
+def _read(path: Path) -> image_files.Radiograph:
     """Return an image as `images.read` does, and that of an RGBA file without transparency: ChestX-ray14 has hundreds."""
     try:
         return image_files.read(path)
@@ -120,7 +120,7 @@ def _read(path: Path) -> image_files.Film:
         opaque = _opaque(data)
         if opaque is None:
             raise
-        return image_files.Film(opaque, "RGBA", hashlib.sha256(data).hexdigest())
+        return image_files.Radiograph(opaque, "RGBA", hashlib.sha256(data).hexdigest())
 
 
 def _opaque(data: bytes) -> np.ndarray | None:

@@ -1,4 +1,4 @@
-"""Films in several array files, on one disk or many, read as if they were one array and never held in memory together."""
+"""Images in several array files, on one disk or many, read as if they were one array and never held in memory together."""
 
 import json
 import os
@@ -12,17 +12,17 @@ from cxr_helpers.errors import CxrError
 
 
 class Shards:
-    """Films (N, H, W) uint8 whose rows lie in .npy files one after the other.
+    """Images (N, H, W) uint8 whose rows lie in .npy files one after the other.
 
-    Indexed by a number, a slice or an array of rows (numbers, or N booleans), it reads those films, in any order, into a
-    new array; `np.asarray` reads all. Only the films asked for come into memory: files are opened when first needed and
-    read at the film's place, so that nothing is mapped either.
+    Indexed by a number, a slice or an array of rows (numbers, or N booleans), it reads those images, in any order, into a
+    new array; `np.asarray` reads all. Only the images asked for come into memory: files are opened when first needed and
+    read at the image's place, so that nothing is mapped either.
 
     Args:
         files: the array files, uint8 (n, H, W) each, in the order of their rows.
 
     Raises:
-        CxrError: a file is missing, no such array, or of other films than the first.
+        CxrError: a file is missing, no such array, or of other images than the first.
     """
 
     dtype = np.dtype(np.uint8)
@@ -33,7 +33,7 @@ class Shards:
         heads = [_head(file) for file in self.files]
         for file, (shape, _) in zip(self.files, heads, strict=True):
             if shape[1:] != heads[0][0][1:]:
-                raise CxrError(f"{file} holds films of {shape[1:]}, the first file of {heads[0][0][1:]}; pack the set again.")
+                raise CxrError(f"{file} holds images of {shape[1:]}, the first file of {heads[0][0][1:]}; pack the set again.")
         self._ends = np.cumsum([shape[0] for shape, _ in heads])
         self._places = [place for _, place in heads]
         self._open: dict[int, int] = {}
@@ -52,22 +52,22 @@ class Shards:
         if isinstance(rows, int | np.integer):
             return self[[rows]][0]
         chosen = np.arange(len(self))[rows]
-        films = np.empty((len(chosen), *self.shape[1:]), np.uint8)
-        for film, row in zip(films, chosen, strict=True):
-            self._read(int(row), film)
-        return films
+        images = np.empty((len(chosen), *self.shape[1:]), np.uint8)
+        for image, row in zip(images, chosen, strict=True):
+            self._read(int(row), image)
+        return images
 
     def __del__(self) -> None:
         for handle in getattr(self, "_open", {}).values():
             os.close(handle)
 
-    def _read(self, row: int, film: np.ndarray) -> None:
+    def _read(self, row: int, image: np.ndarray) -> None:
         number = int(np.searchsorted(self._ends, row, side="right"))
         if number not in self._open:
             self._open[number] = os.open(self.files[number], os.O_RDONLY)
         first = self._ends[number - 1] if number else 0
-        if os.preadv(self._open[number], [film], self._places[number] + int(row - first) * film.nbytes) != film.nbytes:
-            raise CxrError(f"{self.files[number]} ends before its film {row - first}; remove it and pack the set again.")
+        if os.preadv(self._open[number], [image], self._places[number] + int(row - first) * image.nbytes) != image.nbytes:
+            raise CxrError(f"{self.files[number]} ends before its image {row - first}; remove it and pack the set again.")
 
 
 def save(files: Sequence[Path], index: Path) -> None:
@@ -76,12 +76,12 @@ def save(files: Sequence[Path], index: Path) -> None:
 
 
 def load(index: Path) -> Shards:
-    """Return the films of the array files that an index names; errors as `Shards`."""
+    """Return the images of the array files that an index names; errors as `Shards`."""
     return Shards([index.parent / file for file in json.loads(index.read_text(encoding="utf-8"))["files"]])
 
 
 def _head(file: Path) -> tuple[tuple[int, ...], int]:
-    """Return the shape of an array file and where its first film begins, in bytes."""
+    """Return the shape of an array file and where its first image begins, in bytes."""
     try:
         with open(file, "rb") as handle:
             version = np.lib.format.read_magic(handle)
@@ -91,5 +91,5 @@ def _head(file: Path) -> tuple[tuple[int, ...], int]:
     except (OSError, ValueError) as error:
         raise CxrError(f"{file} cannot be read ({error}); remove it and pack the set again.") from error
     if len(shape) != 3 or by_column or dtype != np.uint8:
-        raise CxrError(f"{file} holds no films (N, H, W) uint8; remove it and pack the set again.")
+        raise CxrError(f"{file} holds no images (N, H, W) uint8; remove it and pack the set again.")
     return shape, place

@@ -17,7 +17,7 @@ _HEADER = (
 )
 _SKIN_PARTS = {"Training": 150, "Validation": 40, "Test_v2": 60}
 _BRAINS = 100  # images of either class
-# Where a finding shows on a film: centre and radii as fractions of its side, added brightness (grey values).
+# Where a finding shows on an image: centre and radii as fractions of its side, added brightness (grey values).
 _SIGNS = {
     "Atelectasis": ((0.68, 0.72), (0.12, 0.03), 70),
     "Cardiomegaly": ((0.55, 0.66), (0.20, 0.16), 60),
@@ -37,7 +37,7 @@ def prepare(name: str, folder: Path) -> Path:
 
 
 def write_chestxray14(root: Path, patients: int = 130) -> None:
-    """Write films of `patients` patients, Data_Entry_2017.csv and the two lists below `root`; the last fifth is for testing."""
+    """Write images of `patients` patients, Data_Entry_2017.csv and the two lists below `root`; the last fifth is for testing."""
     rng = np.random.default_rng(_SEED)
     lines, lists = [_HEADER], {split: [] for split in chestxray14.LISTS}
     for patient in range(1, patients + 1):
@@ -81,7 +81,7 @@ _WRITERS = {"chestxray14": write_chestxray14, "skin": write_skin, "brain": write
 
 
 def _findings(rng: np.random.Generator, rare: bool) -> list[str]:
-    """Draw the labels of a film: none in a third of the films; Hernia is rare, and absent from the films for testing."""
+    """Draw the labels of an image: none in a third of the images; Hernia is rare, and absent from the images for testing."""
     if rare:
         return ["Hernia"]
     if rng.random() < 0.33:
@@ -91,14 +91,14 @@ def _findings(rng: np.random.Generator, rare: bool) -> list[str]:
 
 
 def _chest(seed: int, patient: int, findings: list[str]) -> np.ndarray:
-    """Return a film (SIDE, SIDE) uint8 with the signs of its findings; some labels have none, as if read amiss."""
+    """Return an image (SIDE, SIDE) uint8 with the signs of its findings; some labels have none, as if read amiss."""
     pathogen = "bacteria" if {"Pneumonia", "Consolidation"} & set(findings) else "virus"
     label = "PNEUMONIA" if {"Pneumonia", "Consolidation", "Infiltration"} & set(findings) else "NORMAL"
-    film = synthetic.film(seed, label, SIDE, pathogen if label == "PNEUMONIA" else "", patient).image.astype(np.float32)
+    image = synthetic.image(seed, label, SIDE, pathogen if label == "PNEUMONIA" else "", patient).image.astype(np.float32)
     for finding in set(findings) & set(_SIGNS):
         centre, radii, brightness = _SIGNS[finding]
-        film += brightness * _spot(centre, radii)
-    return np.clip(film, 0, 255).astype(np.uint8)
+        image += brightness * _spot(centre, radii)
+    return np.clip(image, 0, 255).astype(np.uint8)
 
 
 def _lesion(rng: np.random.Generator, kind: str) -> np.ndarray:

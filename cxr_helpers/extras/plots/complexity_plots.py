@@ -1,4 +1,4 @@
-"""What stages and networks cost: growth with the number of films, and time per film."""
+"""What stages and networks cost: growth with the number of images, and time per image."""
 
 from collections.abc import Mapping
 
@@ -15,10 +15,10 @@ from cxr_helpers.plots.style import figure as empty_figure
 
 @styled
 def growths(costs: pd.DataFrame, fits: Mapping[tuple[str, str], Growth], label: str) -> Figure:
-    """Draw one cost of every stage against the number of films, both axes logarithmic, with the fitted power laws.
+    """Draw one cost of every stage against the number of images, both axes logarithmic, with the fitted power laws.
 
     Args:
-        costs: program, stage, films, median, min, max; a panel per stage, a colour per program.
+        costs: program, stage, images, median, min, max; a panel per stage, a colour per program.
         fits: (program, stage) -> the power law fitted to the medians.
         label: of the cost's axis, as "seconds".
     """
@@ -34,7 +34,7 @@ def growths(costs: pd.DataFrame, fits: Mapping[tuple[str, str], Growth], label: 
         ax.legend(loc="upper left", handlelength=1.2, borderaxespad=0)
     for ax in panels.ravel()[len(names) :]:
         ax.set_axis_off()
-    fig.supxlabel("films", fontsize=8.5)
+    fig.supxlabel("images", fontsize=8.5)
     fig.supylabel(label, fontsize=8.5)
     return fig
 
@@ -43,10 +43,10 @@ def _growth(ax: Axes, program: str, part: pd.DataFrame, fit: Growth) -> None:
     """Draw the medians with their range over repeats, and the fitted line, which names its exponent."""
     shade = colour(program)
     spread = [part["median"] - part["min"], part["max"] - part["median"]]
-    ax.errorbar(part.films, part["median"], spread, fmt="o", color=shade, markersize=3.5, elinewidth=1)
-    films = np.geomspace(part.films.min(), part.films.max(), 50)
+    ax.errorbar(part.images, part["median"], spread, fmt="o", color=shade, markersize=3.5, elinewidth=1)
+    images = np.geomspace(part.images.min(), part.images.max(), 50)
     name = "" if program == "both" else f"{program}: "
-    ax.plot(films, fit.at(films), color=shade, linewidth=1.2, label=f"{name}$N^{{{fit.exponent:.2f}}}$")
+    ax.plot(images, fit.at(images), color=shade, linewidth=1.2, label=f"{name}$N^{{{fit.exponent:.2f}}}$")
 
 
 def _log_axes(ax: Axes, part: pd.DataFrame) -> None:
@@ -54,7 +54,7 @@ def _log_axes(ax: Axes, part: pd.DataFrame) -> None:
     low, high = part["min"].min(), part["max"].max()
     middle = np.sqrt(low * high)
     ax.set(xscale="log", yscale="log", ylim=(min(low / 1.3, middle / 4), max(high, middle * 4) * (high / low) ** 0.3 * 2))
-    counts = sorted(part.films.unique())
+    counts = sorted(part.images.unique())
     ax.set_xticks(counts[::2], [f"{count:,}" for count in counts[::2]])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter("{x:g}")

@@ -12,7 +12,7 @@ _MARKS = {"keras": "o", "openvino": "s", "onnxruntime": "^", "litert": "D"}
 
 @styled
 def pareto(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
-    """Draw AUC against milliseconds a film and against megabytes, one mark an export; hollow marks are int8.
+    """Draw AUC against milliseconds an image and against megabytes, one mark an export; hollow marks are int8.
 
     Args:
         table: network, engine, precision, ms, bytes, value, ci_low, ci_high (the AUC).
@@ -20,7 +20,7 @@ def pareto(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
     """
     fig = empty_figure(3.4, TEXT_WIDTH)
     for ax, (column, factor, label) in zip(
-        fig.subplots(1, 2, sharey=True), (("ms", 1, "ms for one film"), ("bytes", 1e-6, "MB of the file")), strict=True
+        fig.subplots(1, 2, sharey=True), (("ms", 1, "ms for one image"), ("bytes", 1e-6, "MB of the file")), strict=True
     ):
         for _, row in table.iterrows():
             shade = _shade(row.network)
@@ -33,7 +33,7 @@ def pareto(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
         ax.xaxis.set_minor_formatter(ticker.NullFormatter())
         ax.xaxis.set_major_formatter("{x:g}")
         ax.grid(color=FAINT, linewidth=0.3)
-    fig.axes[0].set_ylabel("AUC, validation films")
+    fig.axes[0].set_ylabel("AUC, validation images")
     names = list(dict.fromkeys(table.network))
     handles = [fig.axes[0].plot([], [], "o", color=_shade(name), label=name)[0] for name in names]
     handles += [
@@ -49,7 +49,7 @@ def pareto(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
 def pruning(table: pd.DataFrame) -> Figure:
     """Draw AUC against the share of zero weights: share, tuned, split, value, ci_low, ci_high."""
     fig = empty_figure(2.8, TEXT_WIDTH)
-    titles = {"val": "validation films", "test": "official test films"}
+    titles = {"val": "validation images", "test": "official test images"}
     for ax, (split, part) in zip(fig.subplots(1, 2, sharey=True), table.groupby("split", sort=False), strict=True):
         for tuned, mark, words in ((False, "o-", "as cut"), (True, "s--", "trained further")):
             rows = part[part.tuned == tuned].sort_values("share")

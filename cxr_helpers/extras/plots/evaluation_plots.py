@@ -72,7 +72,7 @@ def decision_curves(panels: Mapping[str, pd.DataFrame], name: str) -> Figure:
         ax.plot(curve.threshold, curve.model, color=colour(name), label=name)
         top = curve[["ci_high", "treat_all"]].to_numpy().max()
         ax.set(title=title, xlabel="threshold probability", xlim=(0, 1), ylim=(-0.25 * top, 1.08 * top))
-    fig.axes[0].set_ylabel("net benefit per film")
+    fig.axes[0].set_ylabel("net benefit per image")
     fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return fig
 
@@ -81,11 +81,11 @@ def decision_curves(panels: Mapping[str, pd.DataFrame], name: str) -> Figure:
 def auc_by_stratum(table: pd.DataFrame, label: str) -> Figure:
     """Draw the AUC within each stratum and over the pairs of one stratum, with 95 % intervals, a panel per system.
 
-    The dashed line is the system's AUC over all pairs, the dotted one chance. Hollow: too few films for an interval.
+    The dashed line is the system's AUC over all pairs, the dotted one chance. Hollow: too few images for an interval.
 
     Args:
         table: as `subgroup_tables.by_stratum` gives it.
-        label: what the films are divided by.
+        label: what the images are divided by.
     """
     systems = list(table.system.unique())
     shown = table[~table.stratum.isin((strata.ALL, strata.DIFFERENCE))]
@@ -108,5 +108,5 @@ def auc_by_stratum(table: pd.DataFrame, label: str) -> Figure:
     fig.axes[0].set(yticks=range(len(rows)), ylim=(len(rows) - 0.5, -0.5))
     fig.axes[0].set_yticklabels(labels, fontsize=_SMALL)
     fig.axes[0].set_ylabel(f"{label}\nN: normal, P: pneumonia")
-    fig.supxlabel("ROC AUC, official test films", fontsize=8.5)
+    fig.supxlabel("ROC AUC, official test images", fontsize=8.5)
     return fig

@@ -17,15 +17,15 @@ def cross_validation(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw each fold's figures with 95 % intervals, a panel per metric; all folds and the official test stand below.
 
     Args:
-        tables: system -> films, metric, value, ci_low, ci_high, as `cxr_helpers.extras.tables.fold_tables.table` gives them.
+        tables: system -> images, metric, value, ci_low, ci_high, as `cxr_helpers.extras.tables.fold_tables.table` gives them.
     """
     first = next(iter(tables.values()))
-    rows, shown = list(first.films.unique()), list(first.metric.unique())
+    rows, shown = list(first.images.unique()), list(first.metric.unique())
     fig = empty_figure(0.8 + 0.3 * len(rows), TEXT_WIDTH)
     panels = fig.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     for ax, metric in zip(panels, shown, strict=True):
         for number, (name, table) in enumerate(tables.items()):
-            part = table[table.metric == metric].set_index("films").loc[rows]
+            part = table[table.metric == metric].set_index("images").loc[rows]
             places = [row + 0.24 * (number - (len(tables) - 1) / 2) for row in range(len(rows))]
             ends = [part.value - part.ci_low, part.ci_high - part.value]
             shade = {"color": colour(name), "markerfacecolor": "white" if number % 2 else colour(name)}

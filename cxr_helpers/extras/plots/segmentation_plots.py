@@ -1,4 +1,4 @@
-"""Figures of the segmenter: outlines on films, overlap with the truth, agreement of the cardiothoracic ratio."""
+"""Figures of the segmenter: outlines on images, overlap with the truth, agreement of the cardiothoracic ratio."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,26 +12,26 @@ from cxr_helpers.evaluation import agreement
 from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, styled
 from cxr_helpers.plots.style import figure as empty_figure
 
-# Light on a grey film, and told apart by the line too.
+# Light on a grey image, and told apart by the line too.
 _LOOKS = {"lungs": {"color": "#F0E442", "linestyle": "-"}, "heart": {"color": "#E8743B", "linestyle": (0, (3, 1))}}
 _Outlines = Mapping[str, Sequence[np.ndarray]]
 
 
 @styled
-def outlined_films(films: Sequence[np.ndarray], outlines: Sequence[_Outlines], titles: Sequence[str], columns: int = 4) -> Figure:
-    """Draw films with the outlines of lungs and heart.
+def outlined_images(images: Sequence[np.ndarray], outlines: Sequence[_Outlines], titles: Sequence[str], columns: int = 4) -> Figure:
+    """Draw images with the outlines of lungs and heart.
 
     Args:
-        films: N of them, (H, W) uint8.
-        outlines: per film, structure → closed curves (M, 2), x and y as shares of width and height.
+        images: N of them, (H, W) uint8.
+        outlines: per image, structure → closed curves (M, 2), x and y as shares of width and height.
         titles: N of them.
-        columns: films per row.
+        columns: images per row.
     """
-    rows, side = -(-len(films) // columns), TEXT_WIDTH / columns
+    rows, side = -(-len(images) // columns), TEXT_WIDTH / columns
     fig = empty_figure(rows * (side + 0.15 * (1 + max(title.count("\n") for title in titles))) + 0.35)
     panels = fig.subplots(rows, columns, squeeze=False).ravel()
-    for ax, film, curves, title in zip(panels, films, outlines, titles, strict=False):
-        ax.imshow(film, cmap="gray", vmin=0, vmax=255, extent=(0, 1, 1, 0), aspect=film.shape[0] / film.shape[1])
+    for ax, image, curves, title in zip(panels, images, outlines, titles, strict=False):
+        ax.imshow(image, cmap="gray", vmin=0, vmax=255, extent=(0, 1, 1, 0), aspect=image.shape[0] / image.shape[1])
         for structure, parts in curves.items():
             for part in parts:
                 ax.plot(*np.vstack([part, part[:1]]).T, linewidth=1.1, **_LOOKS[structure])
@@ -45,12 +45,12 @@ def outlined_films(films: Sequence[np.ndarray], outlines: Sequence[_Outlines], t
 
 @styled
 def overlap(table: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
-    """Draw the Dice coefficient of every film, by set and structure, with the mean and its 95 % interval over patients.
+    """Draw the Dice coefficient of every image, by set and structure, with the mean and its 95 % interval over patients.
 
-    An open circle marks the mean of the null model.
+    An open circle marks the mean of the shortcut baseline.
 
     Args:
-        table: set, structure, patient_id, dice, null_dice; one row a film and structure.
+        table: set, structure, patient_id, dice, null_dice; one row an image and structure.
         titles: set → what stands beside its rows, in their order.
     """
     rows = [
@@ -78,14 +78,14 @@ def bland_altman(panels: Mapping[str, pd.DataFrame], label: str) -> Figure:
     """Draw the difference of two measurements against their mean, with bias, limits of agreement and their intervals.
 
     Args:
-        panels: title → predicted, truth; one row a film.
+        panels: title → predicted, truth; one row an image.
         label: of what is measured.
     """
     fig = empty_figure(2.7, min(TEXT_WIDTH, 3.2 * len(panels)))
     for ax, (title, table) in zip(fig.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True):
-        films = table.dropna()
-        ax.plot((films.predicted + films.truth) / 2, films.predicted - films.truth, "o", color=FAINT, markersize=3, zorder=1)
-        found = agreement.bland_altman(films.predicted, films.truth)
+        images = table.dropna()
+        ax.plot((images.predicted + images.truth) / 2, images.predicted - images.truth, "o", color=FAINT, markersize=3, zorder=1)
+        found = agreement.bland_altman(images.predicted, images.truth)
         _level(ax, found.bias, found.bias_margin, "-")
         for limit in (found.low, found.high):
             _level(ax, limit, found.limit_margin, (0, (4, 3)))

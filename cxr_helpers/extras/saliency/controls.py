@@ -1,6 +1,6 @@
 """Maps that know nothing of the model: what a method must beat before its maps say anything about the model.
 
-Each control makes float32 maps (N, H, W) in [0, 1] of films (N, H, W) in 0..255, as an explanation method does.
+Each control makes float32 maps (N, H, W) in [0, 1] of images (N, H, W) in 0..255, as an explanation method does.
 """
 
 import cv2
@@ -8,24 +8,24 @@ import numpy as np
 
 from cxr_helpers.errors import CxrError
 
-WIDTH = 4  # the centre prior is a Gaussian with this fraction of the film's side as its deviation
+WIDTH = 4  # the centre prior is a Gaussian with this fraction of the image's side as its deviation
 SMOOTHING = 64  # edges are taken after a Gaussian blur with this fraction of the side
 TITLES = {
     "random": "random map",
     "uniform": "uniform map (area share)",
     "centre": "centre prior",
     "edges": "edge detector",
-    "mean_mask": "mean mask of training films",
+    "mean_mask": "mean mask of training images",
 }
 
 
-def maps(name: str, films: np.ndarray, prior: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
+def maps(name: str, images: np.ndarray, prior: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
     """Return a control's maps.
 
     Args:
         name: one of `TITLES`.
-        films: (N, H, W) grey values.
-        prior: (H, W), for "mean_mask": the share of training films whose mask holds the pixel.
+        images: (N, H, W) grey values.
+        prior: (H, W), for "mean_mask": the share of training images whose mask holds the pixel.
         seed: of "random".
 
     Raises:
@@ -34,14 +34,14 @@ def maps(name: str, films: np.ndarray, prior: np.ndarray | None = None, seed: in
     if name not in TITLES:
         raise CxrError(f"Control {name!r} is unknown; choose one of {', '.join(TITLES)}.")
     if name == "random":
-        return np.random.default_rng(seed).random(films.shape, dtype="float32")
+        return np.random.default_rng(seed).random(images.shape, dtype="float32")
     if name == "edges":
-        return np.stack([_edges(np.asarray(film, "float32")) for film in films])
+        return np.stack([_edges(np.asarray(image, "float32")) for image in images])
     if name == "mean_mask" and prior is None:
-        raise CxrError('Control "mean_mask" needs prior=, the mean mask (H, W) of training films.')
-    one = {"uniform": np.ones(films.shape[1:]), "mean_mask": prior}.get(name)
-    one = _centre(films.shape[1:]) if one is None else one
-    return np.broadcast_to(np.asarray(one, "float32"), films.shape).copy()
+        raise CxrError('Control "mean_mask" needs prior=, the mean mask (H, W) of training images.')
+    one = {"uniform": np.ones(images.shape[1:]), "mean_mask": prior}.get(name)
+    one = _centre(images.shape[1:]) if one is None else one
+    return np.broadcast_to(np.asarray(one, "float32"), images.shape).copy()
 
 
 def _centre(shape: tuple[int, int]) -> np.ndarray:
@@ -49,8 +49,8 @@ def _centre(shape: tuple[int, int]) -> np.ndarray:
     return np.exp(-(y[:, None] ** 2 + x**2) / 2)
 
 
-def _edges(film: np.ndarray) -> np.ndarray:
+def _edges(image: np.ndarray) -> np.ndarray:
     """Return the size of the grey values' slope (Sobel), largest value 1."""
-    smooth = cv2.GaussianBlur(film, (0, 0), max(0.5, film.shape[0] / SMOOTHING))
+    smooth = cv2.GaussianBlur(image, (0, 0), max(0.5, image.shape[0] / SMOOTHING))
     slope = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
     return slope / max(slope.max(), np.finfo("float32").tiny)

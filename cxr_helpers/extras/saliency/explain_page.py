@@ -1,4 +1,4 @@
-"""One self-contained page for one film: the answer, and each heat map beside the film with its own scale and meaning."""
+"""One self-contained page for one image: the answer, and each heat map beside the image with its own scale and meaning."""
 
 import base64
 import string
@@ -24,7 +24,7 @@ PREDICTED = "predicted"
 NOT_FOR = (
     "To find, measure or rule out disease: a map says what moved the model, not what is ill.",
     "To trust an answer more: the map of a wrong answer can look as sure as that of a right one.",
-    "To compare strengths between films or methods: each map has its own scale.",
+    "To compare strengths between images or methods: each map has its own scale.",
     "To decide on anybody's care.",
 )
 
@@ -69,8 +69,8 @@ SECTION = string.Template("""<section>
 <h2>$title</h2>
 <figure>
 <div>
-<img src="$film" alt="The film">
-<img src="$picture" alt="The film under the $title map">
+<img src="$image" alt="The image">
+<img src="$picture" alt="The image under the $title map">
 </div>
 <img class="bar" src="$bar" alt="Colour scale from $low to $high">
 <div class="ticks"><span>$low</span><span>$middle</span><span>$high</span></div>
@@ -79,31 +79,31 @@ SECTION = string.Template("""<section>
 </section>""")
 
 
-def write(film: Path, names: Sequence[str], out: Path, target: str = PREDICTED, model_dir: Path | None = None) -> Path:
-    """Explain one film with the published model and write the page; return its path.
+def write(image: Path, names: Sequence[str], out: Path, target: str = PREDICTED, model_dir: Path | None = None) -> Path:
+    """Explain one image with the published model and write the page; return its path.
 
     Args:
-        film: an 8-bit grey or RGB JPEG or PNG file, or a DICOM film.
+        image: an 8-bit grey or RGB JPEG or PNG file, or a DICOM image.
         names: keys of `methods.METHODS`.
         out: the page, in a folder that exists.
         target: "PNEUMONIA", "NORMAL" or "predicted".
         model_dir: folder of another published model.
 
     Raises:
-        CxrError: a method or target is unknown, the file is no usable film, or the page cannot be written.
+        CxrError: a method or target is unknown, the file is no usable image, or the page cannot be written.
     """
-    film, out, names = Path(film), Path(out), [methods.checked(name) for name in names]
+    image, out, names = Path(image), Path(out), [methods.checked(name) for name in names]
     if target not in (PREDICTED, *TARGETS):
         raise CxrError(f"--target {target} does not exist; give {PREDICTED}, {' or '.join(TARGETS)}.")
     if not out.parent.is_dir():
         raise CxrError(f"The folder {out.parent} of {out.name} does not exist; make it or name another one.")
     check_file(out)
-    (answer,) = predict([film], model_dir)
+    (answer,) = predict([image], model_dir)
     if answer.problem:
         raise CxrError(answer.problem)
     shown = answer.label if target == PREDICTED else target
     model, card = published_model.load(model_dir)
-    pixels = image_files.read(film).pixels
+    pixels = image_files.read(image).pixels
     small = preprocessing.VARIANTS[card.variant](preprocessing.resize(pixels, card.size))[None]
     found = {name: methods.maps(name, model, small, TARGETS[shown])[0] for name in names}
     try:
@@ -113,14 +113,14 @@ def write(film: Path, names: Sequence[str], out: Path, target: str = PREDICTED, 
     return out
 
 
-def html(answer: Prediction, card: published_model.Card, shown: str, film: np.ndarray, found: dict[str, np.ndarray]) -> str:
+def html(answer: Prediction, card: published_model.Card, shown: str, image: np.ndarray, found: dict[str, np.ndarray]) -> str:
     """Return the page as text; it asks for nothing outside itself and runs no script.
 
     Args:
-        answer: what the model says of the film.
+        answer: what the model says of the image.
         card: what the model is.
         shown: the class that the maps explain.
-        film: uint8 (H, W), as it is shown.
+        image: uint8 (H, W), as it is shown.
         found: map (h, w) by method, of any size.
     """
     items = "\n".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in _facts(answer, card, shown).items())
@@ -129,7 +129,7 @@ def html(answer: Prediction, card: published_model.Card, shown: str, film: np.nd
         name=escape(answer.path.name),
         warning=warning,
         facts=items,
-        sections="\n".join(_section(methods.METHODS[name], film, values, shown) for name, values in found.items()),
+        sections="\n".join(_section(methods.METHODS[name], image, values, shown) for name, values in found.items()),
         limits="\n".join(f"<li>{escape(use)}</li>" for use in NOT_FOR),
     )
 
@@ -142,25 +142,25 @@ def _facts(answer: Prediction, card: published_model.Card, shown: str) -> dict[s
     facts = {
         "Answer": f"{answer.label}, because P(PNEUMONIA) {sign} operating point",
         "P(PNEUMONIA)": f"{answer.probability:.4f}",
-        "Operating point": f"{answer.threshold:.4f}, chosen on validation films",
+        "Operating point": f"{answer.threshold:.4f}, chosen on validation images",
         "Confidence": f"{confidence:.1%} in {answer.label} ({calibrated})",
     }
     return facts | {"Maps explain": f"what speaks for {shown}", "Model": f"{card.run_id}, trained on {card.data}"}
 
 
-def _section(method: methods.Method, film: np.ndarray, values: np.ndarray, shown: str) -> str:
-    """Return one method's part: the film, the film under the map, the scale and what it means."""
-    large = cv2.resize(values, film.shape[::-1], interpolation=cv2.INTER_LINEAR)
+def _section(method: methods.Method, image: np.ndarray, values: np.ndarray, shown: str) -> str:
+    """Return one method's part: the image, the image under the map, the scale and what it means."""
+    large = cv2.resize(values, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
     if method.signed:
         limit = float(np.percentile(np.abs(values), CLIPPED)) or float(np.abs(values).max())
-        picture, ticks = overlay.signed(film, large, limit), [f"{tick:.2g}" for tick in (-limit, 0, limit)]
+        picture, ticks = overlay.signed(image, large, limit), [f"{tick:.2g}" for tick in (-limit, 0, limit)]
         scale = f"Log-odds: red speaks for {shown}, blue against it; values beyond the scale are clipped."
     else:
-        picture, ticks = overlay.heat(film, np.clip(large, 0, 1)), ["0", "0.5", "1"]
+        picture, ticks = overlay.heat(image, np.clip(large, 0, 1)), ["0", "0.5", "1"]
         scale = f"Yellow speaks most for {shown}; 1 is the map's own largest value."
     return SECTION.substitute(
         title=escape(method.title),
-        film=_embedded(film),
+        image=_embedded(image),
         picture=_embedded(picture),
         bar=_embedded(_bar(overlay.SIGNED if method.signed else overlay.HEAT)),
         **dict(zip(("low", "middle", "high"), ticks, strict=True)),
@@ -182,6 +182,6 @@ def _embedded(picture: np.ndarray) -> str:
     return f"data:image/png;base64,{base64.b64encode(png.tobytes()).decode()}"
 
 
-def _shrunk(film: np.ndarray) -> np.ndarray:
-    scale = LONGEST_SIDE / max(film.shape)
-    return film if scale >= 1 else cv2.resize(film, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+def _shrunk(image: np.ndarray) -> np.ndarray:
+    scale = LONGEST_SIDE / max(image.shape)
+    return image if scale >= 1 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

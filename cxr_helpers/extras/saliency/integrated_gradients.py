@@ -1,4 +1,4 @@
-"""Integrated Gradients: what each pixel adds on the straight way from a black film (Sundararajan, Taly and Yan 2017)."""
+"""Integrated Gradients: what each pixel adds on the straight way from a black image (Sundararajan, Taly and Yan 2017)."""
 
 import keras
 import numpy as np
@@ -14,37 +14,37 @@ FLOOR = 1.0  # log-odds; a map that must sum to less may miss it by as much as o
 
 
 def integrated_gradients(model: keras.Model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
-    """Return signed values per pixel in log-odds, float32 (N, H, W), that sum to what the film has over a black one.
+    """Return signed values per pixel in log-odds, float32 (N, H, W), that sum to what the image has over a black one.
 
-    `images`: grayscale raw pixels 0..255, (N, H, W). `target`: +1 or -1, one or one per film. The baseline is black
-    because a film's collimated border is: a black pixel gets no value. NaN gradients, or a film whose map is not
+    `images`: grayscale raw pixels 0..255, (N, H, W). `target`: +1 or -1, one or one per image. The baseline is black
+    because an image's collimated border is: a black pixel gets no value. NaN gradients, or an image whose map is not
     complete after `MOST` steps: CxrError.
     """
     network = targets.log_odds_model(model)
-    films = targets.grayscale(model, images)
-    sign = targets.signs(target, len(films))
-    progress = tqdm(films, desc=f"Integrated Gradients {model.name}", unit="film")
-    return sign[:, None, None] * np.stack([_complete(network, film) for film in progress])
+    radiographs = targets.grayscale(model, images)
+    sign = targets.signs(target, len(radiographs))
+    progress = tqdm(radiographs, desc=f"Integrated Gradients {model.name}", unit="image")
+    return sign[:, None, None] * np.stack([_complete(network, image) for image in progress])
 
 
-def _complete(network: keras.Model, film: np.ndarray) -> np.ndarray:
-    """Return the values (H, W) of one film by the trapezoidal rule; steps are halved until the map is complete."""
-    black, full = targets.log_odds(network, np.stack([np.zeros_like(film), film]))
+def _complete(network: keras.Model, image: np.ndarray) -> np.ndarray:
+    """Return the values (H, W) of one image by the trapezoidal rule; steps are halved until the map is complete."""
+    black, full = targets.log_odds(network, np.stack([np.zeros_like(image), image]))
     steps, inner = LEAST, np.arange(1, LEAST) / LEAST
-    total = _summed(network, film, inner) + _summed(network, film, np.array([0, 1])) / 2
+    total = _summed(network, image, inner) + _summed(network, image, np.array([0, 1])) / 2
     while True:
-        values = film * total / steps
+        values = image * total / steps
         gap = abs(values.sum(dtype="float64") - (full - black))
         if gap <= TOLERANCE * max(FLOOR, abs(full - black)):
             return values
         if steps == MOST:
             break
-        total = total + _summed(network, film, (np.arange(steps) + 0.5) / steps)
+        total = total + _summed(network, image, (np.arange(steps) + 0.5) / steps)
         steps *= 2
     raise CxrError(f"Integrated Gradients miss the log-odds by {gap:.3f} after {MOST} steps; take occlusion or SHAP instead.")
 
 
-def _summed(network: keras.Model, film: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Return the sum (H, W) of the gradients at places (0 to 1) on the way from black to the film."""
+def _summed(network: keras.Model, image: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return the sum (H, W) of the gradients at places (0 to 1) on the way from black to the image."""
     ways = np.array_split(places.astype("float32")[:, None, None], -(-len(places) // BATCH))
-    return np.sum([slopes(network, way * film).sum(axis=0) for way in ways], axis=0)
+    return np.sum([slopes(network, way * image).sum(axis=0) for way in ways], axis=0)

@@ -1,7 +1,7 @@
-"""What explanation methods are measured on: films, the model that is explained, and what is asked of its maps.
+"""What explanation methods are measured on: images, the model that is explained, and what is asked of its maps.
 
-The number of films by data set and kind of method was written down before any map was measured (`PLANS`). Films are drawn by
-their label and a seed; no score is looked at, and what is explained is the film's own class, the same for every model.
+The number of images by data set and kind of method was written down before any map was measured (`PLANS`). Images are drawn by
+their label and a seed; no score is looked at, and what is explained is the image's own class, the same for every model.
 """
 
 import dataclasses
@@ -20,17 +20,17 @@ from cxr_helpers.extras.tables.explanation_tables import ADULT, DRAWN, MARKED, N
 from cxr_helpers.records import Record
 from cxr_helpers.tables import results
 
-SLOW = {"integrated_gradients", "smoothgrad", "occlusion", "shap_gradient", "shap_partition", "lime"}  # many passes a film
+SLOW = {"integrated_gradients", "smoothgrad", "occlusion", "shap_gradient", "shap_partition", "lime"}  # many passes an image
 NOISE_LEVEL = 2.55  # grey values: 1 % of the scale
 
 PARTS = {  # part of the plan -> what a reader calls it
-    "drawn": "synthetic films, small networks",
-    "marked": "synthetic films with marker, small networks",
-    "small": "test films, small networks",
-    "test": "test films, the system that is looked at closely",
-    "repeated": "the same, other seeds, changed films and random weights",
-    "adult": "adult films with lung masks, the same system",
-    "others": "test films and adult films, other systems",
+    "drawn": "synthetic images, small networks",
+    "marked": "synthetic images with marker, small networks",
+    "small": "test images, small networks",
+    "test": "test images, the system that is looked at closely",
+    "repeated": "the same, other seeds, changed images and random weights",
+    "adult": "adult images with lung masks, the same system",
+    "others": "test images and adult images, other systems",
 }
 
 
@@ -38,13 +38,13 @@ PARTS = {  # part of the plan -> what a reader calls it
 class Plan:
     """How much is measured.
 
-    `methods`: their names, None for all. `films`: one of `PARTS` → number for quick methods, number for slow ones.
+    `methods`: their names, None for all. `images`: one of `PARTS` → number for quick methods, number for slow ones.
     `systems`: rows of experiments.toml, the first is looked at closely. `seeds` of small networks; `parts` of the weight
     cascade.
     """
 
     methods: tuple[str, ...] | None
-    films: dict[str, tuple[int, int]]
+    images: dict[str, tuple[int, int]]
     systems: tuple[str, ...]
     seeds: int
     parts: int
@@ -73,19 +73,19 @@ PLANS = {
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """Films and a model whose maps are measured.
+    """Images and a model whose maps are measured.
 
-    `data`, `model`, `seed` name it; `state` says what was done to films or weights ("": nothing). `films`: float32
+    `data`, `model`, `seed` name it; `state` says what was done to images or weights ("": nothing). `images`: float32
     (n, H, W) in 0..255. `names`, `patients`: (n,) text. `target`: (n,) +1 or -1. `load()` returns the Keras model, and
     `identity` changes when it would return another. `masks`: what maps are held against, title → bool (n, H, W).
-    `faithful`: whether films are taken apart in the maps' order. `part`: of the plan.
+    `faithful`: whether images are taken apart in the maps' order. `part`: of the plan.
     """
 
     part: str
     data: str
     model: str
     seed: int
-    films: np.ndarray
+    images: np.ndarray
     names: np.ndarray
     patients: np.ndarray
     target: np.ndarray
@@ -97,19 +97,19 @@ class Subject:
     faithful: bool = False
 
     def head(self, count: int) -> "Subject":
-        """Return the subject with its first `count` films."""
-        cut = {name: getattr(self, name)[:count] for name in ("films", "names", "patients", "target")}
+        """Return the subject with its first `count` images."""
+        cut = {name: getattr(self, name)[:count] for name in ("images", "names", "patients", "target")}
         return dataclasses.replace(self, **cut, masks={title: mask[:count] for title, mask in self.masks.items()})
 
 
 def planned(profile: str) -> pd.DataFrame:
-    """Return the plan as a reader wants it: one row a part, films for quick and for slow methods."""
-    rows = [(title, *PLANS[profile].films[part]) for part, title in PARTS.items()]
-    return pd.DataFrame(rows, columns=["films and model", "quick methods", "slow methods"])
+    """Return the plan as a reader wants it: one row a part, images for quick and for slow methods."""
+    rows = [(title, *PLANS[profile].images[part]) for part, title in PARTS.items()]
+    return pd.DataFrame(rows, columns=["images and model", "quick methods", "slow methods"])
 
 
 def every(profile: str) -> Iterator[Subject]:
-    """Yield all subjects of a profile's plan; the adult films only where CXR_EXTERNAL_DIR names them."""
+    """Yield all subjects of a profile's plan; the adult images only where CXR_EXTERNAL_DIR names them."""
     plan = PLANS[profile]
     yield from _synthetic(plan, profile)
     yield from _small(plan, profile)
@@ -118,17 +118,17 @@ def every(profile: str) -> Iterator[Subject]:
 
 
 def _synthetic(plan: Plan, profile: str) -> Iterator[Subject]:
-    """Yield the small networks on drawn PNEUMONIA films, without the marker and, with and without its habit, with it."""
+    """Yield the small networks on drawn PNEUMONIA images, without the marker and, with and without its habit, with it."""
     from cxr_helpers.extras.makers import planted
 
     prior = planted.mean_lesion(profile)
     asked = [("drawn", DRAWN, "none", "clean"), ("marked", MARKED, "all", "clean"), ("marked", MARKED, "all", "marker")]
     for part, data, marked, kind in asked:
-        films = planted.drawn("test", 2 * plan.films[part][0], marked)
-        ill = films.y_true == 1
+        radiographs = planted.drawn("test", 2 * plan.radiographs[part][0], marked)
+        ill = radiographs.y_true == 1
         ids = np.array([f"drawn{place:04d}" for place in np.flatnonzero(ill)])
-        images, target = films.images[ill].astype("float32"), np.ones(len(ids), int)
-        masks = {names.LESION: films.lesions[ill]} | ({names.MARKER: films.markers[ill]} if part == "marked" else {})
+        images, target = radiographs.images[ill].astype("float32"), np.ones(len(ids), int)
+        masks = {names.LESION: radiographs.lesions[ill]} | ({names.MARKER: radiographs.markers[ill]} if part == "marked" else {})
         for seed in range(plan.seeds):
             load, identity = _small_network(kind, seed, profile)
             known = Subject(part, data, f"{SMALL}, {kind}", seed, images, ids, ids, target, load, identity)
@@ -136,14 +136,14 @@ def _synthetic(plan: Plan, profile: str) -> Iterator[Subject]:
 
 
 def _small(plan: Plan, profile: str) -> Iterator[Subject]:
-    """Yield the small networks on test films, with true and with dealt labels."""
+    """Yield the small networks on test images, with true and with dealt labels."""
     from cxr_helpers.extras.makers import planted
 
-    table = chosen(records.of(plan.systems[0], profile)[0].split("test"), plan.films["small"][0])
-    films = packing.films(profile, table.image_id, planted.SIDE).astype("float32")
+    table = chosen(records.of(plan.systems[0], profile)[0].split("test"), plan.images["small"][0])
+    images = packing.images(profile, table.image_id, planted.SIDE).astype("float32")
     for kind, seeds in (("labels", plan.seeds), ("shuffled", 1)):
         for seed in range(seeds):
-            model = f"{SMALL}, {kind}", seed, films, table
+            model = f"{SMALL}, {kind}", seed, images, table
             subject = _of_table("small", *model, *_small_network(kind, seed, profile))
             studied = kind == "labels" and seed == 0
             yield dataclasses.replace(subject, faithful=studied)
@@ -152,7 +152,7 @@ def _small(plan: Plan, profile: str) -> Iterator[Subject]:
 
 
 def _system(name: str, plan: Plan, profile: str) -> Iterator[Subject]:
-    """Yield a system on test films and adult films: of the first system all seeds, of the others the best on validation."""
+    """Yield a system on test images and adult images: of the first system all seeds, of the others the best on validation."""
     studied = name == plan.systems[0]
     runs = records.of(name, profile)
     if not studied:
@@ -160,49 +160,49 @@ def _system(name: str, plan: Plan, profile: str) -> Iterator[Subject]:
     for run in runs:
         own, load = run is runs[0], functools.partial(_model, run, profile)
         part = ("test" if own else "repeated") if studied else "others"
-        if not plan.films[part][0]:
+        if not plan.images[part][0]:
             continue
-        table = chosen(run.split("test"), plan.films[part][0])
-        films = packing.films(profile, table.image_id, run.config.size, run.config.variant).astype("float32")
-        subject = _of_table(part, name, run.config.seed, films, table, load, run.run_id)
+        table = chosen(run.split("test"), plan.images[part][0])
+        images = packing.images(profile, table.image_id, run.config.size, run.config.variant).astype("float32")
+        subject = _of_table(part, name, run.config.seed, images, table, load, run.run_id)
         yield dataclasses.replace(subject, faithful=own)
-        if own and studied and plan.films["repeated"][0]:
+        if own and studied and plan.images["repeated"][0]:
             yield from _changed(dataclasses.replace(subject, part="repeated"), plan.parts)
         if own and adult_images.folder() is not None:
             part = "adult" if studied else "others"
-            yield _adult(run, name, part, plan.films[part][0], load)
+            yield _adult(run, name, part, plan.images[part][0], load)
 
 
 def _of_table(
-    part: str, model: str, seed: int, films: np.ndarray, table: pd.DataFrame, load: Callable, identity: str
+    part: str, model: str, seed: int, images: np.ndarray, table: pd.DataFrame, load: Callable, identity: str
 ) -> Subject:
     ids, patients = table.image_id.to_numpy(str), table.patient_id.to_numpy(str)
-    return Subject(part, TEST, model, seed, films, ids, patients, np.where(table.y_true, 1, -1), load, identity)
+    return Subject(part, TEST, model, seed, images, ids, patients, np.where(table.y_true, 1, -1), load, identity)
 
 
 def _changed(subject: Subject, parts: int) -> Iterator[Subject]:
-    """Yield the subject with its films shifted, with mild noise, and with more and more of its weights random."""
-    noise = np.random.default_rng(0).normal(0, NOISE_LEVEL, subject.films.shape)
-    yield dataclasses.replace(subject, state=SHIFT, films=shifted(subject.films, 1))
-    yield dataclasses.replace(subject, state=NOISE, films=np.clip(subject.films + noise, 0, 255).astype("float32"))
+    """Yield the subject with its images shifted, with mild noise, and with more and more of its weights random."""
+    noise = np.random.default_rng(0).normal(0, NOISE_LEVEL, subject.images.shape)
+    yield dataclasses.replace(subject, state=SHIFT, images=shifted(subject.images, 1))
+    yield dataclasses.replace(subject, state=NOISE, images=np.clip(subject.images + noise, 0, 255).astype("float32"))
     for part in range(1, parts + 1):
         load = functools.partial(_randomised, subject.load, part, parts)
         yield dataclasses.replace(subject, state=names.random_weights(part, parts), load=load)
 
 
 def _adult(run: Record, model: str, part: str, count: int, load: Callable) -> Subject:
-    """Return a run on the adult films that have a lung mask, resized as the model's own films were."""
+    """Return a run on the adult images that have a lung mask, resized as the model's own images were."""
     folder = adult_images.folder()
-    table = adult_images.films(folder).query("lung_mask != ''")
+    table = adult_images.images(folder).query("lung_mask != ''")
     table = table.sample(min(count, len(table)), random_state=0)
     prepare, size = VARIANTS[run.config.variant], run.config.size
-    films, masks = [], []
+    images, masks = [], []
     for image, mask in zip(table.image, table.lung_mask, strict=True):
-        film = adult_images.film(folder, image)
-        lungs = adult_images.lung_mask(folder, mask, film.shape).astype("uint8")
-        films.append(prepare(resize(corruptions.square(film), size)))
+        radiograph = adult_images.radiograph(folder, image)
+        lungs = adult_images.lung_mask(folder, mask, radiograph.shape).astype("uint8")
+        images.append(prepare(resize(corruptions.square(radiograph), size)))
         masks.append(cv2.resize(lungs, (size, size), interpolation=cv2.INTER_NEAREST).astype(bool))
-    subject = _of_table(part, model, run.config.seed, np.stack(films).astype("float32"), table, load, run.run_id)
+    subject = _of_table(part, model, run.config.seed, np.stack(images).astype("float32"), table, load, run.run_id)
     return dataclasses.replace(subject, data=ADULT, masks={names.LUNGS: np.stack(masks)})
 
 

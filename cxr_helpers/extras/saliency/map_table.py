@@ -53,7 +53,7 @@ def rows(parts: Sequence[Part], plan: Plan) -> pd.DataFrame:
 
 
 def row(method: str, model: str, data: str, measure: str, values: np.ndarray, patients: np.ndarray | None = None) -> dict:
-    """Return one row: the mean of `values` (n,) with its interval over patients (over films where these are not given)."""
+    """Return one row: the mean of `values` (n,) with its interval over patients (over images where these are not given)."""
     patients = np.arange(len(values)) if patients is None else patients
     found = agreement.mean_interval(np.asarray(values, float), patients)
     return {"method": method, "model": model, "data": data, "measure": measure, **found, "n": len(values)}
@@ -61,9 +61,9 @@ def row(method: str, model: str, data: str, measure: str, values: np.ndarray, pa
 
 def facts(model: str, data: str, y_true: np.ndarray, scores: Sequence[np.ndarray]) -> list[dict]:
     """Return the rows on a model itself from the scores (n,) of each of its seeds: AUC, and the share of false alarms."""
-    films = pd.DataFrame({"image_id": np.arange(len(y_true)).astype(str), "y_true": y_true}).assign(split="test")
-    films["patient_id"] = films.image_id
-    auc = scores_metrics.evaluate_seeds([films.assign(y_score=part) for part in scores], 0.5).loc["roc_auc"]
+    images = pd.DataFrame({"image_id": np.arange(len(y_true)).astype(str), "y_true": y_true}).assign(split="test")
+    images["patient_id"] = images.image_id
+    auc = scores_metrics.evaluate_seeds([images.assign(y_score=part) for part in scores], 0.5).loc["roc_auc"]
     about = {"method": names.MODEL, "model": model, "data": data}
     alarms = np.mean([part[y_true == 0] >= 0.5 for part in scores], axis=0)
     first = about | {"measure": names.AUC, "value": auc.value, "ci_low": auc.ci_low, "ci_high": auc.ci_high, "n": len(y_true)}
@@ -90,7 +90,7 @@ def _between_seeds(group: list[Part]) -> list[dict]:
 
 
 def _changed(parts: Sequence[Part], by_key: dict[tuple, list[Part]]) -> list[dict]:
-    """Return how alike maps are before and after a change of film or weights."""
+    """Return how alike maps are before and after a change of image or weights."""
     made = []
     for part in parts:
         if part.state:
@@ -134,7 +134,7 @@ def _between_models(by_key: dict[tuple, list[Part]], plan: Plan) -> list[dict]:
 
 
 def _between_methods(by_key: dict[tuple, list[Part]], models: Sequence[str]) -> list[dict]:
-    """Return the rank correlation of each pair of methods, controls among them, on test films."""
+    """Return the rank correlation of each pair of methods, controls among them, on test images."""
     made = []
     for model in models:
         groups = {key[0]: group[0] for key, group in by_key.items() if key[1:] == (TEST, model)}
@@ -144,13 +144,13 @@ def _between_methods(by_key: dict[tuple, list[Part]], models: Sequence[str]) -> 
 
 
 def _over_seeds(group: list[Part], measure: str) -> np.ndarray:
-    """Return the mean over the seeds that have a measure, of the films that all of them have: the first ones."""
+    """Return the mean over the seeds that have a measure, of the images that all of them have: the first ones."""
     values = [part.values[measure] for part in group if measure in part.values]
     return np.mean([each[: min(map(len, values))] for each in values], axis=0)
 
 
 def _alike(base: Part, pairs: list[tuple[Part, Part]], what: str, measures=tuple(map_similarity.MEASURES)) -> list[dict]:
-    """Return one row a measure of similarity: its mean over the pairs of parts, of the films that all of them have."""
+    """Return one row a measure of similarity: its mean over the pairs of parts, of the images that all of them have."""
     n = min(len(part.small) for pair in pairs for part in pair)
     made = []
     for name in measures:

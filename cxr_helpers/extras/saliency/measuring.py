@@ -22,7 +22,7 @@ from cxr_helpers.extras.saliency.map_subjects import Subject
 from cxr_helpers.extras.statistics import faithfulness, localisation, map_similarity
 from cxr_helpers.extras.tables import explanation_tables as names
 
-_BATCH = 32  # films that are scored at a time
+_BATCH = 32  # images that are scored at a time
 
 
 def measure(profile: str, afresh: bool = False) -> Path:
@@ -63,13 +63,13 @@ def about(profile: str) -> dict:
 
 
 def of_subject(subject: Subject, profile: str, left_out: list[str], afresh: bool = False) -> Iterator[map_table.Part]:
-    """Yield the parts of a subject, one a method or control that its plan has films for; what is stored is read.
+    """Yield the parts of a subject, one a method or control that its plan has images for; what is stored is read.
 
     Where a method refuses a model, or the model is not at hand, the sentence is added to `left_out` and the part is missing.
     """
     plan, model = map_subjects.PLANS[profile], []
     for method in [*(plan.methods or methods.METHODS), *controls.TITLES]:
-        count = plan.films[subject.part][method in map_subjects.SLOW]
+        count = plan.images[subject.part][method in map_subjects.SLOW]
         if not count or (method == "mean_mask" and subject.prior is None):
             continue
         cut = subject.head(count)
@@ -88,13 +88,13 @@ def of_subject(subject: Subject, profile: str, left_out: list[str], afresh: bool
 
 
 def _made(subject: Subject, method: str, model) -> tuple[np.ndarray, dict[str, np.ndarray], float]:
-    """Return the small maps, the measures of each film, and the seconds that all took."""
+    """Return the small maps, the measures of each image, and the seconds that all took."""
     started = time.perf_counter()
     if method in controls.TITLES:
         seed = zlib.crc32(f"{subject.data} {subject.model} {subject.seed} {subject.state}".encode())
-        maps = controls.maps(method, subject.films, subject.prior, seed)
+        maps = controls.maps(method, subject.images, subject.prior, seed)
     else:
-        maps = methods.maps(method, model, subject.films, subject.target)
+        maps = methods.maps(method, model, subject.images, subject.target)
     strength = methods.strength(maps)
     values = {names.BLANK: methods.is_blank(strength).astype(float)}
     for what, masks in subject.masks.items():
@@ -118,18 +118,18 @@ def _located(strength: np.ndarray, masks: np.ndarray, what: str) -> dict[str, np
 def _faithful(subject: Subject, strength: np.ndarray, model) -> dict[str, np.ndarray]:
     score, orders = _score(model, subject.target), faithfulness.order(strength)
     return {
-        names.DELETION: faithfulness.area(faithfulness.deletion(score, subject.films, orders)),
-        names.INSERTION: faithfulness.area(faithfulness.insertion(score, subject.films, orders)),
-        names.ROAD: faithfulness.road(score, subject.films, orders),
+        names.DELETION: faithfulness.area(faithfulness.deletion(score, subject.images, orders)),
+        names.INSERTION: faithfulness.area(faithfulness.insertion(score, subject.images, orders)),
+        names.ROAD: faithfulness.road(score, subject.images, orders),
     }
 
 
 def _score(model, target: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the function of films (n, H, W) to the probability (n,) of each film's target class."""
+    """Return the function of images (n, H, W) to the probability (n,) of each image's target class."""
     from cxr_helpers.data import batches
 
-    def score(films: np.ndarray) -> np.ndarray:
-        inputs = batches.repeated(films[..., None].astype("float32"), model.input_shape[-1])
+    def score(images: np.ndarray) -> np.ndarray:
+        inputs = batches.repeated(images[..., None].astype("float32"), model.input_shape[-1])
         starts = range(0, len(inputs), _BATCH)
         ill = np.concatenate([model.predict_on_batch(inputs[start : start + _BATCH])[:, -1] for start in starts])
         return np.where(target > 0, ill, 1 - ill)
@@ -143,14 +143,14 @@ def _facts(profile: str) -> pd.DataFrame:
 
     plan, rows = map_subjects.PLANS[profile], []
     for data, marked in ((names.DRAWN, "none"), (names.MARKED, "all")):
-        films = planted.drawn("test", planted.TRAINING[profile].tested, marked)
+        radiographs = planted.drawn("test", planted.TRAINING[profile].tested, marked)
         for kind in ("clean", "marker"):
-            scores = [_scores(planted.model(kind, seed, profile), films.images) for seed in range(plan.seeds)]
-            rows += map_table.facts(f"{names.SMALL}, {kind}", data, films.y_true, scores)
+            scores = [_scores(planted.model(kind, seed, profile), radiographs.images) for seed in range(plan.seeds)]
+            rows += map_table.facts(f"{names.SMALL}, {kind}", data, radiographs.y_true, scores)
     for kind in ("labels", "shuffled"):
-        images, y_true = planted.training_films(kind, 0, profile)
+        images, y_true = planted.training_images(kind, 0, profile)
         right = (_scores(planted.model(kind, 0, profile), images) >= 0.5) == y_true
-        rows.append(map_table.row(names.MODEL, f"{names.SMALL}, {kind}", "its training films", names.ACCURACY, right))
+        rows.append(map_table.row(names.MODEL, f"{names.SMALL}, {kind}", "its training images", names.ACCURACY, right))
     return pd.DataFrame(rows)
 
 
@@ -159,7 +159,7 @@ def _scores(model, images: np.ndarray) -> np.ndarray:
 
 
 def _path(subject: Subject, method: str, profile: str) -> Path:
-    """Return where a part is stored; the name changes with the films and with the model's identity."""
+    """Return where a part is stored; the name changes with the images and with the model's identity."""
     asked = (subject.identity, subject.state, *subject.names, *subject.masks, str(subject.faithful))
     key = hashlib.sha256("\n".join(asked).encode()).hexdigest()[:12]
     folder = f"{subject.data}, {subject.model}, seed {subject.seed}".replace(" ", "_").replace(",", "")

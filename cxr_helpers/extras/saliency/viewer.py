@@ -1,4 +1,4 @@
-"""A panel for the web page: choose a film and a method. It is made of radio buttons and style rules, and runs no script."""
+"""A panel for the web page: choose an image and a method. It is made of radio buttons and style rules, and runs no script."""
 
 import base64
 from html import escape
@@ -16,22 +16,22 @@ NAME = "map-viewer"
 
 
 def panel(gallery: Gallery) -> str:
-    """Return the panel as HTML: every film of a gallery beside its map by any method; without a choice, the first of each."""
+    """Return the panel as HTML: every image of a gallery beside its map by any method; without a choice, the first of each."""
     names = list(gallery.maps)
-    films = [f"{row.outcome}, {row.certainty}" for row in gallery.answers.itertuples()]
+    images = [f"{row.outcome}, {row.certainty}" for row in gallery.answers.itertuples()]
     rules = [
-        f".{NAME}:has(#{NAME}-film-{film}:checked):has(#{NAME}-method-{method}:checked) "
-        f".film-{film}.method-{method}{{display:block}}"
-        for film in range(len(films))
+        f".{NAME}:has(#{NAME}-image-{image}:checked):has(#{NAME}-method-{method}:checked) "
+        f".image-{image}.method-{method}{{display:block}}"
+        for image in range(len(images))
         for method in range(len(names))
     ]
     style = f".{NAME} figure{{display:none;margin:0}}.{NAME} fieldset{{border:1px solid;margin:0 0 .8rem;padding:.4rem .8rem}}"
     style += f".{NAME} label{{display:inline-block;margin-right:1rem}}.{NAME} img{{width:min(48%,{SIDE}px);height:auto}}"
-    figures = [_figure(gallery, film, names, method) for film in range(len(films)) for method in range(len(names))]
+    figures = [_figure(gallery, image, names, method) for image in range(len(images)) for method in range(len(names))]
     parts = [
         f"<style>{style}{''.join(rules)}</style>",
         f'<section class="{NAME}" aria-label="Explanation viewer">',
-        _choice("film", "Film", films),
+        _choice("image", "Image", images),
         _choice("method", "Method", [methods.METHODS[name].title for name in names]),
         *figures,
         "</section>",
@@ -49,22 +49,22 @@ def _choice(kind: str, legend: str, options: list[str]) -> str:
     return f"<fieldset><legend>{legend}</legend>\n{buttons}\n</fieldset>"
 
 
-def _figure(gallery: Gallery, film: int, names: list[str], method: int) -> str:
-    name, row = names[method], gallery.answers.iloc[film]
+def _figure(gallery: Gallery, image: int, names: list[str], method: int) -> str:
+    name, row = names[method], gallery.answers.iloc[image]
     title, limit = methods.METHODS[name].title, gallery.limits[name]
-    values, pixels = gallery.maps[name][film], gallery.films[film]
+    values, pixels = gallery.maps[name][image], gallery.images[image]
     scale = f"uncoloured at 0, through purple, to yellow at 1: what speaks for {row.predicted}"
     if methods.METHODS[name].signed:
         scale = f"red speaks for {row.predicted}, blue against it, ±{limit:.2g} in log-odds"
     facts = f"True label {row.label}, answer {row.predicted}; P(PNEUMONIA) {row.y_score:.4f}, operating point "
     facts += f"{gallery.threshold:.4f}, confidence {row.confidence:.1%}."
-    why = gallery.refused.get(name, {}).get(film, methods.BLANK)
+    why = gallery.refused.get(name, {}).get(image, methods.BLANK)
     blank = "" if values.any() else f" No map: {why.rstrip('.')}."
     shown = _embedded(picture(name, pixels, values, limit))
     return (
-        f'<figure class="film-{film} method-{method}">'
-        f'<img src="{_embedded(pixels)}" alt="Chest film {escape(row.image_id)}"> '
-        f'<img src="{shown}" alt="The same film under its {escape(title)} map">'
+        f'<figure class="image-{image} method-{method}">'
+        f'<img src="{_embedded(pixels)}" alt="Chest radiograph {escape(row.image_id)}"> '
+        f'<img src="{shown}" alt="The same image under its {escape(title)} map">'
         f"<figcaption>{escape(title)}: {escape(scale)}. {escape(facts)}{escape(blank)}</figcaption></figure>"
     )
 

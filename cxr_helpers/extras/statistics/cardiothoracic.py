@@ -1,7 +1,7 @@
 """Size and shape of lungs and heart from their masks, the cardiothoracic ratio among them.
 
-Lengths are shares of the film's width or height, areas shares of its area, so that they do not depend on its size in
-pixels; the ratio of two transverse diameters does not even depend on the film's aspect. A figure whose structure is
+Lengths are shares of the image's width or height, areas shares of its area, so that they do not depend on its size in
+pixels; the ratio of two transverse diameters does not even depend on the image's aspect. A figure whose structure is
 missing is NaN.
 """
 
@@ -21,12 +21,12 @@ SMALLEST_LUNG = 0.1  # of the larger lung's area; a smaller piece is a fragment,
 
 
 def measure(lungs: np.ndarray, heart: np.ndarray) -> dict[str, float]:
-    """Return the keys of `FIGURES`, and `lung_parts`, of one film.
+    """Return the keys of `FIGURES`, and `lung_parts`, of one image.
 
     The cardiothoracic ratio (Danzer 1919) is the heart's transverse diameter, from its outermost point on the right to
     that on the left, divided by the widest inner diameter of the thorax, from the outer rim of one lung to that of
     the other in one row. The asymmetry is (right - left) / (right + left) of the lungs' areas; the patient's right lung
-    is the one on the left of the film.
+    is the one on the left of the image.
 
     Args:
         lungs: (H, W) bool, both lungs; only the two largest components count.

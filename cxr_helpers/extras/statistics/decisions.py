@@ -1,4 +1,4 @@
-"""What a threshold does to films and patients: rates, predictive values, and net benefit."""
+"""What a threshold does to images and patients: rates, predictive values, and net benefit."""
 
 import numpy as np
 import pandas as pd
@@ -15,14 +15,14 @@ def rates(
     """Return sensitivity, specificity and both predictive values of PNEUMONIA iff y_score >= threshold.
 
     Args:
-        scores: the films of one split.
+        scores: the images of one split.
         threshold: chosen elsewhere, on validation.
-        prevalence: of PNEUMONIA, where the predictive values are wanted; None takes that of the films.
+        prevalence: of PNEUMONIA, where the predictive values are wanted; None takes that of the images.
         n_boot: resamples of patients.
         seed: of the resampling.
 
     Returns:
-        Index: the keys of `TITLES`; columns value, ci_low, ci_high (95 %, over patients). Where no film is called, a
+        Index: the keys of `TITLES`; columns value, ci_low, ci_high (95 %, over patients). Where no image is called, a
         predictive value is 0, as in `metrics`.
     """
     scores, weights = _weighted(scores, prevalence, n_boot, seed)
@@ -40,11 +40,11 @@ def net_benefit(scores: pd.DataFrame, prevalence: float | None = None, n_boot: i
     """Return the decision curve of a model beside treating all and treating none (Vickers and Elkin 2006).
 
     At a threshold probability t a false alarm costs t / (1 - t) of what a pneumonia found is worth; the net benefit is
-    true positives minus false positives at that price, both per film. Treating none has a net benefit of 0.
+    true positives minus false positives at that price, both per image. Treating none has a net benefit of 0.
 
     Args:
-        scores: the films of one split; y_score must be calibrated for `prevalence`.
-        prevalence: films are weighted to this share of PNEUMONIA; None takes them as they are.
+        scores: the images of one split; y_score must be calibrated for `prevalence`.
+        prevalence: images are weighted to this share of PNEUMONIA; None takes them as they are.
         n_boot: resamples of patients.
         seed: of the resampling.
 
@@ -54,7 +54,7 @@ def net_benefit(scores: pd.DataFrame, prevalence: float | None = None, n_boot: i
     scores, weights = _weighted(scores, prevalence, n_boot, seed)
     y_true, price = scores.y_true.to_numpy(), GRID / (1 - GRID)
     called = scores.y_score.to_numpy()[:, None] >= GRID
-    worth = np.where(y_true[:, None] == 1, 1.0, -price)  # of calling a film PNEUMONIA, at every threshold
+    worth = np.where(y_true[:, None] == 1, 1.0, -price)  # of calling an image PNEUMONIA, at every threshold
     curves = weights @ (called * worth)
     low, high = np.percentile(curves[1:], metrics.PERCENTILES, axis=0)
     columns = {"threshold": GRID, "model": curves[0], "ci_low": low, "ci_high": high, "treat_all": weights[0] @ worth}
@@ -62,7 +62,7 @@ def net_benefit(scores: pd.DataFrame, prevalence: float | None = None, n_boot: i
 
 
 def _weighted(scores: pd.DataFrame, prevalence: float | None, n_boot: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the checked scores and weights (1 + resamples, N): first the films as they are; each row adds up to 1."""
+    """Return the checked scores and weights (1 + resamples, N): first the images as they are; each row adds up to 1."""
     scores = metrics.checked(scores)
     y_true = scores.y_true.to_numpy()
     drawn, _ = bootstrap.usable_weights(scores.patient_id.to_numpy(), y_true, n_boot, seed)

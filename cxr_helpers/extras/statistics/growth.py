@@ -1,4 +1,4 @@
-"""How a cost grows with the number of films: the exponent of a power law, with its 95 % interval."""
+"""How a cost grows with the number of images: the exponent of a power law, with its 95 % interval."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROUNDING = 1e-9  # a slope below it is no growth
 
 @dataclasses.dataclass(frozen=True)
 class Growth:
-    """cost = `offset` + `factor` · films ** `exponent`, and the 95 % interval of the exponent."""
+    """cost = `offset` + `factor` · images ** `exponent`, and the 95 % interval of the exponent."""
 
     exponent: float
     ci_low: float
@@ -24,13 +24,13 @@ class Growth:
     offset: float
     factor: float
 
-    def at(self, films: np.ndarray | float) -> np.ndarray | float:
-        """Return the fitted cost of a number of films."""
-        return self.offset + self.factor * films**self.exponent
+    def at(self, images: np.ndarray | float) -> np.ndarray | float:
+        """Return the fitted cost of a number of images."""
+        return self.offset + self.factor * images**self.exponent
 
 
-def fit(films: np.ndarray, costs: np.ndarray) -> Growth:
-    """Fit a power law to costs (n,), positive, at numbers of films (n,), one cost per number.
+def fit(images: np.ndarray, costs: np.ndarray) -> Growth:
+    """Fit a power law to costs (n,), positive, at numbers of images (n,), one cost per number.
 
     First a straight line through the logarithms. Where its slope's interval (Student's t) reaches zero or below, the
     cost does not grow, and the slope is the answer. Else a constant cost (start-up, parameters) would bend that line
@@ -40,23 +40,23 @@ def fit(films: np.ndarray, costs: np.ndarray) -> Growth:
     Raises:
         CxrError: there are fewer than four costs.
     """
-    films, costs = np.asarray(films, float), np.asarray(costs, float)
-    if len(films) < 4:
-        raise CxrError(f"A growth cannot be fitted to {len(films)} numbers of films; measure at four or more.")
-    line = stats.linregress(np.log(films), np.log(costs))
-    half = stats.t.ppf((1 + _LEVEL) / 2, len(films) - 2) * np.nan_to_num(line.stderr)  # NaN where all costs are equal
+    images, costs = np.asarray(images, float), np.asarray(costs, float)
+    if len(images) < 4:
+        raise CxrError(f"A growth cannot be fitted to {len(images)} numbers of images; measure at four or more.")
+    line = stats.linregress(np.log(images), np.log(costs))
+    half = stats.t.ppf((1 + _LEVEL) / 2, len(images) - 2) * np.nan_to_num(line.stderr)  # NaN where all costs are equal
     if line.slope - half <= _ROUNDING:
         return Growth(line.slope, line.slope - half, line.slope + half, 0.0, np.exp(line.intercept))
-    fits = [_with_offset(films, costs, exponent) for exponent in _EXPONENTS]
+    fits = [_with_offset(images, costs, exponent) for exponent in _EXPONENTS]
     errors = np.array([error for _, _, error in fits])
-    best, freedom = errors.argmin(), len(films) - 3
+    best, freedom = errors.argmin(), len(images) - 3
     kept = _EXPONENTS[errors <= errors[best] * (1 + stats.f.ppf(_LEVEL, 1, freedom) / freedom)]
     offset, factor, _ = fits[best]
     return Growth(_EXPONENTS[best], kept.min(), kept.max(), offset, factor)
 
 
-def _with_offset(films: np.ndarray, costs: np.ndarray, exponent: float) -> tuple[float, float, float]:
+def _with_offset(images: np.ndarray, costs: np.ndarray, exponent: float) -> tuple[float, float, float]:
     """Return offset, factor and the sum of squared relative residuals at a given exponent."""
-    power = (films / films.max()) ** exponent
-    (offset, factor), residual = optimize.nnls(np.column_stack([1 / costs, power / costs]), np.ones(len(films)))
-    return offset, factor / films.max() ** exponent, residual**2
+    power = (images / images.max()) ** exponent
+    (offset, factor), residual = optimize.nnls(np.column_stack([1 / costs, power / costs]), np.ones(len(images)))
+    return offset, factor / images.max() ** exponent, residual**2

@@ -1,7 +1,7 @@
 """How well heat maps find what they should find, where the truth is known to the pixel.
 
 Maps are float (N, H, W), not negative, on any scale; masks (N, H, W) bool, none of them empty. A measure is one value a
-film, (N,) in [0, 1]. A map that is zero everywhere finds nothing: its measures are 0.
+image, (N,) in [0, 1]. A map that is zero everywhere finds nothing: its measures are 0.
 """
 
 import cv2
@@ -11,13 +11,13 @@ import pandas as pd
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import bootstrap
 
-TOLERANCE = 1 / 32  # of the film's side: so far from the mask a peak still counts as a hit
+TOLERANCE = 1 / 32  # of the image's side: so far from the mask a peak still counts as a hit
 FIXED = 0.5  # of a map's largest value: the threshold that nobody chose
 THRESHOLDS = np.round(np.arange(0.05, 1, 0.05), 2)
 
 
 def pointing_game(maps: np.ndarray, masks: np.ndarray, tolerance: float = TOLERANCE) -> np.ndarray:
-    """Return 1 where a map's peak lies in the mask or within `tolerance` × the film's height of it, else 0 (Zhang et al. 2018).
+    """Return 1 where a map's peak lies in the mask or within `tolerance` × the image's height of it, else 0 (Zhang et al. 2018).
 
     A peak of several pixels gives the share of them that hit: what a random choice among them would give on average.
     """
@@ -43,24 +43,24 @@ def energy_inside(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
 
 
 def mean_map(maps: np.ndarray) -> np.ndarray:
-    """Return the mean of the maps, each scaled to sum 1 first, for every film: float (N, H, W), N times the same."""
+    """Return the mean of the maps, each scaled to sum 1 first, for every image: float (N, H, W), N times the same."""
     scaled = bootstrap.ratio(maps, np.broadcast_to(maps.sum(axis=(1, 2), keepdims=True), maps.shape))
     return np.broadcast_to(scaled.mean(axis=0), maps.shape)
 
 
-def separation(with_clue: np.ndarray, without: np.ndarray, film: np.ndarray, n_boot: int = 2000, seed: int = 0) -> pd.Series:
+def separation(with_clue: np.ndarray, without: np.ndarray, image: np.ndarray, n_boot: int = 2000, seed: int = 0) -> pd.Series:
     """Return value, ci_low, ci_high: the AUC with which a measure of maps tells two kinds of model apart.
 
     Args:
         with_clue: (N,) the measure on maps of models that use the clue.
-        without: (N,) on maps of models that do not, of the same films.
-        film: (N,) names; a film's values of both kinds are drawn together.
-        n_boot: resamples of films.
+        without: (N,) on maps of models that do not, of the same images.
+        image: (N,) names; an image's values of both kinds are drawn together.
+        n_boot: resamples of images.
         seed: of the resampling.
     """
-    y_true = np.repeat([1, 0], len(film))
+    y_true = np.repeat([1, 0], len(image))
     values = np.round(np.concatenate([with_clue, without]), 6)  # equal maps must tie in spite of float32 sums
-    weights, _ = bootstrap.usable_weights(np.tile(film, 2), y_true, n_boot, seed)
+    weights, _ = bootstrap.usable_weights(np.tile(image, 2), y_true, n_boot, seed)
     areas = bootstrap.roc_auc(*bootstrap.cumulative_counts(y_true, values, np.vstack([np.ones(len(values)), weights])))
     low, high = np.percentile(areas[1:], (2.5, 97.5))
     return pd.Series({"value": areas[0], "ci_low": low, "ci_high": high})
@@ -76,4 +76,4 @@ def _check(maps: np.ndarray, masks: np.ndarray) -> None:
     if not np.isfinite(maps).all() or maps.min() < 0:
         raise CxrError("maps hold negative values, NaN or infinity; pass them through explain.methods.strength first.")
     if not masks.any(axis=(1, 2)).all():
-        raise CxrError("masks: one of them is empty; leave out the films that show nothing to be found.")
+        raise CxrError("masks: one of them is empty; leave out the images that show nothing to be found.")

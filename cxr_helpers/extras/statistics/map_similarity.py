@@ -1,7 +1,7 @@
-"""How alike two series of heat maps of the same films are: of two seeds, two models, two methods, or before and after a change.
+"""How alike two series of heat maps of the same images are: of two seeds, two models, two methods, or before and after a change.
 
-Compared are sizes, without sign and scale, after both maps are averaged to `SIDE` × `SIDE` cells, so that maps of films of
-different size meet. A value is one figure a film, (N,).
+Compared are sizes, without sign and scale, after both maps are averaged to `SIDE` × `SIDE` cells, so that maps of images of
+different size meet. A value is one figure an image, (N,).
 """
 
 import cv2

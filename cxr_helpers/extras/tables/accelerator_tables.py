@@ -19,7 +19,7 @@ def rates(figures: pd.DataFrame) -> pd.DataFrame:
 def runs(profile: str) -> pd.DataFrame:
     """Return one row per system of the matrix that has records.
 
-    system; device; runs; epochs (least–most); films/s (training films a second of a run, least–most, beside `side by side`
+    system; device; runs; epochs (least–most); images/s (training images a second of a run, least–most, beside `side by side`
     runs on one device); memory (MB of the accelerator that a run had in use at most).
     """
     rows = []
@@ -35,7 +35,7 @@ def runs(profile: str) -> pd.DataFrame:
                     "runs": len(found),
                     "precision": found[0].config.precision,
                     "epochs": _range([record.epochs for record in found]),
-                    "films/s": _range(rates),
+                    "images/s": _range(rates),
                     "side by side": _shared(found),
                     "memory (MB)": _range(memory) if memory else _NONE,
                 }

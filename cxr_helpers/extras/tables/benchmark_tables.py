@@ -71,7 +71,7 @@ def training(profile: str) -> pd.DataFrame:
 
 
 def views_sentence(profile: str) -> str:
-    """Return in words whether one stored view of each film is enough: its validation AUC beside that of films augmented anew."""
+    """Return in words whether one stored view of each image is enough: its validation AUC beside that of images augmented anew."""
     found = comparisons.load(ONE_VIEW, profile, missing_ok=True)
     if not found or not (found.get("ours_validation_auc") and found.get("baseline_validation_auc")):
         return "What one view costs in AUC was not measured yet."
@@ -80,7 +80,7 @@ def views_sentence(profile: str) -> str:
     above = " That it lies above is noted and, with so few seeds, not explained." if min(ours) > max(anew) else ""
     return (
         f"Rahman's protocol with one view has validation AUCs from {min(ours):.4f} to {max(ours):.4f} over {len(ours)} seeds, "
-        f"with films augmented anew from {min(anew):.4f} to {max(anew):.4f} over {len(anew)}, {enough}.{above}"
+        f"with images augmented anew from {min(anew):.4f} to {max(anew):.4f} over {len(anew)}, {enough}.{above}"
     )
 
 

@@ -15,7 +15,7 @@ _Systems = Mapping[str, Sequence[Record]]
 
 
 def thresholds(systems: _Systems) -> pd.DataFrame:
-    """Return one row a run: the thresholds that validation gave, and the shares of films sent on."""
+    """Return one row a run: the thresholds that validation gave, and the shares of images sent on."""
     rows = []
     for name, runs in systems.items():
         for run in runs:
@@ -43,7 +43,7 @@ def beside(systems: _Systems) -> dict[str, list[pd.DataFrame]]:
 
 
 def differences(systems: _Systems) -> pd.DataFrame:
-    """Return cascade minus either model alone on the test films, paired over patients, one row per pair and metric."""
+    """Return cascade minus either model alone on the test images, paired over patients, one row per pair and metric."""
     rows = []
     for name, runs in systems.items():
         for title, theirs in _members(runs).items():
@@ -56,9 +56,9 @@ def differences(systems: _Systems) -> pd.DataFrame:
 
 
 def costs(systems: _Systems) -> pd.DataFrame:
-    """Return ms per test film of either model and of the cascade, means over its runs, one row per cascade.
+    """Return ms per test image of either model and of the cascade, means over its runs, one row per cascade.
 
-    Where the second model was trained on films of another size than the screen's, a second row has its time at that
+    Where the second model was trained on images of another size than the screen's, a second row has its time at that
     size; the share sent on is the same, since the screen decides on it.
     """
     rows = []

@@ -30,8 +30,8 @@ def exported(costs: pd.DataFrame, aucs: pd.DataFrame | None) -> pd.DataFrame:
         shown = {"network": row.network, "engine": backends.TITLES[row.engine], "precision": row.precision}
         shown |= {"MB": f"{row[export_measurements.BYTES] / 1e6:.2f}", "parameters (10⁶)": f"{row[export_measurements.PARAMETERS] / 1e6:.2f}"}
         shown |= {"multiply-adds (10⁶)": f"{row[export_measurements.OPERATIONS] / 1e6:,.0f}"}
-        shown |= {"ms, one film": f"{row[export_measurements.LATENCY]:.1f}", "95th percentile": f"{row[export_measurements.TAIL]:.1f}"}
-        shown |= {"films/s, 32 at once": f"{row[export_measurements.RATE]:.0f}", "memory (MB)": f"{row[export_measurements.MEMORY]:.0f}"}
+        shown |= {"ms, one image": f"{row[export_measurements.LATENCY]:.1f}", "95th percentile": f"{row[export_measurements.TAIL]:.1f}"}
+        shown |= {"images/s, 32 at once": f"{row[export_measurements.RATE]:.0f}", "memory (MB)": f"{row[export_measurements.MEMORY]:.0f}"}
         rows.append(shown | _aucs(found, key))
     return pd.DataFrame(rows)
 
@@ -148,7 +148,7 @@ def claims(costs: pd.DataFrame, card: Card | None, aucs: pd.DataFrame | None) ->
             rows.append(
                 {
                     "claim": f"Kilaru: inference 60 % faster than heavier networks ({heavy}), read as 60 % less time",
-                    "measured": f"{saved:.0%} less time for one film, both in Keras",
+                    "measured": f"{saved:.0%} less time for one image, both in Keras",
                     "verdict": f"{'holds' if saved >= 0.6 else 'does not hold'} on this machine",
                 }
             )
@@ -158,7 +158,7 @@ def claims(costs: pd.DataFrame, card: Card | None, aucs: pd.DataFrame | None) ->
         rows.append(
             {
                 "claim": "thesis: quantisation shrinks a network without a significant sacrifice of accuracy",
-                "measured": f"AUC on official test films {value:+.4f} ({low:+.4f} to {high:+.4f}) at {card.bytes / 1e6:.2f} MB",
+                "measured": f"AUC on official test images {value:+.4f} ({low:+.4f} to {high:+.4f}) at {card.bytes / 1e6:.2f} MB",
                 "verdict": f"{holds} for the deployed file, on {backends.TITLES[card.engine]}{_losing(aucs)}",
             }
         )
@@ -166,7 +166,7 @@ def claims(costs: pd.DataFrame, card: Card | None, aucs: pd.DataFrame | None) ->
 
 
 def _losing(aucs: pd.DataFrame | None) -> str:
-    """Return in words on which engines networks in int8 lose AUC on the test films, the whole interval below zero."""
+    """Return in words on which engines networks in int8 lose AUC on the test images, the whole interval below zero."""
     if aucs is None:
         return ""
     table = compression.by_column(aucs)
@@ -207,7 +207,7 @@ def pruning_sentence(aucs: pd.DataFrame) -> str:
         if len(part):
             reach = f"up to {held:.0%} of zeros" if held > 0 else "at no share that was tried"
             parts.append(f"{words} it stays within {limit:g} of the whole network's {reach}, and loses {lost.max():.3f} at most")
-    return f"The AUC on validation films: {'; '.join(parts)}.{_worsened(val[~tuned], val[tuned])}"
+    return f"The AUC on validation images: {'; '.join(parts)}.{_worsened(val[~tuned], val[tuned])}"
 
 
 def _worsened(cut: pd.DataFrame, tuned: pd.DataFrame) -> str:
@@ -223,7 +223,7 @@ def _worsened(cut: pd.DataFrame, tuned: pd.DataFrame) -> str:
         )
     if len(turned):
         shares = ", ".join(f"{share:.0%}" for share in turned.share)
-        words += f" An AUC whose interval lies below one half, as at {shares}, orders films the wrong way: the network is broken."
+        words += f" An AUC whose interval lies below one half, as at {shares}, orders images the wrong way: the network is broken."
     return words
 
 
@@ -238,7 +238,7 @@ def reading(card: Card | None, profile: str) -> str:
     )
     gap, low, high = card.metrics["test"]["difference_to_final_model"]
     second = (
-        f"Its AUC on the official test films differs from the final model's by {gap:+.4f} (95 % CI {low:+.4f} to {high:+.4f})."
+        f"Its AUC on the official test images differs from the final model's by {gap:+.4f} (95 % CI {low:+.4f} to {high:+.4f})."
     )
     third = f"Missed: {'; '.join(missed)}." if len(missed) else "None of the deployed file's goals that were measured is missed."
     return f"{first} {second} {third}"

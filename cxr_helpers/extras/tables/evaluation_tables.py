@@ -1,7 +1,7 @@
-"""What the chapter on evaluation says of systems and null models: results, paired comparisons, calibration, operating points.
+"""What the chapter on evaluation says of systems and shortcut baselines: results, paired comparisons, calibration, operating points.
 
-Systems are name → scores of validation and test films, one frame per seed. Whatever is chosen (run, threshold,
-temperature) is chosen on validation films; test films are only reported.
+Systems are name → scores of validation and test images, one frame per seed. Whatever is chosen (run, threshold,
+temperature) is chosen on validation images; test images are only reported.
 """
 
 import itertools
@@ -31,13 +31,13 @@ def part(runs: Sequence[pd.DataFrame], split: str = "test") -> list[pd.DataFrame
 
 
 def best_run(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return the run with the largest AUC on its validation films."""
+    """Return the run with the largest AUC on its validation images."""
     areas = [metrics.points(scores).roc_auc for scores in part(runs, "val")]
     return runs[int(np.argmax(areas))]
 
 
 def thresholds(runs: Sequence[pd.DataFrame], rule: str = "youden") -> list[float]:
-    """Return each run's operating point, chosen on its own validation films."""
+    """Return each run's operating point, chosen on its own validation images."""
     return [operating_point.choose(scores, rule) for scores in part(runs, "val")]
 
 
@@ -57,7 +57,7 @@ def system_table(systems: _Systems) -> pd.DataFrame:
 
 
 def pairs(systems: _Systems) -> pd.DataFrame:
-    """Compare every two systems on the same test films, in AUC and in accuracy at the operating points from validation.
+    """Compare every two systems on the same test images, in AUC and in accuracy at the operating points from validation.
 
     Returns:
         One row per pair: system, against; for "auc" and "accuracy" the difference (system minus against) under the
@@ -96,9 +96,9 @@ def against(table: pd.DataFrame, system: str) -> pd.DataFrame:
 
 
 def exact(systems: _Systems, system: str) -> pd.DataFrame:
-    """Return how many test films only `system` or only another is right about, and the exact p of McNemar's test.
+    """Return how many test images only `system` or only another is right about, and the exact p of McNemar's test.
 
-    Of every system the run that is best on validation, at its operating point; p is not corrected, and takes films of
+    Of every system the run that is best on validation, at its operating point; p is not corrected, and takes images of
     one patient as independent.
     """
     right = {}
@@ -115,7 +115,7 @@ def exact(systems: _Systems, system: str) -> pd.DataFrame:
 
 
 def tempered(run: pd.DataFrame) -> tuple[float, pd.DataFrame]:
-    """Return a run's temperature, fitted on its validation films, and its test scores at that temperature."""
+    """Return a run's temperature, fitted on its validation images, and its test scores at that temperature."""
     temperature = calibration.fit_temperature(*part([run], "val"))
     return temperature, calibration.tempered(*part([run]), temperature)
 
@@ -146,10 +146,10 @@ def calibration_overview(systems: _Systems) -> pd.DataFrame:
 
 
 def prevalence_table(run: pd.DataFrame, rule: str = "youden") -> pd.DataFrame:
-    """Return calibration and predictive values of a run on its test films, weighted to one prevalence a row.
+    """Return calibration and predictive values of a run on its test images, weighted to one prevalence a row.
 
-    The tempered scores are corrected from the prevalence of the validation films, for which they were fitted; the
-    first row is the films and the tempered scores as they are. The operating point stays the same throughout.
+    The tempered scores are corrected from the prevalence of the validation images, for which they were fitted; the
+    first row is the images and the tempered scores as they are. The operating point stays the same throughout.
     """
     (limit,), (test,) = thresholds([run], rule), part([run])
     _, scores = tempered(run)
@@ -181,7 +181,7 @@ def operating_points(run: pd.DataFrame) -> pd.DataFrame:
 
 
 def decision_panels(run: pd.DataFrame, prevalences: Sequence[float] = (0.625, 0.2)) -> dict[str, pd.DataFrame]:
-    """Return title → decision curve of a run's test films, tempered, and corrected and weighted to each prevalence."""
+    """Return title → decision curve of a run's test images, tempered, and corrected and weighted to each prevalence."""
     _, scores = tempered(run)
     source = part([run], "val")[0].y_true.mean()
     shown = {share: calibration.prior_corrected(scores, source, share) for share in prevalences}

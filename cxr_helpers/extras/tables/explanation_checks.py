@@ -43,7 +43,7 @@ CHECKS = (
     Check("is faithful", TEST, None, measures.ROAD, "controls", "which regions the answer depends on"),
     Check("needs the weights", TEST, LABELS, _ALL_RANDOM, "unlike", "that a map shows something the network learnt"),
     Check("needs the labels", TEST, LABELS, _DEALT, "unlike", "that a map shows something the labels taught"),
-    Check("survives a shift", TEST, LABELS, _SHIFT, "like", "that a film moved by a pixel has the same map"),
+    Check("survives a shift", TEST, LABELS, _SHIFT, "like", "that an image moved by a pixel has the same map"),
     Check("survives noise", TEST, LABELS, _NOISE, "like", "that a little noise leaves the map as it is"),
 )
 

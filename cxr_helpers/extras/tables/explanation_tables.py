@@ -15,16 +15,16 @@ from cxr_helpers.tables import results
 FILE = "explanation_measures.csv"
 COLUMNS = ["method", "model", "data", "measure", "value", "ci_low", "ci_high", "n"]
 
-DRAWN, MARKED, ADULT, TEST = "synthetic films", "synthetic films with marker", "adult films", "test films"
+DRAWN, MARKED, ADULT, TEST = "synthetic images", "synthetic images with marker", "adult images", "test images"
 SMALL = "small network"
 CLEAN, HABIT, LABELS, AGAINST = f"{SMALL}, clean", f"{SMALL}, marker", f"{SMALL}, labels", f"{SMALL}, marker against clean"
 LESION, MARKER, LUNGS = "lesion", "marker", "lungs"
-SHIFT, NOISE = "film shifted by one pixel", "film with mild noise"
+SHIFT, NOISE = "image shifted by one pixel", "image with mild noise"
 SEEDS, DEALT = "between seeds", "labels dealt at random"
 IOU_BEST, BLANK, GAIN = "IoU at its best threshold", "blank maps", "energy in lungs above that of the mean map"
 DELETION, INSERTION, ROAD = "deletion", "insertion", "ROAD"
 SEPARATION = "AUC of energy in marker"
-MODEL, AUC, ALARMS, ACCURACY = "the model itself", "ROC AUC", "normal films called PNEUMONIA", "accuracy"
+MODEL, AUC, ALARMS, ACCURACY = "the model itself", "ROC AUC", "normal images called PNEUMONIA", "accuracy"
 
 
 def energy(what: str) -> str:
@@ -89,14 +89,14 @@ def part(table: pd.DataFrame, data: str, model: str, measure: str) -> pd.DataFra
 
 
 def by_method(table: pd.DataFrame, data: str, model: str, measures: Sequence[str]) -> pd.DataFrame:
-    """Return one row a method or control (methods first): films, and each measure with its interval; "–" where it has none."""
+    """Return one row a method or control (methods first): images, and each measure with its interval; "–" where it has none."""
     found = {measure: part(table, data, model, measure) for measure in measures}
     known = [name for name in (*methods.METHODS, *controls.TITLES) if any(name in one.index for one in found.values())]
     rows = []
     for name in known:
-        films = max(one.n[name] for one in found.values() if name in one.index)
+        images = max(one.n[name] for one in found.values() if name in one.index)
         cells = {key: results.cell(one.loc[name]) if name in one.index else _NONE for key, one in found.items()}
-        rows.append({"method": title(name), "films": films} | cells)
+        rows.append({"method": title(name), "images": images} | cells)
     return pd.DataFrame(rows)
 
 
@@ -106,7 +106,7 @@ def by_model(table: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
     for (model, data), found in table[table.method == MODEL].groupby(["model", "data"], sort=False):
         found = found.set_index("measure")
         cells = {name: results.cell(found.loc[name]) if name in found.index else _NONE for name in measures}
-        rows.append({"network": model, "films": data} | cells)
+        rows.append({"network": model, "images": data} | cells)
     return pd.DataFrame(rows)
 
 
@@ -134,7 +134,7 @@ def cascade(table: pd.DataFrame, model: str, measure: str = RANK) -> pd.DataFram
 
 
 def agreement(table: pd.DataFrame, model: str) -> pd.DataFrame:
-    """Return the matrix of mean rank correlations between the methods' maps of test films, titles on both sides, NaN inside."""
+    """Return the matrix of mean rank correlations between the methods' maps of test images, titles on both sides, NaN inside."""
     rows = table[(table.data == TEST) & (table.model == model)]
     known = [name for name in (*methods.METHODS, *controls.TITLES) if name in set(rows.method)]
     wanted = {alike(RANK, with_other(name)): title(name) for name in known}

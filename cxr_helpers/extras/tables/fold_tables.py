@@ -1,4 +1,4 @@
-"""Cross-validation by patient: what each fold's films say, and all of them together, beside the official test films."""
+"""Cross-validation by patient: what each fold's images say, and all of them together, beside the official test images."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,16 +13,16 @@ METRICS = ("roc_auc", "accuracy")
 
 
 def table(folds: Sequence[Record], official: Sequence[Record]) -> pd.DataFrame:
-    """Return AUC and accuracy (at 0.5) of a system's folds and of the same system on the official test films.
+    """Return AUC and accuracy (at 0.5) of a system's folds and of the same system on the official test images.
 
     Args:
-        folds: one run per fold; their test films are the left-out patients'.
+        folds: one run per fold; their test images are the left-out patients'.
         official: the runs under protocol "official", one per seed.
 
     Returns:
-        Columns films, metric, value, ci_low, ci_high (95 %, over patients), n (films). Films are "fold 1", ...;
-        "all folds": every film once, by the run that had left its patient out; "official test, by folds": the
-        official test films among these; "official test".
+        Columns images, metric, value, ci_low, ci_high (95 %, over patients), n (images). Images are "fold 1", ...;
+        "all folds": every image once, by the run that had left its patient out; "official test, by folds": the
+        official test images among these; "official test".
 
     Raises:
         CxrError: a run of `folds` is of another protocol, or of a fold that is there already.
@@ -37,22 +37,22 @@ def table(folds: Sequence[Record], official: Sequence[Record]) -> pd.DataFrame:
     rows = []
     for name, scores in parts.items():
         found = metrics.evaluate_seeds(scores).loc[list(METRICS)].reset_index()
-        rows.append(found.assign(films=name, n=len(scores[0])))
-    return pd.concat(rows, ignore_index=True)[["films", "metric", "value", "ci_low", "ci_high", "n"]]
+        rows.append(found.assign(images=name, n=len(scores[0])))
+    return pd.concat(rows, ignore_index=True)[["images", "metric", "value", "ci_low", "ci_high", "n"]]
 
 
 def spread(found: pd.DataFrame, metric: str = "roc_auc") -> tuple[float, float]:
     """Return mean and standard deviation of a metric over the folds of a table as `table` gives it."""
-    values = found.value[found.films.str.fullmatch(r"fold \d+") & (found.metric == metric)]
+    values = found.value[found.images.str.fullmatch(r"fold \d+") & (found.metric == metric)]
     return float(values.mean()), float(values.std())
 
 
 def brief(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the tables of several systems as a page can hold them: a row per set of films, each figure with its interval."""
+    """Return the tables of several systems as a page can hold them: a row per set of images, each figure with its interval."""
     rows = []
     for system, found in tables.items():
-        for films, part in found.groupby("films", sort=False):
-            row = {"system": system, "films": films, "n": part.n.iloc[0]}
+        for images, part in found.groupby("images", sort=False):
+            row = {"system": system, "images": images, "n": part.n.iloc[0]}
             figures = {metrics.TITLES[one.metric]: results.cell(one) for one in part.itertuples()}
             rows.append(row | figures)
     return pd.DataFrame(rows)

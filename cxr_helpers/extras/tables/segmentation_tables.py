@@ -1,7 +1,7 @@
 """What the segmenter's records say: overlap with the truth, agreement of the cardiothoracic ratio, figures by class.
 
-Where there are several seeds, a film's figure is its mean over the seeds, so that an interval over patients speaks of
-the films; the spread between seeds stands beside it.
+Where there are several seeds, an image's figure is its mean over the seeds, so that an interval over patients speaks of
+the images; the spread between seeds stands beside it.
 """
 
 import dataclasses
@@ -21,17 +21,17 @@ from cxr_helpers.tables import results
 SETS = {
     "synthetic": "synthetic, as drawn",
     "randomised": "synthetic, randomised",
-    "adult": "adult films",
-    "films": "official test films",
+    "adult": "adult images",
+    "films": "official test images",
 }
 STRUCTURES = ("lungs", "heart")
 _OVERLAPS = {"dice": "Dice (95 % CI)", "null_dice": "Dice of one fixed outline"}
 
 
 def overlap(runs: Sequence[Record]) -> pd.DataFrame:
-    """Return the overlap of each film and structure with a truth, means over runs; lungs stand before hearts.
+    """Return the overlap of each image and structure with a truth, means over runs; lungs stand before hearts.
 
-    Columns: set, image_id, patient_id, structure, dice, null_dice (of one fixed outline for all films).
+    Columns: set, image_id, patient_id, structure, dice, null_dice (of one fixed outline for all images).
     """
     every = pd.concat([run.table("dice") for run in runs])
     means = every.groupby(["set", "image_id", "patient_id", "structure"], as_index=False)[["dice", "null_dice"]].mean()
@@ -39,19 +39,19 @@ def overlap(runs: Sequence[Record]) -> pd.DataFrame:
 
 
 def overlap_table(runs: Sequence[Record]) -> pd.DataFrame:
-    """Return one row a set and structure: films, patients, Dice of network and null model with intervals, spreads."""
+    """Return one row a set and structure: images, patients, Dice of network and shortcut baseline with intervals, spreads."""
     by_seed = pd.DataFrame([run.table("dice").groupby(["set", "structure"]).dice.mean() for run in runs])
     rows = []
-    for (part, structure), films in _by_set(overlap(runs)):
-        row = {"set": SETS[part], "structure": structure, "films": len(films), "patients": films.patient_id.nunique()}
-        row |= {title: _mean(films[name], films.patient_id) for name, title in _OVERLAPS.items()}
+    for (part, structure), images in _by_set(overlap(runs)):
+        row = {"set": SETS[part], "structure": structure, "images": len(images), "patients": images.patient_id.nunique()}
+        row |= {title: _mean(images[name], images.patient_id) for name, title in _OVERLAPS.items()}
         spread = by_seed[part, structure].std(ddof=min(1, len(runs) - 1))
-        rows.append(row | {"weakest tenth, Dice below": films.dice.quantile(0.1), "SD over seeds": round(spread, 3)})
+        rows.append(row | {"weakest tenth, Dice below": images.dice.quantile(0.1), "SD over seeds": round(spread, 3)})
     return pd.DataFrame(rows)
 
 
 def ratios(run: Record) -> pd.DataFrame:
-    """Return the films of a run whose cardiothoracic ratio is known: set, image_id, predicted and truth (NaN: not measurable)."""
+    """Return the images of a run whose cardiothoracic ratio is known: set, image_id, predicted and truth (NaN: not measurable)."""
     table = run.table("measures")
     wide = table.pivot_table(index=["set", "image_id"], columns="source", values="cardiothoracic_ratio", dropna=False)
     return wide[wide.truth.notna()].reset_index()
@@ -60,17 +60,17 @@ def ratios(run: Record) -> pd.DataFrame:
 def ratio_table(runs: Sequence[Record]) -> pd.DataFrame:
     """Return one row a set with known ratios: error, bias and limits of agreement (Bland and Altman 1986), means over runs.
 
-    The error of a constant is that of giving every film the mean true ratio: the null model of a measurement.
+    The error of a constant is that of giving every image the mean true ratio: the shortcut baseline of a measurement.
     """
     rows = []
     for name in (name for name in SETS if name in set(ratios(runs[0]).set)):
-        every = [films[films.set == name] for films in (ratios(run) for run in runs)]
-        measured, truth = [films.dropna() for films in every], every[0].truth
-        found = pd.DataFrame([agreement.bland_altman(films.predicted, films.truth) for films in measured]).mean()
-        row = {"set": SETS[name], "films": len(truth), "true ratio": f"{truth.min():.3f}–{truth.max():.3f}"}
-        row |= {"measurable": np.mean([len(films) for films in measured]) / len(truth)}
+        every = [images[images.set == name] for images in (ratios(run) for run in runs)]
+        measured, truth = [images.dropna() for images in every], every[0].truth
+        found = pd.DataFrame([agreement.bland_altman(images.predicted, images.truth) for images in measured]).mean()
+        row = {"set": SETS[name], "images": len(truth), "true ratio": f"{truth.min():.3f}–{truth.max():.3f}"}
+        row |= {"measurable": np.mean([len(images) for images in measured]) / len(truth)}
         row |= {"mean absolute error": found.error, "of a constant": (truth - truth.mean()).abs().mean()}
-        row |= {"correlation": np.mean([films.predicted.corr(films.truth) for films in measured]), "bias": found.bias}
+        row |= {"correlation": np.mean([images.predicted.corr(images.truth) for images in measured]), "bias": found.bias}
         rows.append(row | {"limits of agreement": f"{found.low:+.3f} to {found.high:+.3f}"})
     return pd.DataFrame(rows)
 
@@ -78,7 +78,7 @@ def ratio_table(runs: Sequence[Record]) -> pd.DataFrame:
 def figures(runs: Sequence[Record], name: str = "films") -> pd.DataFrame:
     """Return the predicted size and shape figures of a set, means over runs: image_id, patient_id, y_true, lung_parts, `FIGURES`.
 
-    A figure that some run could not measure on a film is NaN there, so that no film is judged by another set of runs.
+    A figure that some run could not measure on an image is NaN there, so that no image is judged by another set of runs.
     """
     every = pd.concat([run.table("measures") for run in runs])
     chosen = every[(every.set == name) & (every.source == "predicted")]
@@ -87,10 +87,10 @@ def figures(runs: Sequence[Record], name: str = "films") -> pd.DataFrame:
 
 
 def plausibility(runs: Sequence[Record]) -> pd.DataFrame:
-    """Return, by class of the test films, how often two lungs and a ratio were found, and median (quartiles) of the figures."""
+    """Return, by class of the test images, how often two lungs and a ratio were found, and median (quartiles) of the figures."""
     table, rows = figures(runs), []
     for label, part in table.groupby("y_true"):
-        row = {"class": results.CLASSES[label], "films": len(part)}
+        row = {"class": results.CLASSES[label], "images": len(part)}
         row |= {"two lungs": (part.lung_parts == 2).mean(), "ratio measurable": part.cardiothoracic_ratio.notna().mean()}
         for figure in ("lung_area", "lung_asymmetry", "cardiothoracic_ratio"):
             low, middle, high = part[figure].quantile([0.25, 0.5, 0.75])
@@ -100,46 +100,46 @@ def plausibility(runs: Sequence[Record]) -> pd.DataFrame:
 
 
 def separation(runs: Sequence[Record], n_boot: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Return how well each figure alone tells PNEUMONIA from NORMAL on the test films, as `metrics.compare` does.
+    """Return how well each figure alone tells PNEUMONIA from NORMAL on the test images, as `metrics.compare` does.
 
-    The AUC is the chance that a film of PNEUMONIA has the larger figure; below 0.5 it has the smaller one. The
-    asymmetry counts without its sign. Films on which a figure could not be measured are left out of its row.
+    The AUC is the chance that an image of PNEUMONIA has the larger figure; below 0.5 it has the smaller one. The
+    asymmetry counts without its sign. Images on which a figure could not be measured are left out of its row.
 
     Returns:
-        Index: the figure's title; columns value, ci_low, ci_high (bootstrap over patients), films.
+        Index: the figure's title; columns value, ci_low, ci_high (bootstrap over patients), images.
     """
-    table = figures(runs).assign(lung_asymmetry=lambda films: films.lung_asymmetry.abs())
+    table = figures(runs).assign(lung_asymmetry=lambda images: images.lung_asymmetry.abs())
     rows = {}
     for figure, title in FIGURES.items():
-        films = table.dropna(subset=figure)
-        y_true, values = films.y_true.to_numpy(), films[figure].to_numpy()
-        weights, _ = bootstrap.usable_weights(films.patient_id.to_numpy(), y_true, n_boot, seed)
-        areas = bootstrap.roc_auc(*bootstrap.cumulative_counts(y_true, values, np.vstack([np.ones(len(films)), weights])))
+        images = table.dropna(subset=figure)
+        y_true, values = images.y_true.to_numpy(), images[figure].to_numpy()
+        weights, _ = bootstrap.usable_weights(images.patient_id.to_numpy(), y_true, n_boot, seed)
+        areas = bootstrap.roc_auc(*bootstrap.cumulative_counts(y_true, values, np.vstack([np.ones(len(images)), weights])))
         low, high = np.percentile(areas[1:], (2.5, 97.5))
-        rows[title] = {"value": areas[0], "ci_low": low, "ci_high": high, "films": len(films)}
+        rows[title] = {"value": areas[0], "ci_low": low, "ci_high": high, "images": len(images)}
     return pd.DataFrame(rows).T.rename_axis("system")
 
 
 @dataclasses.dataclass(frozen=True)
 class Examples:
-    """Films to be drawn: `films` (H, W) uint8, per film `outlines` (structure → curves, see `outlines`) and a title."""
+    """Images to be drawn: `images` (H, W) uint8, per image `outlines` (structure → curves, see `outlines`) and a title."""
 
-    films: list[np.ndarray]
+    images: list[np.ndarray]
     outlines: list[dict[str, list[np.ndarray]]]
     titles: list[str]
 
 
 def outlines(run: Record, name: str) -> dict[str, dict[str, list[np.ndarray]]]:
-    """Return image_id → structure → outlines (N, 2), x and y as shares, of the films of a set that are to be shown."""
+    """Return image_id → structure → outlines (N, 2), x and y as shares, of the images of a set that are to be shown."""
     table = run.table("outlines")
     shown = {}
-    for (film, structure, _), part in table[table.set == name].groupby(["image_id", "structure", "part"]):
-        shown.setdefault(film, {}).setdefault(structure, []).append(part[["x", "y"]].to_numpy())
+    for (image, structure, _), part in table[table.set == name].groupby(["image_id", "structure", "part"]):
+        shown.setdefault(image, {}).setdefault(structure, []).append(part[["x", "y"]].to_numpy())
     return shown
 
 
 def synthetic_examples(run: Record) -> Examples:
-    """Return held-out synthetic films in a random variant twice: with the true outlines, then with the predicted ones."""
+    """Return held-out synthetic images in a random variant twice: with the true outlines, then with the predicted ones."""
     cases = [case for case in segmentation_images.synthetic_cases(segmentation_images.SHOWN["synthetic"]) if case.shown]
     truth = [{name: segmentation_images.outlines(getattr(case, name)) for name in STRUCTURES} for case in cases]
     found, dice = outlines(run, "randomised"), run.table("dice").query("set == 'randomised'")
@@ -150,18 +150,18 @@ def synthetic_examples(run: Record) -> Examples:
     return Examples([case.pixels for case in cases] * 2, truth + predicted, ["true"] * len(names) + titles)
 
 
-def film_examples(run: Record, profile: str) -> Examples:
-    """Return the test films that are shown, with the predicted outlines, NORMAL first."""
+def image_examples(run: Record, profile: str) -> Examples:
+    """Return the test images that are shown, with the predicted outlines, NORMAL first."""
     found, table = outlines(run, "films"), run.table("measures").query("set == 'films'")
     chosen = table.set_index("image_id").loc[segmentation_images.sample(table)]
     ratios = [f"ratio {ratio:.2f}" if ratio == ratio else "no ratio" for ratio in chosen.cardiothoracic_ratio]
     titles = [f"{results.CLASSES[label]}\n{ratio}" for label, ratio in zip(chosen.y_true, ratios, strict=True)]
-    return Examples(list(packing.films(profile, chosen.index)), [found.get(name, {}) for name in chosen.index], titles)
+    return Examples(list(packing.images(profile, chosen.index)), [found.get(name, {}) for name in chosen.index], titles)
 
 
-def _by_set(films: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
-    """Return ((set, structure), its films) in the order of `SETS`, lungs before heart."""
-    parts = {key: part for key, part in films.groupby(["set", "structure"])}
+def _by_set(images: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
+    """Return ((set, structure), its images) in the order of `SETS`, lungs before heart."""
+    parts = {key: part for key, part in images.groupby(["set", "structure"])}
     return [(key, parts[key]) for key in itertools.product(SETS, STRUCTURES) if key in parts]
 
 

@@ -1,6 +1,6 @@
-"""What the chapter on evaluation says of parts of the test films: pathogens, sizes, folders, failures.
+"""What the chapter on evaluation says of parts of the test images: pathogens, sizes, folders, failures.
 
-Systems are name → scores of validation and test films, one frame per seed, as in `evaluation_tables`.
+Systems are name → scores of validation and test images, one frame per seed, as in `evaluation_tables`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,14 @@ SIDES = {("NORMAL", "PNEUMONIA"): "false alarms", ("PNEUMONIA", "NORMAL"): "miss
 _Systems = Mapping[str, Sequence[pd.DataFrame]]
 
 
-def pathogens(systems: _Systems, films: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per system: AUC against all normal films, and sensitivity, of bacterial and of viral pneumonia.
+def pathogens(systems: _Systems, images: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per system: AUC against all normal images, and sensitivity, of bacterial and of viral pneumonia.
 
     Args:
         systems: see the head of this module; the operating point is Youden's, from validation.
-        films: the manifest, with image_id and pathogen.
+        images: the manifest, with image_id and pathogen.
     """
-    pathogen = films.set_index("image_id").pathogen
+    pathogen = images.set_index("image_id").pathogen
     rows = []
     for name, runs in systems.items():
         row, limits = {"system": name}, evaluated.thresholds(runs)
@@ -36,16 +36,16 @@ def pathogens(systems: _Systems, films: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def widths(films: pd.DataFrame, splits: pd.DataFrame) -> pd.Series | None:
-    """Return each film's stratum of published width by image_id, limits from training films; None where widths are unknown."""
-    if films.width.isna().any():
+def widths(images: pd.DataFrame, splits: pd.DataFrame) -> pd.Series | None:
+    """Return each image's stratum of published width by image_id, limits from training images; None where widths are unknown."""
+    if images.width.isna().any():
         return None
-    inner = strata.limits(films.width[films.image_id.isin(splits.image_id[splits.split == "train"])].to_numpy(float))
-    return pd.Series(strata.assign(films.width.to_numpy(float), inner), index=films.image_id)
+    inner = strata.limits(images.width[images.image_id.isin(splits.image_id[splits.split == "train"])].to_numpy(float))
+    return pd.Series(strata.assign(images.width.to_numpy(float), inner), index=images.image_id)
 
 
 def by_stratum(systems: _Systems, stratum: pd.Series) -> pd.DataFrame:
-    """Return `strata.auc` of every system's test films: system, stratum, value, ci_low, ci_high, normal, pneumonia."""
+    """Return `strata.auc` of every system's test images: system, stratum, value, ci_low, ci_high, normal, pneumonia."""
     parts = [strata.auc(evaluated.part(runs), stratum).rename_axis("stratum").reset_index() for runs in systems.values()]
     return pd.concat(parts, keys=systems, names=["system", None]).reset_index("system").reset_index(drop=True)
 
@@ -61,20 +61,20 @@ def surviving(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def folders(folds: Sequence[pd.DataFrame], official: Sequence[pd.DataFrame], films: pd.DataFrame) -> pd.DataFrame:
-    """Set the AUC of cross-validation by patient beside that of the official split, on the same films.
+def folders(folds: Sequence[pd.DataFrame], official: Sequence[pd.DataFrame], images: pd.DataFrame) -> pd.DataFrame:
+    """Set the AUC of cross-validation by patient beside that of the official split, on the same images.
 
     Args:
-        folds: scores of all left-out films, one frame per seed (`results.pooled`).
+        folds: scores of all left-out images, one frame per seed (`results.pooled`).
         official: scores of a system trained without the test folder, one frame per seed.
-        films: the manifest, with image_id, patient_id, folder and pathogen.
+        images: the manifest, with image_id, patient_id, folder and pathogen.
 
     Returns:
-        One row per set of films: films, n, "by folds" and "by the official split" (AUC, 95 % CI), and difference
+        One row per set of images: images, n, "by folds" and "by the official split" (AUC, 95 % CI), and difference
         (folds minus official, paired, see `paired.auc_difference`). The last two rows split the pneumonias of the test
         folder by whether their person's number also occurs, with whatever pathogen, in the other folders.
     """
-    facts = films.set_index("image_id")
+    facts = images.set_index("image_id")
     in_test = facts.folder == "test"
     number = facts.patient_id.str.removesuffix("_bacteria").str.removesuffix("_virus")
     shared = number.isin(number[~in_test & (facts.y_true == 1)])
@@ -88,24 +88,24 @@ def folders(folds: Sequence[pd.DataFrame], official: Sequence[pd.DataFrame], fil
     return pd.DataFrame([row for row in rows if row])
 
 
-def folder_statistics(films: pd.DataFrame) -> pd.DataFrame:
-    """Return the median size and grey values of the manifest's films by class, the test folder beside the other folders."""
+def folder_statistics(images: pd.DataFrame) -> pd.DataFrame:
+    """Return the median size and grey values of the manifest's images by class, the test folder beside the other folders."""
     shown = {"width": "width", "height": "height", "mean": "mean grey value", "std": "standard deviation of grey"}
-    place = (films.folder == "test").map({True: "test", False: "train and val"})
-    table = films.groupby(["label", place])[list(shown)].median().rename(columns=shown)
-    table.insert(0, "films", films.groupby(["label", place]).size())
+    place = (images.folder == "test").map({True: "test", False: "train and val"})
+    table = images.groupby(["label", place])[list(shown)].median().rename(columns=shown)
+    table.insert(0, "images", images.groupby(["label", place]).size())
     return table.rename_axis(["class", "folder"]).reset_index().dropna(axis=1)  # no column of sizes where they are unknown
 
 
-def answered(scores: pd.DataFrame, films: pd.DataFrame, stratum: pd.Series | None) -> pd.DataFrame:
+def answered(scores: pd.DataFrame, images: pd.DataFrame, stratum: pd.Series | None) -> pd.DataFrame:
     """Return answers (see `results.answers`) with pathogen, brightness (mean grey value) and stratum ("" if unknown)."""
-    facts = films.set_index("image_id").loc[scores.image_id]
+    facts = images.set_index("image_id").loc[scores.image_id]
     table = scores.assign(pathogen=facts.pathogen.to_numpy(), brightness=facts["mean"].to_numpy())
     return table.assign(stratum="" if stratum is None else stratum.loc[scores.image_id].to_numpy())
 
 
 def worst(table: pd.DataFrame, label: str, count: int) -> pd.DataFrame:
-    """Return the `count` most confident wrong answers about films of a class ("NORMAL": false alarms, "PNEUMONIA": misses)."""
+    """Return the `count` most confident wrong answers about images of a class ("NORMAL": false alarms, "PNEUMONIA": misses)."""
     return table[(table.label == label) & ~table.correct].sort_values("confidence", ascending=False, kind="stable").head(count)
 
 
@@ -116,32 +116,32 @@ def described(table: pd.DataFrame) -> list[str]:
         own = table[table.label == label]
         wrong, right = own[own.predicted == predicted], own[own.predicted == label]
         patients = wrong.patient_id.nunique()
-        words = f"**{kind.capitalize()}: {len(wrong)}** of {len(own)} films of {label}, "
+        words = f"**{kind.capitalize()}: {len(wrong)}** of {len(own)} images of {label}, "
         words += f"of {patients} patient{'s' * (patients != 1)}"
         if len(wrong) and len(right):
             middle = [part.brightness.median() for part in (wrong, right)]
-            words += f"; median brightness {middle[0]:.0f}, of films rightly called {middle[1]:.0f}"
+            words += f"; median brightness {middle[0]:.0f}, of images rightly called {middle[1]:.0f}"
             words += _commonest(own, wrong, "stratum", "in width stratum") + _commonest(own, wrong, "pathogen", "with pathogen")
         sentences.append(f"{words}.")
     return sentences
 
 
 def _commonest(own: pd.DataFrame, wrong: pd.DataFrame, column: str, words: str) -> str:
-    """Return a clause on the errors' commonest value of a column, and its share among all films of their class."""
+    """Return a clause on the errors' commonest value of a column, and its share among all images of their class."""
     value = wrong[column].mode().iloc[0]
     if not value:
         return ""
     inside = (wrong[column] == value).sum()
-    return f"; {inside} of {len(wrong)} {words} *{value}*, of all films of the class {(own[column] == value).mean():.0%}"
+    return f"; {inside} of {len(wrong)} {words} *{value}*, of all images of the class {(own[column] == value).mean():.0%}"
 
 
 def _folder(title: str, wanted: pd.Index, folds: Sequence[pd.DataFrame], official: Sequence[pd.DataFrame]) -> dict | None:
-    """Return a row of `folders`; without official scores of these films its cells stay empty, without both classes it is None."""
+    """Return a row of `folders`; without official scores of these images its cells stay empty, without both classes it is None."""
     kept, theirs = ([scores[scores.image_id.isin(wanted)] for scores in runs] for runs in (folds, official))
     common = set(kept[0].image_id) & set(theirs[0].image_id)
     if kept[0].y_true.nunique() < 2:
         return None
-    row = {"films": title, "n": len(common) or len(kept[0])}
+    row = {"images": title, "n": len(common) or len(kept[0])}
     if not common:
         return row | {"by folds": _area(kept)}
     kept, theirs = ([scores[scores.image_id.isin(common)] for scores in runs] for runs in (kept, theirs))
