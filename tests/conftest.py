@@ -1,6 +1,7 @@
 """What all tests share: a settled environment, the order of the slow ones, and the one smoke run they look at."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 from checkouts import alone, run_all
@@ -46,3 +47,15 @@ def smoke_run() -> subprocess.CompletedProcess:
         done = run_all("--profile", "smoke")
     assert done.returncode == 0, done.stdout + done.stderr
     return done
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project root of the test's own: records, reports, notebooks and build folder lie there; return it."""
+    root = tmp_path / "project"
+    root.mkdir()
+    monkeypatch.setattr(paths, "ROOT", root)
+    monkeypatch.setattr(paths, "NOTEBOOKS", root / "notebooks")
+    for name in ("CXR_BUILD_DIR", "CXR_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    return root

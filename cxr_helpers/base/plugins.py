@@ -1,0 +1,24 @@
+"""What extras announce to the core, which never imports them: entry points of the installed package (pyproject.toml)."""
+
+from importlib import metadata
+from typing import Any
+
+from cxr_helpers.errors import CxrError
+
+PREFIX = "cxr_helpers."
+
+
+def names(group: str) -> list[str]:
+    """Return the names that a group ("networks", "makers", ...) knows, sorted."""
+    return sorted({point.name for point in metadata.entry_points(group=PREFIX + group)})
+
+
+def load(group: str, name: str) -> Any:
+    """Import and return what is announced under `name`.
+
+    Raises:
+        CxrError: the group knows no such name; the sentence lists those it knows.
+    """
+    for point in metadata.entry_points(group=PREFIX + group, name=name):
+        return point.load()
+    raise CxrError(f"{name!r} is unknown among the {group}; choose one of {', '.join(names(group)) or 'none: install the package'}.")
