@@ -11,8 +11,8 @@ from cxr_helpers import paths
 PACKAGE = paths.ROOT / "cxr_helpers"
 # From the ground up. A room may import from itself and from what stands before it.
 ROOMS = (
-    *("errors", "paths", "base", "config", "experiments", "data", "models", "evaluation", "records", "training", "explain"),
-    *("tables", "plots", "workflow", "report", "cli"),
+    *("errors", "paths", "base", "config", "experiments", "data", "models", "evaluation", "records", "training", "tables"),
+    *("explain", "plots", "workflow", "report", "cli"),
 )
 # The upper floor, on top of all of these.
 EXTRAS = (
