@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from test_dicom import image as dicom_image
+from tiny_dicom import image as dicom_image
 from typer.testing import CliRunner
 
 from cxr_helpers import cli
