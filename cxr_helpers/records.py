@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from cxr_helpers import experiments, paths
-from cxr_helpers.base import files
+from cxr_helpers.base import files, provenance
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
@@ -66,6 +66,7 @@ class Record:
 
     def table(self, name: str) -> pd.DataFrame:
         """Return a stored table; one that the record lacks, or that was changed by hand, is a CxrError."""
+        provenance.note(self.folder / "run.json")
         if name not in self._tables:
             file = next((file for file in self.info["files"] if file.split(".")[0] == name), None)
             if file is None:
@@ -84,6 +85,7 @@ class Record:
 
     def content(self, name: str) -> bytes:
         """Return the bytes of one of the run's files (`info["files"]`); one that is missing or changed is a CxrError."""
+        provenance.note(self.folder / "run.json")
         try:
             content = (self.folder / name).read_bytes()
         except FileNotFoundError:

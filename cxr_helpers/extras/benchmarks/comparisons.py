@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from cxr_helpers import paths
+from cxr_helpers.base import stored_results
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.base.progress import say
 from cxr_helpers.errors import CxrError
@@ -139,7 +140,7 @@ def load(name: str, profile: str, missing_ok: bool = False) -> dict | None:
     Raises:
         CxrError: it cannot be read, or was not made and `missing_ok` is not set (else None).
     """
-    return measurements.stored(file(name, profile), f"cxr bench {name} --profile {profile}", missing_ok)
+    return stored_results.read(file(name, profile), f"cxr bench {name} --profile {profile}", missing_ok)
 
 
 def file(name: str, profile: str) -> Path:

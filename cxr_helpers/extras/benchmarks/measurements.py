@@ -1,7 +1,6 @@
 """Measurements that are no training run: made by `cxr measure NAME`, kept beside the reports, read by chapters and the table."""
 
 import importlib
-import io
 import json
 import os
 import time
@@ -14,6 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from cxr_helpers import paths
+from cxr_helpers.base import stored_results
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.base.progress import say
 from cxr_helpers.errors import CxrError
@@ -135,24 +135,7 @@ def _check(name: str) -> None:
 
 def _read(file: str, name: str, profile: str, missing_ok: bool = False) -> pd.DataFrame | dict | None:
     _check(name)
-    return stored(_folder(profile) / file, f"cxr measure {name} --profile {profile}", missing_ok)
-
-
-def stored(path: Path, command: str, missing_ok: bool = False) -> pd.DataFrame | dict | None:
-    """Return the content of a result file, .csv or .json, that `command` makes.
-
-    Raises:
-        CxrError: it cannot be read, or is missing and `missing_ok` is not set (else None); the sentence names the command.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        return json.loads(text) if path.suffix == ".json" else pd.read_csv(io.StringIO(text))
-    except FileNotFoundError:
-        if missing_ok:
-            return None
-        raise CxrError(f"{path} is missing, because it was not measured yet; run `{command}`.") from None
-    except (OSError, ValueError) as error:
-        raise CxrError(f"{path} cannot be read ({error}); delete it and run `{command}`.") from error
+    return stored_results.read(_folder(profile) / file, f"cxr measure {name} --profile {profile}", missing_ok)
 
 
 def _folder(profile: str) -> Path:

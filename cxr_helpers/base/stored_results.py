@@ -1,0 +1,63 @@
+"""Stored results that are no run records: read here, and noted for what is computed from them. Nothing is measured here."""
+
+import io
+import json
+import tomllib
+from pathlib import Path
+
+import pandas as pd
+
+from cxr_helpers import paths
+from cxr_helpers.base import provenance
+from cxr_helpers.errors import CxrError
+
+
+def read(path: Path, command: str, missing_ok: bool = False) -> pd.DataFrame | dict | None:
+    """Return the content of a result file (.csv, .json or .toml) that `command` makes ("": written by hand).
+
+    Raises:
+        CxrError: it cannot be read, or is missing and `missing_ok` is not set (else None); the sentence names the command.
+    """
+    provenance.note(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".json":
+            return json.loads(text)
+        return tomllib.loads(text) if path.suffix == ".toml" else pd.read_csv(io.StringIO(text))
+    except FileNotFoundError:
+        if missing_ok:
+            return None
+        reason = f"because it was not measured yet; run `{command}`" if command else "and is written by hand; restore it from git"
+        raise CxrError(f"{path} is missing, {reason}.") from None
+    except (OSError, ValueError) as error:
+        remedy = f"delete it and run `{command}`" if command else "restore it from git"
+        raise CxrError(f"{path} cannot be read ({error}); {remedy}.") from error
+
+
+def measurement(name: str, profile: str, missing_ok: bool = False) -> pd.DataFrame | None:
+    """Return the figures of a measurement: figure (its name), value, ci_low, ci_high (NaN where there is no interval).
+
+    Raises:
+        CxrError: it cannot be read, or was not made and `missing_ok` is not set (else None).
+    """
+    return _measured(f"{name}.csv", name, profile, missing_ok)
+
+
+def repeats(name: str, profile: str) -> pd.DataFrame:
+    """Return every repeat of a measurement, as the module that measures it describes it; errors as `measurement`."""
+    return _measured(f"{name}_repeats.csv", name, profile)
+
+
+def about(name: str, profile: str) -> dict:
+    """Return machine, load before (runnable processes), seconds, date and versions of a measurement; errors as `measurement`."""
+    return _measured(f"{name}.json", name, profile)
+
+
+def benchmark(name: str, profile: str, missing_ok: bool = False) -> dict | None:
+    """Return what `cxr bench NAME` stored; errors as `measurement`."""
+    return read(paths.reports(profile) / "benchmarks" / f"{name}.json", f"cxr bench {name} --profile {profile}", missing_ok)
+
+
+def _measured(file: str, name: str, profile: str, missing_ok: bool = False) -> pd.DataFrame | dict | None:
+    command = f"cxr measure {name} --profile {profile}"
+    return read(paths.reports(profile) / "measurements" / file, command, missing_ok)
