@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.base import processes
 from cxr_helpers.base.progress import say
-from cxr_helpers.extras.benchmarks import measurements
+from cxr_helpers.extras.benchmarks import fresh_process, measurements
 from cxr_helpers.extras.inference import backends, deployed_networks, exports, quantising
 
 BATCH = 32
@@ -51,7 +50,7 @@ def measure(profile: str) -> pd.DataFrame:
         for place in range(ROUNDS[profile]):
             for chosen in rng.permutation(len(keys)):
                 work = works[keys[chosen]]
-                found = _costs(*work) if profile == "smoke" else processes.alone(_costs, *work)
+                found = _costs(*work) if profile == "smoke" else fresh_process.alone(_costs, *work)
                 say(f"deployment: round {place + 1}, {', '.join(keys[chosen])}: {found[LATENCY]:.3g} ms, {found[RATE]:.3g}/s")
                 rows += [(place, *keys[chosen], name, value) for name, value in found.items()]
     return pd.DataFrame(rows, columns=["round", *KEYS, "quantity", "value"])
@@ -80,7 +79,7 @@ def by_export(figures: pd.DataFrame) -> pd.DataFrame:
 
 def _costs(path: str, engine: str, shape: tuple, least: float) -> dict[str, float]:
     """Return times and the rise of the peak memory of this process while it loads and runs a network."""
-    meter = processes.Meter()
+    meter = fresh_process.Meter()
     images = np.random.default_rng(0).integers(0, 256, (BATCH, *shape)).astype("float32")
     if engine == backends.KERAS:
         import keras

@@ -44,7 +44,7 @@ def prepare(name: str, profile: str) -> Comparison:
     backbone, _ = catalogue.split(catalogue.build(Config(model, start=start, size=SIDE[profile], trainable="head"))[0])
     radiographs = packing.load(profile, SIDE[profile])
     taken = np.arange(count) % len(radiographs)
-    images = batches.repeated(batches.radiographs(radiographs, taken), backbone.input_shape[-1])
+    images = batches.repeated(batches.images(radiographs, taken), backbone.input_shape[-1])
     runs = {"baseline": backends.keras_runner(backbone)}
     best = backends.best(backbone)
     with tempfile.TemporaryDirectory() as folder:

@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from cxr_helpers import paths
-from cxr_helpers.base import processes
 from cxr_helpers.data import image_files, packing
 from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.benchmarks import measurements
+from cxr_helpers.extras.benchmarks import fresh_process, measurements
 from cxr_helpers.extras.benchmarks.comparisons import Comparison
 
 SIDE = 224  # pixels
@@ -35,7 +34,7 @@ def prepare(name: str, profile: str) -> Comparison:
 
     def growth() -> list[dict]:
         if not grown:
-            grown.extend(processes.alone(_packed, files, times) for times in GROWTH[profile])
+            grown.extend(fresh_process.alone(_packed, files, times) for times in GROWTH[profile])
         return grown
 
     return Comparison(
@@ -112,6 +111,6 @@ def _packed(files: list[Path], times: int) -> dict:
     """Return images, seconds and the rise of the peak memory (MB) of packing the sample so many times over."""
     with tempfile.TemporaryDirectory() as folder:
         packing.pack_files(files[:2], SIDE, Path(folder) / "first.npy")
-        meter = processes.Meter()
+        meter = fresh_process.Meter()
         _, seconds, megabytes = meter(lambda: packing.pack_files(files * times, SIDE, Path(folder) / "packed.npy"))
     return {"images": len(files) * times, "seconds": round(seconds, 2), "peak_memory_rise_mb": round(megabytes, 1)}

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from cxr_helpers.base import environment, processes
-from cxr_helpers.extras.benchmarks import measurements
+from cxr_helpers.extras.benchmarks import fresh_process, measurements
 
 CHESTXRAY14 = 112_120  # images
 BATCH = 32
@@ -93,7 +93,7 @@ def simulated(folders: list[Path], images: int, size: int) -> dict[str, float]:
     written = images / (time.perf_counter() - started)
     del noise
     shards.save(files, folders[0] / "images.json")
-    rate, rise = processes.alone(_read, folders[0] / "images.json")
+    rate, rise = fresh_process.alone(_read, folders[0] / "images.json")
     return {"images": images, "size": size, "files": len(files), "written": written, "read": rate, "memory_mb": rise}
 
 
@@ -102,7 +102,7 @@ def _read(index: Path) -> tuple[float, float]:
     from cxr_helpers.data import batches
     from cxr_helpers.extras.other_sets import shards
 
-    packed, meter = shards.load(index), processes.Meter()
+    packed, meter = shards.load(index), fresh_process.Meter()
     rows = np.arange(len(packed))
     epoch = batches.Batches(packed, rows, rows[:, None], BATCH, seed=0)
     _, seconds, rise = meter(lambda: [epoch[step] and None for step in range(len(epoch))])

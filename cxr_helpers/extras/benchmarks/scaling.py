@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.base import processes
 from cxr_helpers.base.progress import say
 from cxr_helpers.data import manifest
-from cxr_helpers.extras.benchmarks import stages
+from cxr_helpers.extras.benchmarks import fresh_process, stages
 from cxr_helpers.extras.benchmarks.programs import PROGRAMS
 from cxr_helpers.extras.statistics import growth
 from cxr_helpers.tables.reported_vs_reproduced import undecided, verdict
@@ -84,7 +83,7 @@ def _of_images(plan: Plan, files: list[Path]) -> Iterator[dict]:
         for repeat in range(plan.repeats):
             for count in counts:
                 taken = [files[place % len(files)] for place in range(count)]  # a small set serves more than once
-                for sample in processes.alone(stages.of_images, stage, taken, plan.side, repeat):
+                for sample in fresh_process.alone(stages.of_images, stage, taken, plan.side, repeat):
                     yield {"program": BOTH, "images": count} | sample
 
 
@@ -95,7 +94,7 @@ def _of_networks(plan: Plan) -> Iterator[dict]:
             config = dataclasses.replace(config, model=plan.stand_in)
         for count in plan.trained:
             say(f"complexity: {program}, {count} images, {plan.passes} passes")
-            for sample in processes.alone(stages.of_network, config, count, plan.passes):
+            for sample in fresh_process.alone(stages.of_network, config, count, plan.passes):
                 yield {"program": program, "images": count} | sample
 
 
