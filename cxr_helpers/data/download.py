@@ -1,13 +1,9 @@
 """Fetch the real set: Kaggle's copy by kagglehub, else Mendeley's archive by pooch, its images counted before it is used."""
 
 import errno
-import lzma
-import os
 import shutil
-import struct
 import threading
 import zipfile
-import zlib
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path, PurePosixPath
@@ -32,8 +28,6 @@ _SILENCE_SECONDS = 30  # after which a connection counts as broken
 _KAGGLE_SECONDS = 60  # after which kagglehub is given up if it has brought nothing: what it mounts on Colab may never come
 _ATTEMPTS = 3  # at the archive, each from its beginning
 _HEADERS = {"User-Agent": "Mozilla/5.0"}  # some hosts turn Python's own name away
-# What Python's reader of zip archives raises on damaged ones, encrypted members and unknown compressions among them.
-_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, ValueError)
 
 
 def ensure() -> dataset.Source:
@@ -98,8 +92,9 @@ def extract(archive: Path, folder: Path) -> None:
             for member in tqdm(members, desc="unpacking", unit="file"):
                 if not any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(member.filename).parts):
                     bundle.extract(member, folder)
-    except (OSError, *_DAMAGED) as error:
-        if isinstance(error, OSError) and error.errno not in (None, errno.ENAMETOOLONG):  # a full disk, say
+    except Exception as error:  # a damaged archive makes Python's reader raise many kinds
+        full = isinstance(error, OSError) and error.errno not in (None, errno.ENAMETOOLONG)  # or another fault of the disk
+        if full or isinstance(error, CxrError):
             raise
         raise CxrError(f"{archive} is no whole zip archive ({error}): delete it and fetch it anew.") from error
 
@@ -127,7 +122,7 @@ def _verified(folder: Path) -> Path:
 
 def _from_kaggle() -> Path:
     """Return kagglehub's folder; it is given up when for so long neither an answer nor another byte in its cache has come."""
-    cache, held = Path(os.environ.get("KAGGLEHUB_CACHE") or os.path.expanduser("~/.cache/kagglehub")), -1
+    cache, held = dataset.kagglehub_cache(), -1
     answer = _in_thread(lambda: kagglehub.dataset_download(dataset.DATASET.kaggle_handle))
     while True:
         try:
