@@ -1,7 +1,6 @@
 """Write files so that a reader sees the old one or the whole new one, never a part."""
 
 import contextlib
-import errno
 import glob
 import os
 import shutil
@@ -126,13 +125,9 @@ def new_array(path: Path, dtype: type, shape: tuple[int, ...]) -> np.memmap:
         OSError: the disk has no room for it.
     """
     array = np.lib.format.open_memmap(path, "w+", dtype=dtype, shape=shape)
-    if hasattr(os, "posix_fallocate"):
+    if hasattr(os, "posix_fallocate"):  # macOS has none
         with open(path, "rb+") as handle:
-            try:
-                os.posix_fallocate(handle.fileno(), 0, os.fstat(handle.fileno()).st_size)
-            except OSError as error:
-                if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # a file system that cannot
-                    raise
+            os.posix_fallocate(handle.fileno(), 0, array.offset + array.nbytes)
     return array
 
 

@@ -34,26 +34,19 @@ def ensure() -> dataset.Source:
     """Return the real set, downloaded first where none is at hand.
 
     Raises:
-        CxrError: what is given or found cannot be used, or nothing could be downloaded.
+        CxrError: what is given cannot be used, or neither source could be reached or gave the whole set; the sentence
+            carries both reasons.
     """
-    if not dataset.at_hand():
-        fetch()
-    return dataset.discover("full")
-
-
-def fetch() -> Path:
-    """Download the set and return the folder that holds it.
-
-    Raises:
-        CxrError: neither source could be reached or gave the whole set; the sentence carries both reasons.
-    """
+    if dataset.at_hand():
+        return dataset.discover("full")
     reasons = []
     for name, address, get in (("Kaggle", KAGGLE, _from_kaggle), ("Mendeley", dataset.DATASET.archive_url, _from_mendeley)):
         if not reachable(address):
             reasons.append(f"{name} cannot be reached")
             continue
         try:
-            return _verified(get())
+            _check_whole(get())
+            return dataset.discover("full")
         except Exception as error:  # kagglehub raises many kinds; whichever it is, the second source is tried
             reasons.append(f"{name}: {str(error).rstrip('.') or type(error).__name__}")
     raise CxrError(
@@ -113,7 +106,7 @@ def _in_thread(work: Callable[[], object]) -> Future:
     return promise
 
 
-def _verified(folder: Path) -> Path:
+def _check_whole(folder: Path) -> Path:
     root = dataset.locate(folder)
     if difference := dataset.difference(root):
         raise CxrError(f"{root} is not the whole set ({difference}): delete it and fetch it anew.")
@@ -146,7 +139,7 @@ def _from_mendeley() -> Path:
     try:
         with filelock.FileLock(paths.build("full") / "download.lock", timeout=0):
             extract(_archive(dataset.DATASET, draft), draft / "set")
-            _verified(draft / "set").replace(target)
+            _check_whole(draft / "set").replace(target)
             files.sync_folder(target.parent)
     except filelock.Timeout:
         raise CxrError(f"another process is downloading to {target}: wait for it") from None
