@@ -19,7 +19,7 @@ _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 # Elsewhere system libraries may have started threads, which a fork loses.
 _METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 # Imported once, so that a process does not spend seconds on it.
-_IMPORTED = ["cxr_helpers.extras.benchmarks.stages", "cxr_helpers.extras.benchmarks.programs"]
+_IMPORTED = ["cxr_helpers.extras.benchmarks.stages", "cxr_helpers.extras.networks.programs"]
 
 
 def peak_memory() -> float:
