@@ -22,7 +22,7 @@ def measure(profile: str) -> pd.DataFrame:
     if folder is None:
         raise CxrError("The adult images were not found: set CXR_EXTERNAL_DIR to the folder that holds their metadata.csv.")
     adults = adult_images.images(folder)
-    images = [adult_images.radiograph(folder, image) for image in adults.image]
+    images = [adult_images.image(folder, image) for image in adults.image]
     grey = pd.DataFrame([manifest.grey_statistics(image) for image in images])
     children = manifest.load(profile).merge(splits.load(profile, "official")[["image_id", "split"]], on="image_id")
     both = pd.concat([children, adults.join(grey)], ignore_index=True).assign(width=float("nan"))
