@@ -7,10 +7,11 @@ import tiny_bright
 from sklearn.metrics import roc_auc_score
 
 from cxr_helpers import records
+from cxr_helpers.base import plugins
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import classical
-from cxr_helpers.training import fit_or_load, network
+from cxr_helpers.training import fit_or_load
 
 SPLITS = np.repeat(["train", "val", "test"], [40, 20, 20])
 
@@ -100,5 +101,4 @@ def test_what_cannot_be_made_is_refused_in_a_sentence(bright_images, config, sen
 
 
 def test_makers_know_every_estimator():
-    assert {fit_or_load.maker(Config(model)) for model in classical.ESTIMATORS} == {"classical"}
-    assert fit_or_load.maker(Config("mobilenet")) == network.__name__.removeprefix("cxr_helpers.")
+    assert {plugins.load("makers", model) for model in classical.ESTIMATORS} == {classical.make}

@@ -82,15 +82,16 @@ def explore(kind: str, budget: int, objective: Callable[[optuna.Trial], float], 
         trial.set_user_attr("place", place)
         return objective(trial)
 
-    for patience in (0, -1):  # first what nobody is at, then what others may leave undone
-        for place, values in enumerate(plan(kind, budget)):
-            lock = filelock.FileLock(path.with_name(f"{path.stem}-{place}.lock"), timeout=patience)
-            with contextlib.suppress(filelock.Timeout), lock:
-                if place not in _finished(shared):
-                    shared.sampler = optuna.samplers.GridSampler({name: [value] for name, value in values.items()})
-                    shared.optimize(lambda trial, place=place: attempt(trial, place), n_trials=1)
-                    auc = _finished(shared)[place].user_attrs["val_auc"]
-                    progress.say(f"{kind} search: trial {place + 1} of {budget}, AUC {auc:.4f}")
+    proposed = list(enumerate(plan(kind, budget)))
+    # First what nobody is at, without waiting; then what others may leave undone.
+    for (place, values), patience in [(each, patience) for patience in (0, -1) for each in proposed]:
+        lock = filelock.FileLock(path.with_name(f"{path.stem}-{place}.lock"), timeout=patience)
+        with contextlib.suppress(filelock.Timeout), lock:
+            if place not in _finished(shared):
+                shared.sampler = optuna.samplers.GridSampler({name: [value] for name, value in values.items()})
+                shared.optimize(lambda trial, place=place: attempt(trial, place), n_trials=1)
+                auc = _finished(shared)[place].user_attrs["val_auc"]
+                progress.say(f"{kind} search: trial {place + 1} of {budget}, AUC {auc:.4f}")
     finished = _finished(shared)
     return pd.DataFrame([_row(place, finished[place]) for place in range(budget)])
 
