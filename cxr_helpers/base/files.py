@@ -3,13 +3,12 @@
 import contextlib
 import errno
 import glob
-import hashlib
 import os
 import shutil
 import socket
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -145,33 +144,3 @@ def mapped(path: Path) -> np.memmap:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise CxrError(f"{path} cannot be read ({error}); delete it, and the same command makes it anew.") from error
-
-
-def renew(folders: Iterable[Path], write: Callable[[Path], None], sources: Iterable[str]) -> None:
-    """Have folders that lie side by side written unless they are there, written by the code files `sources` as they are now.
-
-    `write(draft)` makes them, by their names, below another folder; they replace the old ones only when all is written.
-    What they were written by stands beside the first, in a text file of its name.
-    """
-    folders = list(folders)
-    stamp = folders[0].with_name(f"{folders[0].name}.txt")
-    version = hashlib.sha256(b"".join(Path(source).read_bytes() for source in sources)).hexdigest()
-
-    def up_to_date() -> bool:
-        return all(folder.is_dir() for folder in folders) and stamp.exists() and stamp.read_text() == version
-
-    if up_to_date():
-        return
-    sweep(folders[0])
-    draft = draft_of(folders[0])
-    try:
-        write(draft)
-        if not up_to_date():  # another process may have been faster; what it already reads stays where it is
-            stamp.unlink(missing_ok=True)
-            for folder in reversed(folders):
-                shutil.rmtree(folder, ignore_errors=True)
-                (draft / folder.name).replace(folder)
-            sync_folder(stamp.parent)
-            atomic_write(stamp, version)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)

@@ -6,9 +6,8 @@ import types
 import pandas as pd
 import pytest
 
-from cxr_helpers.base import processes
 from cxr_helpers.data import manifest
-from cxr_helpers.extras.benchmarks import scaling, stages
+from cxr_helpers.extras.benchmarks import fresh_process, scaling, stages
 from cxr_helpers.extras.plots import complexity_plots as drawing
 
 LINEAR = {"loading", "preprocessing", "display", "evaluation", "training"}
@@ -84,7 +83,7 @@ def test_it_measures_every_stage_at_every_size_in_a_process_of_its_own(monkeypat
         return [{"stage": arguments[0] if work is stages.of_images else "training", "seconds": 1.0}]
 
     images = pd.DataFrame({"path": ["a.png", "b.png", "c.png"]})
-    monkeypatch.setattr(processes, "alone", alone)
+    monkeypatch.setattr(fresh_process, "alone", alone)
     monkeypatch.setattr(manifest, "load", lambda profile: images)
     monkeypatch.setattr(manifest, "source", lambda profile: types.SimpleNamespace(root=tmp_path))
     plan = scaling.Plan(32, read=(2, 4), shown=(1,), trained=(8, 16), repeats=2, passes=1)

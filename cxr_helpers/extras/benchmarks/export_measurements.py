@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.base import lazy, processes
+from cxr_helpers.base import lazy
 from cxr_helpers.base.progress import say
-from cxr_helpers.extras.benchmarks import harness
+from cxr_helpers.extras.benchmarks import fresh_process, harness
 from cxr_helpers.extras.inference import backends, deployed_networks, exports, quantising
 
 keras = lazy.module("keras")
@@ -47,7 +47,7 @@ def measure(profile: str) -> pd.DataFrame:
         rng, keys = np.random.default_rng(0), list(works)
         for place in range(ROUNDS[profile]):
             for key in [keys[chosen] for chosen in rng.permutation(len(keys))]:
-                found = _costs(*works[key]) if profile == "smoke" else processes.alone(_costs, *works[key])
+                found = _costs(*works[key]) if profile == "smoke" else fresh_process.alone(_costs, *works[key])
                 say(f"deployment: round {place + 1}, {', '.join(key)}: {found[LATENCY]:.3g} ms, {found[RATE]:.3g}/s")
                 rows += [(place, *key, name, value) for name, value in found.items()]
     return pd.DataFrame(rows, columns=["round", *KEYS, "quantity", "value"])
@@ -71,7 +71,7 @@ def by_export(figures: pd.DataFrame) -> pd.DataFrame:
 
 def _costs(path: str, engine: str, shape: tuple, least: float) -> dict[str, float]:
     """Return times and the rise of the peak memory of this process while it loads and runs a network."""
-    meter = processes.Meter()
+    meter = fresh_process.Meter()
     images = np.random.default_rng(0).integers(0, 256, (BATCH, *shape)).astype("float32")
     in_keras = engine == backends.KERAS
     run = backends.keras_runner(keras.saving.load_model(path, compile=False)) if in_keras else backends.load(Path(path))

@@ -7,10 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.base import processes
 from cxr_helpers.base.progress import say
 from cxr_helpers.data import manifest
-from cxr_helpers.extras.benchmarks import stages
+from cxr_helpers.extras.benchmarks import fresh_process, stages
 from cxr_helpers.extras.benchmarks.harness import COLUMNS
 from cxr_helpers.extras.networks.programs import PROGRAMS
 from cxr_helpers.extras.statistics import growth
@@ -77,7 +76,7 @@ def measure(profile: str) -> pd.DataFrame:
 
     def add(program: str, count: int, work: Callable, *arguments) -> None:
         say(f"complexity: {program}, {count} images")
-        rows.extend({"program": program, "images": count} | sample for sample in processes.alone(work, *arguments))
+        rows.extend({"program": program, "images": count} | sample for sample in fresh_process.alone(work, *arguments))
 
     files = itertools.cycle([root / path for path in manifest.load(profile).path])  # a small set serves more than once
     taken = list(itertools.islice(files, max(plan.read + plan.shown)))

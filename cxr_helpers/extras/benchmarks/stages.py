@@ -12,9 +12,9 @@ import numpy as np
 
 from cxr_helpers import plots
 from cxr_helpers.base import lazy
-from cxr_helpers.base.processes import Meter
 from cxr_helpers.config import Config
 from cxr_helpers.data import image_files, preprocessing
+from cxr_helpers.extras.benchmarks.fresh_process import Meter
 from cxr_helpers.extras.networks import programs
 from cxr_helpers.report import pictures
 
