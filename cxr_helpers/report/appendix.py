@@ -5,10 +5,11 @@ import os
 import pandas as pd
 
 from cxr_helpers import paths
+from cxr_helpers.base import stored_results
 from cxr_helpers.config import Config
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.experiments import Experiment
-from cxr_helpers.extras.benchmarks import measurements, reproducibility
+from cxr_helpers.extras.benchmarks import reproducibility
 from cxr_helpers.records import Record
 from cxr_helpers.report import data_flow, origins, table_cells
 from cxr_helpers.report.chapters import Chapter
@@ -68,7 +69,7 @@ def environment(records: list[Record], profile: str) -> Chapter:
     counted = pd.DataFrame(seen, columns=["What", "Version"]).value_counts().rename("Runs").reset_index()
     caption = "With what the runs were made, read from their records; `requirements.lock.txt` pins what a new run is made with."
     shown = table("tbl:environment", caption, counted.sort_values(["What", "Version"], ignore_index=True))
-    measured = measurements.load("reproducibility", profile, missing_ok=True)
+    measured = stored_results.measurement("reproducibility", profile, missing_ok=True)
     if measured is not None:
         caption = (
             "What computing anew changes: differences of P(PNEUMONIA) between two cores under TensorFlow and another process, "

@@ -13,7 +13,7 @@ from cxr_helpers.errors import CxrError
 # Elsewhere than on Linux system libraries may have started threads, which a fork loses.
 _METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 # Imported once, so that a process does not spend seconds on it.
-_IMPORTED = ["cxr_helpers.extras.benchmarks.stages", "cxr_helpers.extras.benchmarks.programs"]
+_IMPORTED = ["cxr_helpers.extras.benchmarks.stages", "cxr_helpers.extras.networks.programs"]
 
 
 class Meter:

@@ -9,8 +9,8 @@ import pandas as pd
 from cxr_helpers import experiments, paths, records
 from cxr_helpers.data import manifest, packing, splits
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.benchmarks.programs import PROGRAMS
 from cxr_helpers.extras.inference import published_model
+from cxr_helpers.extras.networks.programs import PROGRAMS
 from cxr_helpers.records import Record
 from cxr_helpers.training import members, rescoring
 
