@@ -183,7 +183,8 @@ def _agreeing(backbone: keras.Model, name: str, images: np.ndarray, expected: np
     try:
         with tempfile.TemporaryDirectory() as folder:
             found = runner(backbone, name, Path(folder))
-            check(found, images, expected, [f"number {place + 1} of the first batch" for place in range(len(images))], TITLES[name])
+            places = [f"number {place + 1} of the first batch" for place in range(len(images))]
+            check(found, images, expected, places, TITLES[name])
         return found
     except CxrError as error:
         say(f"features: {error} Keras goes on.")

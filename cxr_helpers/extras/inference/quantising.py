@@ -58,10 +58,10 @@ def _onnx(model, path: Path, images: np.ndarray) -> None:
         whole = onnx.load(str(backends.export(model, Path(folder) / "whole.onnx")))
     sizes = {each.name: int(np.prod(each.dims)) for each in whole.graph.initializer}
     kinds = {"MatMul": "dense", "Gemm": "dense", "Conv": "convolution"}
-    steps = [
-        Step(node.name, kinds.get(node.op_type, ""), node.input, node.output, max((sizes.get(each, 0) for each in node.input), default=0))
-        for node in whole.graph.node
-    ]
+    steps = []
+    for node in whole.graph.node:
+        weights = max((sizes.get(each, 0) for each in node.input), default=0)
+        steps.append(Step(node.name, kinds.get(node.op_type, ""), node.input, node.output, weights))
     source = whole.graph.input[0].name
     onnx.save(_quantised(whole, [{source: image[None]} for image in images], kept(steps)), str(path))
 
