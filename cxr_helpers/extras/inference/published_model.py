@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cxr_helpers import paths
-from cxr_helpers.base import lazy
+from cxr_helpers.base import lazy, provenance
 from cxr_helpers.base.files import atomic_path, atomic_write
 from cxr_helpers.data import dataset
 from cxr_helpers.errors import CxrError
@@ -95,6 +95,7 @@ def load(model_dir: Path | None = None) -> tuple:
 
 def read_card(path: Path, kind: type, what: str, remedy: str) -> Any:
     """Return the `kind` of card that a JSON file holds; one that is missing or broken is a CxrError that ends in `remedy`."""
+    provenance.note(path)
     try:
         return kind(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
