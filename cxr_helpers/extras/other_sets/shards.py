@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cxr_helpers.base.files import atomic_write
+from cxr_helpers.base.files import atomic_write, mapped
 from cxr_helpers.errors import CxrError
 
 
@@ -78,14 +78,7 @@ def load(index: Path) -> Shards:
 
 def _head(file: Path) -> tuple[tuple[int, ...], int]:
     """Return the shape of an array file and where its first image begins, in bytes."""
-    try:
-        with open(file, "rb") as handle:
-            version = np.lib.format.read_magic(handle)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, by_column, dtype = read(handle)
-            begin = handle.tell()
-    except (OSError, ValueError) as error:
-        raise CxrError(f"{file} cannot be read ({error}); remove it and pack the set again.") from error
-    if len(shape) != 3 or by_column or dtype != np.uint8:
+    array = mapped(file)
+    if array.ndim != 3 or not array.flags.c_contiguous or array.dtype != np.uint8:
         raise CxrError(f"{file} holds no images (N, H, W) uint8; remove it and pack the set again.")
-    return shape, begin
+    return array.shape, array.offset
