@@ -14,17 +14,14 @@ from cxr_helpers.extras.inference import backends, deployed_networks, quantising
 from cxr_helpers.extras.inference.deployed_networks import Network
 
 FLOAT, INT8 = "float32", "int8"
-# What must be importable to export for a backend.
-_NEEDS = {
-    FLOAT: {"openvino": (), "onnxruntime": ("tf2onnx",), "litert": ()},
-    INT8: {"openvino": ("nncf",), "onnxruntime": ("tf2onnx", "onnx", "nncf"), "litert": ()},
-}
+_QUANTISERS = {"openvino": ("nncf",), "onnxruntime": ("onnx", "nncf")}  # what int8 needs besides
 _FEW = 8  # images
 
 
 def usable(precision: str) -> list[str]:
     """Return the backends, Keras left out, that can be exported to in this precision with the packages at hand."""
-    needs = _NEEDS[precision]
+    besides = _QUANTISERS if precision == INT8 else {}
+    needs = {name: (*backend.needs, *besides.get(name, ())) for name, backend in backends.BACKENDS.items()}
     return [name for name in backends.available() if name in needs and all(map(backends.installed, needs[name]))]
 
 

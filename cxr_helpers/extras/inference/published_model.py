@@ -29,26 +29,7 @@ its label, so part of the figures may owe to how the images were made.""",
     "own": "a set that this project does not know. How the model does on images from elsewhere was not measured.",
     "smoke": "synthetic images only, so that the figures say nothing about real ones.",
 }
-MODEL_CARD = """\
-# Default model: run {run_id}
-
-**Not for clinical use.** The model shows what such a network does on the images of one set; no person's care may depend
-on it.
-
-- **Intended use:** the examples of this report and `cxr predict`, on frontal chest radiographs.
-- **Input:** one image, resized to {size}×{size} pixels (the aspect ratio is not kept), preprocessing "{variant}".
-- **Output:** P(PNEUMONIA); PNEUMONIA iff it is at least {threshold:.4f}, the operating point chosen on validation.
-- **Data:** {data}{citation}; protocol `{protocol}`; pixels: {pixels}; start: {initialisation}.
-
-Figures on the {test_images} test images at the operating point, with 95 % intervals from a bootstrap over patients:
-
-| metric | value | interval |
-|---|---|---|
-{rows}
-
-**Limits:** {limits}
-A heat map does not say where the disease is, and need not show what the network used.
-"""
+MODEL_CARD = Path(__file__).with_name("model_card.md")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,7 +156,7 @@ def _describe(record: Record, profile: str, threshold: float, sha256: str) -> Ca
 def _model_card(card: Card, profile: str) -> str:
     """Return default.md: what the model is for, its data, its figures and its limits, all filled from the card."""
     published = card.data == dataset.DATASET.name
-    return MODEL_CARD.format(
+    return MODEL_CARD.read_text(encoding="utf-8").format(
         **dataclasses.asdict(card),
         citation=f" ({dataset.DATASET.citation}, doi {dataset.DATASET.doi})" if published else "",
         rows="\n".join(
