@@ -7,7 +7,8 @@ import keras
 import numpy as np
 
 from cxr_helpers import paths
-from cxr_helpers.data import manifest, packing
+from cxr_helpers.data import image_files, manifest, packing
+from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.benchmarks.harness import Comparison, seconds
 
