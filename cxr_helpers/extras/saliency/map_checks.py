@@ -55,11 +55,11 @@ def verdicts(table: pd.DataFrame, studied: str) -> pd.DataFrame:
     return pd.DataFrame({"method": [measures.title(name) for name in names]} | cells)
 
 
-def best(table: pd.DataFrame, check: Check, studied: str) -> tuple[pd.DataFrame, pd.Series | None]:
-    """Return the rows of the methods with the largest value of a check's measure, and that of the best control or None."""
+def best(table: pd.DataFrame, check: Check, studied: str) -> tuple[pd.DataFrame, int, pd.Series | None]:
+    """Return the rows of the methods with the largest value of a check's measure, how many were tried, and the best control's."""
     rows = measures.part(table, check.data, check.model or studied, check.measure)
     tried = rows[rows.index.isin(list(methods.METHODS))]
-    return tried[np.isclose(tried.value, tried.value.max())], measures.best_control(rows)
+    return tried[np.isclose(tried.value, tried.value.max())], len(tried), measures.best_control(rows)
 
 
 def _verdicts(table: pd.DataFrame, check: Check, model: str) -> dict[str, str]:
