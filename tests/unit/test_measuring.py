@@ -13,7 +13,7 @@ from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import methods
 from cxr_helpers.extras.saliency import map_subjects, map_table, measuring
-from cxr_helpers.extras.tables import explanation_tables as names
+from cxr_helpers.extras.saliency import map_measures as names
 
 PLAN = map_subjects.Plan(("gradcam", "occlusion"), {"drawn": (3, 2), "small": (3, 2), "test": (3, 2)}, ("studied",), 2, 1)
 
@@ -26,8 +26,8 @@ def subject(tmp_path, monkeypatch):
     images = np.stack([two_blobs()] * 3).astype("float32")
     masks = np.zeros(images.shape, bool)
     masks[:, 6:10, 6:10] = True
-    ids = np.array(["a", "b", "c"])
-    known = map_subjects.Subject("drawn", names.DRAWN, names.CLEAN, 0, images, ids, ids, np.ones(3, int), detector, "one")
+    table = pd.DataFrame({"image_id": list("abc"), "patient_id": list("abc"), "y_true": 1})
+    known = map_subjects.Subject("drawn", names.DRAWN, names.CLEAN, 0, table, images, detector, "one")
     return dataclasses.replace(known, masks={names.LESION: masks}, faithful=True, prior=masks[0].astype("float32"))
 
 
@@ -115,7 +115,7 @@ def test_what_is_compared_with_what():
     same, other = (np.random.default_rng(seed).random((4, 32, 32), dtype="float32") for seed in (0, 1))
     short = same[:2]
     made = [part("gradcam", names.LABELS, 0, small=same), part("gradcam", names.LABELS, 1, small=same)]
-    made += [part("gradcam", f"{names.SMALL}, shuffled", 0, small=other)]
+    made += [part("gradcam", names.SHUFFLED, 0, small=other)]
     made += [part("gradcam", names.LABELS, 0, names.SHIFT, small=short), part("edges", names.LABELS, 0, small=other)]
     found = rows(*made)
     mine = found.loc["gradcam", names.LABELS]
@@ -147,8 +147,8 @@ def test_images_are_chosen_by_label_and_seed_and_a_head_is_balanced():
 def test_adult_images_come_with_their_lungs_at_the_models_size(tmp_path, monkeypatch):
     monkeypatch.setenv("CXR_EXTERNAL_DIR", str(tiny_external.write(tmp_path)))
     run = types.SimpleNamespace(config=Config("custom_cnn", size=32), run_id="r")
-    adult = map_subjects._adult(run, "mine", "adult", 9, detector)
-    assert adult.names.tolist() == ["a"] and adult.patients.tolist() == ["8"] and adult.target.tolist() == [1]
+    adult = map_subjects._on_adult_images("adult", run, "mine", map_subjects.PLANS["full"], "smoke")
+    assert adult.table.image_id.tolist() == ["a"] and adult.table.patient_id.tolist() == ["8"] and adult.target.tolist() == [1]
     assert adult.images.shape == (1, 32, 32) and adult.images.max() > 1
     assert adult.masks[names.LUNGS][0, :, :16].all() and not adult.masks[names.LUNGS][0, :, 16:].any()
 

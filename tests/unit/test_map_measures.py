@@ -4,11 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.plots import measure_plots as drawings
-from cxr_helpers.extras.tables import explanation_checks as checks
-from cxr_helpers.extras.tables import explanation_tables as measures
+from cxr_helpers.extras.saliency import map_checks as checks
+from cxr_helpers.extras.saliency import map_measures as measures
+from cxr_helpers.extras.saliency import measure_plots as drawings
 
 SYSTEM = "mine"
 LESION = measures.energy(measures.LESION)
@@ -42,8 +41,7 @@ TABLE = pd.DataFrame(
 
 
 @pytest.fixture
-def stored(tmp_path, monkeypatch):
-    monkeypatch.setattr(paths, "ROOT", tmp_path)
+def stored(workplace):
     measures.path("full").parent.mkdir(parents=True)
     TABLE.to_csv(measures.path("full"), index=False)
     return measures.path("full")
@@ -55,7 +53,7 @@ def test_what_is_stored_is_read(stored):
 
 
 def test_a_missing_or_broken_table_names_the_command(stored):
-    stored.write_text("method,model\nx,y\n")
+    stored.write_bytes(b"\xff\xfe")
     with pytest.raises(CxrError, match="cannot be read.*cxr measure-maps --profile full"):
         measures.load("full")
     stored.unlink()
@@ -109,20 +107,13 @@ def test_verdicts_follow_the_rules():
     assert {check: tuple(found.loc[["Grad-CAM", "LIME"], check]) for check in found} == expected
 
 
-def test_conclusions_name_who_passes_and_who_does_not():
-    said = checks.conclusions(TABLE, checks.verdicts(TABLE, SYSTEM), SYSTEM)
-    assert said[0] == (
-        "- For *where a drawn opacity lies* (finds the lesion): believe **Grad-CAM**, not LIME. "
-        "Best energy in lesion: Grad-CAM 0.800 (0.700–0.900), centre prior 0.400 (0.300–0.500)."
-    )
-    assert "believe **LIME**, not Grad-CAM" in said[1]
-    assert said[-1] == "Every method failed some check; the most, 3, were failed by LIME."
-
-
-def test_methods_that_are_all_the_best_are_not_told_apart():
+def test_the_best_method_stands_beside_the_best_control():
+    lesion, shortcut = checks.CHECKS[:2]
+    best, tried, control = checks.best(TABLE, lesion, SYSTEM)
+    assert (list(best.index), tried, control.name) == (["gradcam"], 2, "centre")
     tied = TABLE.assign(value=TABLE.value.where(TABLE.measure != measures.SEPARATION, 1.0))
-    check = next(check for check in checks.CHECKS if check.title == "shows the shortcut")
-    assert "all 2 methods 1.000" in checks._leader(tied, check, check.model)
+    best, tried, control = checks.best(tied, shortcut, SYSTEM)
+    assert (list(best.index), tried, control) == (["gradcam", "lime"], 2, None)
 
 
 def test_figures_show_every_method_and_its_interval():
