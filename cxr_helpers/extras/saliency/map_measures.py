@@ -108,7 +108,8 @@ def _cells(rows: pd.DataFrame, keys: str | list[str], measures: Sequence[str]) -
     """Return value and interval of each measure (a column) by `keys`, in the order of the rows."""
     shown = rows.assign(cell=[results.cell(row) for row in rows.itertuples()])
     order = rows[keys].drop_duplicates() if isinstance(keys, str) else pd.MultiIndex.from_frame(rows[keys].drop_duplicates())
-    return shown.pivot(index=keys, columns="measure", values="cell").reindex(index=order, columns=measures).fillna(_NONE)
+    cells = shown.pivot(index=keys, columns="measure", values="cell").reindex(index=order, columns=measures)
+    return cells.astype(object).fillna(_NONE)
 
 
 def best_control(rows: pd.DataFrame) -> pd.Series | None:
