@@ -9,7 +9,6 @@ from cxr_helpers import paths
 from cxr_helpers.base import stored_results
 from cxr_helpers.explain import methods
 from cxr_helpers.extras.saliency import controls
-from cxr_helpers.tables import results
 
 FILE = "explanation_measures.csv"
 COLUMNS = ["method", "model", "data", "measure", "value", "ci_low", "ci_high", "n"]
@@ -26,7 +25,6 @@ DELETION, INSERTION, ROAD = "deletion", "insertion", "ROAD"
 SEPARATION = "AUC of energy in marker"
 MODEL, AUC, ALARMS, ACCURACY = "the model itself", "ROC AUC", "normal images called PNEUMONIA", "accuracy"
 RANK = "rank correlation"
-_NONE = "–"  # in a cell: not measured
 
 
 def energy(what: str) -> str:
@@ -45,18 +43,11 @@ def iou(threshold: float) -> str:
 
 
 def alike(measure: str, what: str) -> str:
-    """Return the name of a measure of similarity ("SSIM" or "rank correlation") of two series of maps."""
+    """Return the name of a measure of similarity ("SSIM" or "rank correlation") of two series of maps.
+
+    `what`: in what they differ, or "with NAME", where the other series is of the method or model of that name.
+    """
     return f"{measure}, {what}"
-
-
-def with_other(name: str) -> str:
-    """Return what two series of maps differ in, where the other one is of the method or model `name`."""
-    return f"with {name}"
-
-
-def random_weights(part: int, parts: int) -> str:
-    """Return what was done to a model of which the topmost `part` of `parts` is random."""
-    return f"{part} of {parts} parts random"
 
 
 def path(profile: str) -> Path:
@@ -90,26 +81,27 @@ def part(table: pd.DataFrame, data: str, model: str, measure: str) -> pd.DataFra
 
 
 def by_method(table: pd.DataFrame, data: str, model: str, measures: Sequence[str]) -> pd.DataFrame:
-    """Return one row a method or control (methods first): images, and each measure with its interval; "–" where it has none."""
+    """Return one row a method or control (methods first): images, and each measure as `_wide` has it."""
     rows = table[(table.data == data) & (table.model == model) & table.measure.isin(measures)]
-    cells = _cells(rows, "method", measures).loc[known(rows.method)]
-    images = rows.groupby("method").n.max().loc[cells.index]
-    cells.insert(0, "images", images)
-    return cells.set_axis(map(title, cells.index)).rename_axis("method").reset_index()
+    found, order = _wide(rows, ["method"], measures), known(rows.method)
+    found.insert(1, "images", found.method.map(rows.groupby("method").n.max()))
+    found = found.sort_values("method", key=lambda column: column.map(order.index), ignore_index=True)
+    return found.assign(method=found.method.map(title))
 
 
 def by_model(table: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
-    """Return one row a model and data set on which the model itself was measured: each measure with its interval, or "–"."""
+    """Return one row a network and data set on which the network itself was measured, each measure as `_wide` has it."""
     rows = table[table.method == MODEL].rename(columns={"model": "network", "data": "images"})
-    return _cells(rows, ["network", "images"], measures).reset_index()
+    return _wide(rows, ["network", "images"], measures)
 
 
-def _cells(rows: pd.DataFrame, keys: str | list[str], measures: Sequence[str]) -> pd.DataFrame:
-    """Return value and interval of each measure (a column) by `keys`, in the order of the rows."""
-    shown = rows.assign(cell=[results.cell(row) for row in rows.itertuples()])
-    order = rows[keys].drop_duplicates() if isinstance(keys, str) else pd.MultiIndex.from_frame(rows[keys].drop_duplicates())
-    cells = shown.pivot(index=keys, columns="measure", values="cell").reindex(index=order, columns=measures)
-    return cells.astype(object).fillna(_NONE)
+def _wide(rows: pd.DataFrame, keys: list[str], measures: Sequence[str]) -> pd.DataFrame:
+    """Return one row a combination of `keys`; of each measure columns NAME, NAME_low and NAME_high, NaN: not measured."""
+    found = rows[keys].drop_duplicates()
+    for name in measures:
+        part = rows.loc[rows.measure == name, [*keys, "value", "ci_low", "ci_high"]]
+        found = found.merge(part.set_axis([*keys, name, f"{name}_low", f"{name}_high"], axis=1), on=keys, how="left")
+    return found
 
 
 def best_control(rows: pd.DataFrame) -> pd.Series | None:
@@ -138,7 +130,7 @@ def agreement(table: pd.DataFrame, model: str) -> pd.DataFrame:
     """Return the matrix of mean rank correlations between the methods' maps of test images, titles on both sides, NaN inside."""
     rows = table[(table.data == TEST) & (table.model == model)]
     names = known(rows.method)
-    wanted = {alike(RANK, with_other(name)): name for name in names}
+    wanted = {alike(RANK, f"with {name}"): name for name in names}
     pairs = rows[rows.measure.isin(wanted)].assign(other=lambda found: found.measure.map(wanted))
     matrix = pairs.pivot(index="method", columns="other", values="value").reindex(index=names, columns=names)
     return matrix.rename(index=title, columns=title)

@@ -29,10 +29,10 @@ PARTS = {  # part of the plan -> what a reader calls it
     "drawn": "synthetic images, small networks",
     "marked": "synthetic images with marker, small networks",
     "small": "test images, small networks",
-    "test": "test images, the system that is looked at closely",
+    "test": "test images, the experiment that is looked at closely",
     "repeated": "the same, other seeds, changed images and random weights",
-    "adult": "adult images with lung masks, the same system",
-    "others": "test images and adult images, other systems",
+    "adult": "adult images with lung masks, the same experiment",
+    "others": "test images and adult images, other experiments",
 }
 
 
@@ -189,7 +189,7 @@ def _changed(subject: Subject, parts: int) -> Iterator[Subject]:
     yield dataclasses.replace(subject, state=names.NOISE, images=np.clip(subject.images + noise, 0, 255).astype("float32"))
     for part in range(1, parts + 1):
         load = functools.partial(_randomised, subject.load, part, parts)
-        yield dataclasses.replace(subject, state=names.random_weights(part, parts), load=load)
+        yield dataclasses.replace(subject, state=f"{part} of {parts} parts random", load=load)
 
 
 def _randomised(load: Callable, part: int, parts: int):

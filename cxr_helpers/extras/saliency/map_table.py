@@ -9,7 +9,7 @@ import pandas as pd
 
 from cxr_helpers.evaluation import agreement, metrics
 from cxr_helpers.extras.saliency import map_measures as names
-from cxr_helpers.extras.saliency.map_subjects import Plan
+from cxr_helpers.extras.saliency.map_subjects import Plan, Subject
 from cxr_helpers.extras.statistics import localisation, map_similarity
 
 
@@ -18,14 +18,20 @@ class Part:
     """What one method made of one subject: `small` maps, float32 (n, side, side), and `values`, measure → (n,), of n images."""
 
     method: str
-    data: str
-    model: str
-    seed: int
-    state: str
-    patients: np.ndarray
+    subject: Subject
     small: np.ndarray
     values: dict[str, np.ndarray]
     seconds: float
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Return method, data, model."""
+        return self.method, self.subject.data, self.subject.model
+
+    @property
+    def patients(self) -> np.ndarray:
+        """Return the patient of each image, (n,)."""
+        return self.subject.table.patient_id.to_numpy(str)
 
 
 Groups = dict[tuple[str, str, str], list[Part]]  # (method, data, model) -> its seeds
@@ -36,12 +42,13 @@ def rows(parts: Sequence[Part], plan: Plan) -> pd.DataFrame:
     """Return the table: `COLUMNS` of `map_measures`, one row a method, model, data set and measure."""
     groups: Groups = {}
     for part in parts:
-        if not part.state:
-            groups.setdefault((part.method, part.data, part.model), []).append(part)
+        if not part.subject.state:
+            groups.setdefault(part.key, []).append(part)
     found = []
     for key, group in groups.items():
         found += _own(group) + _shortcut(group, groups.get((*key[:2], names.CLEAN), []))
-        for what, pairs, measures in _compared(key, groups, [part for part in parts if part.state], plan):
+        changed = [part for part in parts if part.subject.state and part.key == key]
+        for what, pairs, measures in _compared(key, groups, changed, plan):
             found += _alike(pairs, what, measures)
     return pd.DataFrame(found)
 
@@ -79,12 +86,12 @@ def _own(group: list[Part]) -> list[dict]:
 def _shortcut(group: list[Part], clean: list[Part]) -> list[dict]:
     """Return the AUC with which a method's energy in the marker tells networks that use it from those that do not."""
     first, measure = group[0], names.energy(names.MARKER)
-    pairs = [(part, other) for part in group for other in clean if part.seed == other.seed]
-    if first.data != names.MARKED or first.model != names.HABIT or not pairs:
+    pairs = [(part, other) for part in group for other in clean if part.subject.seed == other.subject.seed]
+    if first.key[1:] != (names.MARKED, names.HABIT) or not pairs:
         return []
     with_clue, without = (np.concatenate([part.values[measure] for part in one]) for one in zip(*pairs, strict=True))
     found = localisation.separation(with_clue, without, np.concatenate([part.patients for part, _ in pairs]))
-    about = {"method": first.method, "model": names.AGAINST, "data": first.data, "measure": names.SEPARATION}
+    about = {"method": first.method, "model": names.AGAINST, "data": names.MARKED, "measure": names.SEPARATION}
     return [about | {**found, "n": len(first.patients)}]
 
 
@@ -93,20 +100,19 @@ def _compared(key: tuple, groups: Groups, changed: list[Part], plan: Plan) -> It
     (method, data, model), group, both = key, groups[key], list(map_similarity.MEASURES)
     yield names.SEEDS, list(itertools.combinations(group, 2)), both
     for part in changed:
-        if (part.method, part.data, part.model) == key:
-            yield part.state, [(one, part) for one in group if one.seed == part.seed], both
+        yield part.subject.state, [(one, part) for one in group if one.subject.seed == part.subject.seed], both
     if data != names.TEST:
         return
     studied = plan.experiments[0]
     others = {names.DEALT: names.SHUFFLED} if model == names.LABELS else {}
     if model == studied:
-        others = {names.with_other(other): other for other in plan.experiments[1:]}
+        others = {f"with {other}": other for other in plan.experiments[1:]}
     for what, other in others.items():
         yield what, [(group[0], part) for part in groups.get((method, data, other), [])[:1]], both
     if model in (studied, names.LABELS):
         for (other, *rest), theirs in groups.items():
             if rest == [data, model] and other != method:
-                yield names.with_other(other), [(group[0], theirs[0])], [names.RANK]
+                yield f"with {other}", [(group[0], theirs[0])], [names.RANK]
 
 
 def _alike(pairs: Pairs, what: str, measures: Sequence[str]) -> list[dict]:
@@ -121,4 +127,4 @@ def _alike(pairs: Pairs, what: str, measures: Sequence[str]) -> list[dict]:
 
 
 def _row(part: Part, measure: str, values: np.ndarray) -> dict:
-    return row(part.method, part.model, part.data, measure, values, part.patients[: len(values)])
+    return row(part.method, part.subject.model, part.subject.data, measure, values, part.patients[: len(values)])

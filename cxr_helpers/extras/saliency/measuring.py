@@ -101,10 +101,7 @@ def _make(subject: Subject, method: str, model, path: Path) -> None:
 def _read(path: Path, subject: Subject, method: str) -> map_table.Part:
     stored = ("small", "seconds", "values", "measures")
     small, seconds, values, titles = read_arrays(path, stored, "delete it and run `cxr measure-maps` again")
-    values = dict(zip(titles.tolist(), values, strict=True))
-    key = {name: getattr(subject, name) for name in ("data", "model", "seed", "state")}
-    patients = subject.table.patient_id.to_numpy(str)
-    return map_table.Part(method=method, patients=patients, small=small, values=values, seconds=float(seconds), **key)
+    return map_table.Part(method, subject, small, dict(zip(titles.tolist(), values, strict=True)), float(seconds))
 
 
 def _path(subject: Subject, method: str, profile: str) -> Path:
