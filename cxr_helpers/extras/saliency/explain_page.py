@@ -1,4 +1,4 @@
-"""One self-contained page for one image: the answer, and each heat map beside the image with its own scale and meaning."""
+"""One self-contained page for one image: the prediction, and each heat map beside the image with its own scale and meaning."""
 
 import string
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ TARGETS = {"PNEUMONIA": 1, "NORMAL": -1}
 PREDICTED = "predicted"
 NOT_FOR = (
     "To find, measure or rule out disease: a map says what moved the model, not what is ill.",
-    "To trust an answer more: the map of a wrong answer can look as sure as that of a right one.",
+    "To trust a prediction more: the map of a wrong one can look as sure as that of a right one.",
     "To compare strengths between images or methods: each map has its own scale.",
     "To decide on anybody's care.",
 )
@@ -131,7 +131,7 @@ def _facts(answer: Prediction, card: published_model.Card) -> dict[str, str]:
     temperature = card.temperature  # where there is one, it is part of the model
     calibrated = f"calibrated, temperature {temperature:.2f}" if temperature else "not calibrated"
     return {
-        "Answer": f"{answer.label}, because P(PNEUMONIA) {'≥' if ill else '<'} operating point",
+        "Prediction": f"{answer.label}, because P(PNEUMONIA) {'≥' if ill else '<'} operating point",
         "P(PNEUMONIA)": f"{answer.probability:.4f}",
         "Operating point": f"{answer.threshold:.4f}, chosen on validation images",
         "Confidence": f"{confidence:.1%} in {answer.label} ({calibrated})",

@@ -36,10 +36,10 @@ class Check:
 
 
 CHECKS = (
-    Check("finds the lesion", DRAWN, CLEAN, measures.energy(measures.LESION), "controls", "where a drawn opacity lies"),
+    Check("finds the lesion", DRAWN, CLEAN, measures.energy(measures.LESION), "controls", "where a synthetic opacity lies"),
     Check("shows the shortcut", MARKED, measures.AGAINST, measures.SEPARATION, "chance", _MARKER),
     Check("stays in the lungs", ADULT, None, measures.energy(measures.LUNGS), "controls", "that evidence lies in the lungs"),
-    Check("is faithful", TEST, None, measures.ROAD, "controls", "which regions the answer depends on"),
+    Check("is faithful", TEST, None, measures.ROAD, "controls", "which regions the output depends on"),
     Check("needs the weights", TEST, LABELS, _ALL_RANDOM, "unlike", "that a map shows something the network learnt"),
     Check("needs the labels", TEST, LABELS, _DEALT, "unlike", "that a map shows something the labels taught"),
     Check("survives a shift", TEST, LABELS, _SHIFT, "like", "that an image moved by a pixel has the same map"),

@@ -55,7 +55,7 @@ def _figure(gallery: Explained, image: int, method: int) -> str:
     scale = f"uncoloured at 0, through purple, to yellow at 1: what speaks for {row.predicted}"
     if methods.METHODS[name].signed:
         scale = f"red speaks for {row.predicted}, blue against it, ±{end:.2g} in log-odds"
-    facts = f"True label {row.label}, answer {row.predicted}; P(PNEUMONIA) {row.y_score:.4f}, operating point "
+    facts = f"True label {row.label}, prediction {row.predicted}; P(PNEUMONIA) {row.y_score:.4f}, operating point "
     facts += f"{gallery.about['threshold']:.4f}, confidence {row.confidence:.1%}."
     why = gallery.about["refused"].get(name, {}).get(str(image), methods.BLANK)
     blank = "" if values.any() else f" No map: {why.rstrip('.')}."
