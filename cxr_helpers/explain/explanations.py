@@ -39,8 +39,9 @@ class Explained:
     def at(self, places: int | Sequence[int]) -> "Explained":
         """Return the images at `places` (0 to n - 1) only; one that does not exist is a CxrError."""
         places = np.atleast_1d(places)
-        if not np.isin(places, np.arange(len(self.images))).all():
-            raise CxrError(f"image={places.tolist()} is not among the {len(self.images)} explained ones, which count from 0.")
+        wrong = set(places.tolist()) - set(range(len(self.images)))
+        if wrong:
+            raise CxrError(f"image={min(wrong)} does not exist: there are {len(self.images)} explained ones, counted from 0.")
         maps = {name: values[places] for name, values in self.maps.items()}
         return Explained(self.answers.iloc[places].reset_index(drop=True), self.images[places], maps, self.about)
 

@@ -21,62 +21,7 @@ from cxr_helpers.extras.saliency.map_pictures import embedded
 LONGEST_SIDE = 480  # pixels of a picture
 TARGETS = {"PNEUMONIA": 1, "NORMAL": -1}
 PREDICTED = "predicted"
-NOT_FOR = (
-    "To find, measure or rule out disease: a map says what moved the model, not what is ill.",
-    "To trust a prediction more: the map of a wrong one can look as sure as that of a right one.",
-    "To compare strengths between images or methods: each map has its own scale.",
-    "To decide on anybody's care.",
-)
-
-PAGE = string.Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; \
-base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>$name</title>
-<style>
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { overflow-wrap: anywhere; }
-.warning { border: 2px solid; padding: .5rem 1rem; font-weight: bold; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }
-dd { margin: 0; }
-figure { margin: 1rem 0; break-inside: avoid; }
-figure div { display: flex; flex-wrap: wrap; gap: .5rem; }
-figure div img { width: min(30rem, 48%); height: auto; }
-.bar { width: 15rem; height: .8rem; display: block; margin-top: .5rem; }
-.ticks { display: flex; justify-content: space-between; width: 15rem; font-size: .85rem; }
-</style>
-</head>
-<body>
-<h1>$name</h1>
-<p class="warning">Not for clinical use.</p>
-$warning<dl>
-$facts
-</dl>
-$sections
-<h2>What these maps must not be used for</h2>
-<ul>
-$limits
-</ul>
-</body>
-</html>
-""")
-
-SECTION = string.Template("""<section>
-<h2>$title</h2>
-<figure>
-<div>
-<img src="$image" alt="The image">
-<img src="$picture" alt="The image under the $title map">
-</div>
-<img class="bar" src="$bar" alt="Colour scale from $low to $high">
-<div class="ticks"><span>$low</span><span>$middle</span><span>$high</span></div>
-<figcaption>$says $scale$blank</figcaption>
-</figure>
-</section>""")
+PAGE, SECTION = (Path(__file__).with_name(name) for name in ("explain_page.html", "explain_section.html"))  # $name: filled in
 
 
 def write(image: Path, names: Sequence[str], out: Path, target: str = PREDICTED, model_dir: Path | None = None) -> Path:
@@ -116,12 +61,11 @@ def write(image: Path, names: Sequence[str], out: Path, target: str = PREDICTED,
 def _html(answer: Prediction, card: published_model.Card, shown: str, image: np.ndarray, maps: dict[str, np.ndarray]) -> str:
     """Return the page as text; it asks for nothing outside itself and runs no script. `shown`: the class that is explained."""
     facts = _facts(answer, card) | {"Maps explain": f"what speaks for {shown}", "Model": f"{card.run_id}, trained on {card.data}"}
-    return PAGE.substitute(
+    return string.Template(PAGE.read_text(encoding="utf-8")).substitute(
         name=escape(answer.path.name),
         warning=f'<p class="warning">{escape(answer.warning)}.</p>\n' if answer.warning else "",
         facts="\n".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items()),
         sections="\n".join(_section(name, image, values, shown) for name, values in maps.items()),
-        limits="\n".join(f"<li>{escape(use)}</li>" for use in NOT_FOR),
     )
 
 
@@ -146,7 +90,7 @@ def _section(name: str, image: np.ndarray, values: np.ndarray, shown: str) -> st
         ticks = tuple(f"{tick:.2g}" for tick in (-end, 0, end))
         scale = f"Log-odds: red speaks for {shown}, blue against it; values beyond the scale are clipped."
     colours = matplotlib.colormaps[overlay.SIGNED if method.signed else overlay.HEAT](np.linspace(0, 1, 256))[:, :3]
-    return SECTION.substitute(
+    return string.Template(SECTION.read_text(encoding="utf-8")).substitute(
         title=escape(method.title),
         image=embedded(image),
         picture=embedded(map_pictures.picture(name, image, values, end)),

@@ -26,8 +26,7 @@ _LINES = {"rank correlation": "-", "SSIM": "--", _BETWEEN: ":"}
 def beside_controls(panels: Sequence[tuple[str, pd.DataFrame]]) -> Figure:
     """Draw measures side by side, a row per method with its 95 % interval; the band is that of the best control.
 
-    Args:
-        panels: title and rows, as `map_measures.part` gives them.
+    `panels`: title and rows, as `map_measures.part` gives them.
     """
     names = map_measures.known([name for _, rows in panels for name in rows.index])
     fig = empty_figure(_ROW * len(names) + 1.0, TEXT_WIDTH)
@@ -54,11 +53,8 @@ def beside_controls(panels: Sequence[tuple[str, pd.DataFrame]]) -> Figure:
 def cascade(table: pd.DataFrame, model: str) -> Figure:
     """Draw, a panel per method, how alike its maps stay to the trained model's as the weights become random from the top.
 
-    Args:
-        table: as `map_measures.load` gives it.
-        model: whose maps.
-
-    Rank correlation (solid) and SSIM (dashed) with 95 % bands; the dotted line is the rank correlation between seeds.
+    `table`: as `map_measures.load` gives it; `model`: whose maps. Rank correlation (solid) and SSIM (dashed) with 95 % bands;
+    the dotted line is the rank correlation between seeds.
     """
     curves = {kind: map_measures.cascade(table, model, kind) for kind in ("rank correlation", "SSIM")}
     names = [name for name in methods.METHODS if name in set(curves["SSIM"].method)]
