@@ -34,7 +34,7 @@ def needs(*modules: str):
 @pytest.mark.parametrize("name", backends.BACKENDS)
 def test_an_export_gives_what_keras_gives_for_one_image_and_for_many(name, model, expected, tmp_path):
     needs(backends.BACKENDS[name].module.partition(".")[0], *(["tf2onnx"] if name == "onnxruntime" else []))
-    run = backends.runner(model, name, tmp_path, threads=2)
+    run = backends.runner(model, name, tmp_path)
     assert backends.check(run, IMAGES, expected, NAMES, name) < 1e-4
     assert run(IMAGES[2:3]) == pytest.approx(expected[2:3], rel=1e-4)
 

@@ -43,7 +43,7 @@ class Card:
     metrics: dict
 
 
-def load(folder: Path | None = None, threads: int | None = None) -> tuple[backends.Runner, Card]:
+def load(folder: Path | None = None) -> tuple[backends.Runner, Card]:
     """Return (runner, card) of the deployed model in `folder`, by default the committed one; it gives P before temperature.
 
     Raises:
@@ -52,7 +52,7 @@ def load(folder: Path | None = None, threads: int | None = None) -> tuple[backen
     folder = Path(folder or published_model.folder())
     found = card(folder)
     path = published_model.checked(folder / FILE, found.sha256, CARD, _RESTORE)
-    return backends.load(path, threads, _reader()), found
+    return backends.load(path, _reader()), found
 
 
 def _reader() -> str:

@@ -38,7 +38,7 @@ FEW = 1000  # images; for fewer an export takes longer than another inference ba
 class Backend:
     """An inference backend: its name for readers, its pip package and module, Keras' export format and the file's ending.
 
-    `load(module, path, threads)` returns what runs a file; `needs` is what Keras imports to export besides.
+    `load(module, path, cores)` returns what runs a file; `needs` is what Keras imports to export besides.
     """
 
     title: str
@@ -123,12 +123,11 @@ def write(model: keras.Model, path: Path, name: str, **options) -> None:
         raise CxrError(f"Model {model.name} cannot be exported for {TITLES[name]} ({_reason(error, 0)}).") from error
 
 
-def load(path: Path, threads: int | None = None, backend: str | None = None, bfloat16: bool = False) -> Runner:
+def load(path: Path, backend: str | None = None, bfloat16: bool = False) -> Runner:
     """Return what runs an exported network: images float32 (n, H, W, C) in 0..255 -> outputs float32 (n, units).
 
     Args:
         path: a file that `export` or `quantising` wrote.
-        threads: processor cores, by default all.
         backend: which one, where several read the format; OpenVINO also reads .onnx files.
         bfloat16: compute in bfloat16; only OpenVINO can.
 
@@ -140,7 +139,7 @@ def load(path: Path, threads: int | None = None, backend: str | None = None, bfl
     if not path.is_file():
         raise CxrError(f"{path} does not exist; export the network again.")
     try:
-        return chosen.load(found, path, threads or processes.cores(), **({"bfloat16": True} if bfloat16 else {}))
+        return chosen.load(found, path, processes.cores(), **({"bfloat16": True} if bfloat16 else {}))
     except Exception as error:  # every backend has its own
         raise CxrError(f"{path} cannot be read by {chosen.title} ({_reason(error, -1)}); export the network again.") from error
 
@@ -150,11 +149,11 @@ def _reason(error: Exception, line: int) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[line][:200]
 
 
-def runner(model: keras.Model, name: str, folder: Path, threads: int | None = None) -> Runner:
+def runner(model: keras.Model, name: str, folder: Path) -> Runner:
     """Return what runs a Keras model with a backend, exported into `folder` where the backend is not Keras itself."""
     if name == KERAS:
         return keras_runner(model)
-    return load(export(model, folder / f"{model.name}{BACKENDS[name].suffix}"), threads)
+    return load(export(model, folder / f"{model.name}{BACKENDS[name].suffix}"))
 
 
 def forward(backbone: keras.Model, images: int, name: str | None = None) -> Runner:
@@ -193,9 +192,7 @@ def _agreeing(backbone: keras.Model, name: str, images: np.ndarray, expected: np
     return None
 
 
-def check(
-    run: Runner, images: np.ndarray, expected: np.ndarray, image_ids: Sequence[str], what: str, tolerance: float = TOLERANCE
-) -> float:
+def check(run: Runner, images: np.ndarray, expected: np.ndarray, image_ids: Sequence[str], what: str) -> float:
     """Return the largest difference between an export's outputs and Keras', relative to the largest output of Keras.
 
     Args:
@@ -204,17 +201,16 @@ def check(
         expected: (n, units) what Keras makes of them.
         image_ids: the images' names.
         what: the export, for the sentence.
-        tolerance: the largest difference that is allowed.
 
     Raises:
-        CxrError: an image differs by more; it is named.
+        CxrError: an image differs by more than `TOLERANCE`; it is named.
     """
     gaps = np.abs(run(images) - expected).reshape(len(images), -1).max(axis=1) / max(float(np.abs(expected).max()), 1e-12)
     worst = int(np.argmax(np.where(np.isfinite(gaps), gaps, np.inf)))
-    if not gaps[worst] <= tolerance:
+    if not gaps[worst] <= TOLERANCE:
         raise CxrError(
             f"{what} differs from Keras by {gaps[worst]:.2g} of the largest output on image {image_ids[worst]}, "
-            f"more than {tolerance:g}; export the network again, or run it with Keras ({CHOICE}=keras)."
+            f"more than {TOLERANCE:g}; export the network again, or run it with Keras ({CHOICE}=keras)."
         )
     return float(gaps[worst])
 

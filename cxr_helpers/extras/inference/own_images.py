@@ -36,13 +36,12 @@ def read(source: Path) -> pd.DataFrame:
     Raises:
         CxrError: a folder or column is missing, a label is unknown, a file is not there, or a class has no image.
     """
-    images = _of_folder(source) if source.is_dir() else _of_table(source)
+    if source.is_dir():
+        images = class_folders.read(source, CLASSES)
+        images = images.assign(patient_id=[manifest.patient_key(Path(path).name)[0] for path in images.path])
+    else:
+        images = _of_table(source)
     return images.assign(patient_id=images.patient_id.where(images.patient_id != "", images.image_id))
-
-
-def _of_folder(source: Path) -> pd.DataFrame:
-    images = class_folders.read(source, CLASSES)
-    return images.assign(patient_id=[manifest.patient_key(Path(path).name)[0] for path in images.path])
 
 
 def _of_table(source: Path) -> pd.DataFrame:
