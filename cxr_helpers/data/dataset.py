@@ -158,14 +158,19 @@ def count(root: Path) -> dict[tuple[str, str], int]:
     return {key: len(visible(folder)) if folder.is_dir() else 0 for key, folder in folders.items()}
 
 
+def kagglehub_cache() -> Path:
+    """Return the folder into which kagglehub downloads."""
+    return Path(os.environ.get("KAGGLEHUB_CACHE") or os.path.expanduser("~/.cache/kagglehub"))
+
+
 def _candidates() -> list[Path]:
     """Return the roots of every set, whole or not, beside the project, in kagglehub's cache, on Kaggle and on Colab."""
-    cache = Path(os.environ.get("KAGGLEHUB_CACHE") or os.path.expanduser("~/.cache/kagglehub"))
+    versions = kagglehub_cache() / "datasets" / DATASET.kaggle_handle / "versions"
     roots = []
     for folder in (
         paths.ROOT / "data" / "chest_xray",
         paths.ROOT / "chest_xray",
-        *sorted((cache / "datasets" / DATASET.kaggle_handle / "versions").glob("[0-9]*"), reverse=True),
+        *sorted(versions.glob("[0-9]*"), reverse=True),
         Path("/kaggle/input/chest-xray-pneumonia"),
         Path("/content/chest_xray"),
         Path("/content/chest-xray-pneumonia"),

