@@ -235,6 +235,11 @@ def test_a_gain_is_paired_by_seed_and_by_image():
     assert (table["95 % from"] >= 0).all()  # no resample of these images can favour the default
 
 
+def test_an_unknown_metric_is_refused():
+    with pytest.raises(CxrError, match="Metric 'auc' is unknown; choose one of roc_auc"):
+        trials.gains({}, [], "auc")
+
+
 @pytest.fixture
 def studies():
     """Two searches of three trials; the pruned one of the grid is ahead, the last of the random ones perfect."""

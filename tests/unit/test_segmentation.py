@@ -100,7 +100,7 @@ def test_tables_of_a_segmenter_that_is_right():
     cases = [
         images.Case("known", "p", "synthetic", 1, image, lungs, heart, shown=True),
         images.Case("half", "q", "adult", 1, image, lungs=np.roll(lungs, 5, axis=0)),
-        images.Case("unknown", "r", "images", 0, image),
+        images.Case("unknown", "r", "films", 0, image),
     ]
     tables = segmentation._tables(by_brightness(), cases, {"lungs": lungs, "heart": np.zeros((4, 4), bool)})
     null_dice = tables["dice"].set_index(["image_id", "structure"]).null_dice
@@ -123,13 +123,13 @@ def test_tables_of_a_segmenter_that_is_right():
 def test_a_run_learns_and_leaves_its_record(few):
     record = fit_or_load.train(TINY, "smoke")
     assert record.history.loss.iloc[-1] < record.history.loss.iloc[0]
-    assert record.info["images"] == {"train": 8, "val": 4, "test": 5, "synthetic": 5, "randomised": 5, "images": 4}
+    assert record.info["images"] == {"train": 8, "val": 4, "test": 5, "synthetic": 5, "randomised": 5, "films": 4}
     dice = record.table("dice")
     assert dice.groupby(["set", "structure"]).size().to_dict() == {
         (name, structure): 5 for name in ("randomised", "synthetic") for structure in ("heart", "lungs")
     }
     assert dice.dice.between(0, 1).all() and (dice.iou <= dice.dice).all()
-    assert set(record.table("measures").set) == {"synthetic", "randomised", "images"}
+    assert set(record.table("measures").set) == {"synthetic", "randomised", "films"}
     assert model_path("smoke", record.run_id).stat().st_size == record.info["model_bytes"]
 
 

@@ -84,24 +84,25 @@ def separation(x: np.ndarray, images: pd.DataFrame) -> np.ndarray:
 
 def key_counts(images: pd.DataFrame) -> dict[str, list[float]]:
     """Return the counts of `_KEYS` for the images of a manifest, each in a list, chance followed by its permutations."""
+    images = images.assign(number=_numbers(images))
     train, test = (images[images.folder == folder] for folder in ("train", "test"))
-    known, keys = (_pneumonia_keys(part) for part in (train, test))
-    shared = sorted(set(known.number) & set(keys.number))
-    there = set(zip(known.number, known.pathogen, strict=True))
-    in_both, numbers = keys[keys.number.isin(shared)], _numbers(test)
+    known, keys = (part.loc[part.number != "", ["number", "pathogen"]].drop_duplicates() for part in (train, test))
+    there, shared = set(known.itertuples(index=False, name=None)), set(known.number) & set(keys.number)
+    in_both = keys.number.isin(shared).to_numpy()
 
     def agree(pathogens: np.ndarray) -> int:
-        return len({number for number, pathogen in zip(in_both.number, pathogens, strict=True) if (number, pathogen) in there})
+        pairs = zip(keys.number[in_both], pathogens[in_both], strict=True)
+        return len({number for number, pathogen in pairs if (number, pathogen) in there})
 
-    rng, chosen = np.random.default_rng(0), keys.number.isin(shared).to_numpy()
-    permuted = [agree(rng.permutation(keys.pathogen.to_numpy())[chosen]) for _ in range(RESAMPLES)]
+    rng = np.random.default_rng(0)
+    permuted = [agree(rng.permutation(keys.pathogen.to_numpy())) for _ in range(RESAMPLES)]
     return {
         "patients of test": [test.patient_id.nunique()],
         "patients in train and test": [len(set(train.patient_id) & set(test.patient_id))],
         "numbers of test": [keys.number.nunique()],
         "numbers in train and test": [len(shared)],
-        "images of these numbers": [int(numbers.isin(shared).sum())],
-        "same pathogen": [agree(in_both.pathogen.to_numpy())],
+        "images of these numbers": [int(test.number.isin(shared).sum())],
+        "same pathogen": [agree(keys.pathogen.to_numpy())],
         "same pathogen by chance": [float(np.mean(permuted)), *permuted],
     }
 
@@ -148,9 +149,3 @@ def _numbers(images: pd.DataFrame) -> pd.Series:
     """Return the patient number of each pneumonia image, its pathogen left away; "" for normal images."""
     bare = [key.removesuffix(f"_{pathogen}") for key, pathogen in zip(images.patient_id, images.pathogen, strict=True)]
     return pd.Series(bare, images.index).where(images.label == "PNEUMONIA", "")
-
-
-def _pneumonia_keys(images: pd.DataFrame) -> pd.DataFrame:
-    """Return the distinct (number, pathogen) of the pneumonia images."""
-    table = images.assign(number=_numbers(images))[images.label == "PNEUMONIA"]
-    return table[["number", "pathogen"]].drop_duplicates()

@@ -12,7 +12,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import ParameterGrid, StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -110,7 +110,7 @@ def choose(config: Config, x: np.ndarray, table: pd.DataFrame) -> tuple[dict[str
     for setting in ParameterGrid(ESTIMATORS[config.model].grid):
         model = pipeline(config, len(train))
         model.set_params(**{f"estimator__{name}": value for name, value in setting.items()})
-        area = roc_auc_score(val.y_true, _outputs(model.fit(x[train.row], train.y_true), x[val.row]))
+        area = get_scorer("roc_auc")(model.fit(x[train.row], train.y_true), x[val.row], val.y_true)
         best = max(best, (area, setting, model), key=lambda candidate: candidate[0])
     return best[1:]
 
@@ -134,8 +134,3 @@ def pipeline(config: Config, images: int) -> Pipeline:
         components = PCA(min(COMPONENTS, images // 2), svd_solver="randomized", random_state=config.seed)
         steps.insert(0, ("components", components))
     return Pipeline(steps)
-
-
-def _outputs(model: Pipeline, x: np.ndarray) -> np.ndarray:
-    """Return what ranks the images (N,): the margin, or P(PNEUMONIA) of an estimator that gives no margin."""
-    return model.decision_function(x) if hasattr(model, "decision_function") else model.predict_proba(x)[:, 1]

@@ -16,7 +16,7 @@ def randomise(radiograph: Image, size: int, rng: np.random.Generator) -> tuple[n
     """Return a random variant of a synthetic image.
 
     Args:
-        image: of any side; it stays as it was.
+        radiograph: of any side; it stays as it was.
         size: side of the result in pixels.
         rng: equal states give equal results.
 
@@ -32,7 +32,8 @@ def randomise(radiograph: Image, size: int, rng: np.random.Generator) -> tuple[n
     across, down = _deformation(radiograph, size, rng)
     filler = rng.choice([0.0, 0.0, rng.random(), 1.0])  # what lies around an image that does not fill its frame
     image = cv2.remap(image, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=filler)
-    masks = [cv2.remap(mask.astype(np.float32), across, down, cv2.INTER_LINEAR) for mask in (radiograph.lung_mask, radiograph.heart_mask)]
+    drawn = (radiograph.lung_mask, radiograph.heart_mask)
+    masks = [cv2.remap(mask.astype(np.float32), across, down, cv2.INTER_LINEAR) for mask in drawn]
     return _look(image, rng), np.stack(masks, axis=-1) >= 0.5
 
 
