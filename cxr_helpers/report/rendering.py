@@ -1,143 +1,133 @@
-"""The report: executed chapters in, one HTML page, one PDF and the ledger of their numbers out. Nothing is executed here."""
+"""The report: executed chapters in, the thesis and its supplement as web page and PDF out. Nothing is executed here."""
 
 import dataclasses
-import os
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pandocfilters import Code, Div, Link, Para, Space, Str
 
-from cxr_helpers import paths, records
+from cxr_helpers import paths
+from cxr_helpers.base import plugins
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import (
-    appendix,
-    chapters,
-    citations,
-    cross_references,
-    duties,
-    floats,
-    front_matter,
-    html_page,
-    ledger,
-    marks,
-    origins,
-    readme,
-    syntax_tree,
-    typst_pdf,
-)
-from cxr_helpers.report.chapters import Chapter
-from cxr_helpers.report.syntax_tree import Node, Part
+from cxr_helpers.report import chapters, front_matter, html_page, readme, references, tree, typst_pdf
+from cxr_helpers.report.tree import Node, Part
 from cxr_helpers.workflow import chapter_files
 
 FORMATS = ("html", "pdf")
-SIZE_LIMIT = 15_000_000  # bytes of either file
+DOCUMENTS = ("thesis", "supplement")
+SIZE_LIMIT = 5_000_000  # bytes of a file
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
-    """The whole report as a tree: abstract, introduction, chapters, appendices; the numbers of its labels; its figures.
+class Document:
+    """A document as a tree: what has no number (abstract, introduction), its chapters, the numbers of its labels, its figures."""
 
-    `origins` holds, by label, what leads from a figure or table to its cell and to what it is computed from.
-    """
-
-    parts: list[Part]
+    before: list[Part]
+    chapters: list[Part]
     names: dict[str, str]
     figures: dict[str, bytes]
     meta: Node
-    origins: dict[str, origins.Note]
+
+    def content(self, kind: str) -> bytes:
+        """Return the web page ("html") or the PDF ("pdf")."""
+        if kind == "html":
+            return html_page.page(self.before, self.chapters, self.names, self.meta, self.figures).encode()
+        return typst_pdf.compiled(typst_pdf.source(self.before, self.chapters, self.meta), self.figures)
 
 
-def render(profile: str, chapters: Sequence[str] | None = None, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Write `thesis.html` and `thesis.pdf` of a profile ("full" or "smoke") and return their paths.
+def render(
+    profile: str,
+    documents: Sequence[str] = DOCUMENTS,
+    chapters: Sequence[str] | None = None,
+    formats: Sequence[str] = FORMATS,
+) -> list[Path]:
+    """Write `thesis` and `supplement`, as .html and .pdf, of a profile ("full" or "smoke") and return their paths.
 
-    Beside them goes the ledger, `numbers.csv`: every number that they show, with its place; the README gets its picture and
-    table from the real report. `chapters` names the
-    notebooks to take (default: all of `notebooks/`); a mention of a figure in a chapter that is left out stays as it
-    is typed.
+    The README gets its picture and table from the real thesis. `chapters` names the notebooks to take (default: all); a mention of
+    a figure in a chapter that is left out stays as it is typed.
 
     Raises:
         CxrError: a chapter is missing, failed or unfinished; a figure or table lacks a caption, an alternative text or
-            a unique label; a reference or citation leads nowhere; a run that is shown has no record; a file would exceed 15 MB.
+            a unique label; a reference or citation leads nowhere; a file would exceed 5 MB.
     """
-    unknown = sorted(set(formats) - set(FORMATS))
-    if unknown or profile not in ("full", "smoke"):
-        raise CxrError(f"Cannot render profile {profile!r} as {', '.join(formats)}: take full or smoke, and html or pdf.")
-    names = chapter_files.names() if chapters is None else list(chapters)
-    report = assemble(profile, names, complete=chapters is None)
+    if set(formats) - set(FORMATS) or set(documents) - set(DOCUMENTS) or profile not in ("full", "smoke"):
+        said = f"profile {profile!r} of {', '.join(documents)} as {', '.join(formats)}"
+        raise CxrError(f"Cannot render {said}: take full or smoke, thesis or supplement, and html or pdf.")
     written = []
-    for kind in formats:
-        path = paths.reports(profile) / f"thesis.{kind}"
-        atomic_write(path, _limited(_as_html(report, profile) if kind == "html" else _as_pdf(report), path, report.figures))
-        written.append(path)
-    ledger.write(ledger.of_report(report.parts), profile)
-    if profile == "full":
-        readme.update(report.parts, report.figures)
+    for name in documents:
+        document = assemble(name, profile, front_matter.facts(profile), chapters)
+        for kind in formats:
+            path = paths.reports(profile) / f"{name}.{kind}"
+            atomic_write(path, _limited(document.content(kind), path, document.figures))
+            written.append(path)
+        if profile == "full" and name == "thesis":
+            readme.update(document.chapters, document.figures)
     return written
 
 
-def assemble(profile: str, names: Iterable[str], complete: bool = True, build: Path | None = None) -> Report:
-    """Return the report of the executed chapters `names`, numbered, its references resolved and checked.
+def assemble(
+    name: str, profile: str, facts: Mapping[str, str], only: Sequence[str] | None = None, build: Path | None = None
+) -> Document:
+    """Return a document of its executed chapters (or `only` some), numbered, its references resolved and checked.
 
-    `build` is the build folder that holds them (default: that of the profile).
+    `facts` are those of the title page; `build` is the build folder with the executed chapters (default: that of the profile).
     """
-    read = [chapters.read((build or paths.build(profile)) / "executed" / f"{name}.ipynb") for name in names]
-    bodies = [floats.gather(syntax_tree.parse(chapter)) for chapter in read]
-    bodies += [floats.gather(syntax_tree.parse(chapter, appendix=True)) for chapter in _appendices(profile)]
+    taken = [chapter for chapter in getattr(chapter_files, name)() if only is None or chapter in only]
+    read = _read(name, taken, profile, build)
+    body = [tree.parse(chapter) for chapter in read]
+    names = references.numbered(body, name)
+    other = next(each for each in DOCUMENTS if each != name)
+    labels = references.Labels(names, _others(other, profile, build), other, references.keys(), complete=only is None)
     meta, opening = front_matter.read(paths.ROOT / "reports" / "front_matter.md")
-    labels = cross_references.numbered(bodies)
-    before = [front_matter.abstract(opening, bodies)]
-    if set(chapter_files.names()) == {chapter.name for chapter in read}:
-        before += front_matter.introduction(paths.ROOT / "reports" / "introduction.md")  # it speaks of every chapter
-    parts = [*before, *(_without_abstract(_introduced(part, labels, profile)) for part in bodies)]
-    parts = cross_references.resolved(parts, labels, citations.keys(), complete)
-    origins.check_runs(parts, profile)
+    before = front_matter.parts(opening, body, whole=only is None) if name == "thesis" else []
+    body = [_opened(part, profile) for part in body]
+    before, body = references.resolved(before, labels), references.resolved(body, labels)
     figures = {path: content for chapter in read for path, content in chapter.figures.items()}
-    return Report(parts, labels, figures, {**meta, **front_matter.variables(profile)}, origins.notes(parts, profile))
+    meta = {**meta, **front_matter.variables(name, profile, facts), "data": {"t": "MetaString", "c": digest(body)}}
+    return Document(before, body, names, figures, meta)
 
 
-def _appendices(profile: str) -> list[Chapter]:
-    """Return how the results were made, and what the field wants said of model, images and study."""
-    runs, systems = records.every(profile), origins.recorded(profile)
-    made = [appendix.configurations(systems), appendix.environment(runs, profile)] if systems else []
-    return [*made, appendix.run_records(runs, systems, profile), *duties.chapters(profile)]
+def digest(parts: Sequence[Part]) -> str:
+    """Return one SHA-256 (hex) for the data files of all figures and tables, which the PDF carries among its keywords."""
+    return digest_of(dict(block["c"][0][2]).get("digest") for part in parts for block in part.blocks if tree.label(block))
 
 
-def _as_html(report: Report, profile: str) -> bytes:
-    parts = marks.marked(origins.linked(report.parts, profile), profile)
-    return html_page.page(parts, report.names, report.meta, report.figures, report.origins).encode()
+def digest_of(digests: Iterable[str | None]) -> str:
+    """Return one SHA-256 (hex) for the digests of data files, in the order of the document; what has no file has none."""
+    return hashlib.sha256("\n".join(filter(None, digests)).encode()).hexdigest()
 
 
-def _as_pdf(report: Report) -> bytes:
-    return typst_pdf.compiled(typst_pdf.source(report.parts, report.meta, report.origins), report.figures)
+def _read(name: str, taken: Sequence[str], profile: str, build: Path | None) -> list[chapters.Chapter]:
+    """Return the chapters of a document; the supplement's end with what no notebook computes, as extras announce it."""
+    read = [chapters.read((build or paths.build(profile)) / "executed" / f"{chapter}.ipynb", profile) for chapter in taken]
+    if name == "supplement":
+        read += [chapter for each in plugins.names("appendices") for chapter in plugins.load("appendices", each)(profile)]
+    return read
 
 
-def _introduced(part: Part, names: dict[str, str], profile: str) -> Part:
-    """Return a chapter with a line below its title that leads to its notebook, where its code is, its figures and its tables."""
-    said = []
-    if not part.appendix:
-        notebook = chapter_files.source(part.name)
-        target = Path(os.path.relpath(notebook, paths.reports(profile))).as_posix()
+def _others(document: str, profile: str, build: Path | None) -> dict[str, str]:
+    """Return what the labels of the other document are called; where its chapters were not all executed, those of its chapters."""
+    names = getattr(chapter_files, document)()
+    executed = [(build or paths.build(profile)) / "executed" / f"{chapter}.ipynb" for chapter in names]
+    if all(path.is_file() for path in executed):
+        return references.numbered([tree.parse(chapter) for chapter in _read(document, names, profile, build)], document)
+    prefix = references.PREFIX[document]
+    return {f"ch:{chapter}": f"Chapter {prefix}{number}" for number, chapter in enumerate(names, 1)}
+
+
+def _opened(part: Part, profile: str) -> Part:
+    """Return a chapter without what went to the abstract, with a line below its title that leads to its notebook, where its code is."""
+    first, *rest = [cell for cell in part.cells if not cell.abstract]
+    notebook = chapter_files.source(part.name)
+    if notebook.is_file():
         shown = Code(["", [], []], notebook.relative_to(paths.ROOT).as_posix())
-        said.append([Str("Code:"), Space(), Link(["", [], []], [shown], [target, ""])])
-    blocks = [block for cell in part.cells for block in cell.blocks]
-    for kind in ("Figure", "Table"):
-        keys = [floats.label(block) for block in blocks if block["t"] == kind and floats.label(block)]
-        links = [Link(["", [], []], [Str(names[key].split()[-1])], [f"#{key}", ""]) for key in keys]
-        if links:
-            listed = [piece for link in links for piece in (Str(","), Space(), link)][2:]
-            said.append([Str(f"{kind}s:" if len(keys) > 1 else f"{kind}:"), Space(), *listed])
-    if not said:
-        return part
-    line = Para([piece for phrase in said for piece in (Str("."), Space(), *phrase)][2:])
-    position = next(index for index, cell in enumerate(part.cells) if cell.part != "abstract")
-    title, *rest = part.cells[position].blocks
-    opening = dataclasses.replace(part.cells[position], blocks=[title, Div(["", ["notebook"], []], [line]), *rest])
-    return dataclasses.replace(part, cells=[*part.cells[:position], opening, *part.cells[position + 1 :]])
-
-
-def _without_abstract(part: Part) -> Part:
-    return dataclasses.replace(part, cells=[cell for cell in part.cells if cell.part != "abstract"])
+        link = Link(["", [], []], [shown], [chapters.address(notebook, profile), ""])
+        title, *blocks = first.blocks
+        line = Div(["", ["notebook"], []], [Para([Str("Code:"), Space(), link])])
+        first = dataclasses.replace(first, blocks=[title, line, *blocks])
+    return dataclasses.replace(part, cells=[first, *rest])
 
 
 def _limited(content: bytes, path: Path, figures: dict[str, bytes]) -> bytes:

@@ -1,141 +1,135 @@
-"""From a number of the report back to where it stands, and to the runs, commands and data behind it."""
+"""From a number of the report back to where it stands, and to the stored results behind it: read from `reports/data/`."""
 
+import csv
 import decimal
-import os
+import io
+import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
 
-import pandas as pd
-
-from cxr_helpers import paths, records
+from cxr_helpers import experiments, paths, records
 from cxr_helpers.errors import CxrError
-from cxr_helpers.experiments import Experiment
-from cxr_helpers.records import Record
-from cxr_helpers.report import data_flow, ledger, origins, shown_numbers
+from cxr_helpers.tables import final_model
+from cxr_helpers.workflow import chapter_files, shown_data
 
-PLACES = 24  # shown; the rest is counted
-SYSTEMS = 8
-UNLIKE = 4
-WRITTEN = str.maketrans({"\u2212": "-", ",": None, "+": None, "%": None, " ": None})
+NUMBER = re.compile(r"(?<![\w.])(?<![A-Za-z_][-–])[+\u2212-]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[\u2212+-]?\d+)?(?!\.?\w)")
+WRITTEN = str.maketrans({"\u2212": "-", ",": None, "+": None, "%": None, " ": None, "\u00a0": None})
+MANY = 8  # files behind a place that are named; places that are listed, of each kind
+
+
+class Place(NamedTuple):
+    """Where a number stands: the chapter's cell, the figure or table ("" in a sentence), words that say more, what is stored."""
+
+    chapter: str
+    cell: int
+    label: str
+    within: str
+    text: str
 
 
 def trace(number: str, profile: str) -> Iterator[str]:
-    """Yield, line by line, the places at which the report shows `number`, and the run records and stored results behind them.
+    """Yield, line by line, whether `number` is the final model's, then where else the report shows it, and from which files.
 
-    A place counts if it shows the number as it is written, or one that rounds to it; the former come first.
-
-    Raises:
-        CxrError: `number` is none, the report does not show it, or there is no ledger.
-    """
-    found = places(number, ledger.read(profile))
-    if found.empty:
-        raise CxrError(f"The {profile} report shows {number} nowhere, nor a number that rounds to it.")
-    systems = origins.recorded(profile)
-    yield f"{number} stands in {len(found)} place{'s' if len(found) > 1 else ''} of the {profile} report:"
-    named, read, stored = {}, {}, {}
-    for place in found.head(PLACES).itertuples():
-        files, runs = data_flow.behind(place.chapter, place.cell, place.label, profile)
-        own = _named(place, systems) if runs else []
-        of_chapter = origins.of_chapter(place.chapter, systems) if runs and not own else []
-        named, read, stored = (each | dict.fromkeys(more) for each, more in ((named, own), (read, of_chapter), (stored, files)))
-        yield f"  {described(place)}: {place.text}"
-        yield f"    from {_sources(own, of_chapter, files)}"
-    if len(found) > PLACES:
-        yield f"  and {len(found) - PLACES} more; more digits name fewer places."
-    yield from _systems([systems[name] for name in named | read], profile)
-    for name in stored:
-        yield from _stored(name, profile)
-
-
-def places(number: str, numbers: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of a ledger that show `number` or a longer number that rounds to it, exact ones first.
+    A place counts if it holds the number as it is written, or one that rounds to it. Sentences and tables come before figures.
 
     Raises:
-        CxrError: `number` is none.
+        CxrError: `number` is none, or the report does not show it.
     """
-    wanted = _decimal(number)
+    wanted = decimal_of(number)
     if wanted is None:
         raise CxrError(f"{number!r} is no number; write it as the report does, such as 0.982 or 5,856.")
-    ranks = numbers.text.map(lambda text: _rank(wanted, shown_numbers.NUMBER.findall(text)))
-    return numbers.loc[ranks[ranks < UNLIKE].sort_values(kind="stable").index]
+    final, found = list(_final(wanted, profile)), places(wanted, profile)
+    if not final and not found:
+        raise CxrError(f"The {profile} report shows {number} nowhere, nor a number that rounds to it.")
+    yield from final
+    yield f"{number} stands in {len(found)} place{'s' if len(found) != 1 else ''} of the {profile} report{':' if found else '.'}"
+    behind = {chapter: shown_data.sources(chapter, profile) for chapter in {place.chapter for place in found}}
+    for place in found[: 3 * MANY]:
+        yield f"  {place.chapter}, cell {place.cell}, {place.label or 'text'}{place.within}: {place.text}"
+        yield f"    from {_sources(place, behind[place.chapter])}"
+    if len(found) > 3 * MANY:
+        yield f"  and {len(found) - 3 * MANY} more; more digits name fewer places."
 
 
-def described(place) -> str:
-    """Return where a row of the ledger stands, in words."""
-    cell = f", cell {place.cell}" if place.cell else ""
-    within = f", row {place.row!r}, column {place.column!r}" if place.column else f", after {place.row!r}"
-    return f"{place.chapter}{cell}, {place.label}{within}"
+def places(wanted: decimal.Decimal, profile: str) -> list[Place]:
+    """Return where the report's data hold a number: sentences and captions, then tables, then what figures draw."""
+    found = []
+    for chapter in chapter_files.names():
+        path = shown_data.folder(profile) / f"text-{chapter}.csv"
+        for row in _rows(path):
+            if any(rounds_to(text, wanted) for text in NUMBER.findall(row["sentence"])):
+                within = ", caption" if row["label"] else ""
+                found.append(Place(chapter, int(row["cell"]), row["label"], within, row["sentence"]))
+        for each in shown_data.sources(chapter, profile)["shown"]:
+            if each["label"]:
+                rows = _rows(shown_data.folder(profile) / shown_data.file_name(each["label"]))
+                found += [Place(chapter, each["cell"], each["label"], *cell) for row in rows for cell in _cells(row, wanted)]
+    return sorted(found, key=lambda place: place.label.startswith("fig") and place.within != ", caption")
 
 
-def _decimal(number: str) -> decimal.Decimal | None:
+def decimal_of(text: str) -> decimal.Decimal | None:
+    """Return a number as the report writes it, None where it is none."""
     try:
-        value = decimal.Decimal(number.translate(WRITTEN))
+        value = decimal.Decimal(text.translate(WRITTEN))
     except decimal.InvalidOperation:
         return None
     return value if value.is_finite() else None
 
 
-def _rank(wanted: decimal.Decimal, shown: list[str]) -> int:
-    """Return how a cell shows a number: as it is (0) or rounding to it (2), one more where others come before; else `UNLIKE`."""
-    likeness = (_likeness(wanted, _decimal(number)) + (place > 0) for place, number in enumerate(shown))
-    return min(likeness, default=UNLIKE)
+def rounds_to(text: str, wanted: decimal.Decimal) -> bool:
+    """Tell whether a number that is shown or stored is `wanted`, or rounds to it."""
+    value = decimal_of(text)
+    if value is None or value.as_tuple().exponent > wanted.as_tuple().exponent:
+        return value is not None and value == wanted
+    return value.quantize(wanted, decimal.ROUND_HALF_EVEN) == wanted if value.adjusted() < 20 else value == wanted
 
 
-def _likeness(wanted: decimal.Decimal, value: decimal.Decimal) -> int:
-    """Return 0 for the same number in the same digits, 2 for one that rounds to it, `UNLIKE` for any other."""
-    digits_wanted, digits = wanted.as_tuple().exponent, value.as_tuple().exponent
-    if digits > digits_wanted:
-        return 2 if value == wanted else UNLIKE
-    if digits == digits_wanted:
-        return 0 if value == wanted else UNLIKE
-    return 2 if value.quantize(wanted, decimal.ROUND_HALF_UP) == wanted else UNLIKE
+def _rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))) if path.is_file() else []
 
 
-def _named(place, systems: dict[str, Experiment]) -> list[str]:
-    """Return the systems that a place's row or column names, by name or by run."""
-    named = origins.named([place.row, place.column], systems)
-    named += [name for name, system in systems.items() if any(config.run_id in place.row for config in system.configs)]
-    return list(dict.fromkeys(named))
+def _cells(row: dict[str, str], wanted: decimal.Decimal) -> Iterator[tuple[str, str]]:
+    """Yield (words that name row and column, stored text) of the cells of a data file's row that hold the number."""
+    name = " · ".join([text for text in row.values() if text and not NUMBER.fullmatch(text)][:3])
+    for column, text in row.items():
+        if text and any(rounds_to(part, wanted) for part in NUMBER.findall(text)):
+            yield f", row {name!r}, column {column!r}", text
 
 
-def _sources(own: list[str], of_chapter: list[str], files: list[str]) -> str:
-    said = [data_flow.STORED[name].file for name in files]
-    said += [_listed(own)] if own else []
-    said += [f"what its chapter reads: {_listed(of_chapter)}"] if of_chapter else []
-    return "; ".join(said) or "no run record: it is computed from the images or from the text itself"
+def _final(wanted: decimal.Decimal, profile: str) -> Iterator[str]:
+    """Yield what the final model's stored figures say of a number, with the run that it comes from."""
+    path = paths.tables(profile) / final_model.FILE
+    if not path.is_file():
+        return
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    run = records.read(paths.runs(profile) / stored["run_id"])
+    for name, value in _named(stored):
+        if isinstance(value, float) and rounds_to(repr(value), wanted):
+            owners = [each.name for each in experiments.load(profile).values() if run.config in each.configs]
+            yield f"The final model's {name} is {value!r} ({_beside(path)})."
+            yield f"  run     {run.run_id}, experiment {', '.join(owners) or 'unknown'}"
+            yield f"  record  {_beside(run.folder / 'run.json')}, data {run.info.get('data_hash', 'unknown')}"
+            yield f"  command cxr train {' '.join(owners)} --profile {profile}"
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names) if len(names) <= SYSTEMS else f"{len(names)} systems"
+def _named(stored: dict, before: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in stored.items():
+        if isinstance(value, dict):
+            yield from _named(value, f"{before}{name} ")
+        elif isinstance(value, list):
+            yield from ((f"{before}{name} ({end} end)", bound) for end, bound in zip(("lower", "upper"), value, strict=True))
+        else:
+            yield f"{before}{name}", value
 
 
-def _systems(behind: list[Experiment], profile: str) -> Iterator[str]:
-    for system in behind[:SYSTEMS]:
-        yield from _system(system, profile)
-    if len(behind) > SYSTEMS:
-        yield f"and {len(behind) - SYSTEMS} systems more: {', '.join(system.name for system in behind[SYSTEMS:])}."
+def _sources(place: Place, behind: dict) -> str:
+    shown = [each for each in behind["shown"] if (each["cell"], each["label"]) == (place.cell, place.label)]
+    files = list(dict.fromkeys(file for each in shown for file in each["sources"]))
+    more = f" and {len(files) - MANY} files more" if len(files) > MANY else ""
+    return ", ".join(files[:MANY]) + more or "no stored result: it is computed from the images or from the text itself"
 
 
-def _system(system: Experiment, profile: str) -> Iterator[str]:
-    config = system.configs[0].departures()
-    yield ""
-    yield f"{system.name}: {system.title}"
-    yield f"  command  cxr train {system.name} --profile {profile}"
-    yield f"  config   {', '.join(f'{name} = {value!r}' for name, value in config.items() if name not in ('protocol', 'seed'))}"
-    for config in system.configs:
-        yield from _run(records.load(config, profile))
-
-
-def _stored(name: str, profile: str) -> Iterator[str]:
-    stored = data_flow.STORED[name]
-    yield ""
-    yield f"{name}: a stored result, no run"
-    yield f"  command  {f'{stored.command} --profile {profile}' if stored.command else 'none; it is written by hand'}"
-    yield f"  file     {os.path.relpath(stored.path(profile), paths.ROOT)}"
-    yield f"           sha256 {stored.digest(profile)}"
-
-
-def _run(record: Record) -> Iterator[str]:
-    info = record.info
-    yield f"  record   {os.path.relpath(record.folder / 'run.json', paths.ROOT)}"
-    yield f"           data {info.get('data_hash', 'unknown')}"
-    yield f"           revision {info.get('git_revision', 'unknown')}, finished {info.get('finished', 'unknown')}"
+def _beside(path: Path) -> str:
+    return (path.relative_to(paths.ROOT) if path.is_relative_to(paths.ROOT) else path).as_posix()

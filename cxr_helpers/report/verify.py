@@ -2,7 +2,10 @@
 
 import concurrent.futures
 import contextlib
-import json
+import csv
+import io
+import itertools
+import math
 import os
 import re
 import shutil
@@ -11,89 +14,59 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from html import unescape
 from pathlib import Path
-from urllib.parse import unquote
 
-import pandas as pd
+import nbformat
 
 from cxr_helpers import paths, records
+from cxr_helpers.base import lazy, provenance
 from cxr_helpers.base.progress import say, since
 from cxr_helpers.data import dataset
 from cxr_helpers.errors import CxrError
 from cxr_helpers.records import Record
-from cxr_helpers.report import floats, ledger, print_check, readme, rendering, trace
-from cxr_helpers.report.syntax_tree import Part, attributes
-from cxr_helpers.workflow import chapter_files
-from cxr_helpers.workflow.imports import PACKAGE
+from cxr_helpers.report import front_matter, rendering
+from cxr_helpers.workflow import chapter_files, shown_data
+from cxr_helpers.workflow.execution import PACKAGE
 
-DRAWN = re.compile(r'<figure id="([^"]+)"[^>]* data-points="([^"]*)"')
+pypdf = lazy.module("pypdf")
+
+STATED = re.compile(r'<meta name="cxr-(date|revision)" content="([^"]*)">')
+DRAWN = re.compile(r'<(?:figure|table) id="([^"]+)"[^>]* data-digest="(\w*)"')
+CLOSE = {"rel_tol": 2e-6, "abs_tol": 1e-9}  # data files hold seven digits
 
 
 def verify(profile: str, cores: int) -> list[str]:
-    """Return one sentence for every number of the report that differs, and for every record that is not as it was written.
+    """Return one sentence for every difference between the report and what its records give.
 
-    Ledger, page, PDF and what the chapters say when they are executed anew on `cores` processors are compared, and the values
-    of the curves that a reader of the page can point at. Nothing in `reports/` or in the build folder changes. Where a record
-    is damaged, nothing is executed.
+    Compared are the files of all records and stored results with their hashes; pages and PDFs with the digests of the data files;
+    and, if that holds, data files, pages and PDFs with those that all chapters give, executed anew on `cores` processors in a copy.
 
     Raises:
-        CxrError: ledger, page or PDF is missing, or a chapter fails.
+        CxrError: a page or PDF is missing, or a chapter fails.
     """
-    stored, started = ledger.read(profile), time.monotonic()
-    page, pdf = (paths.reports(profile) / f"thesis.{kind}" for kind in rendering.FORMATS)
-    for file in (page, pdf):
-        if not file.is_file():
-            raise CxrError(f"{file} is missing; `cxr render --profile {profile}` writes it, or restore it from git.")
-    found = records.every(profile)
-    broken = [sentence for record in found for sentence in damages(record)]
-    say(f"verify: {len(found)} records are {'as they were written' if not broken else 'not all as they were written'}")
+    started, documents = time.monotonic(), _documents(profile)
+    for path in (paths.reports(profile) / f"{name}.{kind}" for name in documents for kind in rendering.FORMATS):
+        if not path.is_file():
+            raise CxrError(f"{path} is missing; `cxr render --profile {profile}` writes it, or restore it from git.")
+    broken = [*damages(records.every(profile)), *changed_sources(profile), *itertools.chain(*(stale(name, profile) for name in documents))]
+    say(f"verify: records, stored results and digests of the data are {'not all ' if broken else ''}as they were written")
     if broken:
         return broken
-    html = page.read_text(encoding="utf-8")
-    shown, printed = ledger.differences(stored, ledger.of_page(html)), print_check.lacking(stored, html, pdf)
-    say(f"verify: {len(stored):,} numbers in the ledger; the page differs in {len(shown)}, the PDF in {len(printed)}")
-    with recomputed(profile, cores) as build:
-        parts = rendering.assemble(profile, chapter_files.names(), build=build).parts
-    anew, drawn = ledger.of_report(parts), _drawn(html)
-    changed, curves = ledger.differences(stored, anew), _curves(parts)
-    moved = [label for label in drawn | curves if drawn.get(label) != curves.get(label)]
-    say(f"verify: {len(anew):,} numbers computed anew in {since(started)}; {len(changed)} differ from the ledger")
-    say(f"verify: the curves of {len(drawn)} figures; those of {len(moved)} are not what they are computed anew")
-    sentences = [*_sentences(shown, "the page has"), *printed, *_sentences(changed, "computed anew it is")]
-    sentences += [f"{label}: the page's curves are not those computed anew." for label in moved]
-    return sentences + _overview(html, profile)
+    with recomputed(profile, cores, documents) as build:
+        anew, changed = 0, []
+        for chapter in itertools.chain(*documents.values()):
+            files = shown_data.files(nbformat.read(build / "executed" / f"{chapter}.ipynb", as_version=4), chapter)
+            anew += len(files)
+            changed += [sentence for name, content in files.items() for sentence in differences(name, content, profile)]
+        say(f"verify: {anew:,} data files computed anew in {since(started)}; {len(changed)} differences")
+        changed += itertools.chain(*(_pages(name, profile, build) for name in documents))
+    return changed
 
 
-def _curves(parts: list[Part]) -> dict[str, list]:
-    """Return, by label, name and values of the curves of each figure that has some."""
-    figures = [block for part in parts for cell in part.cells for block in cell.blocks if block["t"] == "Figure"]
-    noted = {floats.label(block): attributes(block["c"][0][2]).get("points") for block in figures}
-    return {label: _values(points) for label, points in noted.items() if points}
-
-
-def _drawn(html: str) -> dict[str, list]:
-    """Return what `_curves` does, of a page."""
-    return {label: _values(unescape(points)) for label, points in DRAWN.findall(html)}
-
-
-def _values(points: str) -> list:
-    """Return the names and values of curves without their places in the picture, which hang on the width of letters."""
-    return [[name, [point[2:] for point in curve]] for panel in json.loads(points) for name, curve in panel["curves"]]
-
-
-def _overview(html: str, profile: str) -> list[str]:
-    """Return a sentence if the README's picture is not the figure of the page that it was copied from."""
-    file = paths.ROOT / "reports" / "overview.svg"
-    figure = re.search(rf'<figure id="{readme.PICTURE}"[^>]*>\s*<img src="data:image/svg\+xml,([^"]*)"', html)
-    same = profile != "full" or not figure or file.is_file() and file.read_text(encoding="utf-8") == unquote(figure[1])
-    return [] if same else [f"{file} is not the page's {readme.PICTURE}; `cxr render --profile full` writes it."]
-
-
-def damages(record: Record) -> list[str]:
-    """Return a sentence for each file of a record that is missing or not what the run wrote."""
+def damages(found: list[Record]) -> list[str]:
+    """Return a sentence for each file of the records that is missing or not what the run wrote."""
     sentences = []
-    for name in record.info["files"]:
+    for record, name in ((record, name) for record in found for name in record.info["files"]):
         try:
             record.content(name)
         except CxrError as error:
@@ -101,13 +74,91 @@ def damages(record: Record) -> list[str]:
     return sentences
 
 
+def changed_sources(profile: str) -> list[str]:
+    """Return a sentence for each stored result that is not what the chapters have read."""
+    read = {}
+    for chapter in chapter_files.names():
+        read |= shown_data.sources(chapter, profile)["files"]
+    sentences = []
+    for name, digest in read.items():
+        path = paths.ROOT / name
+        if not path.is_file() or provenance.digest(path) != digest:
+            sentences.append(f"{name} is {'not what the report was made from' if path.is_file() else 'missing'}; restore it from git.")
+    return sentences
+
+
+def stale(document: str, profile: str) -> list[str]:
+    """Return a sentence for each data file that is not the one from which a figure or table of the page was made."""
+    html = (paths.reports(profile) / f"{document}.html").read_text(encoding="utf-8")
+    sentences = []
+    for label, digest in DRAWN.findall(html):
+        path = shown_data.folder(profile) / shown_data.file_name(label)
+        if not path.is_file() or shown_data.digest(path.read_text(encoding="utf-8")) != digest:
+            sentences.append(f"{label}: {path.name} is not what {document}.html was made from.")
+    printed = pypdf.PdfReader(paths.reports(profile) / f"{document}.pdf").metadata.get("/Keywords", "")
+    whole = rendering.digest_of(digest for _, digest in DRAWN.findall(html))
+    return sentences if f"data {whole}" in printed else [*sentences, f"{document}.pdf was not made from the data of {document}.html."]
+
+
+def differences(name: str, anew: str, profile: str) -> list[str]:
+    """Return a sentence for the first place at which a stored data file is not what was computed anew, none where they are equal."""
+    path = shown_data.folder(profile) / name
+    if not path.is_file():
+        return [f"{name} is missing; `cxr execute` of its chapter writes it."]
+    stored = path.read_text(encoding="utf-8")
+    if not name.endswith(".csv"):
+        return [] if stored == anew else [f"{name} names other stored results than were read anew."]
+    rows = itertools.zip_longest(*(csv.reader(io.StringIO(text)) for text in (stored, anew)), fillvalue=[])
+    for line, (old, new) in enumerate(rows, 1):
+        for was, found in itertools.zip_longest(old, new, fillvalue=""):
+            if not _same(was, found):
+                return [f"{name}, line {line}: stored is {was or 'nothing'}, computed anew it is {found or 'nothing'}."]
+    return []
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return one == other or math.isclose(float(one), float(other), **CLOSE)
+    except ValueError:
+        return False
+
+
+def _documents(profile: str) -> dict[str, list[str]]:
+    """Return the documents of the report with their chapters: of synthetic images the supplement only where there is one."""
+    found = {"thesis": chapter_files.thesis(), "supplement": chapter_files.supplement()}
+    there = [name for name in found if found[name] and (profile == "full" or (paths.reports(profile) / f"{name}.html").is_file())]
+    return {name: found[name] for name in there or found}
+
+
+def _pages(document: str, profile: str, build: Path) -> Iterator[str]:
+    """Yield a sentence for a page, and for a PDF, that is not what the chapters give now, with the first place that differs."""
+    page, pdf = (paths.reports(profile) / f"{document}.{kind}" for kind in rendering.FORMATS)
+    html = page.read_text(encoding="utf-8")
+    facts = front_matter.facts(profile) | {name.capitalize(): value for name, value in STATED.findall(html)}
+    anew = rendering.assemble(document, profile, facts, build=build)
+    new = anew.content("html").decode()
+    if html != new:
+        yield f"{page.name}: {_first_difference(html.splitlines(), new.splitlines())}"
+    written = [[sheet.extract_text() for sheet in pypdf.PdfReader(io.BytesIO(content)).pages] for content in (pdf.read_bytes(), anew.content("pdf"))]
+    if written[0] != written[1]:
+        lines = ["\n".join(sheets).splitlines() for sheets in written]
+        yield f"{pdf.name}: {_first_difference(*lines)}"
+
+
+def _first_difference(old: list[str], new: list[str]) -> str:
+    was, found = next(pair for pair in itertools.zip_longest(old, new, fillvalue="") if pair[0] != pair[1])
+    start = max(0, len(os.path.commonprefix([was, found])) - 60)
+    return f"it has {was[start : start + 120].strip()!r}, made anew {found[start : start + 120].strip()!r}."
+
+
 @contextlib.contextmanager
-def recomputed(profile: str, cores: int) -> Iterator[Path]:
-    """Yield a build folder in which every chapter has been executed anew; it goes when the block ends.
+def recomputed(profile: str, cores: int, documents: dict[str, list[str]] | None = None) -> Iterator[Path]:
+    """Yield a build folder in which the chapters of the documents have been executed anew; it goes when the block ends.
 
     The chapters run in a copy of the checkout that is made of links: a file that they write replaces a link and leaves
     the original as it is.
     """
+    chapters = list(itertools.chain(*(documents or _documents(profile)).values()))
     with tempfile.TemporaryDirectory(prefix="cxr-verify-") as name:
         root = Path(name)
         _copy_of_links(paths.NOTEBOOKS, root / "notebooks")
@@ -115,8 +166,8 @@ def recomputed(profile: str, cores: int) -> Iterator[Path]:
         _copy_of_links(paths.build(profile), root / "build" / profile)
         shutil.rmtree(root / "build" / profile / "executed", ignore_errors=True)
         with concurrent.futures.ThreadPoolExecutor(cores) as pool:
-            for number, chapter in enumerate(pool.map(lambda name: _execute(name, profile, root), chapter_files.names()), 1):
-                say(f"verify: {chapter}, {number} of {len(chapter_files.names())} chapters")
+            for number, chapter in enumerate(pool.map(lambda name: _execute(name, profile, root), chapters), 1):
+                say(f"verify: {chapter}, {number} of {len(chapters)} chapters")
         yield root / "build" / profile
 
 
@@ -140,10 +191,3 @@ def _execute(chapter: str, profile: str, root: Path) -> str:
         last = done.stderr.strip().rpartition("\n")[2].removeprefix("cxr: ")
         raise CxrError(f"The numbers cannot be computed anew: {last or f'chapter {chapter} failed without a word'}")
     return chapter
-
-
-def _sentences(differences: pd.DataFrame, said: str) -> list[str]:
-    return [
-        f"{trace.described(place)}: the ledger has {place.text or 'nothing'}, {said} {place.other or 'nothing'}."
-        for place in differences.itertuples()
-    ]

@@ -1,9 +1,13 @@
-"""The chapters: their names, and where their executed notebooks lie."""
+"""The chapters: their names, what they say they read, and where their executed notebooks lie."""
 
+import fnmatch
+import json
 from pathlib import Path
 
-from cxr_helpers import paths
+from cxr_helpers import experiments, paths
 from cxr_helpers.errors import CxrError
+
+FINAL_MODEL = "08_final_model"  # whose calibrated experiments are the candidates for the final model
 
 
 def names() -> list[str]:
@@ -42,14 +46,55 @@ def source(chapter: str) -> Path:
     return (_supplement() if chapter.startswith("s") else paths.NOTEBOOKS) / f"{chapter}.ipynb"
 
 
-def executed(chapter: str, profile: str) -> Path:
-    """Return where the executed notebook lies: there is one only if every cell ran."""
-    return paths.build(profile) / "executed" / f"{chapter}.ipynb"
+def executed(chapter: str, profile: str, scratch: bool = False) -> Path:
+    """Return where the executed notebook lies: there is one only if every cell ran; `scratch` is of one with other parameters."""
+    return paths.build(profile) / ("scratch" if scratch else "executed") / f"{chapter}.ipynb"
 
 
-def partial(chapter: str, profile: str) -> Path:
+def partial(chapter: str, profile: str, scratch: bool = False) -> Path:
     """Return where the notebook lies while it runs, and stays, with its traceback, if a cell fails."""
-    return executed(chapter, profile).with_suffix(".partial.ipynb")
+    return executed(chapter, profile, scratch).with_suffix(".partial.ipynb")
+
+
+def reads(chapter: str, whole: bool = True) -> list[str]:
+    """Return what a chapter says that it reads, in the field `cxr` of its notebook's metadata.
+
+    Each is "experiment:NAME" (or a pattern of names), "final_model", "all experiments", or the pattern of a file below `reports/`
+    ("measurements/speed.csv"). What it `shows_if_made` counts with `whole` only: it does without, if it alone is made.
+
+    Raises:
+        CxrError: the notebook says nothing.
+    """
+    try:
+        said = json.loads(source(chapter).read_text(encoding="utf-8"))["metadata"]["cxr"]
+        return [*said["reads"], *(said.get("shows_if_made", []) if whole else [])]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CxrError(f'{source(chapter)} does not say what it reads; put "cxr": {{"reads": []}} into its metadata.') from error
+
+
+def experiments_read(chapter: str, profile: str, whole: bool = True) -> list[str]:
+    """Return the experiments among what a chapter reads, in the order of experiments.toml; a name that is none is a CxrError."""
+    known, found = experiments.load(profile), set()
+    for entry in reads(chapter, whole):
+        if entry == "all experiments":
+            named = set(known)
+        elif entry == "final_model":
+            of_chapter = {name: each for name, each in known.items() if each.chapter == FINAL_MODEL}
+            named = {name for name, each in of_chapter.items() if each.configs[0].model == "calibrated"}
+        else:
+            pattern = entry.removeprefix("experiment:")
+            named = set(fnmatch.filter(known, pattern)) if pattern != entry else {""}
+        if not named:
+            raise CxrError(f"{source(chapter)} reads {entry!r}, which no experiment of experiments.toml is.")
+        found |= named
+    return [name for name in known if name in found]
+
+
+def files_read(chapter: str, profile: str) -> list[Path]:
+    """Return the files among what a chapter reads, as far as they are there: those of the profile, or typed for all of them."""
+    patterns = [entry for entry in reads(chapter) if not entry.startswith(("experiment:", "final_model", "all "))]
+    folders = dict.fromkeys((paths.reports(profile), paths.reports("full")))
+    return sorted({path for pattern in patterns for folder in folders for path in folder.glob(pattern)})
 
 
 def _supplement() -> Path:
