@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
 
 from cxr_helpers.errors import CxrError
 
@@ -16,6 +17,19 @@ CHOICES = {
     "search": ("", "grid", "random"),
     "data": ("kermany", "chestxray14", "skin", "brain"),
 }
+LEAST = {"epochs": 1, "batch_size": 1, "size": 32, "seed": 0, "views": 0, "patience": 0, "width": 0}  # whole numbers
+SHARES = ("dropout", "label_smoothing", "average")  # from 0 to less than 1
+AMOUNTS = ("learning_rate", "weight_decay", "mixup")  # not negative; a learning rate of 0 learns nothing
+# Values that had another name when records were written: field -> {name now: name then}. Keys are made of the old names.
+OLD_NAMES = {"augmentation": {"mild": "films"}}
+
+
+def whole_number(name: str, value: object, least: int, most: int | None = None) -> int:
+    """Return `value` if it is a whole number in a range; else a CxrError that names the parameter `name`."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least or (most is not None and value > most):
+        span = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise CxrError(f"Config: {name}={value!r} is out of range; give a whole number {span}.")
+    return value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,16 +40,19 @@ class Config:
     a new field leaves the old records valid.
 
     `trainable` is "all", "head" (the backbone stays frozen), or the name prefix of the first backbone layer
-    that is trained. `views` counts the stored augmented copies of each training image that a frozen backbone
-    sees (0: the image as it is); with `stream` nothing is stored, and a frozen backbone runs anew on newly
-    augmented images in every epoch. `patience` 0 switches early stopping off. `size` is in pixels. `width` units
+    that is trained. `views` counts the cached augmented copies of each training image that a frozen backbone
+    sees (0: the image as it is); with `stream` nothing is cached, and a frozen backbone runs anew on newly
+    augmented images in every epoch (online augmentation). `patience` 0 switches early stopping off. `size` is in pixels. `width` units
     make a hidden layer in the head of a MobileNet (0: none). `label_smoothing` moves the labels that share of the way to
     one half; `average` is the momentum of an exponential mean of the weights, which replaces them at the end (0: none).
     `mixup` is the parameter of the beta distribution by which pairs of training images are mixed (0: none).
 
-    What is no network of its own names its parts: `features` are what an estimator of scikit-learn sees, `members`
-    the systems that an ensemble or a cascade joins, `search` the way in which the rest is to be chosen on
-    validation, `data` the set.
+    `features` names what an estimator of scikit-learn sees, `members` the experiments that an ensemble or a cascade joins,
+    `search` how the rest is chosen on validation images, `data` the data set. `own` is the SHA-256 of graph and first
+    weights of a network that a chapter defines itself ("": a network of `models`).
+
+    Raises:
+        CxrError: a value is unknown or out of its range; the sentence names the field.
     """
 
     model: str
@@ -67,23 +84,32 @@ class Config:
     label_smoothing: float = 0.0
     average: float = 0.0
     mixup: float = 0.0
+    own: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "members", tuple(self.members))  # TOML and JSON know lists only
+        for field, renamed in OLD_NAMES.items():
+            now = {then: name for name, then in renamed.items()}
+            object.__setattr__(self, field, now.get(getattr(self, field), getattr(self, field)))
         for field, allowed in CHOICES.items():
             if getattr(self, field) not in allowed:
                 raise CxrError(f"Config: {field}={getattr(self, field)!r} is unknown; choose one of {', '.join(allowed)}.")
-        if self.epochs < 1 or self.batch_size < 1 or self.size < 32 or self.width < 0 or not 0 <= self.dropout < 1:
-            raise CxrError(
-                "Config: epochs and batch_size must be at least 1, size at least 32, width not negative, dropout in [0, 1)."
-            )
-
-        if not (0 <= self.label_smoothing < 1 and 0 <= self.average < 1):
-            raise CxrError("Config: label_smoothing and average must lie in [0, 1).")
-        if self.mixup < 0 or self.mixup and self.stored:
-            raise CxrError("Config: mixup must not be negative, and needs images read batch by batch, not stored features.")
+        for field, least in LEAST.items():
+            whole_number(field, getattr(self, field), least)
+        for field in SHARES:
+            self._check_number(field, getattr(self, field), "from 0 to less than 1", lambda value: 0 <= value < 1)
+        for field in AMOUNTS:
+            self._check_number(field, getattr(self, field), "of at least 0", lambda value: value >= 0)
+        self._check_number("learning_rate", self.learning_rate, "above 0", lambda value: value > 0)
+        if self.mixup and self.stored:
+            raise CxrError("Config: mixup needs images read batch by batch, not stored features.")
         if self.average and self.patience:
             raise CxrError("Config: average needs patience = 0; early stopping would put the last epoch's weights back.")
+
+    @staticmethod
+    def _check_number(name: str, value: object, span: str, fits: Callable[[float], bool]) -> None:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not fits(value):
+            raise CxrError(f"Config: {name}={value!r} is out of range; give a number {span}.")
 
     def departures(self) -> dict[str, object]:
         """Return the fields that differ from their defaults, by name."""
@@ -95,8 +121,11 @@ class Config:
 
     @property
     def key(self) -> str:
-        """Return the SHA-256 (hex) of the departures from the defaults."""
-        return hashlib.sha256(json.dumps(self.departures(), sort_keys=True).encode()).hexdigest()
+        """Return the SHA-256 (hex) of the departures from the defaults, under the names that they had first."""
+        said = self.departures()
+        for field in OLD_NAMES.keys() & said.keys():
+            said[field] = OLD_NAMES[field].get(said[field], said[field])
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     @property
     def run_id(self) -> str:

@@ -27,6 +27,19 @@ RESTORE = "restore it from git or train the run again with --retrain"
 
 
 @dataclasses.dataclass(frozen=True)
+class Product:
+    """What making an experiment gives: `info` for run.json, and tables by name ("scores", "history", ...)."""
+
+    info: dict
+    tables: dict[str, pd.DataFrame]
+
+
+def model_path(profile: str, run_id: str) -> Path:
+    """Return where the trained model of a run lies (it is not committed)."""
+    return paths.build(profile) / "models" / f"{run_id}.keras"
+
+
+@dataclasses.dataclass(frozen=True)
 class Record:
     """One run's record.
 

@@ -1,5 +1,6 @@
 """The one way to import late: a heavy module is loaded when something in it is first used."""
 
+import sys
 from types import ModuleType
 
 import lazy_loader
@@ -7,4 +8,8 @@ import lazy_loader
 
 def module(name: str) -> ModuleType:
     """Return a stand-in for the module `name` ("keras", "cxr_helpers.training.fitting") that imports it at first use."""
-    return lazy_loader.load(name, suppress_warning=True)
+    found = lazy_loader.load(name, suppress_warning=True)
+    parent, _, child = name.rpartition(".")
+    if parent in sys.modules and not hasattr(sys.modules[parent], child):  # an import would have set it
+        setattr(sys.modules[parent], child, found)
+    return found

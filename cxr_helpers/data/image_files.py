@@ -1,9 +1,11 @@
-"""Read one image from one file, strictly: anything that is no plain 8-bit or DICOM image is refused with a reason."""
+"""Read one image from one file, strictly: anything that is no plain 8-bit image is refused with a reason."""
 
+import functools
 import hashlib
 import io
 import stat
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,37 +13,29 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from cxr_helpers.data import dicom
+from cxr_helpers.base import plugins
 from cxr_helpers.errors import CxrError
 
 SMALLEST_SIDE = 32  # pixels; a thumbnail for the duplicate search needs as many
-LARGEST = dicom.LARGEST  # pixels; a mammogram has 30 million, a radiograph half as many
+LARGEST = 50_000_000  # pixels; a mammogram has 30 million, a radiograph half as many
 LARGEST_FILE = 500_000_000  # bytes
+RGBA = "RGBA image"  # the reason for which a picture with an alpha channel is refused
+TOO_LARGE = f"more than {LARGEST / 1e6:.0f} million pixels"
+_MODES = {"1": "1-bit", "P": "palette", "I": "16-bit", "I;16": "16-bit"}  # Pillow's names; others speak for themselves
 _SCANS = 100  # of a progressive JPEG, which has about ten; each costs a pass over all pixels
-_SCAN = b"\xff\xda"
-_FORMATS = ("JPEG", "PNG")
-_MODES = {
-    "1": "1-bit",
-    "P": "palette",
-    "PA": "palette with transparency",
-    "LA": "grey with transparency",
-    "RGBA": "RGBA",
-    "CMYK": "CMYK",
-    "I;16": "16-bit",
-    "I": "16-bit",
-    "F": "floating-point",
-}
+_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
+_DECODER_FILL = 128  # libjpeg paints the part of an image whose data are missing in this grey
+_EXIF_WITHIN = 4096  # bytes; its block comes first or just after JFIF's
 _REDUCED = {  # part of a JPEG's size at which it is decoded → how OpenCV is asked
     1: cv2.IMREAD_ANYDEPTH,
     2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
-RGBA = "RGBA image"  # the reason for which a picture with an alpha channel is refused
-_TOO_LARGE = f"more than {LARGEST / 1e6:.0f} million pixels"
-_JPEG_END = b"\xff\xd9"
-_EXIF_WITHIN = 4096  # bytes; its block comes first or just after JFIF's
-_DECODER_FILL = 128  # libjpeg paints the part of an image whose data are missing in this grey
+
+
+class NoImage(ValueError):
+    """Bytes that are no usable image; the message says why."""
 
 
 class Refused(CxrError):
@@ -62,27 +56,22 @@ class Radiograph:
 
 
 def read(path: str | Path, at_least: int | None = None) -> Radiograph:
-    """Read and decode an image of 8-bit grey or RGB from a JPEG or PNG file, or the grey image of a DICOM file.
+    """Read and decode an image of 8-bit grey or RGB from a JPEG or PNG file, or from a format that a plug-in reads (DICOM).
 
-    The bytes are read by Python and decoded by OpenCV, so that any path the system allows will do. With `at_least` a JPEG may
-    come at a half, a quarter or an eighth of its size, as long as no side has fewer pixels than that: its decoder then
-    averages areas while it transforms blocks, in a fraction of the time.
+    With `at_least` a JPEG may come at a half, a quarter or an eighth of its size, as long as no side has fewer pixels than
+    that: its decoder then averages areas while it transforms blocks, in a fraction of the time.
 
     Raises:
-        Refused: the file is unreadable, empty, truncated, no JPEG, PNG or DICOM, 16-bit, CMYK, RGBA, palette, or too small or
-            too large.
+        Refused: the file is unreadable, empty, truncated, of another format, 16-bit, CMYK, RGBA, palette, or too small or too
+            large.
     """
     path = Path(path)
-    data = _bytes(path)
-    if dicom.is_dicom(data):
-        return Radiograph(_of_dicom(path, data), "L", hashlib.sha256(data).hexdigest())
-    mode, kind, side = _header(path, data)
-    if kind == "JPEG" and data.count(_SCAN) > _SCANS:
-        raise Refused(path, f"a JPEG of more than {_SCANS} scans")
-    if kind == "JPEG" and not data.rstrip(b"\0\r\n").endswith(_JPEG_END):
-        raise Refused(path, "truncated (its end marker is missing)")
-    scale = max((scale for scale in _REDUCED if side >= scale * at_least), default=1) if at_least and kind == "JPEG" else 1
-    return Radiograph(_decode(path, data, kind, _REDUCED[scale]), mode, hashlib.sha256(data).hexdigest())
+    try:
+        data = _bytes(path)
+        pixels, mode = _foreign(data) or _decoded(data, at_least)
+    except NoImage as error:
+        raise Refused(path, str(error)) from None
+    return Radiograph(pixels, mode, hashlib.sha256(data).hexdigest())
 
 
 def size(path: str | Path) -> tuple[int, int]:
@@ -91,13 +80,12 @@ def size(path: str | Path) -> tuple[int, int]:
     Raises:
         Refused: the file has no readable image header.
     """
+    if not Path(path).is_file():  # a pipe would keep the reader waiting
+        raise Refused(Path(path), "unreadable (it is no file)")
     try:
-        if not Path(path).is_file():  # a pipe would keep the reader waiting
-            raise Refused(Path(path), "unreadable (it is no file)")
-        with _quietly(), Image.open(path) as image:
-            return image.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise Refused(Path(path), "no image") from error
+        return _opened(path).size
+    except NoImage as error:
+        raise Refused(Path(path), str(error)) from None
 
 
 def printable(name: object) -> str:
@@ -110,69 +98,81 @@ def _bytes(path: Path) -> bytes:
     try:
         state = path.stat()
         if not stat.S_ISREG(state.st_mode):
-            raise Refused(path, "unreadable (it is no file)")
+            raise NoImage("unreadable (it is no file)")
         if state.st_size > LARGEST_FILE:
-            raise Refused(path, f"{state.st_size / 1e6:,.0f} MB, more than {LARGEST_FILE / 1e6:,.0f}")
+            raise NoImage(f"{state.st_size / 1e6:,.0f} MB, more than {LARGEST_FILE / 1e6:,.0f}")
         return path.read_bytes()
+    except NoImage:
+        raise
     except (OSError, ValueError) as error:
-        raise Refused(path, f"unreadable ({getattr(error, 'strerror', None) or error})") from error
+        raise NoImage(f"unreadable ({getattr(error, 'strerror', None) or error})") from error
 
 
-def _quietly() -> warnings.catch_warnings:
-    """Keep Pillow from warning of large images, which are refused here by a limit of their own, and of broken tags."""
-    return warnings.catch_warnings(action="ignore")
+@functools.cache
+def _readers() -> list[Callable[[bytes], np.ndarray | None]]:
+    """Return the plug-ins' readers: each maps a file's bytes to grey uint8 (H, W), or None where they are of another format."""
+    return [plugins.load("image_formats", name) for name in plugins.names("image_formats")]
 
 
-def _header(path: Path, data: bytes) -> tuple[str, str, int]:
-    """Return (mode, format, shorter side in pixels) that the header declares.
+def _foreign(data: bytes) -> tuple[np.ndarray, str] | None:
+    for reader in _readers():
+        if (pixels := reader(data)) is not None:
+            _check_size(*pixels.shape[::-1])
+            return pixels, "L"
+    return None
 
-    OpenCV alone would convert CMYK, RGBA and palettes in silence.
-    """
-    if not data:
-        raise Refused(path, "zero bytes")
+
+def _opened(source: str | Path | io.BytesIO) -> Image.Image:
+    """Return what Pillow makes of a file's header; it decodes nothing yet."""
     try:
-        with _quietly():
-            image = Image.open(io.BytesIO(data))
+        # Pillow would warn of large images, which are refused here by a limit of their own, and of broken tags.
+        with warnings.catch_warnings(action="ignore"):
+            return Image.open(source)
     except Image.DecompressionBombError as error:
-        raise Refused(path, _TOO_LARGE) from error
+        raise NoImage(TOO_LARGE) from error
     except (OSError, SyntaxError, ValueError) as error:
-        raise Refused(path, "no image") from error
-    if image.format not in _FORMATS:
-        raise Refused(path, f"{image.format} file, neither JPEG nor PNG")
-    _check_size(path, *image.size)
-    if image.mode not in ("L", "RGB"):
-        raise Refused(path, f"{_MODES.get(image.mode, image.mode)} image")
-    return image.mode, image.format, min(image.size)
+        raise NoImage("no image") from error
 
 
-def _of_dicom(path: Path, data: bytes) -> np.ndarray:
+def _decoded(data: bytes, at_least: int | None) -> tuple[np.ndarray, str]:
+    """Return the grey pixels (H, W) uint8 of a JPEG or PNG file and its mode, "L" or "RGB"."""
+    if not data:
+        raise NoImage("zero bytes")
+    header = _opened(io.BytesIO(data))
+    if header.format not in ("JPEG", "PNG"):
+        raise NoImage(f"{header.format} file, neither JPEG nor PNG")
+    _check_size(*header.size)
+    if header.mode not in ("L", "RGB"):  # OpenCV alone would convert CMYK, RGBA and palettes in silence
+        raise NoImage(f"{_MODES.get(header.mode, header.mode)} image")
+    if header.format == "PNG":
+        return _by_opencv(data, 1), header.mode
+    if data.count(_SCAN) > _SCANS:
+        raise NoImage(f"a JPEG of more than {_SCANS} scans")
+    if not data.rstrip(b"\0\r\n").endswith(_JPEG_END):
+        raise NoImage("truncated (its end marker is missing)")
+    pixels = _by_opencv(data, max((part for part in _REDUCED if at_least and min(header.size) >= part * at_least), default=1))
+    # OpenCV turns a picture as its EXIF orientation says; what was decoded last may then be any of its edges.
+    edges = [pixels[-1], pixels[0], pixels[:, 0], pixels[:, -1]] if b"Exif\0" in data[:_EXIF_WITHIN] else [pixels[-1]]
+    if any((edge == _DECODER_FILL).all() for edge in edges):
+        raise NoImage("truncated (its lower part is the decoder's fill)")
+    return pixels, header.mode
+
+
+def _by_opencv(data: bytes, part: int) -> np.ndarray:
+    """Decode to grey (H, W) uint8 at one `part` of the size; 16-bit colour shows only here, because Pillow narrows it unasked."""
     try:
-        pixels = dicom.grey(data)
-    except dicom.NoImage as error:
-        raise Refused(path, str(error)) from None
-    _check_size(path, *pixels.shape[::-1])
-    return pixels
-
-
-def _check_size(path: Path, width: int, height: int) -> None:
-    if min(width, height) < SMALLEST_SIDE:
-        raise Refused(path, f"{width}×{height} pixels, smaller than {SMALLEST_SIDE}×{SMALLEST_SIDE}")
-    if width * height > LARGEST:
-        raise Refused(path, _TOO_LARGE)
-
-
-def _decode(path: Path, data: bytes, kind: str, way: int) -> np.ndarray:
-    """Return the grey pixels (H, W) uint8; 16-bit colour shows only here, because Pillow narrows it unasked."""
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), way)
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED[part])
     except cv2.error:
         pixels = None
     if pixels is None:
-        raise Refused(path, "truncated or damaged")
+        raise NoImage("truncated or damaged")
     if pixels.dtype != np.uint8:
-        raise Refused(path, "16-bit image")
-    # OpenCV turns a picture as its EXIF orientation says; what was decoded last may then be any of its edges.
-    edges = [pixels[-1], pixels[0], pixels[:, 0], pixels[:, -1]] if b"Exif\0" in data[:_EXIF_WITHIN] else [pixels[-1]]
-    if kind == "JPEG" and any((edge == _DECODER_FILL).all() for edge in edges):
-        raise Refused(path, "truncated (its lower part is the decoder's fill)")
+        raise NoImage("16-bit image")
     return pixels
+
+
+def _check_size(width: int, height: int) -> None:
+    if min(width, height) < SMALLEST_SIDE:
+        raise NoImage(f"{width}×{height} pixels, smaller than {SMALLEST_SIDE}×{SMALLEST_SIDE}")
+    if width * height > LARGEST:
+        raise NoImage(TOO_LARGE)

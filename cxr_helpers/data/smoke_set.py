@@ -97,7 +97,7 @@ def _write(draft: Path) -> None:
 
 
 def _draw(item: Plan, draft: Path) -> None:
-    radiograph = synthetic.radiograph(item.seed, item.label, pathogen=item.pathogen, patient=item.patient)
+    radiograph = synthetic.image(item.seed, item.label, pathogen=item.pathogen, patient=item.patient)
     image = cv2.resize(radiograph.image, item.shape, interpolation=cv2.INTER_LINEAR)
     (draft / "chest_xray" / f"{item.path}.jpeg").write_bytes(cv2.imencode(".jpeg", image, _QUALITY)[1].tobytes())
     levels = np.where(radiograph.lesion_mask, _LESION, np.where(radiograph.lung_mask, _LUNG, 0)).astype(np.uint8)

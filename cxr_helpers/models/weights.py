@@ -2,7 +2,10 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+
+import keras
 
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
@@ -40,6 +43,36 @@ LOCAL = {
 }
 
 
+def load(backbone: keras.Model, application: Callable[..., keras.Model], start: str) -> str:
+    """Give a backbone its first weights, and return how they began, in words for the record.
+
+    Args:
+        backbone: what `application` built without its top, with random weights. With start "random" its batch normalisation
+            forgets faster: Keras' momenta of 0.99 and 0.999 outlast a short run from random weights.
+        application: a network of keras.applications, or one that is called as these are.
+        start: "imagenet" or "random".
+
+    Raises:
+        Unavailable: the ImageNet weights are not on this machine and cannot be downloaded.
+        CxrError: the weight file is another than expected, or cannot be read.
+    """
+    if start == "random":
+        for layer in backbone.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = 0.9
+        return "random start"
+    name = application.__name__.lower()
+    source, note = find(name)
+    try:
+        pretrained = application(include_top=False, weights=source, input_shape=backbone.input_shape[1:])
+    except CxrError:
+        raise
+    except Exception as error:  # Keras raises anything from URLError to a bare Exception here
+        raise refusal(name, error) from error
+    backbone.set_weights(pretrained.get_weights())
+    return note
+
+
 def find(model: str) -> tuple[str, str]:
     """Return (`weights` argument for keras.applications, note for the record) of a backbone's ImageNet weights.
 
@@ -58,7 +91,7 @@ def refusal(model: str, error: Exception) -> Unavailable:
     reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
     return Unavailable(
         f"The ImageNet weights of {model} could not be downloaded ({reason}); connect to a network, put them into "
-        "the folder CXR_WEIGHTS_DIR, or set start = \"random\" for this system in experiments.toml."
+        "the folder CXR_WEIGHTS_DIR, or set start = \"random\" for this experiment in experiments.toml."
     )
 
 

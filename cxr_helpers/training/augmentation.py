@@ -71,7 +71,7 @@ def kilaru(seed: int) -> list[keras.Layer]:
     ]
 
 
-def films(seed: int) -> list[keras.Layer]:
+def mild(seed: int) -> list[keras.Layer]:
     """Return mild changes that a frontal radiograph can show: rotation, shift, zoom, contrast and brightness; no flip."""
     return [
         layers.RandomRotation(10 / 360, fill_mode="constant", seed=seed),
@@ -115,7 +115,7 @@ def skin(seed: int) -> list[keras.Layer]:
 
 
 POLICIES = {
-    policy.__name__: policy for policy in (rahman, thesis, kilaru, films, crop, crop_wide, crop_blur, skin)
+    policy.__name__: policy for policy in (rahman, thesis, kilaru, mild, crop, crop_wide, crop_blur, skin)
 }
 
 

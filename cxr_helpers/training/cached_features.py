@@ -1,27 +1,26 @@
 """Outputs of a frozen backbone, computed once per image and augmented view, and stored."""
 
+from __future__ import annotations
+
 import hashlib
 import json
-import os
-import tempfile
-from pathlib import Path
+from collections.abc import Callable
 
-import keras
 import numpy as np
 from tqdm import tqdm
 
 from cxr_helpers import paths
+from cxr_helpers.base import lazy, plugins
 from cxr_helpers.base.files import atomic_path, mapped, new_array
-from cxr_helpers.base.progress import say
 from cxr_helpers.config import Config
-from cxr_helpers.data import batches
 from cxr_helpers.data.preprocessing import VARIANTS
-from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.inference import backends
-from cxr_helpers.training import augmentation, devices
 
-VIEW_SEED = 0  # all seeds of a system see the same augmented views, so that they are computed once
-FEW = 1000  # images; for fewer an export takes longer than another engine saves
+keras = lazy.module("keras")
+batches = lazy.module("cxr_helpers.data.batches")
+augmentation = lazy.module("cxr_helpers.training.augmentation")
+
+VIEW_SEED = 0  # all seeds of an experiment see the same augmented views, so that they are computed once
+Runner = Callable[[np.ndarray], np.ndarray]  # images float32 (n, H, W, C) in 0..255 -> outputs float32 (n, ...)
 
 
 def stored(
@@ -32,7 +31,7 @@ def stored(
     rows: np.ndarray,
     data_hash: str,
     views: int,
-    run: backends.Runner | None = None,
+    run: Runner | None = None,
 ) -> np.ndarray:
     """Return features float32 (max(views, 1), len(rows), ...) of the images at `rows`, from the store where they lie there.
 
@@ -60,7 +59,7 @@ def extract(
     policy: keras.Sequential | None = None,
     label: str = "features",
     out: np.ndarray | None = None,
-    run: backends.Runner | None = None,
+    run: Runner | None = None,
 ) -> np.ndarray:
     """Return the backbone's output float32 (len(rows), ...) for the images at `rows`, augmented once by `policy`.
 
@@ -77,49 +76,27 @@ def extract(
     return out
 
 
-def forward(backbone: keras.Model, images: int, name: str | None = None) -> backends.Runner:
-    """Return what runs the backbone on so many images in all: the engine `name`, by default the best one (`engines.best`).
+def forward(backbone: keras.Model, images: int) -> Runner:
+    """Return what runs the backbone on so many images in all: a faster inference backend of the extras, else Keras."""
+    if "forward" in plugins.names("features"):
+        return plugins.load("features", "forward")(backbone, images)
+    return keras_runner(backbone)
 
-    Keras runs it where the images are few, where it has an accelerator, and, with a sentence, where another engine cannot or
-    differs on the first batch by more than `engines.TOLERANCE`.
-    """
-    plain = backends.keras_runner(backbone)
-    name = name or (backends.best(backbone) if os.environ.get(backends.CHOICE) or _worthwhile(backbone, images) else backends.KERAS)
-    if name == backends.KERAS:
-        return plain
-    chosen: list[backends.Runner] = []
+
+def keras_runner(model: keras.Model, batch: int = 32) -> Runner:
+    """Return what runs a Keras model in batches, without training's behaviour."""
 
     def run(images: np.ndarray) -> np.ndarray:
-        if not chosen:
-            chosen.append(_agreeing(backbone, name, images, plain(images)) or plain)
-        return chosen[0](images)  # the first batch too, so that a run that was stopped between two arrays gives the same
+        parts = [model.predict_on_batch(images[start : start + batch]) for start in range(0, len(images), batch)]
+        return np.concatenate(parts)
 
     return run
-
-
-def _worthwhile(backbone: keras.Model, images: int) -> bool:
-    return images >= FEW and devices.on_processor() and backbone.compute_dtype == "float32"
-
-
-def _agreeing(backbone: keras.Model, name: str, images: np.ndarray, expected: np.ndarray) -> backends.Runner | None:
-    """Return the engine's runner if its outputs are those of Keras; say why not, and return None, if they are not."""
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            found = backends.runner(backbone, name, Path(folder))
-            places = [f"number {place + 1} of the first batch" for place in range(len(images))]
-            backends.check(found, images, expected, places, backends.TITLES[name])
-        return found
-    except CxrError as error:
-        say(f"features: {error} Keras goes on.")
-    except Exception as error:  # converters raise anything
-        say(f"features: {backends.TITLES[name]} cannot run {backbone.name} ({type(error).__name__}); Keras goes on.")
-    return None
 
 
 def _key(config: Config, backbone: keras.Model, rows: np.ndarray, data_hash: str, views: int) -> str:
     """Return a name that differs where features may: images, views, and what runs on them, weights and precision included.
 
-    The engine is no part of it: all agree within `engines.TOLERANCE`.
+    The inference backend is no part of it: all agree within their tolerance.
     """
     weights = hashlib.sha256()
     for array in backbone.get_weights():

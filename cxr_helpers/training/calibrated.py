@@ -6,13 +6,13 @@ little of how sure it may be on images of another folder. Corrupted they say mor
 
 import keras
 
+from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import calibration, operating_point
 from cxr_helpers.models import joined
-from cxr_helpers.records import Record
-from cxr_helpers.training import members, network, product, rescoring, saved
-from cxr_helpers.training.product import Product
+from cxr_helpers.records import Product, Record
+from cxr_helpers.training import members, network, rescoring, saved
 
 
 def make(config: Config, profile: str) -> Product:
@@ -38,7 +38,7 @@ def make(config: Config, profile: str) -> Product:
 
 def _model(runs: list[Record], profile: str, temperature: float) -> keras.Model | None:
     """Return the runs' networks as one, its log-odds divided by the temperature; None where they are not here or do not fit."""
-    if not all(product.model_path(profile, run.run_id).is_file() for run in runs):
+    if not all(records.model_path(profile, run.run_id).is_file() for run in runs):
         return None
     models = [saved.of_run(run, profile) for run in runs]
     if len(models) == 1:

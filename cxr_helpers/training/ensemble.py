@@ -4,8 +4,8 @@ import pandas as pd
 
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
+from cxr_helpers.records import Product
 from cxr_helpers.training import members
-from cxr_helpers.training.product import Product
 
 
 def make(config: Config, profile: str) -> Product:

@@ -9,8 +9,8 @@ from cxr_helpers.config import Config
 from cxr_helpers.data import batches, manifest, packing, splits
 from cxr_helpers.evaluation import multilabel
 from cxr_helpers.models import catalogue
+from cxr_helpers.records import Product, model_path
 from cxr_helpers.training import fitting
-from cxr_helpers.training.product import Product, model_path
 
 
 def make(config: Config, profile: str) -> Product:

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from cxr_helpers import experiments
+from cxr_helpers import experiments, records
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.records import Record
-from cxr_helpers.training import members, product
+from cxr_helpers.training import members
 
 _CHECKED = 8  # images on which a saved model is compared with its record
 AGREEMENT = 0.02  # largest difference between a stored score and the model's score on this machine
@@ -37,7 +37,7 @@ def model(record: Record, profile: str, images: np.ndarray, y_score: np.ndarray)
 
     from cxr_helpers.data import batches
 
-    path = product.model_path(profile, record.run_id)
+    path = records.model_path(profile, record.run_id)
     command = f"`cxr train {system(record)} --retrain` makes it anew"
     if not path.is_file():
         raise CxrError(f"The model of run {record.run_id} is not on this machine; {command}.")

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from test_predict import published, rules  # noqa: F401
+from published_detector import published, rules  # noqa: F401
 from tiny_models import GREY, two_blobs
 
 from cxr_helpers.base import processes
@@ -89,14 +89,16 @@ def test_a_parquet_table_holds_what_the_csv_table_holds(published, folder, tmp_p
 
 KILLED = """
     import os, pathlib, signal, sys
-    from cxr_helpers import bulk, environment
+    from cxr_helpers.base import environment
     environment.settle()
-    read = bulk.images.read
+    from cxr_helpers.data import image_files
+    from cxr_helpers.extras.inference import bulk, predict
+    read = image_files.read
     def dying(path):
         if path.name == "095.png":  # in the third batch, of which no row is written
             os.kill(os.getpid(), signal.SIGKILL)
         return read(path)
-    bulk.images.read, bulk.AHEAD = dying, 1
+    image_files.read, predict.AHEAD = dying, 1
     bulk.write(bulk.Files([pathlib.Path(sys.argv[1])]), pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
 """
 
@@ -226,6 +228,6 @@ def test_images_wait_for_the_network_in_bounded_number():
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(2) as pool:
-        results = processes.ahead(pool, read, range(10_000), bulk.AHEAD)
+        results = processes.ahead(pool, read, range(10_000), predict.AHEAD)
         assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
-        assert len(begun) <= bulk.AHEAD + 5
+        assert len(begun) <= predict.AHEAD + 5

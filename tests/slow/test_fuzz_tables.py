@@ -18,8 +18,8 @@ from cxr_helpers.base.files import read_arrays
 from cxr_helpers.config import Config
 from cxr_helpers.data import adult_images, download, manifest
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.inference import out_of_distribution, published_model
-from cxr_helpers.extras.other_sets import chestxray14, class_folders, label_tables, own_set, skin_lesions
+from cxr_helpers.extras.inference import out_of_distribution, own_images, published_model
+from cxr_helpers.extras.other_sets import chestxray14, class_folders, label_tables, skin_lesions
 
 ANY = settings(max_examples=60, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 CELL = st.one_of(
@@ -59,7 +59,7 @@ READERS = {
     "findings": ("Data_Entry_2017.csv", ("Image Index", "Finding Labels", "Patient ID"), chestxray14.read),
     "metadata": ("metadata.csv", adult_images.COLUMNS, adult_images.images),
     "labels": ("labels.csv", ("image_id", "label"), skin_lesions.read),
-    "own": ("images.csv", ("path", "label", "patient_id"), lambda folder: own_set.read(folder / "images.csv")),
+    "own": ("images.csv", ("path", "label", "patient_id"), lambda folder: own_images.read(folder / "images.csv")),
     "columns": ("labels.csv", ("image_id", *skin_lesions.CLASSES), skin_lesions.read),
     "truth": ("ISIC-2017_Training_Part3_GroundTruth.csv", ("image_id", "melanoma", "seborrheic_keratosis"), skin_lesions.read),
 }

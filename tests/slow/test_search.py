@@ -20,8 +20,8 @@ from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import search, trials
 from cxr_helpers.extras.plots.search_plots import search_progress, search_trials
+from cxr_helpers.records import model_path
 from cxr_helpers.training import fit_or_load
-from cxr_helpers.training.product import model_path
 
 TINY = Config("custom_cnn", size=32, epochs=2, trainable="head")
 

@@ -6,7 +6,7 @@ import pytest
 
 from cxr_helpers.config import Config
 from cxr_helpers.explain import gradcam, targets
-from cxr_helpers.extras.networks import attention
+from cxr_helpers.extras.networks import mobilenetv2_attention
 from cxr_helpers.models import catalogue
 
 
@@ -17,7 +17,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 @pytest.fixture
 def block() -> keras.Model:
     maps = keras.Input((5, 4, 6))
-    return keras.Model(maps, attention.cbam(maps, reduction=3))
+    return keras.Model(maps, mobilenetv2_attention.cbam(maps, reduction=3))
 
 
 def test_weights_are_those_of_the_formula(block):

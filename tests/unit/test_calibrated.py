@@ -7,10 +7,11 @@ from scipy.special import expit, logit
 from tiny_models import GREY, SIDE, detector
 from tiny_runs import stored
 
+from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
-from cxr_helpers.training import calibrated, product, rescoring, saved
+from cxr_helpers.training import calibrated, rescoring, saved
 
 IMAGES = pd.DataFrame({"image_id": list("abcdef"), "patient_id": list("pqrstu"), "y_true": [0, 1, 0, 1, 0, 1]})
 IMAGES = IMAGES.assign(split=["val"] * 4 + ["test"] * 2)
@@ -22,7 +23,7 @@ DISTURBED = [0.1] * 3 + [0.9] + [0.9] * 3 + [0.1]
 @pytest.fixture
 def make(tmp_path, monkeypatch):
     """Store runs of a system with corrupted validation images: four of each class, three of each right."""
-    monkeypatch.setattr(product.paths, "build", lambda profile: tmp_path / "build")
+    monkeypatch.setattr(records.paths, "build", lambda profile: tmp_path / "build")
     store = stored(tmp_path / "runs", monkeypatch)
 
     def run(test=(0.2, 0.8), **options):
@@ -54,7 +55,7 @@ def test_test_images_choose_nothing(make):
 
 def test_the_saved_network_answers_at_the_temperature(make, monkeypatch):
     run = make(model="custom_cnn", size=SIDE)
-    path = product.model_path("smoke", run.run_id)
+    path = records.model_path("smoke", run.run_id)
     path.parent.mkdir(parents=True)
     detector().save(path)
     images = np.stack([np.full((SIDE, SIDE), grey, np.uint8) for grey in (GREY, 60)])
@@ -64,10 +65,10 @@ def test_the_saved_network_answers_at_the_temperature(make, monkeypatch):
     info = calibrated.make(CONFIG, "smoke").info
     import keras
 
-    model = keras.saving.load_model(product.model_path("smoke", CONFIG.run_id), compile=False)
+    model = keras.saving.load_model(records.model_path("smoke", CONFIG.run_id), compile=False)
     found = model.predict(images[..., None].astype("float32"), verbose=0)[:, 0]
     assert found == pytest.approx(expit(logit(plain) / info["temperature"]), abs=1e-5)
-    assert info["model_bytes"] == product.model_path("smoke", CONFIG.run_id).stat().st_size
+    assert info["model_bytes"] == records.model_path("smoke", CONFIG.run_id).stat().st_size
 
 
 def test_what_cannot_be_calibrated_is_refused(make):

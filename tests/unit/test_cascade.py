@@ -19,7 +19,7 @@ from cxr_helpers.extras.plots import cascade_plots as plots
 from cxr_helpers.extras.saliency import cascade_maps
 from cxr_helpers.extras.tables import cascade_tables
 from cxr_helpers.models import catalogue
-from cxr_helpers.training.product import model_path
+from cxr_helpers.records import model_path
 
 PAIR = Config("cascade", members=("quick", "slow"))
 

@@ -5,21 +5,23 @@ import os
 import subprocess
 import sys
 import types
+from importlib import metadata
 
 import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from cxr_helpers import cli, experiments, paths, records
+from cxr_helpers import cli, experiments, records
 from cxr_helpers.base import environment
 from cxr_helpers.data import manifest, packing
 from cxr_helpers.errors import CxrError
+from cxr_helpers.extras import commands
 from cxr_helpers.extras.inference import out_of_distribution, predict, published_model
 from cxr_helpers.tables import results
 
 HEAVY = ("keras", "tensorflow", "jax", "torch", "shap", "pandas", "numpy", "cv2", "matplotlib", "papermill", "snakemake")
-SYSTEM = """
+EXPERIMENT = """
 [mini]
 title = "Mini"
 chapter = "05_mobilenet"
@@ -28,42 +30,42 @@ config = { model = "custom_cnn" }
 """
 
 
+CHANGED = [*("-p", "epochs", "3", "-p", "dropout", "0.2"), *("-p", "seeds", "[0, 1]", "-p", "start", "random")]
+
+
 def invoke(*arguments):
     return CliRunner().invoke(cli.app, list(map(str, arguments)))
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch):
-    """A checkout with one system of two seeds and no record, and a training that only notes its calls."""
-    monkeypatch.setattr(paths, "ROOT", tmp_path)
-    file = tmp_path / "experiments.toml"
-    file.write_text(SYSTEM)
+def calls(workplace, monkeypatch):
+    """One experiment of two seeds and no record, and a training that only notes its calls; return these."""
+    file = workplace / "experiments.toml"
+    file.write_text(EXPERIMENT)
     read = experiments.load
     monkeypatch.setattr(experiments, "load", lambda profile: read(profile, file))
-    calls = []
+    noted = []
 
     def train(config, profile, retrain=False):
-        calls.append((config.seed, retrain))
+        noted.append((config.seed, retrain))
         scores = pd.DataFrame([("a", "p", "test", 1, 0.5)], columns=records.SCORE_COLUMNS)
         info = {"initialisation": "random", "device": "CPU", "pixels": "synthetic image", "wall_time_s": 90}
         return records.write(config, profile, info, {"history": pd.DataFrame({"epoch": [0, 1]}), "scores": scores})
 
-    training = types.ModuleType("training")
-    training.train = train
-    monkeypatch.setitem(sys.modules, "cxr_helpers.training.train", training)
-    monkeypatch.setattr("cxr_helpers.training.train", training, raising=False)
-    return calls
+    monkeypatch.setattr(cli, "fit_or_load", types.SimpleNamespace(train=train))
+    return noted
 
 
 def test_help_lists_the_commands_and_imports_nothing_heavy():
     code = (
         "import sys; from cxr_helpers import cli\n"
         "try: cli.app(['--help'])\n"
-        f"finally: print([name for name in {HEAVY} if name in sys.modules])"
+        f"finally: print([name for name in {HEAVY} if type(sys.modules.get(name)) is type(sys)])"  # others wait for their use
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
-    commands = ("report", "test", "prepare", "train", "measure", "rescore", "runs", "execute", "render", "publish", "predict")
+    commands = ("report", "test", "prepare", "train", "runs", "execute", "render", "trace", "verify")
+    commands += ("measure", "rescore", "publish", "predict", "score", "import", "bench", "search")
     for command in commands:
         assert f"  {command} " in done.stdout
 
@@ -80,6 +82,8 @@ def test_an_expected_error_is_one_sentence_and_status_1():
     [
         (["search", "vgg16_thesis", "--profile", "smoke"], "'vgg16_thesis' searches nothing"),
         (["predict"], "No image is named"),
+        (["execute", "01", "02", "--profile", "smoke"], "2 are named (01 02)"),
+        (["execute", "01", "-p", "epochs", "--profile", "smoke"], "-p takes a parameter's name and its value"),
         (["predict", "."], "Folders, patterns and lists go into a table"),
         (["predict", ".", "--table", "out.txt"], "out.txt is neither .csv nor .parquet"),
     ],
@@ -95,29 +99,41 @@ def test_every_command_refuses_an_unknown_profile(arguments):
     assert isinstance(result.exception, CxrError) and "real" in str(result.exception)
 
 
-def test_train_trains_each_seed_once(workplace):
+def test_execute_takes_parameters_of_the_chapter_before_or_behind_it(monkeypatch):
+    noted = []
+    monkeypatch.setattr(cli.execution, "execute", lambda *arguments: noted.append(arguments))
+    for words in (["03", *CHANGED], [*CHANGED, "vgg16"]):
+        assert invoke("execute", *words, "--profile", "smoke").exit_code == 0
+    assert noted == 2 * [("03_vgg16", "smoke", {"epochs": 3, "dropout": 0.2, "seeds": [0, 1], "start": "random"})]
+
+
+def test_the_version_is_that_of_the_package():
+    assert invoke("--version").stdout.strip() == f"cxr {metadata.version('cxr-report')}"
+
+
+def test_train_trains_each_seed_once(calls):
     assert invoke("train", "mini", "--profile", "smoke").exit_code == 0
-    assert workplace == [(0, False), (1, False)]
+    assert calls == [(0, False), (1, False)]
     again = invoke("train", "mini", "--profile", "smoke")
-    assert workplace == [(0, False), (1, False)] and again.stdout.count("record custom_cnn-official-s") == 2
+    assert calls == [(0, False), (1, False)] and again.stdout.count("record custom_cnn-official-s") == 2
 
 
-def test_train_takes_another_seed_and_trains_afresh_on_demand(workplace):
+def test_train_takes_another_seed_and_trains_afresh_on_demand(calls):
     invoke("train", "mini", "--profile", "smoke", "--seed", 7)
     invoke("train", "mini", "--profile", "smoke", "--seed", 7, "--retrain")
-    assert workplace == [(7, False), (7, True)]
+    assert calls == [(7, False), (7, True)]
 
 
-def test_rescore_scores_each_run_of_each_system(workplace, monkeypatch):
+def test_rescore_scores_each_run_of_each_experiment(calls, monkeypatch):
     invoke("train", "mini", "--profile", "smoke")
-    calls = []
-    monkeypatch.setattr("cxr_helpers.training.rescoring.rescore", lambda run, profile: calls.append((run.config.seed, profile)))
+    rescored = []
+    monkeypatch.setattr(commands.rescoring, "rescore", lambda run, profile: rescored.append((run.config.seed, profile)))
     result = invoke("rescore", "mini", "--profile", "smoke")
-    assert result.exit_code == 0 and calls == [(0, "smoke"), (1, "smoke")]
+    assert result.exit_code == 0 and rescored == [(0, "smoke"), (1, "smoke")]
     assert "nosuch" in str(invoke("rescore", "nosuch", "--profile", "smoke").exception)
 
 
-def test_runs_lists_the_records_of_the_profile(workplace):
+def test_runs_lists_the_records_of_the_profile(calls):
     invoke("train", "mini", "--profile", "smoke", "--seed", 1)
     result = invoke("runs", "--profile", "smoke")
     header, row = result.stdout.splitlines()
@@ -125,7 +141,7 @@ def test_runs_lists_the_records_of_the_profile(workplace):
     assert row.split() == ["custom_cnn-official-s1-" + row.split()[0][-8:], "random", "CPU", "synthetic", "image", "2", "1.5"]
 
 
-def test_runs_without_records_names_the_command(workplace):
+def test_runs_without_records_names_the_command(calls):
     assert "./run_all.sh --profile smoke" in str(invoke("runs", "--profile", "smoke").exception)
 
 

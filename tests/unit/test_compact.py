@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tiny_models import SIDE, detector, two_blobs
 
-from cxr_helpers.models import compact
+from cxr_helpers.extras.inference import compact
 
 
 def wide() -> keras.Model:

@@ -5,32 +5,11 @@ import io
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.encaps import encapsulate
-from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
+from pydicom.dataset import Dataset
+from pydicom.uid import JPEG2000Lossless, RLELossless
+from tiny_dicom import RAMP, image
 
 from cxr_helpers.data import image_files
-
-RAMP = np.tile(np.linspace(0, 4095, 40).round().astype("uint16"), (36, 1))  # 12 bits
-
-
-def image(values: np.ndarray = RAMP, photometric: str = "MONOCHROME2", syntax=ExplicitVRLittleEndian, **tags) -> bytes:
-    """Return a DICOM file of 12-bit values."""
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = syntax
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.1", "1.2.3"
-    made = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
-    made.PatientName, made.PatientID, made.Modality = "Doe^Jane", "4711", "CR"
-    made.Rows, made.Columns = values.shape[-2:]
-    made.SamplesPerPixel, made.PhotometricInterpretation = 1, photometric
-    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 16, 12, 11, 0
-    content = values.astype("<u2").tobytes()
-    made.PixelData = encapsulate([content]) if syntax.is_compressed else content
-    for name, value in tags.items():
-        setattr(made, name, value)
-    target = io.BytesIO()
-    pydicom.dcmwrite(target, made, enforce_file_format=True)
-    return target.getvalue()
 
 
 def compressed(values: np.ndarray, rows: int) -> bytes:

@@ -10,7 +10,6 @@ from keras import layers
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import backends, deployed_networks, quantising
 from cxr_helpers.extras.networks import operations
-from cxr_helpers.training import cached_features
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3)).astype("float32")
 NAMES = [f"image_{place}" for place in range(len(IMAGES))]
@@ -102,7 +101,7 @@ def test_what_cannot_be_exported_or_read_is_a_sentence(tmp_path, model):
 
 def test_features_fall_back_to_keras_aloud(monkeypatch, capsys, model, expected):
     monkeypatch.setattr(backends, "runner", lambda *_: lambda images: expected[: len(images)] + 1)
-    run = cached_features.forward(model, 10**6, "openvino")
+    run = backends.forward(model, 10**6, "openvino")
     assert run(IMAGES) == pytest.approx(expected)
     assert "OpenVINO differs from Keras" in capsys.readouterr().out
     assert run(IMAGES) == pytest.approx(expected)
@@ -111,7 +110,7 @@ def test_features_fall_back_to_keras_aloud(monkeypatch, capsys, model, expected)
 def test_few_images_are_not_worth_an_export(monkeypatch, model, expected):
     monkeypatch.delenv(backends.CHOICE, raising=False)
     monkeypatch.setattr(backends, "runner", lambda *_: pytest.fail("exported"))
-    assert cached_features.forward(model, cached_features.FEW - 1)(IMAGES) == pytest.approx(expected)
+    assert backends.forward(model, backends.FEW - 1)(IMAGES) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import re
 import cv2
 import numpy as np
 import pytest
-from test_predict import published, rules  # noqa: F401
+from published_detector import published, rules  # noqa: F401
 from tiny_models import GREY, SIDE, two_blobs
 
 from cxr_helpers.errors import CxrError

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import tiny_external
 from PIL import ExifTags, Image
-from test_dicom import image as dicom_image
+from tiny_dicom import image as dicom_image
 from tiny_images import image, save
 
 from cxr_helpers.data import adult_images, image_files

@@ -7,51 +7,17 @@ import types
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
-from tiny_models import GREY, SIDE, detector, two_blobs
+from published_detector import published, rules  # noqa: F401
+from tiny_models import GREY, SIDE, two_blobs
 
-from cxr_helpers import paths
 from cxr_helpers.config import Config
 from cxr_helpers.data import dataset, synthetic
 from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.inference import out_of_distribution, published_model
+from cxr_helpers.extras.inference import published_model
 from cxr_helpers.extras.inference.predict import predict, table
 from cxr_helpers.records import Record
-from cxr_helpers.training import saved
-
-PATIENTS = [f"p{number}" for number in range(8)]
-SCORES = pd.DataFrame(
-    {
-        "image_id": PATIENTS,
-        "patient_id": PATIENTS,
-        "split": "test",
-        "y_true": [0, 0, 0, 0, 1, 1, 1, 1],
-        "y_score": [0.1, 0.2, 0.3, 0.9, 0.8, 0.7, 0.9, 0.95],
-    }
-)
-
-
-@pytest.fixture(scope="module")
-def rules():
-    """Return what twenty drawn images teach of frontal radiographs."""
-    return out_of_distribution.learn(np.stack([out_of_distribution.thumbnail(synthetic.image(seed, "NORMAL").image) for seed in range(20)]))
-
-
-@pytest.fixture
-def published(tmp_path, monkeypatch, rules):
-    """Publish the detector as the model of a run of the smoke profile, with rules for warnings; return its folder."""
-    monkeypatch.setattr(paths, "ROOT", tmp_path)
-    monkeypatch.delenv("CXR_BUILD_DIR", raising=False)
-    config = Config("custom_cnn", size=SIDE)
-    info = {"run_id": config.run_id, "initialisation": "random start", "pixels": "synthetic image"}
-    record = Record(tmp_path, config, info)
-    record.__dict__["_tables"] = {"scores": SCORES}
-    monkeypatch.setattr(saved, "of_run", lambda run, profile: detector())
-    folder = published_model.publish(record, "smoke", threshold=0.5)
-    out_of_distribution.store(rules, folder)
-    return folder
 
 
 @pytest.fixture
@@ -67,7 +33,7 @@ def images(tmp_path):
     return [folder / "bright.png", folder / "letter.txt", folder / "other" / "bright.png", folder / "nothing.png"]
 
 
-def test_class_probability_and_operating_point(published, images):
+def test_class_probability_and_operating_point(published, images):  # noqa: F811
     bright, _, dark, _ = predict(images, published)
     # The blob is 16 of 1,024 pixels, at +1 or -1 after scaling, with weight 3: log-odds ±48 / 1,024.
     assert bright.probability == pytest.approx(1 / (1 + np.exp(-48 / 1024)), abs=1e-5)
@@ -77,7 +43,7 @@ def test_class_probability_and_operating_point(published, images):
     assert bright.heat_map is None
 
 
-def test_a_file_that_is_no_image_costs_its_own_row_only(published, images, tmp_path):
+def test_a_file_that_is_no_image_costs_its_own_row_only(published, images, tmp_path):  # noqa: F811
     answers = predict(images, published, tmp_path / "out")
     assert [answer.path for answer in answers] == images
     assert [bool(answer.problem) for answer in answers] == [False, True, False, True]
@@ -85,7 +51,7 @@ def test_a_file_that_is_no_image_costs_its_own_row_only(published, images, tmp_p
     assert answers[1].label == "" and np.isnan(answers[1].probability) and answers[1].heat_map is None
 
 
-def test_heat_map_shows_the_image_beside_colour_on_the_blob(published, images, tmp_path):
+def test_heat_map_shows_the_image_beside_colour_on_the_blob(published, images, tmp_path):  # noqa: F811
     bright, _, dark, _ = predict(images, published, tmp_path / "out")
     assert [answer.heat_map.name for answer in (bright, dark)] == ["bright_heatmap.png", "bright_2_heatmap.png"]
     picture = cv2.imread(str(bright.heat_map)).astype(int)
@@ -96,7 +62,7 @@ def test_heat_map_shows_the_image_beside_colour_on_the_blob(published, images, t
     assert colour[40:].max() <= 1
 
 
-def test_images_of_long_names_have_their_answers_and_maps(published, images, tmp_path):
+def test_images_of_long_names_have_their_answers_and_maps(published, images, tmp_path):  # noqa: F811
     long = [images[place].rename(tmp_path / f"{'胸' * 78}{place}a.png") for place in (0, 2)]
     assert {len(path.name.encode()) for path in long} == {240}
     answers = predict(long, published, tmp_path / "out")
@@ -104,19 +70,19 @@ def test_images_of_long_names_have_their_answers_and_maps(published, images, tmp
     assert len({answer.heat_map for answer in answers}) == 2 and all(answer.heat_map.is_file() for answer in answers)
 
 
-def test_a_folder_that_cannot_be_one_is_named_before_a_image_is_read(published, images, tmp_path):
+def test_a_folder_that_cannot_be_one_is_named_before_a_image_is_read(published, images, tmp_path):  # noqa: F811
     for out in (images[1], images[1] / "maps"):
         with pytest.raises(CxrError, match="letter.txt.* cannot be written"):
             predict([tmp_path / "no image is looked for"], published, out)
 
 
-def test_image_without_evidence_is_noted(published, tmp_path):
+def test_image_without_evidence_is_noted(published, tmp_path):  # noqa: F811
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((SIDE, SIDE), GREY, "uint8"))
     (answer,) = predict([tmp_path / "grey.png"], published, tmp_path / "out")
     assert "blank map" in answer.note and answer.heat_map.is_file()
 
 
-def test_what_is_no_frontal_image_is_answered_with_a_warning(published, tmp_path):
+def test_what_is_no_frontal_image_is_answered_with_a_warning(published, tmp_path):  # noqa: F811
     image = resize(synthetic.image(3, "NORMAL").image, 160)
     coloured = np.stack([image // 3, image, image], axis=-1)
     pictures = {"image": image, "inverted": 255 - image, "side": np.rot90(image), "colour": coloured}
@@ -130,7 +96,7 @@ def test_what_is_no_frontal_image_is_answered_with_a_warning(published, tmp_path
     assert table(answers).warning.tolist() == ["no", "yes", "yes", "yes"]
 
 
-def test_published_card_says_what_the_record_says(published):
+def test_published_card_says_what_the_record_says(published):  # noqa: F811
     card = json.loads((published / "default.json").read_text())
     content = (published / "default.keras").read_bytes()
     assert card["sha256"] == hashlib.sha256(content).hexdigest()
@@ -155,7 +121,7 @@ def test_a_model_of_own_images_is_not_said_to_be_of_the_published_ones(monkeypat
     assert dataset.DATASET.doi in published_model._model_card(whole, "full")
 
 
-def test_altered_or_missing_model_is_refused(published, images):
+def test_altered_or_missing_model_is_refused(published, images):  # noqa: F811
     card, model = published / "default.json", published / "default.keras"
     with open(model, "ab") as handle:
         handle.write(b"x")
@@ -172,7 +138,7 @@ def test_altered_or_missing_model_is_refused(published, images):
         predict(images, published)
 
 
-def test_a_model_above_the_limit_is_not_published(published, monkeypatch):
+def test_a_model_above_the_limit_is_not_published(published, monkeypatch):  # noqa: F811
     monkeypatch.setattr(published_model, "SIZE_LIMIT", 100)
     before = (published / "default.keras").read_bytes()
     config = Config("custom_cnn", size=SIDE)

@@ -13,8 +13,8 @@ from cxr_helpers.data.synthetic import Image
 from cxr_helpers.extras.makers import segmentation
 from cxr_helpers.extras.makers import segmentation_images as images
 from cxr_helpers.extras.networks import unet
+from cxr_helpers.records import model_path
 from cxr_helpers.training import fit_or_load
-from cxr_helpers.training.product import model_path
 
 TINY = Config("unet", size=32, epochs=3, batch_size=4, learning_rate=3e-3, schedule="cosine")
 

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import tiny_runs
 
+from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import soup
-from cxr_helpers.training import fitting, network, product, saved
+from cxr_helpers.training import fitting, network, saved
 
 SIDE = 32
 
@@ -60,7 +61,7 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setattr(network, "images_info", lambda profile, images: {})
     monkeypatch.setattr(packing, "load", lambda profile, size, variant: pixels)
     monkeypatch.setattr(saved, "of_run", lambda found, profile: networks[found.run_id])
-    monkeypatch.setattr(product.paths, "build", lambda profile: tmp_path / "build")
+    monkeypatch.setattr(records.paths, "build", lambda profile: tmp_path / "build")
 
     def make(**options):
         found = store("one", [0.5] * 4, start=options.pop("start", "imagenet"), size=SIDE, **options)
@@ -75,7 +76,7 @@ def test_its_scores_are_those_of_the_network_it_saves(run):
     for _ in range(3):
         run()
     found = soup.make(Config("soup", size=SIDE, members=("one",)), "smoke")
-    path = product.model_path("smoke", Config("soup", size=SIDE, members=("one",)).run_id)
+    path = records.model_path("smoke", Config("soup", size=SIDE, members=("one",)).run_id)
     kept = keras.saving.load_model(path, compile=False)
     assert kept.get_layer("factor").get_weights()[0].item() == pytest.approx(2)
     scores = found.tables["scores"]

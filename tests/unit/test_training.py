@@ -10,7 +10,7 @@ from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.data import manifest, packing, splits
 from cxr_helpers.errors import CxrError
-from cxr_helpers.training import fit_or_load, network, product
+from cxr_helpers.training import fit_or_load, network
 
 TINY = Config("custom_cnn", size=32, epochs=4, batch_size=8, learning_rate=1e-3)
 
@@ -41,7 +41,7 @@ def test_loss_falls_and_record_is_complete(bright_images):
     assert record.scores.split.value_counts().to_dict() == {"val": 8, "test": 8}
     assert record.info["images"] == {"train": 24, "val": 8, "test": 8}
     assert record.info["parameters"] > record.info["trainable_parameters"] > 0
-    assert product.model_path("smoke", record.run_id).stat().st_size == record.info["model_bytes"]
+    assert records.model_path("smoke", record.run_id).stat().st_size == record.info["model_bytes"]
 
 
 def test_asked_again_it_loads_and_retrained_it_repeats_itself(bright_images, monkeypatch):

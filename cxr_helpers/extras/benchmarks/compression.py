@@ -23,7 +23,7 @@ from cxr_helpers.evaluation import metrics, paired
 from cxr_helpers.extras.benchmarks import measurements
 from cxr_helpers.extras.inference import backends, deployed_networks, exports, pruning
 from cxr_helpers.extras.inference.deployed_networks import Network
-from cxr_helpers.training import cached_features, fitting, run_environment
+from cxr_helpers.training import fitting, run_environment
 
 SHARES = (0.3, 0.5, 0.7, 0.9)  # of kernel weights that are pruned
 TUNING_EPOCHS, TUNING_RATE = 1, 1e-4
@@ -146,7 +146,7 @@ def _heads(profile: str, images: pd.DataFrame) -> dict[str, np.ndarray]:
     model, train = network.build(), deployed_networks.labelled(profile, "train")
     everything = pd.concat([train, images], ignore_index=True)
     mark, found = exports.fingerprint(model), {}
-    ways: dict[str, Callable[[], backends.Runner]] = {"keras|float32": lambda: cached_features.forward(model, len(everything))}
+    ways: dict[str, Callable[[], backends.Runner]] = {"keras|float32": lambda: backends.forward(model, len(everything))}
     if "openvino" in exports.usable(exports.INT8):
         whole = exports.file(network, model, profile, "openvino", exports.FLOAT)
         ways["openvino|bfloat16"] = lambda: backends.load(whole, bfloat16=True)

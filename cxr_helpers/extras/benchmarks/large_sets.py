@@ -53,7 +53,7 @@ def predict(folder: Path, number: int) -> dict[str, float]:
         images = np.random.default_rng(0).integers(0, 256, (bulk.BATCH, card.size, card.size), dtype=np.uint8)
 
         def bare(images_wanted: int) -> float:
-            return measurements.seconds(lambda: [bulk.score(model, images) for _ in range(0, images_wanted, bulk.BATCH)])
+            return measurements.seconds(lambda: [published.score(model, images) for _ in range(0, images_wanted, bulk.BATCH)])
 
         for part in parts:
             row = {"n": len(part), "network": bare(len(part))}

@@ -98,12 +98,12 @@ def _pairs(what: str, way: str, here: pd.DataFrame, there: pd.DataFrame) -> pd.D
 
 def _made_elsewhere(profile: str) -> list[pd.DataFrame]:
     """Return the pairs of runs whose record another kind of device made and whose network is on this machine."""
-    from cxr_helpers.training import product, run_environment
+    from cxr_helpers.training import run_environment
 
     device, parts = run_environment.current()["device"], []
     for system in experiments.load(profile).values():
         for run in records.of(system.name, profile) if records.recorded_way(system, profile) else ():
-            if run.info.get("device", device) == device or not product.model_path(profile, run.run_id).is_file():
+            if run.info.get("device", device) == device or not records.model_path(profile, run.run_id).is_file():
                 continue
             known = run.split("test") if "scores" in run.names else pd.DataFrame()
             if known.empty:

@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import logging
 import os
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,12 +18,15 @@ from types import ModuleType
 import numpy as np
 
 from cxr_helpers.base import processes
+from cxr_helpers.base.progress import say
 from cxr_helpers.errors import CxrError
+from cxr_helpers.training import devices
+from cxr_helpers.training.cached_features import Runner, keras_runner
 
 KERAS = "keras"
 TOLERANCE = 1e-3  # of an export, relative to the largest output
 CHOICE = "CXR_ENGINE"  # the environment variable that forces an engine
-Runner = Callable[[np.ndarray], np.ndarray]
+FEW = 1000  # images; for fewer an export takes longer than another inference backend saves
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,14 +137,43 @@ def runner(model, name: str, folder: Path, threads: int | None = None) -> Runner
     return load(export(model, folder / f"{model.name}{ENGINES[name].suffix}"), threads)
 
 
-def keras_runner(model, batch: int = 32) -> Runner:
-    """Return what runs a Keras model in batches, without training's behaviour."""
+def forward(backbone, images: int, name: str | None = None) -> Runner:
+    """Return what runs the backbone on so many images in all: the inference backend `name`, by default the best one (`best`).
+
+    Keras runs it where the images are few, where it has an accelerator, and, with a sentence, where another engine cannot or
+    differs on the first batch by more than `TOLERANCE`.
+    """
+    plain = keras_runner(backbone)
+    name = name or (best(backbone) if os.environ.get(CHOICE) or _worthwhile(backbone, images) else KERAS)
+    if name == KERAS:
+        return plain
+    chosen: list[Runner] = []
 
     def run(images: np.ndarray) -> np.ndarray:
-        parts = [model.predict_on_batch(images[start : start + batch]) for start in range(0, len(images), batch)]
-        return np.concatenate(parts)
+        if not chosen:
+            chosen.append(_agreeing(backbone, name, images, plain(images)) or plain)
+        return chosen[0](images)  # the first batch too, so that a run that was stopped between two arrays gives the same
 
     return run
+
+
+def _worthwhile(backbone, images: int) -> bool:
+    return images >= FEW and devices.on_processor() and backbone.compute_dtype == "float32"
+
+
+def _agreeing(backbone, name: str, images: np.ndarray, expected: np.ndarray) -> Runner | None:
+    """Return the engine's runner if its outputs are those of Keras; say why not, and return None, if they are not."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            found = runner(backbone, name, Path(folder))
+            places = [f"number {place + 1} of the first batch" for place in range(len(images))]
+            check(found, images, expected, places, TITLES[name])
+        return found
+    except CxrError as error:
+        say(f"features: {error} Keras goes on.")
+    except Exception as error:  # converters raise anything
+        say(f"features: {TITLES[name]} cannot run {backbone.name} ({type(error).__name__}); Keras goes on.")
+    return None
 
 
 def check(

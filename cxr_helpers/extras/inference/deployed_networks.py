@@ -12,7 +12,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.benchmarks.programs import PROGRAMS
 from cxr_helpers.extras.inference import published_model
 from cxr_helpers.records import Record
-from cxr_helpers.training import members, product, rescoring
+from cxr_helpers.training import members, rescoring
 
 FINAL, ONE = "final model", "one network of it"
 PROTOCOL = "official"
@@ -58,7 +58,7 @@ def paper(name: str, profile: str) -> Network:
         return Network(name, lambda: _small(list(TRAINED).index(name)), 32, "none", False, "random start, a small stand-in")
     for system in TRAINED[name]:
         for run in _runs(system, profile):
-            path = product.model_path(profile, run.run_id)
+            path = records.model_path(profile, run.run_id)
             if path.is_file() and run.config.protocol == PROTOCOL and run.config.model == PROGRAMS[name].model:
                 build = lambda path=path: keras.saving.load_model(path, compile=False)  # noqa: E731
                 return Network(name, build, run.config.size, run.config.variant, True, f"run {run.run_id}")

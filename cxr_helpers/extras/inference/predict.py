@@ -1,8 +1,14 @@
-"""Predict images with the published model: class, probability, operating point, heat map, and a warning where it is no image."""
+"""Predict images with the published model: class, probability, operating point, heat map, and a warning where it is no image.
+
+`cxr predict`, `cxr predict --table`, `cxr score` and `cxr explain` all go this one way: threads read, check and prepare the
+files, ahead of the network where it has a device of its own; memory does not grow with their number.
+"""
 
 import dataclasses
+import itertools
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,11 +16,20 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from cxr_helpers.base import lazy, processes
 from cxr_helpers.base.files import atomic_write, check_folder
 from cxr_helpers.data import image_files, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import out_of_distribution, published_model
 
+devices = lazy.module("cxr_helpers.training.devices")
+gradcam = lazy.module("cxr_helpers.explain.gradcam")
+methods = lazy.module("cxr_helpers.explain.methods")
+overlay = lazy.module("cxr_helpers.explain.overlay")
+targets = lazy.module("cxr_helpers.explain.targets")
+
+BATCH = 32  # images; every batch is filled up to it, so that a score does not depend on what else is predicted
+AHEAD = 4 * BATCH  # images that may wait, read, for the network
 LONGEST_SIDE = 640  # pixels of an image in a heat map picture
 _LONGEST_STEM = 150  # bytes of an image's name that its heat map takes over; a file's name has 255 at most, a hidden draft's too
 
@@ -38,32 +53,44 @@ class Prediction:
     problem: str = ""
 
 
-def predict(
-    files: list[Path], model_dir: Path | None = None, out: Path | None = None, published: "Published | None" = None
-) -> list[Prediction]:
-    """Return one prediction per file, in order; a file that is no usable image has its reason in `problem`.
+class Published(NamedTuple):
+    """A published model: the network, its card, and the rules by which an image is no frontal chest radiograph."""
 
-    `model_dir` holds default.keras, default.json and frontal.json; None takes the committed ones. `published` stands in for
-    it where the model was loaded before. With a folder `out`, a
-    image gets `<stem>_heatmap.png` there: the image beside its Grad-CAM map for the predicted class, bare at 0, yellow at 1.
-    A missing or altered model, or a folder that cannot be written, is a CxrError.
+    model: object
+    card: published_model.Card
+    rules: out_of_distribution.Rules
+
+
+class _Image(NamedTuple):
+    """What is known of a file without the network: why it is no image, or what it shows.
+
+    `small`: as the network sees it; `thumbnail`, `coloured`: what is checked; `pixels`: its own, where a map is wanted.
     """
-    if out is not None:
-        check_folder(Path(out))
-    answers, images = {}, {}
-    for position, path in enumerate(map(Path, files)):
-        try:
-            images[position] = image_files.read(path).pixels
-        except CxrError as error:
-            answers[position] = Prediction(path, problem=str(error))
-    if images:
-        names = {position: Path(files[position]) for position in images}
-        found = _answers(names.values(), list(images.values()), published or load(model_dir), out)
-        answers |= dict(zip(images, found, strict=True))
-    return [answers[position] for position in range(len(files))]
+
+    path: Path
+    problem: str = ""
+    small: np.ndarray | None = None
+    thumbnail: np.ndarray | None = None
+    coloured: bool = False
+    pixels: np.ndarray | None = None
 
 
-def table(answers: list[Prediction]) -> pd.DataFrame:
+def load(model_dir: Path | None = None) -> Published:
+    """Return the published model of a folder, None taking the committed one.
+
+    Raises:
+        CxrError: default.keras, default.json or frontal.json is missing, broken or altered.
+    """
+    rules = published_model.folder() if model_dir is None else Path(model_dir)
+    return Published(*published_model.load(model_dir), out_of_distribution.load(rules))
+
+
+def predict(files: Iterable[Path], model_dir: Path | None = None, out: Path | None = None) -> list[Prediction]:
+    """Return one prediction per file, in order; `model_dir` and `out` as for `Predictor`."""
+    return list(Predictor(model_dir, out).predictions(files))
+
+
+def table(answers: Iterable[Prediction]) -> pd.DataFrame:
     """Return one row per image that has an answer: file, class, probability, operating point, heat map, warning."""
     rows = [
         {
@@ -80,86 +107,119 @@ def table(answers: list[Prediction]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-class Published(NamedTuple):
-    """A published model: the network, its card, and the rules by which an image is no frontal chest radiograph."""
+class Predictor:
+    """A published model with what is needed to answer for files.
 
-    model: object
-    card: published_model.Card
-    rules: out_of_distribution.Rules
+    Args:
+        model_dir: folder of default.keras, default.json and frontal.json; None takes the committed ones.
+        maps: folder in which each image gets `<stem>_heatmap.png`: the image beside its Grad-CAM map for the predicted
+            class, bare at 0, yellow at 1. A second image of the same stem gets a number.
+        check: look whether an image is a frontal chest radiograph, and warn where it is none.
 
-
-def load(model_dir: Path | None = None) -> Published:
-    """Return the published model of a folder, None taking the committed one; errors as `predict`."""
-    rules = published_model.folder() if model_dir is None else Path(model_dir)
-    return Published(*published_model.load(model_dir), out_of_distribution.load(rules))
-
-
-def _answers(names: Collection[Path], images: list[np.ndarray], published: Published, out: Path | None) -> list[Prediction]:
-    """Return the predictions of readable images (H, W) uint8, each of its own size."""
-    from cxr_helpers.explain import gradcam, methods, targets
-
-    model, card, rules = published
-    prepare = preprocessing.VARIANTS[card.variant]
-    small = np.stack([prepare(preprocessing.resize(image, card.size)) for image in images])
-    scores = model.predict(targets.batch(model, small), batch_size=32, verbose=0)[:, -1].astype(float)
-    found = [
-        Prediction(name, "PNEUMONIA" if p >= card.threshold else "NORMAL", float(p), card.threshold)
-        for name, p in zip(names, scores, strict=True)
-    ]
-    said = warnings(names, np.stack([out_of_distribution.thumbnail(image) for image in images]), map(out_of_distribution.coloured, names), rules)
-    found = [dataclasses.replace(each, warning=words) for each, words in zip(found, said, strict=True)]
-    if out is None:
-        return found
-    maps = gradcam.gradcam(model, small, targets.predicted(scores, card.threshold))
-    notes = np.where(methods.is_blank(maps), gradcam.BLANK, "")
-    pictures = _write(Path(out), found, images, maps)
-    return [
-        dataclasses.replace(answer, heat_map=picture, note=str(note))
-        for answer, picture, note in zip(found, pictures, notes, strict=True)
-    ]
-
-
-def warnings(paths: Iterable[Path], thumbnails: np.ndarray, colours: Iterable[bool], rules: out_of_distribution.Rules) -> list[str]:
-    """Return why the answer for each image may mean nothing, or "" where it is a frontal chest radiograph.
-
-    `thumbnails` (N, SIDE, SIDE) uint8 are the images' `frontal.thumbnail`; `colours` tells which files are `frontal.coloured`.
+    Raises:
+        CxrError: as `load`, or `maps` cannot be a folder.
     """
-    found = zip(paths, colours, out_of_distribution.warnings(thumbnails, rules), strict=True)
-    words = ((path, out_of_distribution.COLOURED if coloured else departs) for path, coloured, departs in found)
-    return [departs and f"{path} {departs}: its answer may mean nothing" for path, departs in words]
 
+    def __init__(self, model_dir: Path | None = None, maps: Path | None = None, check: bool = True) -> None:
+        self.maps, self.check = maps and Path(maps), check
+        if maps:
+            check_folder(self.maps)
+        self.model, self.card, self.rules = load(model_dir)
+        self._taken: set[Path] = set()  # names of maps that do not have their place in them
 
-def _write(out: Path, found: list[Prediction], images: list[np.ndarray], maps: np.ndarray) -> list[Path]:
-    """Write one picture an image and return their paths; a second image of the same stem gets a number."""
-    written: list[Path] = []
-    for answer, image, heat_map in zip(found, images, maps, strict=True):
-        path = _free(out, answer.path, written)
+    def predictions(self, files: Iterable[Path], first: int | None = None) -> Iterator[Prediction]:
+        """Yield one prediction per file, in order; what is no usable image has its reason in `problem`.
+
+        With `first` a map's name has the file's place in it, counted from there.
+
+        Raises:
+            CxrError: a map cannot be written.
+        """
+        places = itertools.repeat(None) if first is None else itertools.count(first)
+        with ThreadPoolExecutor(processes.cores()) as pool:
+            try:
+                for batch in self._batches(pool, map(Path, files)):
+                    yield from self._answers(batch, list(itertools.islice(places, len(batch))))
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _batches(self, pool: ThreadPoolExecutor, files: Iterator[Path]) -> Iterator[list[_Image]]:
+        """Yield what is read, batch by batch: ahead of an accelerator, in turns with a network that needs all cores itself."""
+        if devices.on_processor():
+            while paths := list(itertools.islice(files, BATCH)):
+                yield list(pool.map(self._read, paths))
+        else:
+            read = processes.ahead(pool, self._read, files, AHEAD)
+            while batch := list(itertools.islice(read, BATCH)):
+                yield batch
+
+    def _read(self, path: Path) -> _Image:
         try:
-            atomic_write(path, picture(image, heat_map))
+            read = image_files.read(path)
+            small = preprocessing.VARIANTS[self.card.variant](preprocessing.resize(read.pixels, self.card.size))
+            coloured = self.check and read.mode != "L" and out_of_distribution.coloured(path)
+            pixels = read.pixels if self.maps else None
+            return _Image(path, "", small, out_of_distribution.thumbnail(read.pixels), coloured, pixels)
+        except CxrError as error:
+            return _Image(path, str(error))
+        except Exception as error:  # whatever a decoder makes of one file, the others are answered; its words may quote tags
+            return _Image(path, f"{path} is refused: it cannot be decoded ({type(error).__name__}).")
+
+    def _answers(self, batch: list[_Image], places: list[int | None]) -> list[Prediction]:
+        usable = [(image, place) for image, place in zip(batch, places, strict=True) if not image.problem]
+        found = iter(self._of_images(*zip(*usable, strict=True)) if usable else ())
+        return [Prediction(image.path, problem=image.problem) if image.problem else next(found) for image in batch]
+
+    def _of_images(self, images: tuple[_Image, ...], places: tuple[int | None, ...]) -> list[Prediction]:
+        threshold, small = self.card.threshold, np.stack([image.small for image in images])
+        scores = score(self.model, small).astype(float)
+        found = [
+            Prediction(image.path, "PNEUMONIA" if p >= threshold else "NORMAL", float(p), threshold, warning=words)
+            for image, p, words in zip(images, scores, self._warnings(images), strict=True)
+        ]
+        if not self.maps:
+            return found
+        heat_maps = gradcam.gradcam(self.model, small, targets.predicted(scores, threshold))
+        notes = np.where(methods.is_blank(heat_maps), gradcam.BLANK, "")
+        pictures = map(self._drawn, images, places, heat_maps)
+        return [
+            dataclasses.replace(answer, heat_map=drawn, note=str(note))
+            for answer, drawn, note in zip(found, pictures, notes, strict=True)
+        ]
+
+    def _warnings(self, images: tuple[_Image, ...]) -> list[str]:
+        """Return why the answer for each image may mean nothing, or "" where it is a frontal chest radiograph."""
+        if not self.check:
+            return [""] * len(images)
+        found = out_of_distribution.warnings(np.stack([image.thumbnail for image in images]), self.rules)
+        said = [out_of_distribution.COLOURED if image.coloured else departs for image, departs in zip(images, found, strict=True)]
+        return [words and f"{image.path} {words}: its answer may mean nothing" for image, words in zip(images, said, strict=True)]
+
+    def _drawn(self, image: _Image, place: int | None, heat_map: np.ndarray) -> Path:
+        """Write an image's picture and return its path, `<stem>[_<number>]_heatmap.png`; of a long stem only the beginning."""
+        stem = os.fsencode(image.path.stem)[:_LONGEST_STEM].decode("utf-8", "ignore")
+        path, number = self.maps / (f"{stem}_heatmap.png" if place is None else f"{stem}_{place}_heatmap.png"), 1
+        while path in self._taken:
+            number += 1
+            path = self.maps / f"{stem}_{number}_heatmap.png"
+        if place is None:
+            self._taken.add(path)
+        try:
+            atomic_write(path, picture(image.pixels, heat_map))
         except OSError as error:
             raise CxrError(f"{path} cannot be written ({error.strerror}); give another folder.") from error
-        written.append(path)
-    return written
+        return path
 
 
-def _free(out: Path, image: Path, taken: list[Path]) -> Path:
-    path, number = out / map_name(image), 1
-    while path in taken:
-        number += 1
-        path = out / map_name(image, number)
-    return path
-
-
-def map_name(image: Path, number: int | None = None) -> str:
-    """Return the name of an image's heat map, `<stem>[_<number>]_heatmap.png`; of a long stem only the beginning."""
-    stem = os.fsencode(image.stem)[:_LONGEST_STEM].decode("utf-8", "ignore")
-    return f"{stem}_heatmap.png" if number is None else f"{stem}_{number}_heatmap.png"
+def score(model, images: np.ndarray) -> np.ndarray:
+    """Return P(PNEUMONIA) float32 (n,) of at most `BATCH` images (n, H, W) uint8 as the model sees them."""
+    full = np.zeros((BATCH, *images.shape[1:]), np.uint8)
+    full[: len(images)] = images
+    return model.predict_on_batch(targets.batch(model, full))[: len(images), -1]
 
 
 def picture(image: np.ndarray, heat_map: np.ndarray) -> bytes:
-    """Return the image beside itself under the map (in [0, 1], of any size) as the bytes of a PNG file."""
-    from cxr_helpers.explain import overlay
-
+    """Return an image (H, W) uint8 beside itself under the map (in [0, 1], of any size) as the bytes of a PNG file."""
     scale = min(1.0, LONGEST_SIDE / max(image.shape))
     if scale < 1:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

@@ -84,7 +84,7 @@ def publish(record: Record, profile: str, threshold: float) -> Path:
         CxrError: the model is not on this machine, scores otherwise than its record, or is above 15 MB; what was published
             before then stays.
     """
-    from cxr_helpers.models import compact
+    from cxr_helpers.extras.inference import compact
     from cxr_helpers.training import saved
 
     model, target = saved.of_run(record, profile), folder(profile)

@@ -16,8 +16,8 @@ import pandas as pd
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import operating_point
+from cxr_helpers.records import Product
 from cxr_helpers.training import members
-from cxr_helpers.training.product import Product
 
 SENSITIVITY = 0.995  # of the screen on validation, at the threshold below which it rules an image out
 SPECIFICITY = 0.995  # of the screen on validation, at the threshold from which on it calls PNEUMONIA

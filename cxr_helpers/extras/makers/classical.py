@@ -23,8 +23,8 @@ from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import descriptors
 from cxr_helpers.extras.makers.randomised import ELM, RVFL, Schmidt
+from cxr_helpers.records import Product
 from cxr_helpers.training import network
-from cxr_helpers.training.product import Product
 
 COMPONENTS = 100  # principal components of the pixels
 FOLDS = 5  # of the calibration, by patient

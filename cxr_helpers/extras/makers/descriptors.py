@@ -37,8 +37,8 @@ def matrix(config: Config, profile: str) -> tuple[np.ndarray, str]:
 
 def describe(config: Config, profile: str, images: np.ndarray, data_hash: str) -> tuple[np.ndarray, str]:
     """Return what `matrix` does, of images (N, H, W) uint8 whose set `data_hash` names."""
-    if config.features not in ("hog", "pca", *catalogue.BUILDERS):
-        known = ", ".join(("hog", "pca", *catalogue.BUILDERS))
+    if config.features not in ("hog", "pca", *catalogue.names()):
+        known = ", ".join(("hog", "pca", *catalogue.names()))
         raise CxrError(f"Config: features={config.features!r} is unknown; choose one of {known}.")
     if config.features == "pca":
         return flat(images), "no network"

@@ -11,8 +11,8 @@ from cxr_helpers.extras.makers import classical, descriptors
 from cxr_helpers.extras.other_sets import image_sets, set_packing
 from cxr_helpers.extras.other_sets.image_sets import ImageSet
 from cxr_helpers.models import catalogue
+from cxr_helpers.records import Product
 from cxr_helpers.training import fitting, network
-from cxr_helpers.training.product import Product
 
 
 def make(config: Config, profile: str) -> Product:

@@ -31,8 +31,8 @@ from cxr_helpers.config import Config
 from cxr_helpers.data import manifest
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.makers import trials
+from cxr_helpers.records import Product, model_path
 from cxr_helpers.training import fitting, network
-from cxr_helpers.training.product import Product, model_path
 
 TRIAL_SEED = 100
 

@@ -22,8 +22,8 @@ from cxr_helpers.extras.makers import segmentation_images as images
 from cxr_helpers.extras.makers.domain_randomisation import randomise
 from cxr_helpers.extras.networks import unet
 from cxr_helpers.extras.statistics import cardiothoracic
+from cxr_helpers.records import Product
 from cxr_helpers.training import fitting, network
-from cxr_helpers.training.product import Product
 
 COUNTS = {  # synthetic images by split
     "full": {"train": 1200, "val": 200, "test": 200},

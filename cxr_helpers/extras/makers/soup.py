@@ -10,8 +10,8 @@ import numpy as np
 from cxr_helpers.config import Config
 from cxr_helpers.data import batches, packing
 from cxr_helpers.errors import CxrError
+from cxr_helpers.records import Product
 from cxr_helpers.training import fitting, members, network, saved
-from cxr_helpers.training.product import Product
 
 NORMALISING = 64  # images a batch, when statistics are taken
 

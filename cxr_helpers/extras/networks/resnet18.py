@@ -12,7 +12,9 @@ from keras import layers
 from safetensors.numpy import load_file
 
 from cxr_helpers import paths
+from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
+from cxr_helpers.models import weights
 from cxr_helpers.models.weights import Unavailable
 
 FILE = "resnet18.safetensors"
@@ -20,6 +22,20 @@ FILE = "resnet18.safetensors"
 SCALE = tuple(1 / (255 * deviation) for deviation in (0.229, 0.224, 0.225))
 OFFSET = tuple(-mean / deviation for mean, deviation in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225)))
 _NORM = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
+
+
+def build(config: Config) -> tuple[keras.Model, str]:
+    """Return ResNet-18 with global average pooling and a sigmoid unit, and how its weights began."""
+    pixels = keras.Input((config.size, config.size, 3), name="pixels")
+    x = layers.Rescaling(SCALE, OFFSET, name="scaling")(pixels)
+    backbone = ResNet18(include_top=False, weights=None, input_tensor=x)
+    start = weights.load(backbone, ResNet18, config.start)
+    x = layers.GlobalAveragePooling2D(name="features")(backbone.output)
+    if config.width:
+        x = layers.Dense(config.width, activation="relu", name="dense")(x)
+    x = layers.Dropout(config.dropout, name="dropout")(x)
+    probability = layers.Dense(1, activation="sigmoid", dtype="float32", name="probability")(x)
+    return keras.Model(pixels, probability, name="resnet18"), start
 
 
 def ResNet18(include_top=False, weights=None, input_tensor=None, input_shape=None) -> keras.Model:
@@ -93,7 +109,7 @@ def _imagenet_file() -> Path:
     if folder is None or not (folder / FILE).is_file():
         raise Unavailable(
             f"The ImageNet weights of resnet18 are not in Keras; put model.safetensors of timm/resnet18.tv_in1k as {FILE} "
-            'into the folder CXR_WEIGHTS_DIR, or set start = "random" for this system in experiments.toml.'
+            'into the folder CXR_WEIGHTS_DIR, or set start = "random" for this experiment in experiments.toml.'
         )
     return folder / FILE
 

@@ -8,34 +8,32 @@ import struct
 import warnings
 
 import numpy as np
-import pydicom
 from PIL import Image
-from pydicom import encaps, pixels, uid
+
+from cxr_helpers.base import lazy
+from cxr_helpers.data.image_files import LARGEST, TOO_LARGE, NoImage
+
+pydicom = lazy.module("pydicom")
+encaps = lazy.module("pydicom.encaps")
+dicom_pixels = lazy.module("pydicom.pixels")
+uid = lazy.module("pydicom.uid")
 
 MAGIC = slice(128, 132)  # bytes that say b"DICM"
-LARGEST = 50_000_000  # pixels
 _DEFLATED = b"1.2.840.10008.1.2.1.99"  # a transfer syntax whose few bytes may unpack to any number
 INVERTED, PLAIN = "MONOCHROME1", "MONOCHROME2"  # the smallest value is shown white, or black
 
 
-def is_dicom(data: bytes) -> bool:
-    """Tell whether bytes begin as a DICOM file does."""
-    return data[MAGIC] == b"DICM"
-
-
-class NoImage(ValueError):
-    """A DICOM file that holds no image that can be shown; the message says why and names nothing of the patient."""
-
-
-def grey(data: bytes) -> np.ndarray:
-    """Return the image in a DICOM file as uint8 (H, W), black 0 to white 255.
+def read(data: bytes) -> np.ndarray | None:
+    """Return the image in a DICOM file as uint8 (H, W), black 0 to white 255; None where the bytes are of another format.
 
     Stored values pass the modality's rescale slope and intercept or table, then the first window (or VOI table) that the
     file names; without one, the whole range of values is shown.
 
     Raises:
-        NoFilm: the file is damaged, has no single grey frame, or is compressed in a way that cannot be read here.
+        NoImage: the file is damaged, has no single grey frame, or is compressed in a way that cannot be read here.
     """
+    if data[MAGIC] != b"DICM":
+        return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of values that break the standard in tags that are not used
@@ -45,8 +43,8 @@ def grey(data: bytes) -> np.ndarray:
             _check(image)
             if image.file_meta.TransferSyntaxUID.is_encapsulated:
                 _check_compressed(image)
-            values = pixels.apply_modality_lut(image.pixel_array, image)
-            shown = np.asarray(pixels.apply_voi_lut(values, image, index=0), "float64")
+            values = dicom_pixels.apply_modality_lut(image.pixel_array, image)
+            shown = np.asarray(dicom_pixels.apply_voi_lut(values, image, index=0), "float64")
             low, high = _range(image, shown)
     except NoImage:
         raise
@@ -61,7 +59,7 @@ def grey(data: bytes) -> np.ndarray:
     return np.rint(255 * (1 - scaled if inverted else scaled)).astype(np.uint8)
 
 
-def _check(image: pydicom.Dataset) -> None:
+def _check(image: "pydicom.Dataset") -> None:
     kind = str(image.get("PhotometricInterpretation", ""))
     if "PixelData" not in image:
         raise NoImage("a DICOM file without pixels")
@@ -70,10 +68,10 @@ def _check(image: pydicom.Dataset) -> None:
     if int(image.get("SamplesPerPixel", 1)) != 1 or int(image.BitsAllocated) > 32:
         raise NoImage("a DICOM file that is no single grey frame")
     if int(image.Rows) * int(image.Columns) > LARGEST:  # before anything of that size is made
-        raise NoImage(f"more than {LARGEST / 1e6:.0f} million pixels")
+        raise NoImage(TOO_LARGE)
 
 
-def _check_compressed(radiograph: pydicom.Dataset) -> None:
+def _check_compressed(radiograph: "pydicom.Dataset") -> None:
     """Refuse a frame that unpacks to another size than the file claims: a decoder would make it all the same."""
     frame = encaps.get_frame(radiograph.PixelData, 0, number_of_frames=1)
     rows, columns = int(radiograph.Rows), int(radiograph.Columns)
@@ -101,7 +99,7 @@ def _fits(segment: bytes, most: int) -> bool:
     return unpacked <= most + 1
 
 
-def _range(image: pydicom.Dataset, shown: np.ndarray) -> tuple[float, float]:
+def _range(image: "pydicom.Dataset", shown: np.ndarray) -> tuple[float, float]:
     """Return what is shown black and white: the ends of the table's or window's output, or of the values where there is none.
 
     A window ends where pydicom puts what lies below and above it: of a falling rescale (slope < 0) the first is the larger.
@@ -109,6 +107,6 @@ def _range(image: pydicom.Dataset, shown: np.ndarray) -> tuple[float, float]:
     table = (image.get("VOILUTSequence") or [{}])[0]
     if None not in (table.get("LUTDescriptor"), table.get("LUTData")):
         return 0.0, float(2 ** int(table.LUTDescriptor[2]) - 1)
-    ends = pixels.apply_voi_lut(np.array([-np.inf, np.inf]), image, index=0)
+    ends = dicom_pixels.apply_voi_lut(np.array([-np.inf, np.inf]), image, index=0)
     low, high = ends if np.isfinite(ends).all() else (shown.min(), shown.max())
     return float(low), float(high)

@@ -5,7 +5,6 @@ Of a DICOM file only the pixels are used. What is written is named by numbers: o
 
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -17,11 +16,11 @@ from cxr_helpers.base.progress import say
 from cxr_helpers.data import image_files, manifest
 from cxr_helpers.data.dataset import LABELS
 from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.inference.predict import Predictor
 from cxr_helpers.extras.other_sets import class_folders, image_sets, label_tables
 
 CLASSES = {name.lower(): y_true for name, y_true in LABELS.items()}
-_WRITTEN: Mapping[str, int] = {**CLASSES, "0": 0, "1": 1}
-AT_ONCE = 64  # images in memory
+_WRITTEN = CLASSES | {"0": 0, "1": 1}
 
 
 def read(source: Path) -> pd.DataFrame:
@@ -70,30 +69,29 @@ def _say_who_is_alone(images: pd.DataFrame) -> None:
 def score(source: Path, model_dir: Path | None = None) -> tuple[pd.DataFrame, float, list[str]]:
     """Return the scores of own images by a published model, its operating point, and a sentence for every refused file.
 
-    The scores are as `metrics.evaluate` takes them; `model_dir` is as in `predict.predict`.
+    The scores are as `metrics.evaluate` takes them; `model_dir` is as for `predict.Predictor`.
 
     Raises:
         CxrError: as in `read`; the model is missing; or what can be read is of one class.
     """
-    from cxr_helpers.extras.inference import predict
-
-    images, published, answers = read(source), predict.load(model_dir), []
+    images = read(source)
     _say_who_is_alone(images)
-    for start in range(0, len(images), AT_ONCE):
-        answers += predict.predict([Path(path) for path in images.path[start : start + AT_ONCE]], published=published)
+    predictor = Predictor(model_dir, check=False)
+    answers = list(predictor.predictions(map(Path, images.path)))
+    problems = [answer.problem for answer in answers if answer.problem]
     scores = images.drop(columns="path").assign(split="test", y_score=[answer.probability for answer in answers])
     scores = scores[[not answer.problem for answer in answers]].reset_index(drop=True)
-    problems = [answer.problem for answer in answers if answer.problem]
     if scores.y_true.nunique() < len(LABELS):
         raise CxrError("\n     ".join([f"{source}: the images that can be read are of one class, or none can.", *problems[:10]]))
-    return scores, next(answer.threshold for answer in answers if not answer.problem), problems
+    return scores, predictor.card.threshold, problems
 
 
 def store(source: Path, folder: Path) -> pd.DataFrame:
     """Write own images as a set that CXR_DATA_DIR may name and return how many of each part and class it has.
 
-    Parts that the source has stay; else a fifth of the patients becomes test, and validation is drawn when a system is
-    trained. An image becomes an 8-bit grey PNG called IM-<patient>-<image>, numbers both, which keeps a patient's images together.
+    Parts that the source has stay; else a fifth of the patients becomes test, and validation is drawn when an experiment is
+    trained. An image becomes an 8-bit grey PNG called
+    IM-<patient>-<image>, numbers both, which keeps a patient's images together.
 
     Raises:
         CxrError: as in `read`; `folder` cannot be one or holds something, or a file is no usable image; nothing is written then.

@@ -1,9 +1,25 @@
-"""Attention over feature maps: which channels matter, then which places (CBAM; Woo et al. 2018)."""
+"""MobileNetV2 with attention over its last feature maps: which channels matter, then which places (CBAM; Woo et al. 2018)."""
 
+import keras
 from keras import layers, ops
+
+from cxr_helpers.config import Config
+from cxr_helpers.models import weights
 
 REDUCTION = 16  # of the channels inside the channel attention, as in Hu et al. 2018 and Woo et al. 2018
 SIDE = 7  # of the convolution that weighs the places
+
+
+def build(config: Config) -> tuple[keras.Model, str]:
+    """Return the network with global average pooling and a sigmoid unit, and how its weights began."""
+    pixels = keras.Input((config.size, config.size, 3), name="pixels")
+    x = layers.Rescaling(1 / 127.5, -1.0, name="scaling")(pixels)
+    backbone = keras.applications.MobileNetV2(include_top=False, weights=None, input_tensor=x)
+    start = weights.load(backbone, keras.applications.MobileNetV2, config.start)
+    x = layers.GlobalAveragePooling2D(name="features")(cbam(backbone.output))
+    x = layers.Dropout(config.dropout, name="dropout")(x)
+    probability = layers.Dense(1, activation="sigmoid", dtype="float32", name="probability")(x)
+    return keras.Model(pixels, probability, name="mobilenetv2_attention"), start
 
 
 def cbam(maps, reduction: int = REDUCTION):

@@ -2,21 +2,21 @@
 
 import os
 import subprocess
+import types
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from test_dicom import image as dicom_image
+from tiny_dicom import image as dicom_image
 from typer.testing import CliRunner
 
 from cxr_helpers import cli
 from cxr_helpers.base import files
 from cxr_helpers.data import dataset, image_files, manifest
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.inference import predict
-from cxr_helpers.extras.other_sets import own_set
+from cxr_helpers.extras.inference import own_images, predict
 
 GREY = np.tile(np.arange(40, dtype=np.uint8), (36, 1))
 
@@ -50,12 +50,12 @@ def table(tmp_path):
 
 
 def test_folders_name_the_class(folder):
-    images = own_set.read(folder)
+    images = own_images.read(folder)
     assert images.y_true.value_counts().to_dict() == {0: 8, 1: 8} and set(images.split) == {""}
 
 
 def test_a_table_names_class_and_patient_and_its_paths_count_from_its_folder(table):
-    images = own_set.read(table)
+    images = own_images.read(table)
     assert images.groupby("patient_id").y_true.nunique().eq(1).all() and images.patient_id.nunique() == 24
     assert list(images.y_true[:4]) == [0, 0, 1, 1]
 
@@ -63,7 +63,7 @@ def test_a_table_names_class_and_patient_and_its_paths_count_from_its_folder(tab
 def test_in_a_folder_names_of_the_published_set_tell_the_patient(folder):
     for name in ("person12_bacteria_47.png", "person12_bacteria_48.png", "person12_virus_49.png"):
         png(folder / "Pneumonia" / name)
-    patients = own_set.read(folder).set_index("image_id").patient_id
+    patients = own_images.read(folder).set_index("image_id").patient_id
     both = patients[["Pneumonia/person12_bacteria_47.png", "Pneumonia/person12_bacteria_48.png"]]
     assert both.nunique() == 1 and patients.eq(both.iloc[0]).sum() == 2
     assert patients["normal/1.png"] != patients["Pneumonia/1.png"] and patients.nunique() == 16 + 2
@@ -72,7 +72,7 @@ def test_in_a_folder_names_of_the_published_set_tell_the_patient(folder):
 def test_a_patient_that_a_table_leaves_out_is_nobody_else(table):
     rows = pd.read_csv(table).assign(patient_id="")
     rows.to_csv(table, index=False)
-    assert own_set.read(table).patient_id.is_unique
+    assert own_images.read(table).patient_id.is_unique
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_faulty_table_is_named_with_its_line(tmp_path, text, complaint):
     png(tmp_path / "b.png")
     (tmp_path / "images.csv").write_text(text)
     with pytest.raises(CxrError, match=complaint):
-        own_set.read(tmp_path / "images.csv")
+        own_images.read(tmp_path / "images.csv")
 
 
 def test_a_missing_source_is_one_sentence(tmp_path):
@@ -98,20 +98,24 @@ def test_a_missing_source_is_one_sentence(tmp_path):
     assert isinstance(done.exception, CxrError) and "nowhere.csv" in str(done.exception)
 
 
-def answers(files, published=None):
-    """Answer with the mean grey of each image, and refuse what is no image, as `predict.predict` does."""
-    found = []
-    for file in files:
-        try:
-            found.append(predict.Prediction(file, probability=float(image_files.read(file).pixels.mean() / 255), threshold=0.4))
-        except CxrError as error:
-            found.append(predict.Prediction(file, problem=str(error)))
-    return found
+class ByBrightness:
+    """Answers with the mean grey of each image, and refuses what is no image, as `predict.Predictor` does."""
+
+    card = types.SimpleNamespace(threshold=0.4)
+
+    def __init__(self, model_dir, **_):
+        pass
+
+    def predictions(self, files):
+        for file in files:
+            try:
+                yield predict.Prediction(file, probability=float(image_files.read(file).pixels.mean() / 255), threshold=0.4)
+            except CxrError as error:
+                yield predict.Prediction(file, problem=str(error))
 
 
 def test_scores_of_own_images_give_every_metric_with_its_interval(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(predict, "predict", answers)
-    monkeypatch.setattr(predict, "load", lambda model_dir: None)
+    monkeypatch.setattr(own_images, "Predictor", ByBrightness)
     done = CliRunner().invoke(cli.app, ["score", str(folder), "--out", str(tmp_path / "scores.csv")])
     assert done.exit_code == 0 and "16 images, 8 of PNEUMONIA; PNEUMONIA is called from 0.400 on" in done.output
     rows = {line[:15].strip(): line[15:].split() for line in done.output.splitlines()}
@@ -121,8 +125,7 @@ def test_scores_of_own_images_give_every_metric_with_its_interval(folder, tmp_pa
 
 
 def test_it_is_said_how_many_images_name_no_patient(folder, table, tmp_path, monkeypatch):
-    monkeypatch.setattr(predict, "predict", answers)
-    monkeypatch.setattr(predict, "load", lambda model_dir: None)
+    monkeypatch.setattr(own_images, "Predictor", ByBrightness)
     words = "no patient is named for 16 of 16 images: each counts as a patient of its own"
     for command in (["score", str(folder)], ["import", str(folder), str(tmp_path / "mine")]):
         assert words in CliRunner().invoke(cli.app, command).output
@@ -130,7 +133,7 @@ def test_it_is_said_how_many_images_name_no_patient(folder, table, tmp_path, mon
 
 
 def test_a_place_where_no_scores_can_be_written_is_named_before_a_image_is_scored(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(own_set, "score", lambda *_: pytest.fail("scored"))
+    monkeypatch.setattr(own_images, "score", lambda *_: pytest.fail("scored"))
     (tmp_path / "file").touch()
     for out, words in ((tmp_path, "is a folder; name a file in it"), (tmp_path / "file" / "scores.csv", "cannot be written")):
         done = CliRunner().invoke(cli.app, ["score", str(folder), "--out", str(out)])
@@ -138,8 +141,7 @@ def test_a_place_where_no_scores_can_be_written_is_named_before_a_image_is_score
 
 
 def test_a_file_that_is_no_image_is_named_and_the_others_are_scored(folder, monkeypatch):
-    monkeypatch.setattr(predict, "predict", answers)
-    monkeypatch.setattr(predict, "load", lambda model_dir: None)
+    monkeypatch.setattr(own_images, "Predictor", ByBrightness)
     (folder / "normal" / "0.png").write_bytes(b"no image")
     done = CliRunner().invoke(cli.app, ["score", str(folder)])
     assert "15 images" in done.output and isinstance(done.exception, CxrError) and "0.png is refused" in str(done.exception)
@@ -163,14 +165,14 @@ def test_own_images_become_a_set_by_patient_without_a_word_of_theirs(table, tmp_
 def test_a_set_with_a_file_that_is_no_image_is_not_begun(table, tmp_path):
     (tmp_path / "scans" / "doe_3_1").write_bytes(b"no image")
     with pytest.raises(CxrError, match="doe_3_1 is refused"):
-        own_set.store(table, tmp_path / "mine")
+        own_images.store(table, tmp_path / "mine")
     assert [path.name for path in tmp_path.iterdir() if "mine" in path.name] == []
 
 
 def test_a_folder_that_holds_something_is_left_alone(folder, tmp_path):
     png(tmp_path / "mine" / "old.png")
     with pytest.raises(CxrError, match="is not empty; name a new folder"):
-        own_set.store(folder, tmp_path / "mine")
+        own_images.store(folder, tmp_path / "mine")
 
 
 def test_a_place_that_can_be_no_new_folder_is_named(folder, tmp_path, monkeypatch):
@@ -179,9 +181,9 @@ def test_a_place_that_can_be_no_new_folder_is_named(folder, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path / "empty")
     for place, words in ((tmp_path / "file", "file cannot be written"), (tmp_path / "file" / "mine", "mine cannot be written")):
         with pytest.raises(CxrError, match=words):
-            own_set.store(folder, place)
+            own_images.store(folder, place)
     with pytest.raises(CxrError, match="is the working folder; name a new one"):
-        own_set.store(folder, Path("."))
+        own_images.store(folder, Path("."))
     assert (tmp_path / "file").is_file() and not any((tmp_path / "empty").iterdir())
 
 
@@ -192,12 +194,12 @@ def test_what_a_killed_import_left_is_cleared_away(folder, tmp_path, monkeypatch
         patch.setattr(os, "getpid", lambda: ended.pid)
         left = files.draft_of(tmp_path / "mine")
     png(left / "train" / "NORMAL" / "IM-00001-0001.png")
-    own_set.store(folder, tmp_path / "mine")
+    own_images.store(folder, tmp_path / "mine")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "mine"]
 
 
 def test_an_import_is_made_under_a_name_that_is_cleared_away_after_a_kill(folder, tmp_path, monkeypatch):
     seen, read = [], image_files.read
     monkeypatch.setattr(image_files, "read", lambda path: seen.append([*tmp_path.glob(".*")]) or read(path))
-    own_set.store(folder, tmp_path / "mine")
+    own_images.store(folder, tmp_path / "mine")
     assert seen[-1] == [files.draft_of(tmp_path / "mine")]

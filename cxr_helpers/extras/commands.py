@@ -1,0 +1,229 @@
+"""The commands of `cxr` beyond the report's steps: predict and score, measure and compare, search, publish and deploy."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cxr_helpers.base import lazy
+from cxr_helpers.base.progress import say, since
+from cxr_helpers.errors import CxrError
+from cxr_helpers.workflow.options import Profile
+
+file_writing = lazy.module("cxr_helpers.base.files")
+experiments = lazy.module("cxr_helpers.experiments")
+manifest = lazy.module("cxr_helpers.data.manifest")
+packing = lazy.module("cxr_helpers.data.packing")
+metrics = lazy.module("cxr_helpers.evaluation.metrics")
+records = lazy.module("cxr_helpers.records")
+rescoring = lazy.module("cxr_helpers.training.rescoring")
+training_matrix = lazy.module("cxr_helpers.training.matrix")
+candidates = lazy.module("cxr_helpers.tables.candidates")
+results = lazy.module("cxr_helpers.tables.results")
+methods = lazy.module("cxr_helpers.explain.methods")
+comparisons = lazy.module("cxr_helpers.extras.benchmarks.comparisons")
+measurements = lazy.module("cxr_helpers.extras.benchmarks.measurements")
+artefact = lazy.module("cxr_helpers.extras.inference.artefact")
+bulk = lazy.module("cxr_helpers.extras.inference.bulk")
+own_images = lazy.module("cxr_helpers.extras.inference.own_images")
+out_of_distribution = lazy.module("cxr_helpers.extras.inference.out_of_distribution")
+prediction = lazy.module("cxr_helpers.extras.inference.predict")
+published_model = lazy.module("cxr_helpers.extras.inference.published_model")
+searching = lazy.module("cxr_helpers.extras.makers.search")
+explain_page = lazy.module("cxr_helpers.extras.saliency.explain_page")
+measuring = lazy.module("cxr_helpers.extras.saliency.measuring")
+
+_commands = typer.Typer()
+Model = Annotated[Path | None, typer.Option(help="folder of another published model")]
+Labelled = Annotated[Path, typer.Argument(metavar="SOURCE", help="folder with NORMAL/ and PNEUMONIA/, or CSV of path,label")]
+Afresh = Annotated[bool, typer.Option("--afresh", help="measure again what is stored")]
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.add_typer(_commands)
+
+
+@_commands.command()
+def predict(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="IMAGE...", help="chest X-rays: 8-bit JPEG or PNG, or DICOM; with --table also folders"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for the heat maps (default: heatmaps; with --table none)")] = None,
+    model: Model = None,
+    table: Annotated[
+        Path | None, typer.Option(help="write a table (.csv or .parquet) of any number of images; goes on if stopped")
+    ] = None,
+    check: Annotated[bool, typer.Option(help="with --table: warn of what is no frontal chest radiograph")] = True,
+    listed: Annotated[Path | None, typer.Option("--list", help="with --table: a text file of one path a line")] = None,
+) -> None:
+    """Predict class and probability of images and draw heat maps, with a warning for what is no image. Not for clinical use.
+
+    With --table the arguments may be files, folders or patterns in quotation marks; a file that is no image costs one row.
+    """
+    named, started = bulk.Files(files or [], listed), time.monotonic()
+    if table:
+        rows, failed = bulk.write(named, table, model, out, check)
+        say(f"predict: {table}, {rows:,} files, {failed:,} of them without an answer (column problem), {since(started)}")
+    elif named.many:
+        raise CxrError("Folders, patterns and lists go into a table: add --table results.csv.")
+    elif not files:
+        raise CxrError("No image is named; give files, or with --table folders, patterns or --list FILE.")
+    else:
+        _predict_few(files, model, out or Path("heatmaps"))
+
+
+def _predict_few(files: list[Path], model: Path | None, out: Path) -> None:
+    """Print the answers; the first fault is the command's, after all other files were answered."""
+    answers = prediction.predict(files, model, out)
+    found = prediction.table(answers)
+    if len(found):
+        print(found.to_string(index=False, float_format="%.3f"))
+    for answer in answers:
+        if answer.warning:
+            print(f"cxr: warning: {answer.warning}", file=sys.stderr)
+    _refuse([answer.problem for answer in answers if answer.problem])
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise CxrError("\n     ".join(problems))
+
+
+@_commands.command()
+def score(
+    source: Labelled,
+    out: Annotated[Path | None, typer.Option(help="CSV file for the score of every image")] = None,
+    model: Model = None,
+) -> None:
+    """Score your own labelled images with the published model: every metric with its 95 % interval over patients."""
+    if out:
+        file_writing.check_file(out)
+    scores, threshold, problems = own_images.score(source, model)
+    if out:
+        file_writing.atomic_write(out, scores.to_csv(index=False, lineterminator="\n"))
+    found = metrics.evaluate(scores, threshold).rename(index=metrics.TITLES)
+    print(f"{len(scores):,} images, {int(scores.y_true.sum()):,} of PNEUMONIA; PNEUMONIA is called from {threshold:.3f} on")
+    print(found.to_string(float_format="%.3f"))
+    _refuse(problems)
+
+
+@_commands.command("import")
+def import_images(
+    source: Labelled, to: Annotated[Path, typer.Argument(metavar="FOLDER", help="a new folder, for CXR_DATA_DIR")]
+) -> None:
+    """Make a set to train on of your own labelled images (JPEG, PNG or DICOM): grey PNG files named by numbers, nothing else."""
+    print(own_images.store(source, to).to_string())
+
+
+@_commands.command()
+def explain(
+    file: Annotated[Path, typer.Argument(metavar="IMAGE", help="a chest X-ray: 8-bit JPEG or PNG, or DICOM")],
+    names: Annotated[str, typer.Option("--methods", help="methods with commas between them, or all")] = "gradcam,shap_partition",
+    out: Annotated[Path, typer.Option(help="the page, in a folder that exists")] = Path("explanation.html"),
+    target: Annotated[str, typer.Option(help="what the maps explain: PNEUMONIA, NORMAL or predicted")] = "predicted",
+    model: Model = None,
+) -> None:
+    """Write one page with an image's prediction and its heat maps, each method with its scale. Not for clinical use."""
+    chosen = list(methods.METHODS) if names == "all" else names.split(",")
+    say(f"explain: {explain_page.write(file, chosen, out, target, model)}")
+
+
+@_commands.command()
+def publish(
+    name: Annotated[str | None, typer.Argument(metavar="EXPERIMENT", help="one instead of the final model")] = None,
+    profile: Profile = "auto",
+) -> None:
+    """Make the final model, or an experiment's run that is best on validation, the one of `cxr predict`; learn its warnings."""
+    if name:
+        run = results.best_on_validation(records.of(name, profile))
+    else:
+        run = candidates.choose(candidates.systems(profile), profile)
+    folder = published_model.publish(run, profile, results.thresholds([run])[0])
+    train = manifest.load(profile).folder == "train"
+    out_of_distribution.store(out_of_distribution.learn(packing.load(profile, out_of_distribution.SIDE)[train]), folder)
+    say(f"publish: {run.run_id} in {folder}")
+
+
+@_commands.command()
+def deploy(profile: Profile = "auto") -> None:
+    """Write the deployed model: a network of the published one in 8-bit integers, with its card."""
+    path = artefact.make(profile)
+    say(f"deploy: {path}, {path.stat().st_size / 1e6:.2f} MB")
+
+
+@_commands.command()
+def rescore(
+    names: Annotated[list[str], typer.Argument(metavar="EXPERIMENT...", help="experiments of cxr_helpers/experiments.toml")],
+    profile: Profile = "auto",
+    seed: Annotated[int | None, typer.Option(help="one seed instead of all")] = None,
+) -> None:
+    """Score the adult images of CXR_EXTERNAL_DIR and corrupted test images with saved models; what is stored stays."""
+    started = time.monotonic()
+    for name in names:
+        one = seed is not None
+        chosen = records.of_seed(experiments.get(name, profile), seed, profile) if one else records.of(name, profile)
+        for run in chosen:
+            rescoring.rescore(run, profile)
+            say(f"rescore: {run.run_id}, after {since(started)}")
+
+
+@_commands.command()
+def matrix(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="EXPERIMENT...", help="instead of all that wait for an accelerator")
+    ] = None,
+    profile: Profile = "auto",
+    side_by_side: Annotated[int, typer.Option(min=1, help="runs at once on the accelerator")] = 1,
+    minutes: Annotated[float, typer.Option(help="after which no further run begins")] = 1440,
+) -> None:
+    """Train on an accelerator what waits for one; KERAS_BACKEND says whether by TensorFlow, JAX or PyTorch."""
+    chosen = [experiments.get(name, profile) for name in names] if names else training_matrix.systems(profile)
+    training_matrix.run(chosen, profile, side_by_side, minutes)
+
+
+@_commands.command()
+def search(
+    name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="one that searches, as search_random")],
+    profile: Profile = "auto",
+) -> None:
+    """Take part in an experiment's hyper-parameter search until all its trials are made.
+
+    Any number of processes or jobs that see the same build folder share the trials; `cxr train` then takes the best.
+    """
+    started, config = time.monotonic(), experiments.get(name, profile).configs[0]
+    if not config.search:
+        raise CxrError(f"Experiment {name!r} searches nothing; its `config` in experiments.toml has no `search`.")
+    say(f"search {name}: {len(searching.study(config, profile))} trials in {since(started)}")
+
+
+@_commands.command()
+def measure(
+    name: Annotated[str, typer.Argument(help="one of benchmarks/measurements.py, as speed")], profile: Profile = "auto"
+) -> None:
+    """Measure what is no training run; for times (candidates, complexity, deployment, ...) leave the machine alone."""
+    started = time.monotonic()
+    say(f"measure {name}: {measurements.measure(name, profile)} in {since(started)}")
+
+
+@_commands.command("measure-maps")
+def measure_maps(profile: Profile = "auto", afresh: Afresh = False) -> None:
+    """Measure all saliency methods beside controls; a stopped call goes on where it was."""
+    started = time.monotonic()
+    say(f"measure-maps: {measuring.measure(profile, afresh)} in {since(started)}")
+
+
+@_commands.command()
+def bench(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="of benchmarks/comparisons.py, or all")],
+    profile: Profile = "auto",
+    afresh: Afresh = False,
+) -> None:
+    """Time two ways of doing the same side by side, as reports/benchmarks/NAME.json; the machine should do nothing else."""
+    for name in comparisons.NAMES if names == ["all"] else names:
+        started = time.monotonic()
+        path = comparisons.run(name, profile, afresh)
+        say(f"bench {name}: {comparisons.load(name, profile)['ratio_median']:.3g} times, {path} in {since(started)}")
