@@ -5,6 +5,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from cxr_helpers.base import provenance
 from cxr_helpers.base.files import atomic_path, atomic_write
 from cxr_helpers.base.progress import say
 from cxr_helpers.errors import CxrError
@@ -63,6 +64,7 @@ def card(folder: Path | None = None, missing_ok: bool = False) -> Card | None:
         CxrError: it is broken, or missing and `missing_ok` is not set (else None).
     """
     path = Path(folder or published_model.folder()) / CARD
+    provenance.note(path)
     try:
         return Card(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:

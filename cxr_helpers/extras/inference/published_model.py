@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from cxr_helpers import paths
+from cxr_helpers.base import provenance
 from cxr_helpers.base.files import atomic_path, atomic_write
 from cxr_helpers.data import dataset
 from cxr_helpers.errors import CxrError
@@ -100,6 +101,7 @@ def publish(record: Record, profile: str, threshold: float) -> Path:
 
 
 def _card(path: Path) -> Card:
+    provenance.note(path)
     try:
         return Card(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
