@@ -43,6 +43,10 @@ def read(path: Path, profile: str) -> Chapter:
         if cell.cell_type == "code":
             _check(cell, name)
     for number, note, data in shown_data.shown(notebook):
+        missing = [source for source in note["sources"] if not (paths.ROOT / source).is_file()]
+        if missing:
+            said = f"chapter {name}, cell {number} shows what comes from {missing[0]}, which is not there"
+            raise CxrError(f"The report is not rendered: {said}; restore it from git, or execute the chapter again.")
         if note.get("label"):
             note["digest"] = shown_data.digest(data["text/csv"])
             note["origin"] = _origin(note, number, name, profile)

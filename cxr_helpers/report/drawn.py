@@ -1,4 +1,4 @@
-"""What a matplotlib figure draws, as numbers: a table of all its series, and the points at which a page's reader can read curves."""
+"""What a matplotlib figure draws, as numbers: a table of all its series, and the points that a page's reader can point at."""
 
 import json
 import re
@@ -53,7 +53,7 @@ def _rows(ax: Axes, panel: str) -> Iterator[dict]:
 def _named(ax: Axes, panel: str, kind: str, artist: Artist, points: pd.DataFrame) -> Iterator[dict]:
     label = str(artist.get_label() or "")
     series = "" if label.startswith("_") else " ".join(label.split())
-    kept = points.iloc[np.unique(np.linspace(0, len(points) - 1, min(len(points), LONGEST)).astype(int))] if len(points) else points
+    kept = points.iloc[np.unique(np.linspace(0, len(points) - 1, LONGEST).astype(int))] if len(points) > LONGEST else points
     names = [(which, _ticks(getattr(ax, f"{which}axis"))) for which in ("x", "y")]
     for row in kept.to_dict("records"):
         here = [ticks[round(row[which], 6)] for which, ticks in names if which in row and round(row[which], 6) in ticks]
@@ -94,7 +94,8 @@ def _points(artist: Artist) -> tuple[str, pd.DataFrame]:
     values = artist.get_array()
     if values is not None and np.ndim(values) == 2 and np.size(values) <= LONGEST:
         y, x = np.indices(values.shape)
-        return "cell", pd.DataFrame({"x": x.ravel(), "y": y.ravel(), "value": np.ma.filled(np.ma.asarray(values, float), np.nan).ravel()})
+        cells = np.ma.filled(np.ma.asarray(values, float), np.nan)
+        return "cell", pd.DataFrame({"x": x.ravel(), "y": y.ravel(), "value": cells.ravel()})
     if isinstance(artist, Collection) and values is None:
         return "band", _xy(np.concatenate([np.empty((0, 2)), *(path.vertices for path in artist.get_paths())]))
     return "picture", _xy([])
@@ -117,7 +118,7 @@ def _title(ax: Axes) -> str:
 
 
 def curves(fig: Figure, edge: float) -> str:
-    """Return the points of a figure's curves as JSON ("" where it has none), for a picture cut to what is drawn, `edge` inches wider.
+    """Return the points of a figure's curves as JSON ("" where it has none); its picture ends `edge` inches beyond what is drawn.
 
     The JSON is a list with one entry a panel: `x` and `y` are the axes' names, `curves` a list of [name, points], a point
     being [left, top, x, y]: its place in the picture in thousandths of width and height, and its value.

@@ -33,7 +33,7 @@ def read(path: Path) -> tuple[Node, Cell]:
 
 
 def parts(opening: Cell, chapters: list[Part], whole: bool) -> list[Part]:
-    """Return the abstract, the opening from the source file and what chapters tagged `abstract`, and of a `whole` thesis the introduction."""
+    """Return the abstract (the opening and what chapters tagged `abstract`), and the introduction of a `whole` thesis."""
     title = Cell(opening.place, [Header(1, ["abstract", ["unnumbered"], []], [Str("Abstract")])])
     results = [cell for part in chapters for cell in part.cells if cell.abstract]
     found = [Part("abstract", [title, opening, *results])]
@@ -46,7 +46,7 @@ def parts(opening: Cell, chapters: list[Part], whole: bool) -> list[Part]:
 
 
 def variables(document: str, profile: str, facts: Mapping[str, str]) -> Node:
-    """Return the templates' variables that tell this rendering from others, as pandoc metadata; a supplement says that it is one."""
+    """Return the templates' variables that tell this rendering from others, as pandoc metadata."""
     rows = [{"name": _string(name), "value": _string(value)} for name, value in facts.items()]
     own = {
         "facts": {"t": "MetaList", "c": [{"t": "MetaMap", "c": row} for row in rows]},
@@ -56,7 +56,8 @@ def variables(document: str, profile: str, facts: Mapping[str, str]) -> Node:
         "synthetic": {"t": "MetaBool", "c": profile != "full"},
     }
     if document == "supplement":
-        own |= {"subtitle": _string("Supplement"), "supplement": {"t": "MetaBool", "c": True}, "abbreviations": {"t": "MetaList", "c": []}}
+        own |= {"subtitle": _string("Supplement"), "supplement": {"t": "MetaBool", "c": True}}
+        own["abbreviations"] = {"t": "MetaList", "c": []}  # the thesis has them
     return own
 
 

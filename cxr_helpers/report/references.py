@@ -24,7 +24,7 @@ def keys() -> set[str]:
 
 
 def numbered(parts: list[Part], document: str) -> dict[str, str]:
-    """Return what each label is called, such as {"fig:roc": "Figure 4", "ch:03_vgg16": "Chapter 3"}; "Figure S4" in the supplement.
+    """Return what each label is called: {"fig:roc": "Figure 4", "ch:03_vgg16": "Chapter 3"}, in the supplement "Figure S4".
 
     Figures and tables are numbered through a whole document; the sections of a chapter are labelled by its name and their
     title's words ("sec:03_vgg16-the-network": "Section 3.1").
@@ -63,7 +63,7 @@ class Labels:
     complete: bool = True
 
     def mention(self, key: str, place: str) -> Node:
-        """Return the link for a label; one that no chapter defines is a CxrError, or stays as typed where chapters are left out."""
+        """Return the link for a label; an unknown one is a CxrError, or stays as typed where chapters are left out."""
         target = f"#{key.removeprefix('sec:')}"
         if key in self.own:
             return _link(self.own[key], target)

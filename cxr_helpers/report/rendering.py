@@ -5,13 +5,14 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pandocfilters import Code, Div, Link, Para, Space, Str
+from pandocfilters import Div
 
 from cxr_helpers import paths
 from cxr_helpers.base import plugins
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import chapters, front_matter, html_page, readme, references, tree, typst_pdf
+from cxr_helpers.report import chapters, front_matter, html_page, references, tree, typst_pdf
+from cxr_helpers.report.chapters import Chapter
 from cxr_helpers.report.tree import Node, Part
 from cxr_helpers.workflow import chapter_files
 
@@ -40,13 +41,13 @@ class Document:
 def render(
     profile: str,
     documents: Sequence[str] = DOCUMENTS,
-    chapters: Sequence[str] | None = None,
+    only: Sequence[str] | None = None,
     formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
     """Write `thesis` and `supplement`, as .html and .pdf, of a profile ("full" or "smoke") and return their paths.
 
-    The README gets its picture and table from the real thesis. `chapters` names the notebooks to take (default: all); a mention of
-    a figure in a chapter that is left out stays as it is typed.
+    Extras that ask for it are told what was written (the README shows its results). `only` names the notebooks to take (default:
+    all); a mention of a figure in a chapter that is left out stays as it is typed.
 
     Raises:
         CxrError: a chapter is missing, failed or unfinished; a figure or table lacks a caption, an alternative text or
@@ -56,37 +57,46 @@ def render(
         said = f"profile {profile!r} of {', '.join(documents)} as {', '.join(formats)}"
         raise CxrError(f"Cannot render {said}: take full or smoke, thesis or supplement, and html or pdf.")
     written = []
-    for name in documents:
-        document = assemble(name, profile, front_matter.facts(profile), chapters)
+    for name, document in assemble(documents, profile, front_matter.facts(profile), only).items():
         for kind in formats:
             path = paths.reports(profile) / f"{name}.{kind}"
             atomic_write(path, _limited(document.content(kind), path, document.figures))
             written.append(path)
-        if profile == "full" and name == "thesis":
-            readme.update(document.chapters, document.figures)
+        for each in plugins.names("rendered"):
+            plugins.load("rendered", each)(name, profile, document.chapters, document.figures)
     return written
 
 
 def assemble(
-    name: str, profile: str, facts: Mapping[str, str], only: Sequence[str] | None = None, build: Path | None = None
-) -> Document:
-    """Return a document of its executed chapters (or `only` some), numbered, its references resolved and checked.
+    documents: Sequence[str],
+    profile: str,
+    facts: Mapping[str, str],
+    only: Sequence[str] | None = None,
+    build: Path | None = None,
+) -> dict[str, Document]:
+    """Return documents of their executed chapters (or `only` some), numbered, their references resolved and checked.
 
-    `facts` are those of the title page; `build` is the build folder with the executed chapters (default: that of the profile).
+    `facts` are those of the title pages; `build` is the build folder with the executed chapters (default: that of the profile).
     """
-    taken = [chapter for chapter in getattr(chapter_files, name)() if only is None or chapter in only]
-    read = _read(name, taken, profile, build)
-    body = [tree.parse(chapter) for chapter in read]
-    names = references.numbered(body, name)
-    other = next(each for each in DOCUMENTS if each != name)
-    labels = references.Labels(names, _others(other, profile, build), other, references.keys(), complete=only is None)
-    meta, opening = front_matter.read(paths.ROOT / "reports" / "front_matter.md")
-    before = front_matter.parts(opening, body, whole=only is None) if name == "thesis" else []
-    body = [_opened(part, profile) for part in body]
-    before, body = references.resolved(before, labels), references.resolved(body, labels)
-    figures = {path: content for chapter in read for path, content in chapter.figures.items()}
-    meta = {**meta, **front_matter.variables(name, profile, facts), "data": {"t": "MetaString", "c": digest(body)}}
-    return Document(before, body, names, figures, meta)
+    folder = (build or paths.build(profile)) / "executed"
+    read = {}
+    for name in DOCUMENTS:
+        files = [folder / f"{chapter}.ipynb" for chapter in getattr(chapter_files, name)() if only is None or chapter in only]
+        if name in documents or all(path.is_file() for path in files):  # the other one has the numbers of what is mentioned
+            read[name] = [chapters.read(path, profile) for path in files] + _appendices(name, profile)
+    bodies = {name: [tree.parse(chapter) for chapter in found] for name, found in read.items()}
+    names = {name: references.numbered(bodies[name], name) if name in read else _chapters_only(name) for name in DOCUMENTS}
+    cited, made = references.keys(), {}
+    for name in documents:
+        other = next(each for each in DOCUMENTS if each != name)
+        labels = references.Labels(names[name], names[other], other, cited, complete=only is None)
+        meta, opening = front_matter.read(paths.ROOT / "reports" / "front_matter.md")
+        before = front_matter.parts(opening, bodies[name], whole=only is None) if name == "thesis" else []
+        body = references.resolved([_opened(part, names[name], profile) for part in bodies[name]], labels)
+        figures = {path: content for chapter in read[name] for path, content in chapter.figures.items()}
+        meta |= {**front_matter.variables(name, profile, facts), "data": {"t": "MetaString", "c": digest(body)}}
+        made[name] = Document(references.resolved(before, labels), body, names[name], figures, meta)
+    return made
 
 
 def digest(parts: Sequence[Part]) -> str:
@@ -99,35 +109,32 @@ def digest_of(digests: Iterable[str | None]) -> str:
     return hashlib.sha256("\n".join(filter(None, digests)).encode()).hexdigest()
 
 
-def _read(name: str, taken: Sequence[str], profile: str, build: Path | None) -> list[chapters.Chapter]:
-    """Return the chapters of a document; the supplement's end with what no notebook computes, as extras announce it."""
-    read = [chapters.read((build or paths.build(profile)) / "executed" / f"{chapter}.ipynb", profile) for chapter in taken]
-    if name == "supplement":
-        read += [chapter for each in plugins.names("appendices") for chapter in plugins.load("appendices", each)(profile)]
-    return read
+def _appendices(document: str, profile: str) -> list[Chapter]:
+    """Return the chapters that no notebook computes, as extras announce them; they end the supplement."""
+    announced = plugins.names("appendices") if document == "supplement" else []
+    return [chapter for name in announced for chapter in plugins.load("appendices", name)(profile)]
 
 
-def _others(document: str, profile: str, build: Path | None) -> dict[str, str]:
-    """Return what the labels of the other document are called; where its chapters were not all executed, those of its chapters."""
-    names = getattr(chapter_files, document)()
-    executed = [(build or paths.build(profile)) / "executed" / f"{chapter}.ipynb" for chapter in names]
-    if all(path.is_file() for path in executed):
-        return references.numbered([tree.parse(chapter) for chapter in _read(document, names, profile, build)], document)
-    prefix = references.PREFIX[document]
-    return {f"ch:{chapter}": f"Chapter {prefix}{number}" for number, chapter in enumerate(names, 1)}
+def _chapters_only(document: str) -> dict[str, str]:
+    """Return what the chapters of a document are called that has not been executed."""
+    numbers = enumerate(getattr(chapter_files, document)(), 1)
+    return {f"ch:{chapter}": f"Chapter {references.PREFIX[document]}{number}" for number, chapter in numbers}
 
 
-def _opened(part: Part, profile: str) -> Part:
-    """Return a chapter without what went to the abstract, with a line below its title that leads to its notebook, where its code is."""
+def _opened(part: Part, names: Mapping[str, str], profile: str) -> Part:
+    """Return a chapter without its part of the abstract; a line below its title leads to its notebook, figures and tables."""
     first, *rest = [cell for cell in part.cells if not cell.abstract]
-    notebook = chapter_files.source(part.name)
+    notebook, said = chapter_files.source(part.name), []
     if notebook.is_file():
-        shown = Code(["", [], []], notebook.relative_to(paths.ROOT).as_posix())
-        link = Link(["", [], []], [shown], [chapters.address(notebook, profile), ""])
-        title, *blocks = first.blocks
-        line = Div(["", ["notebook"], []], [Para([Str("Code:"), Space(), link])])
-        first = dataclasses.replace(first, blocks=[title, line, *blocks])
-    return dataclasses.replace(part, cells=[first, *rest])
+        shown = notebook.relative_to(paths.ROOT).as_posix()
+        said.append(f"Code: [`{shown}`]({chapters.address(notebook, profile)})")
+    for kind in ("Figure", "Table"):
+        keys = [tree.label(block) for block in part.blocks if block["t"] == kind and tree.label(block)]
+        links = ", ".join(f"[{names[key].split()[-1]}](#{key})" for key in keys)
+        said += [f"{kind}{'s' if len(keys) > 1 else ''}: {links}"] if keys else []
+    title, *blocks = first.blocks
+    line = [Div(["", ["notebook"], []], tree.blocks(". ".join(said)))] if said else []
+    return dataclasses.replace(part, cells=[dataclasses.replace(first, blocks=[title, *line, *blocks]), *rest])
 
 
 def _limited(content: bytes, path: Path, figures: dict[str, bytes]) -> bytes:

@@ -190,5 +190,6 @@ def _float(identifier: str, classes: list[str], note: dict[str, str], content: l
 def _refused(kind: str, place: str) -> None:
     if kind in ("Image", "Table"):
         raise CxrError(
-            f"{FAULT} {place} holds a bare {kind.lower()}; only document.figure and document.table give it a caption and a number."
+            f"{FAULT} {place} holds a bare {kind.lower()}; "
+            "only document.figure and document.table give it a caption and a number."
         )

@@ -19,7 +19,7 @@ PAGE_ONLY = ("page-only", "origin")
 
 
 def source(before: list[Part], chapters: list[Part], meta: Node) -> str:
-    """Return the Typst source; `before` is what has no number (abstract, introduction), `meta` are the variables of the template."""
+    """Return the Typst source; `before` is what has no number, `meta` are the variables of the template."""
     opening, *introduction = [*before, Part("", [])]
     content = [*_blocks(opening), _raw("#contents()\n#show: chapters")]
     content += [block for part in (*introduction, *chapters) for block in _blocks(part)]

@@ -40,8 +40,8 @@ class ThisPython(AsyncKernelManager):
 def execute(chapter: str, profile: str, parameters: Mapping[str, object] = MappingProxyType({})) -> Path:
     """Execute a chapter ("05_mobilenet") for `profile` ("full" or "smoke") and return the executed notebook.
 
-    As it is written, it is part of the report, and its data go to `reports/data/`. With other `parameters` (name -> value) it goes
-    to the folder `scratch` of the build folder, and nothing of the report changes.
+    As it is written, it is part of the report, and its data go to `reports/data/`. With other `parameters` (name -> value) it
+    goes to the folder `scratch` of the build folder, and nothing of the report changes.
 
     Raises:
         CxrError: the profile or a parameter is unknown, the chapter is no notebook, or a cell fails; the sentence names the cell.

@@ -78,6 +78,6 @@ def store(notebook: NotebookNode, chapter: str, profile: str) -> None:
 
 
 def sources(chapter: str, profile: str) -> dict:
-    """Return what stands behind a chapter: `files` (path -> SHA-256) and `shown` (cell, label, sources); empty where it never ran."""
+    """Return what a chapter shows, and from what: `files` (path -> SHA-256) and `shown` (cell, label, sources)."""
     path = folder(profile) / f"sources-{chapter}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"files": {}, "shown": []}

@@ -38,8 +38,8 @@ CLOSE = {"rel_tol": 2e-6, "abs_tol": 1e-9}  # data files hold seven digits
 def verify(profile: str, cores: int) -> list[str]:
     """Return one sentence for every difference between the report and what its records give.
 
-    Compared are the files of all records and stored results with their hashes; pages and PDFs with the digests of the data files;
-    and, if that holds, data files, pages and PDFs with those that all chapters give, executed anew on `cores` processors in a copy.
+    Compared are the files of all records and stored results with their hashes, and pages and PDFs with the digests of the data
+    files; where that holds, data files, pages and PDFs with what all chapters give, executed anew on `cores` processors.
 
     Raises:
         CxrError: a page or PDF is missing, or a chapter fails.
@@ -48,7 +48,8 @@ def verify(profile: str, cores: int) -> list[str]:
     for path in (paths.reports(profile) / f"{name}.{kind}" for name in documents for kind in rendering.FORMATS):
         if not path.is_file():
             raise CxrError(f"{path} is missing; `cxr render --profile {profile}` writes it, or restore it from git.")
-    broken = [*damages(records.every(profile)), *changed_sources(profile), *itertools.chain(*(stale(name, profile) for name in documents))]
+    broken = [*damages(records.every(profile)), *changed_sources(profile)]
+    broken += itertools.chain(*(stale(name, profile) for name in documents))
     say(f"verify: records, stored results and digests of the data are {'not all ' if broken else ''}as they were written")
     if broken:
         return broken
@@ -59,18 +60,18 @@ def verify(profile: str, cores: int) -> list[str]:
             anew += len(files)
             changed += [sentence for name, content in files.items() for sentence in differences(name, content, profile)]
         say(f"verify: {anew:,} data files computed anew in {since(started)}; {len(changed)} differences")
-        changed += itertools.chain(*(_pages(name, profile, build) for name in documents))
-    return changed
+        return changed + _pages(documents, profile, build)
 
 
 def damages(found: list[Record]) -> list[str]:
     """Return a sentence for each file of the records that is missing or not what the run wrote."""
     sentences = []
-    for record, name in ((record, name) for record in found for name in record.info["files"]):
-        try:
-            record.content(name)
-        except CxrError as error:
-            sentences.append(str(error))
+    for record in found:
+        for name in record.info["files"]:
+            try:
+                record.content(name)
+            except CxrError as error:
+                sentences.append(str(error))
     return sentences
 
 
@@ -83,7 +84,8 @@ def changed_sources(profile: str) -> list[str]:
     for name, digest in read.items():
         path = paths.ROOT / name
         if not path.is_file() or provenance.digest(path) != digest:
-            sentences.append(f"{name} is {'not what the report was made from' if path.is_file() else 'missing'}; restore it from git.")
+            fault = "not what the report was made from" if path.is_file() else "missing"
+            sentences.append(f"{name} is {fault}; restore it from git, or make the report anew.")
     return sentences
 
 
@@ -97,11 +99,13 @@ def stale(document: str, profile: str) -> list[str]:
             sentences.append(f"{label}: {path.name} is not what {document}.html was made from.")
     printed = pypdf.PdfReader(paths.reports(profile) / f"{document}.pdf").metadata.get("/Keywords", "")
     whole = rendering.digest_of(digest for _, digest in DRAWN.findall(html))
-    return sentences if f"data {whole}" in printed else [*sentences, f"{document}.pdf was not made from the data of {document}.html."]
+    if f"data {whole}" not in printed:
+        sentences.append(f"{document}.pdf was not made from the data of {document}.html.")
+    return sentences
 
 
 def differences(name: str, anew: str, profile: str) -> list[str]:
-    """Return a sentence for the first place at which a stored data file is not what was computed anew, none where they are equal."""
+    """Return a sentence for the first place at which a stored data file is not what was computed anew; none if there is none."""
     path = shown_data.folder(profile) / name
     if not path.is_file():
         return [f"{name} is missing; `cxr execute` of its chapter writes it."]
@@ -130,19 +134,21 @@ def _documents(profile: str) -> dict[str, list[str]]:
     return {name: found[name] for name in there or found}
 
 
-def _pages(document: str, profile: str, build: Path) -> Iterator[str]:
-    """Yield a sentence for a page, and for a PDF, that is not what the chapters give now, with the first place that differs."""
-    page, pdf = (paths.reports(profile) / f"{document}.{kind}" for kind in rendering.FORMATS)
-    html = page.read_text(encoding="utf-8")
-    facts = front_matter.facts(profile) | {name.capitalize(): value for name, value in STATED.findall(html)}
-    anew = rendering.assemble(document, profile, facts, build=build)
-    new = anew.content("html").decode()
-    if html != new:
-        yield f"{page.name}: {_first_difference(html.splitlines(), new.splitlines())}"
-    written = [[sheet.extract_text() for sheet in pypdf.PdfReader(io.BytesIO(content)).pages] for content in (pdf.read_bytes(), anew.content("pdf"))]
-    if written[0] != written[1]:
-        lines = ["\n".join(sheets).splitlines() for sheets in written]
-        yield f"{pdf.name}: {_first_difference(*lines)}"
+def _pages(documents: dict[str, list[str]], profile: str, build: Path) -> list[str]:
+    """Return a sentence for each page and PDF that is not what the chapters give now, with the first place that differs."""
+    sentences, stored = [], {name: (paths.reports(profile) / f"{name}.html").read_text(encoding="utf-8") for name in documents}
+    for name, html in stored.items():
+        facts = front_matter.facts(profile) | {fact.capitalize(): value for fact, value in STATED.findall(html)}
+        anew = rendering.assemble([name], profile, facts, build=build)[name]
+        pairs = {"html": (html.splitlines(), anew.content("html").decode().splitlines())}
+        printed = (paths.reports(profile) / f"{name}.pdf").read_bytes()
+        pairs["pdf"] = (_printed(printed), _printed(anew.content("pdf")))
+        sentences += [f"{name}.{kind}: {_first_difference(*pair)}" for kind, pair in pairs.items() if pair[0] != pair[1]]
+    return sentences
+
+
+def _printed(pdf: bytes) -> list[str]:
+    return [line for sheet in pypdf.PdfReader(io.BytesIO(pdf)).pages for line in sheet.extract_text().splitlines()]
 
 
 def _first_difference(old: list[str], new: list[str]) -> str:

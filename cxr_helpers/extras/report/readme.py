@@ -15,15 +15,15 @@ BLOCK = re.compile(r"<!-- result -->\n.*?<!-- /result -->", re.DOTALL)
 _TITLES = {"auc": "ROC AUC", "accuracy": "accuracy", "sensitivity": "sensitivity", "specificity": "specificity", "ece": "ECE"}
 
 
-def update(parts: list[Part], figures: dict[str, bytes]) -> None:
-    """Write the picture beside the report and the block into the README, where there is one.
+def update(document: str, profile: str, parts: list[Part], figures: dict[str, bytes]) -> None:
+    """Write the picture beside the real thesis and the block into the README, where there is one.
 
     Raises:
         CxrError: the README has lost the block's marks.
     """
     readme = paths.ROOT / "README.md"
     shown = [block for part in parts for block in part.blocks if tree.label(block) == PICTURE]
-    if not readme.is_file() or not shown:
+    if (document, profile) != ("thesis", "full") or not readme.is_file() or not shown:
         return
     text = readme.read_text(encoding="utf-8")
     if not BLOCK.search(text):
