@@ -82,7 +82,7 @@ def assemble(
     read = {}
     for name in DOCUMENTS:
         files = [folder / f"{chapter}.ipynb" for chapter in getattr(chapter_files, name)() if only is None or chapter in only]
-        if name in documents or all(path.is_file() for path in files):  # the other one has the numbers of what is mentioned
+        if name in documents or (files and all(path.is_file() for path in files)):  # the other one has the numbers of what is mentioned
             read[name] = [chapters.read(path, profile) for path in files] + _appendices(name, profile)
     bodies = {name: [tree.parse(chapter) for chapter in found] for name, found in read.items()}
     names = {name: references.numbered(bodies[name], name) if name in read else _chapters_only(name) for name in DOCUMENTS}

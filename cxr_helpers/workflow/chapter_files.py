@@ -2,6 +2,7 @@
 
 import fnmatch
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cxr_helpers import experiments, paths
@@ -59,8 +60,9 @@ def partial(chapter: str, profile: str, scratch: bool = False) -> Path:
 def reads(chapter: str, whole: bool = True) -> list[str]:
     """Return what a chapter says that it reads, in the field `cxr` of its notebook's metadata.
 
-    Each is "experiment:NAME" (or a pattern of names), "final_model", "all experiments", or the pattern of a file below `reports/`
-    ("measurements/speed.csv"). What it `shows_if_made` counts with `whole` only: it does without, if it alone is made.
+    Each is "experiment:NAME" (or a pattern of names), "final_model" (its candidates and what they join), "all experiments", or
+    the pattern of a file below `reports/` ("measurements/speed.csv"). What it `shows_if_made` counts with `whole` only: a chapter
+    that is made alone does without.
 
     Raises:
         CxrError: the notebook says nothing.
@@ -79,15 +81,26 @@ def experiments_read(chapter: str, profile: str, whole: bool = True) -> list[str
         if entry == "all experiments":
             named = set(known)
         elif entry == "final_model":
-            of_chapter = {name: each for name, each in known.items() if each.chapter == FINAL_MODEL}
-            named = {name for name, each in of_chapter.items() if each.configs[0].model == "calibrated"}
-        else:
-            pattern = entry.removeprefix("experiment:")
-            named = set(fnmatch.filter(known, pattern)) if pattern != entry else {""}
+            rows = [name for name, each in known.items() if each.chapter == FINAL_MODEL]
+            named = _with_members((name for name in rows if known[name].configs[0].model == "calibrated"), known)
+        elif entry.startswith("experiment:"):
+            named = set(fnmatch.filter(known, entry.removeprefix("experiment:")))
+        else:  # a file
+            continue
         if not named:
             raise CxrError(f"{source(chapter)} reads {entry!r}, which no experiment of experiments.toml is.")
         found |= named
     return [name for name in known if name in found]
+
+
+def _with_members(names: Iterable[str], known: Mapping[str, experiments.Experiment]) -> set[str]:
+    """Return experiments with those whose runs they join, and these with theirs."""
+    found, todo = set(), list(names)
+    while todo:
+        name = todo.pop()
+        found.add(name)
+        todo += set(known[name].configs[0].members) - found
+    return found
 
 
 def files_read(chapter: str, profile: str) -> list[Path]:

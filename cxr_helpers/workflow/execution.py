@@ -109,7 +109,10 @@ def _read(path: Path) -> NotebookNode:
 
 def _check_names(names: Mapping[str, object], chapter: str) -> None:
     """Refuse a parameter that the cell tagged `parameters` does not set; papermill would only warn and run without it."""
-    known = papermill.inspect_notebook(str(chapter_files.source(chapter)))
+    try:
+        known = papermill.inspect_notebook(str(chapter_files.source(chapter)))
+    except ValueError as error:
+        raise CxrError(f"{chapter_files.source(chapter)} cannot be used ({error}); restore it from git.") from error
     unknown = [name for name in names if name not in known]
     if unknown:
         said = ", ".join(known) or "none"

@@ -16,6 +16,7 @@ from cxr_helpers.workflow import chapter_files, shown_data
 
 NUMBER = re.compile(r"(?<![\w.])(?<![A-Za-z_][-–])[+\u2212-]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[\u2212+-]?\d+)?(?!\.?\w)")
 WRITTEN = str.maketrans({"\u2212": "-", ",": None, "+": None, "%": None, " ": None, "\u00a0": None})
+NOTHING = "no stored result: it is computed from the images or from the text itself"
 MANY = 8  # files behind a place that are named; places that are listed, of each kind
 
 
@@ -128,7 +129,7 @@ def _sources(place: Place, behind: dict) -> str:
     shown = [each for each in behind["shown"] if (each["cell"], each["label"]) == (place.cell, place.label)]
     files = list(dict.fromkeys(file for each in shown for file in each["sources"]))
     more = f" and {len(files) - MANY} files more" if len(files) > MANY else ""
-    return ", ".join(files[:MANY]) + more or "no stored result: it is computed from the images or from the text itself"
+    return ", ".join(files[:MANY]) + more or NOTHING
 
 
 def _beside(path: Path) -> str:
