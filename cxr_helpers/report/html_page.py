@@ -12,14 +12,14 @@ from cxr_helpers.report import tree
 from cxr_helpers.report.tree import Node, Part
 
 SOURCE = re.compile(r'src="(figures/[^"]+\.svg)"')
-UNQUOTED = " /:;,=+()!*?@$'[]{}|"  # what a quoted data URI may hold as it is: less than base64 would need
+UNQUOTED = " /:;,=+()!*?@$'[]{}|<>"  # what a quoted data URI may hold as it is: less than base64 would need
 RAW = {"styles": "page.css", "script": "page.js"}  # variable of the template → its file
 SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 IMAGE = b"data:image/jpeg"  # as `pictures.svg` stores images
 WIDE = 6  # columns; tables with more are set smaller
 DEEPEST = 3  # level of headings with a number
 ARGUMENTS = [
-    *("--standalone", f"--template={paths.TEMPLATE / 'page.html'}", "--mathml", "--no-highlight"),
+    *("--standalone", f"--template={paths.TEMPLATE / 'page.html'}", "--mathml", "--syntax-highlighting=none"),
     *("--toc", "--toc-depth=3", "--section-divs", "--shift-heading-level-by=1"),  # the page's title is its one <h1>
 ]
 
@@ -57,7 +57,9 @@ def _embedded(html: str, figures: dict[str, bytes]) -> str:
 
     def source(match: re.Match) -> str:
         images = ' class="images"' if IMAGE in figures[match[1]] else ""
-        return f'src="data:image/svg+xml,{quote(figures[match[1]], safe=UNQUOTED)}"{images}'
+        # A double quotation mark would have to be escaped, at thrice its length.
+        svg = figures[match[1]].replace(b"'", b"&apos;").replace(b'"', b"'")
+        return f'src="data:image/svg+xml,{quote(svg, safe=UNQUOTED)}"{images}'
 
     return SOURCE.sub(source, html)
 
