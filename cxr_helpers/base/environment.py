@@ -36,7 +36,7 @@ CACHES = {  # variable → folder that its library otherwise makes in the home f
 
 
 def speak_utf8() -> None:
-    """Start this process again in Python's UTF-8 mode where the locale has another encoding; print any file name."""
+    """Restart this process in Python's UTF-8 mode where the locale has another encoding, and let it print any file name."""
     if codecs.lookup(locale.getencoding()).name != "utf-8":
         os.environ["LC_ALL"] = "C.UTF-8"  # for pandoc, which asks the locale too
         if not sys.flags.utf8_mode and sys.orig_argv:
@@ -48,10 +48,10 @@ def speak_utf8() -> None:
 
 
 def settle() -> None:
-    """Make folders absolute, since chapters run elsewhere, and fill in defaults; what is set already stays.
+    """Make the folders in CXR_* variables absolute, since chapters run elsewhere, and set defaults that are not set yet.
 
     Where the home folder cannot be written, libraries get a folder for temporary files instead.
-    Snakemake gives each job its share of the cores as OMP_NUM_THREADS, which not every library reads: pass it on.
+    Snakemake gives each job its share of the cores as OMP_NUM_THREADS, which not every library reads: it is passed on.
     """
     # A check of web addresses that jsonschema takes along where it can: a grammar that takes 1.4 s to build whenever
     # notebooks are read, and that none of their fields needs.
@@ -73,7 +73,7 @@ def settle() -> None:
 
 
 def _own_folder() -> Path:
-    """Return a folder for temporary files that no other user can have put anything into: IPython runs what lies in its own."""
+    """Return a folder for temporary files that no other user can write to, because IPython runs what lies in its folder."""
     folder = Path(tempfile.gettempdir(), f"cxr-{os.getuid()}")
     with contextlib.suppress(OSError):
         folder.mkdir(mode=0o700, exist_ok=True)

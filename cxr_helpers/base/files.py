@@ -1,15 +1,13 @@
 """Write files so that a reader sees the old one or the whole new one, never a part."""
 
 import contextlib
-import errno
 import glob
-import hashlib
 import os
 import shutil
 import socket
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +19,7 @@ from cxr_helpers.errors import CxrError
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` (same suffixes); on success it replaces `path`, on error it is removed.
 
-    What a killed process of this machine left behind goes first. Content and name are on the disk when this returns.
+    Drafts that killed processes left are removed first. Content and name have reached the disk when this returns.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,14 +36,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def check_file(path: Path) -> None:
-    """Say before long work that no file can be made at `path`, a folder or below a file, say: a CxrError."""
+    """Raise a CxrError, before long work starts, where no file can be made at `path` (a folder, or below a file)."""
     if os.path.isdir(path):
         raise CxrError(f"{path} is a folder; name a file in it.")
     _check_way(path, draft_of(path))
 
 
 def check_folder(path: Path) -> None:
-    """Say before long work that no folder can be made, or used, at `path`, a file or below one, say: a CxrError."""
+    """Raise a CxrError, before long work starts, where no folder can be made or used at `path` (a file, or below one)."""
     _check_way(path, path / "image")
 
 
@@ -88,15 +86,13 @@ def _host() -> str:
 def _alive(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's
-        return True
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)  # another user's is alive
     return True
 
 
 def sync_folder(folder: Path) -> None:
-    """Have a rename reach the disk; some file systems know nothing of it."""
+    """Make sure that a rename in `folder` has reached the disk, on file systems that can."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -121,21 +117,17 @@ def read_arrays(path: Path, names: Iterable[str], remedy: str) -> list[np.ndarra
 
 
 def new_array(path: Path, dtype: type, shape: tuple[int, ...]) -> np.memmap:
-    """Return a new .npy file, memory-mapped for writing, whose place on the disk is taken.
+    """Return a new .npy file, memory-mapped for writing, with its place on the disk already allocated.
 
-    Without that, a disk that fills up later kills the process by SIGBUS at some write, and no sentence says why.
+    Without that, a disk that fills up later would kill the process by SIGBUS at some write, without a sentence.
 
     Raises:
         OSError: the disk has no room for it.
     """
     array = np.lib.format.open_memmap(path, "w+", dtype=dtype, shape=shape)
-    if hasattr(os, "posix_fallocate"):
+    if hasattr(os, "posix_fallocate"):  # macOS has none
         with open(path, "rb+") as handle:
-            try:
-                os.posix_fallocate(handle.fileno(), 0, os.fstat(handle.fileno()).st_size)
-            except OSError as error:
-                if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # a file system that cannot
-                    raise
+            os.posix_fallocate(handle.fileno(), 0, array.offset + array.nbytes)
     return array
 
 
@@ -145,33 +137,3 @@ def mapped(path: Path) -> np.memmap:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise CxrError(f"{path} cannot be read ({error}); delete it, and the same command makes it anew.") from error
-
-
-def renew(folders: Iterable[Path], write: Callable[[Path], None], sources: Iterable[str]) -> None:
-    """Have folders that lie side by side written unless they are there, written by the code files `sources` as they are now.
-
-    `write(draft)` makes them, by their names, below another folder; they replace the old ones only when all is written.
-    What they were written by stands beside the first, in a text file of its name.
-    """
-    folders = list(folders)
-    stamp = folders[0].with_name(f"{folders[0].name}.txt")
-    version = hashlib.sha256(b"".join(Path(source).read_bytes() for source in sources)).hexdigest()
-
-    def up_to_date() -> bool:
-        return all(folder.is_dir() for folder in folders) and stamp.exists() and stamp.read_text() == version
-
-    if up_to_date():
-        return
-    sweep(folders[0])
-    draft = draft_of(folders[0])
-    try:
-        write(draft)
-        if not up_to_date():  # another process may have been faster; what it already reads stays where it is
-            stamp.unlink(missing_ok=True)
-            for folder in reversed(folders):
-                shutil.rmtree(folder, ignore_errors=True)
-                (draft / folder.name).replace(folder)
-            sync_folder(stamp.parent)
-            atomic_write(stamp, version)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)

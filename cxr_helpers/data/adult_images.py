@@ -38,37 +38,37 @@ def images(root: Path) -> pd.DataFrame:
     """
     file = root / "metadata.csv"
     table = _read(file)
-    for column, rule in (("image", "names no image"), ("patient_id", "names no patient")):
-        if (table[column] == "").any():
-            raise CxrError(f"{file}: line {_line(table[column] == '')} {rule}; fill its column {column} or delete the row.")
-    unknown = ~table.label.isin(dataset.LABELS)
-    if unknown.any():
-        label = table.label[unknown].iloc[0]
-        raise CxrError(f"{file}: line {_line(unknown)} has the label {label!r}; write one of {', '.join(dataset.LABELS)}.")
     table["image_id"] = table.image.map(lambda name: Path(name).stem)
-    twice = table.image_id.duplicated()
-    if twice.any():
-        raise CxrError(f"{file}: line {_line(twice)} names the image {table.image_id[twice].iloc[0]} again; delete one row.")
-    for name in pd.concat([table.image, table.lung_mask[table.lung_mask != ""]]):
+    faults = {
+        "names no image; fill its column image or delete the row": table.image == "",
+        "names no patient; fill its column patient_id or delete the row": table.patient_id == "",
+        "has the label {label!r}; write one of " + ", ".join(dataset.LABELS): ~table.label.isin(dataset.LABELS),
+        "names the image {image_id} again; delete one row": table.image_id.duplicated(),
+    }
+    for fault, rows in faults.items():
+        if rows.any():
+            row = int(np.flatnonzero(rows)[0])
+            raise CxrError(f"{file}: line {row + 2} {fault.format(**table.iloc[row])}.")  # the heading is line 1
+    for name in [*table.image, *table.lung_mask[table.lung_mask != ""]]:
         if not _lies_in(root, name):
             raise CxrError(f"{file} names {name}, which is not in {root}; put the file there or delete its row.")
     table = table.assign(y_true=table.label.map(dataset.LABELS), split="external")
     return table.sort_values("image_id", ignore_index=True)
 
 
-def image(root: Path, image: str) -> np.ndarray:
-    """Return the image `image` (as metadata.csv names it) as (H, W) uint8 grey; a broken file is an `images.Refused`."""
-    return image_files.read(root / image).pixels
+def image(root: Path, name: str) -> np.ndarray:
+    """Return the image `name` (as metadata.csv has it) as (H, W) uint8 grey; a broken file is an `image_files.Refused`."""
+    return image_files.read(root / name).pixels
 
 
-def lung_mask(root: Path, mask: str, shape: tuple[int, int]) -> np.ndarray:
+def lung_mask(root: Path, name: str, shape: tuple[int, int]) -> np.ndarray:
     """Return a lung mask as (H, W) bool; one that is empty, or of another (H, W) than `shape`, its image's, is a CxrError."""
-    lungs = image_files.read(root / mask).pixels >= _WHITE
+    lungs = image(root, name) >= _WHITE
     if lungs.shape != shape:
         size, wanted = (f"{width}×{height}" for height, width in (lungs.shape, shape))
-        raise CxrError(f"{root / mask} is {size} but its image is {wanted}; give the mask in the image's size.")
+        raise CxrError(f"{root / name} is {size} but its image is {wanted}; give the mask in the image's size.")
     if not lungs.any():
-        raise CxrError(f"{root / mask} is empty; empty its row's lung_mask in metadata.csv, or give the right mask.")
+        raise CxrError(f"{root / name} is empty; empty its row's lung_mask in metadata.csv, or give the right mask.")
     return lungs
 
 
@@ -88,14 +88,8 @@ def _read(file: Path) -> pd.DataFrame:
         raise CxrError(f"{file} is missing: CXR_EXTERNAL_DIR must name the folder that holds metadata.csv.") from error
     except (OSError, ValueError) as error:
         raise CxrError(f"{file} cannot be read ({error}); give a CSV with the columns {', '.join(COLUMNS)}.") from error
-    missing = [column for column in COLUMNS if column not in table]
-    if missing:
+    if missing := [column for column in COLUMNS if column not in table]:
         raise CxrError(f"{file} lacks the column {', '.join(missing)}; it needs {', '.join(COLUMNS)}.")
     if table.empty:
         raise CxrError(f"{file} holds no row; list the images in it.")
     return table
-
-
-def _line(mask: pd.Series) -> int:
-    """Return the line in the file (the heading is line 1) of the first row that `mask` marks."""
-    return int(np.flatnonzero(mask)[0]) + 2

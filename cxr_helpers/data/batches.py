@@ -7,58 +7,44 @@ import numpy as np
 class Batches(keras.utils.PyDataset):
     """Yield (images float32 (n, H, W, 1) in 0..255, one-hot or 0/1 labels float32) in batches.
 
-    `rows` are positions in `pixels` (uint8, (N, H, W)); `labels` belong to `rows`. With `seed` None the order
-    is kept, else every epoch has its own permutation, the same for the same seed.
+    `rows` are positions in `pixels` (uint8, (N, H, W)); `labels` belong to `rows`. With `seed` None the order is kept, else
+    every epoch has its own permutation, the same for the same seed. With `mixup` > 0 every image and its label is mixed with
+    another of the batch (Zhang et al. 2018): it keeps the share max(b, 1 - b), b drawn from Beta(`mixup`, `mixup`).
     """
 
-    def __init__(self, pixels, rows, labels, batch_size: int, seed: int | None = None) -> None:
+    def __init__(self, pixels, rows, labels, batch_size: int, seed: int | None = None, mixup: float = 0.0) -> None:
         super().__init__()
         self.pixels, self.rows, self.labels = pixels, np.asarray(rows), np.asarray(labels, "float32")
-        self.batch_size, self.seed = batch_size, seed
-        self.epoch = 0
-        self.order = self._permutation()
+        self.batch_size, self.seed, self.mixup = batch_size, seed, mixup
+        self.begin(epoch=0)
 
-    def _permutation(self) -> np.ndarray:
-        if self.seed is None:
-            return np.arange(len(self.rows))
-        return np.random.default_rng([self.seed, self.epoch]).permutation(len(self.rows))
+    def begin(self, epoch: int) -> None:
+        """Take up the order of an epoch, counted from 0."""
+        self.epoch, count = epoch, len(self.rows)
+        self.order = np.arange(count) if self.seed is None else np.random.default_rng([self.seed, epoch]).permutation(count)
+
+    def on_epoch_end(self) -> None:
+        """Draw the next epoch's order."""
+        self.begin(self.epoch + 1)
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return images(self.pixels, self.rows[chosen]), self.labels[chosen]
+        inputs, labels = self.inputs(chosen), self.labels[chosen]
+        return self._mixed(inputs, labels, index) if self.mixup else (inputs, labels)
 
-    def on_epoch_end(self) -> None:
-        """Draw the next epoch's order."""
-        self.epoch += 1
-        self.order = self._permutation()
+    def inputs(self, chosen: np.ndarray) -> np.ndarray:
+        """Return what a network takes of the chosen rows."""
+        return images(self.pixels, self.rows[chosen])
 
-    def restart(self) -> None:
-        """Go back to the first epoch's order."""
-        self.epoch = 0
-        self.order = self._permutation()
-
-
-class MixedBatches(Batches):
-    """Yield batches in which every image and its label is mixed with another of the batch (mixup: Zhang et al. 2018).
-
-    An image keeps the share max(b, 1 - b), b drawn from Beta(`alpha`, `alpha`); partners and shares are the same for the
-    same seed.
-    """
-
-    def __init__(self, pixels, rows, labels, batch_size: int, seed: int, alpha: float) -> None:
-        super().__init__(pixels, rows, labels, batch_size, seed)
-        self.alpha = alpha
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        images, labels = super().__getitem__(index)
+    def _mixed(self, inputs: np.ndarray, labels: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng([self.seed, self.epoch, index])
-        partner, drawn = rng.permutation(len(images)), rng.beta(self.alpha, self.alpha, len(images)).astype("float32")
+        partner, drawn = rng.permutation(len(inputs)), rng.beta(self.mixup, self.mixup, len(inputs)).astype("float32")
         kept = np.maximum(drawn, 1 - drawn)
         share, label_share = kept[:, None, None, None], kept[:, None]
-        return share * images + (1 - share) * images[partner], label_share * labels + (1 - label_share) * labels[partner]
+        return share * inputs + (1 - share) * inputs[partner], label_share * labels + (1 - label_share) * labels[partner]
 
 
 class StoredBatches(Batches):
@@ -67,9 +53,9 @@ class StoredBatches(Batches):
     def __init__(self, views: np.ndarray, labels: np.ndarray, batch_size: int, seed: int) -> None:
         super().__init__(views, np.arange(views.shape[1]), labels, batch_size, seed)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return np.asarray(self.pixels[self.epoch % len(self.pixels)][chosen]), self.labels[chosen]
+    def inputs(self, chosen: np.ndarray) -> np.ndarray:
+        """Return the features of the chosen rows in this epoch's view."""
+        return np.asarray(self.pixels[self.epoch % len(self.pixels)][chosen])
 
 
 class Parted(keras.utils.PyDataset):

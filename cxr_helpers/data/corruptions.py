@@ -1,7 +1,7 @@
-"""Corruptions of an image in fixed grades, against which robustness is measured.
+"""Corruptions of an image in fixed severities, against which robustness is measured.
 
-Kinds and grades were written down before any image was scored with them and serve no choice. They are meant for images of
-`SIDE` × `SIDE` pixels, so that a pixel means the same for every network; each is a function of an image (H, W) uint8, a
+Kinds and severities were written down before any image was scored with them and serve no choice. They are meant for images
+of `SIDE` × `SIDE` pixels, so that a pixel means the same for every network; each is a function of an image (H, W) uint8, a
 level and a random generator to a new image of the same shape and type.
 """
 
@@ -21,7 +21,7 @@ _LETTER_CONTRAST = 50  # grey values above what surrounds it
 
 
 @dataclass(frozen=True)
-class Perturbation:
+class Corruption:
     """A kind of corruption: `apply(image, level, rng)`, its `levels` (severity 1, 2, ...) and what a level is."""
 
     apply: Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
@@ -29,7 +29,7 @@ class Perturbation:
     unit: str
 
 
-def perturbed(image: np.ndarray, kind: str, severity: int, image_id: str) -> np.ndarray:
+def corrupted(image: np.ndarray, kind: str, severity: int, image_id: str) -> np.ndarray:
     """Return an image (H, W) uint8 corrupted in one kind and severity; 0 leaves it as it is.
 
     The random part depends on the image's name and the kind only: the severities of an image are one corruption, grown.
@@ -116,13 +116,13 @@ def _grey(values: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
-CORRUPTIONS: dict[str, Perturbation] = {
-    "noise": Perturbation(noise, (5, 10, 20, 40), "SD, grey values"),
-    "blur": Perturbation(blur, (0.5, 1, 2, 4), "SD, pixels"),
-    "contrast": Perturbation(contrast, (0.2, 0.4, 0.6, 0.8), "share of contrast lost"),
-    "JPEG": Perturbation(jpeg, (50, 30, 15, 5), "quality"),
-    "rotation": Perturbation(rotation, (5, 10, 20, 30), "degrees"),
-    "crop": Perturbation(crop, (0.05, 0.1, 0.2, 0.3), "share of a side cut off"),
-    "marker": Perturbation(without_marker, (0.1, 0.2, 0.3), "share of a side searched"),
-    "borders": Perturbation(without_borders, (0.05, 0.1, 0.15, 0.2), "share of a side blackened"),
+CORRUPTIONS: dict[str, Corruption] = {
+    "noise": Corruption(noise, (5, 10, 20, 40), "SD, grey values"),
+    "blur": Corruption(blur, (0.5, 1, 2, 4), "SD, pixels"),
+    "contrast": Corruption(contrast, (0.2, 0.4, 0.6, 0.8), "share of contrast lost"),
+    "JPEG": Corruption(jpeg, (50, 30, 15, 5), "quality"),
+    "rotation": Corruption(rotation, (5, 10, 20, 30), "degrees"),
+    "crop": Corruption(crop, (0.05, 0.1, 0.2, 0.3), "share of a side cut off"),
+    "marker": Corruption(without_marker, (0.1, 0.2, 0.3), "share of a side searched"),
+    "borders": Corruption(without_borders, (0.05, 0.1, 0.15, 0.2), "share of a side blackened"),
 }

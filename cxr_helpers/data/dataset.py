@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cxr_helpers import paths
+from cxr_helpers.base import plugins
 from cxr_helpers.data import image_files
 from cxr_helpers.errors import CxrError
 
 FOLDERS = ("train", "val", "test")
 LABELS = {"NORMAL": 0, "PNEUMONIA": 1}  # y_true
+_SAMPLE = 24  # images whose size is looked up
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,6 @@ class Dataset:
     kaggle_handle: str
     archive_url: str
     listing_url: str  # the publisher's list of files with their SHA-256
-    labels: dict[str, int] = field(hash=False)
     counts: dict[tuple[str, str], int] = field(hash=False)
 
 
@@ -40,7 +41,6 @@ DATASET = Dataset(
         "f12eaf6d-6023-432f-acc9-80c9d7393433/file_downloaded"
     ),
     listing_url="https://data.mendeley.com/public-api/datasets/rscbjbr9sj/files?folder_id=root&version=2",
-    labels=LABELS,
     counts={
         ("train", "NORMAL"): 1341,
         ("train", "PNEUMONIA"): 3875,
@@ -57,7 +57,7 @@ class Source:
     """A usable set of images: its `root` (train/, val/, test/ below), `origin` and what its `pixels` are."""
 
     root: Path
-    origin: str  # given, found, downloaded or synthetic
+    origin: str  # given, found or synthetic
     pixels: str  # "published JPEG", "224×224 copy", "files of several sizes" (own images) or "synthetic image"
 
 
@@ -69,52 +69,34 @@ def resolve_profile(profile: str = "auto") -> str:
     """
     if profile == "auto":
         profile = os.environ.get("CXR_PROFILE") or "auto"
-    if profile in ("full", "smoke"):
-        return profile
-    if profile != "auto":
+    if profile not in ("full", "smoke", "auto"):
         raise CxrError(f"Profile {profile!r} is unknown: choose full, smoke or auto.")
-    return "full" if paths.from_environment("CXR_DATA_DIR") or found() else "smoke"
+    return ("full" if at_hand() else "smoke") if profile == "auto" else profile
 
 
-def discover(profile: str, download: bool = False) -> Source:
-    """Return the images of `profile`: given by CXR_DATA_DIR, else found, else downloaded; synthetic for "smoke".
+def at_hand() -> bool:
+    """Tell whether CXR_DATA_DIR is set or the whole set lies in a well-known folder."""
+    return bool(paths.from_environment("CXR_DATA_DIR") or found())
+
+
+def discover(profile: str) -> Source:
+    """Return the images of `profile`: given by CXR_DATA_DIR, else found; for "smoke" those that a plug-in draws.
 
     Raises:
         CxrError: no real set is at hand, or the given one has a missing class, an empty folder or an unknown layout.
     """
     if resolve_profile(profile) == "smoke":
-        from cxr_helpers.data import smoke_set
-
-        return Source(smoke_set.prepare(paths.build("smoke")), "synthetic", "synthetic image")
-    given = paths.from_environment("CXR_DATA_DIR")
-    if given:
-        return _source(locate(given), "given")
-    on_disk = found()
-    if on_disk:
-        return _source(on_disk, "found")
-    if download:
-        from cxr_helpers.data import download as remote
-
-        return _source(locate(remote.fetch()), "downloaded")
+        return Source(plugins.load("sets", "synthetic")(paths.build("smoke")), "synthetic", "synthetic image")
+    if given := paths.from_environment("CXR_DATA_DIR"):
+        root = locate(given)
+        return Source(root, "given", _pixels(root))
+    if root := found():
+        return Source(root, "found", _pixels(root))
     partial = [f"; {root} is not the whole set: {difference(root)}" for root in _candidates()[:1]]
     raise CxrError(
         f"The chest X-ray set was not found{''.join(partial)}: set CXR_DATA_DIR to its chest_xray folder, "
         "run `cxr prepare` with a network, or use --profile smoke."
     )
-
-
-def well_known() -> list[Path]:
-    """Return where the set usually lies: beside the project, in kagglehub's cache, on Kaggle, on Colab."""
-    cache = Path(os.environ.get("KAGGLEHUB_CACHE") or os.path.expanduser("~/.cache/kagglehub"))
-    versions = sorted((cache / "datasets" / DATASET.kaggle_handle / "versions").glob("[0-9]*"), reverse=True)
-    return [
-        paths.ROOT / "data" / "chest_xray",
-        paths.ROOT / "chest_xray",
-        *versions,
-        Path("/kaggle/input/chest-xray-pneumonia"),
-        Path("/content/chest_xray"),
-        Path("/content/chest-xray-pneumonia"),
-    ]
 
 
 def found() -> Path | None:
@@ -131,7 +113,6 @@ def difference(root: Path) -> str:
     if not (root / "val").is_dir():
         for label in LABELS:
             published["train", label] += published.pop(("val", label))
-            here.pop(("val", label))
     return ", ".join(
         f"{folder}/{label} holds {here[folder, label]} files instead of {number}"
         for (folder, label), number in published.items()
@@ -173,17 +154,27 @@ def images(root: Path) -> list[Path]:
 
 def count(root: Path) -> dict[tuple[str, str], int]:
     """Return the number of files by (folder, label), in the order of `DATASET.counts`."""
-    counts = {}
-    for folder, label in DATASET.counts:
-        classes = root / folder / label
-        counts[folder, label] = len(visible(classes)) if classes.is_dir() else 0
-    return counts
+    folders = {key: root.joinpath(*key) for key in DATASET.counts}
+    return {key: len(visible(folder)) if folder.is_dir() else 0 for key, folder in folders.items()}
+
+
+def kagglehub_cache() -> Path:
+    """Return the folder into which kagglehub downloads."""
+    return Path(os.environ.get("KAGGLEHUB_CACHE") or os.path.expanduser("~/.cache/kagglehub"))
 
 
 def _candidates() -> list[Path]:
-    """Return the roots of every set, whole or not, that lies in a well-known folder."""
+    """Return the roots of every set, whole or not, beside the project, in kagglehub's cache, on Kaggle and on Colab."""
+    versions = kagglehub_cache() / "datasets" / DATASET.kaggle_handle / "versions"
     roots = []
-    for folder in well_known():
+    for folder in (
+        paths.ROOT / "data" / "chest_xray",
+        paths.ROOT / "chest_xray",
+        *sorted(versions.glob("[0-9]*"), reverse=True),
+        Path("/kaggle/input/chest-xray-pneumonia"),
+        Path("/content/chest_xray"),
+        Path("/content/chest-xray-pneumonia"),
+    ):
         try:
             roots.append(locate(folder))
         except CxrError:
@@ -204,14 +195,10 @@ def _check_layout(root: Path) -> None:
                 raise CxrError(f"{classes} is empty: put its images there, or fetch the set anew.")
 
 
-def _source(root: Path, origin: str) -> Source:
-    return Source(root, origin, _pixels(root))
-
-
-def _pixels(root: Path, sample: int = 24) -> str:
+def _pixels(root: Path) -> str:
     """Tell images whose sizes vary from a copy of one size, by the headers of a few; published ones by their number, too."""
     sizes, entries = set(), images(root)
-    for path in entries[:: max(1, len(entries) // sample)]:
+    for path in entries[:: max(1, len(entries) // _SAMPLE)]:
         try:
             sizes.add(image_files.size(path))
         except image_files.Refused:

@@ -21,8 +21,14 @@ def groups(sha256: np.ndarray, thumbnails: np.ndarray, threshold: float = THRESH
     Returns:
         (N,) int64: the group's number, counted from 0 in row order; -1 for an image that is like no other.
     """
-    pairs = np.concatenate([_similar(thumbnails, threshold), _identical(sha256)])
-    graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(len(sha256),) * 2)
+    _, first, same = np.unique(sha256, return_index=True, return_inverse=True)
+    pairs = [np.column_stack([np.arange(len(sha256)), first[same]])]  # each image with the first one of the same bytes
+    rows = standardise(thumbnails)
+    for start in range(0, len(rows), _ROWS):
+        correlation = rows[start : start + _ROWS] @ rows[start:].T
+        pairs.append(np.argwhere(np.triu(correlation > threshold, 1)) + start)
+    one, other = np.concatenate(pairs).T
+    graph = coo_array((np.ones(len(one), bool), (one, other)), shape=(len(sha256),) * 2)
     _, component = connected_components(graph, directed=False)
     shared = np.bincount(component) > 1
     return np.where(shared, np.cumsum(shared) - 1, -1)[component]
@@ -37,19 +43,3 @@ def standardise(thumbnails: np.ndarray) -> np.ndarray:
     rows -= rows.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.divide(rows, lengths, out=rows, where=lengths > 0)
-
-
-def _similar(thumbnails: np.ndarray, threshold: float) -> np.ndarray:
-    rows = standardise(thumbnails)
-    found = [np.empty((0, 2), dtype=np.int64)]
-    for start in range(0, len(rows), _ROWS):
-        block = rows[start : start + _ROWS] @ rows[start:].T
-        found.append(np.argwhere(np.triu(block > threshold, 1)) + start)
-    return np.concatenate(found)
-
-
-def _identical(sha256: np.ndarray) -> np.ndarray:
-    """Return (M, 2) pairs that chain every image to the first one with the same digest."""
-    _, first, inverse = np.unique(sha256, return_index=True, return_inverse=True)
-    pairs = np.column_stack([np.arange(len(sha256)), first[inverse]])
-    return pairs[pairs[:, 0] != pairs[:, 1]]

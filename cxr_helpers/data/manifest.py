@@ -16,8 +16,8 @@ from cxr_helpers.base.files import atomic_path, atomic_write
 from cxr_helpers.data import dataset, duplicates, image_files, preprocessing
 from cxr_helpers.errors import CxrError
 
-_VERSION = 3  # raise when the columns or their meaning change
 STAMP = "manifest.txt"  # in the build folder: what the manifest was made from
+_VERSION = 3  # raise when the columns or their meaning change
 _TEXT = {"sha256": str, "pathogen": str, "patient_id": str}
 _PNEUMONIA = re.compile(r"(person\d+)_(bacteria|virus)_")
 _NORMAL = re.compile(r"((?:NORMAL\d*-)?IM-\d+)-\d+")
@@ -88,57 +88,6 @@ def patient_key(name: str) -> tuple[str, str]:
     return "", ""
 
 
-def _fingerprint(found: dataset.Source) -> str:
-    """Return a digest of the file list with sizes and times, so that any change of the folder shows."""
-    states = [str(_VERSION), str(found.root), found.pixels]
-    geometry = _geometry(found)
-    for path in dataset.images(found.root) + [geometry] * bool(geometry):
-        try:
-            state = path.stat()
-        except OSError as error:  # a broken link, say: the manifest will refuse it
-            states.append(f"{path} {error.strerror}")
-        else:
-            states.append(f"{path} {state.st_size} {state.st_mtime_ns}")
-    return hashlib.sha256("\n".join(states).encode(errors="surrogateescape")).hexdigest()
-
-
-def _build(found: dataset.Source) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read every image once and return the manifest and the refused files."""
-    entries = dataset.images(found.root)
-    with ThreadPoolExecutor(processes.cores()) as pool:
-        described = list(tqdm(pool.map(_describe, entries), total=len(entries), desc="manifest", unit="image"))
-    kept, left_out, seen = [], [], set()
-    for entry, description in zip(entries, described, strict=True):
-        identity = _identity(entry.relative_to(found.root))
-        if isinstance(description, dict) and identity["image_id"] in seen:
-            description = "same name as another image but for its ending"
-        if isinstance(description, dict):
-            seen.add(identity["image_id"])
-            kept.append(identity | description)
-        else:
-            left_out.append({"path": image_files.printable(identity["path"]), "reason": description})
-    table = pd.DataFrame(kept)
-    _check_classes(table, found)
-    thumbnails = np.stack(table.pop("thumbnail").to_list())
-    table["duplicate_group"] = duplicates.groups(table["sha256"].to_numpy(str), thumbnails)
-    return _published_size(table, found), pd.DataFrame(left_out, columns=["path", "reason"])
-
-
-def _describe(path: Path) -> dict | str:
-    """Return what the pixels of one image tell, or the reason for leaving it out."""
-    try:
-        path.name.encode()
-        image = image_files.read(path)
-    except UnicodeEncodeError:
-        return "its name is no UTF-8"
-    except image_files.Refused as error:
-        return error.reason
-    height, width = image.pixels.shape
-    pixels = {"sha256": image.sha256, "width": width, "height": height, "mode": image.mode}
-    thumbnail = preprocessing.resize(image.pixels, image_files.SMALLEST_SIDE)
-    return pixels | grey_statistics(image.pixels) | {"thumbnail": thumbnail}
-
-
 def grey_statistics(pixels: np.ndarray) -> dict[str, float]:
     """Return mean, std and the 5th, 50th and 95th percentile (the least value that reaches it) of uint8 pixels."""
     # From the histogram, which on an image of full size is many times faster than from the pixels.
@@ -148,6 +97,43 @@ def grey_statistics(pixels: np.ndarray) -> dict[str, float]:
     cumulative = np.cumsum(counts) / counts.sum()
     percentiles = {f"p{q:02d}": int(np.searchsorted(cumulative, q / 100)) for q in (5, 50, 95)}
     return {"mean": mean, "std": float(np.sqrt(share @ (values - mean) ** 2)), **percentiles}
+
+
+def _fingerprint(found: dataset.Source) -> str:
+    """Return a digest of the file list with sizes and times, so that any change of the folder shows."""
+    states, geometry = [str(_VERSION), str(found.root), found.pixels], _geometry(found)
+    for path in dataset.images(found.root) + [geometry] * bool(geometry):
+        try:
+            state = path.stat()
+            states.append(f"{path} {state.st_size} {state.st_mtime_ns}")
+        except OSError as error:  # a broken link, say: the manifest will refuse it
+            states.append(f"{path} {error.strerror}")
+    return hashlib.sha256("\n".join(states).encode(errors="surrogateescape")).hexdigest()
+
+
+def _build(found: dataset.Source) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read every image once and return the manifest and the refused files."""
+    entries = dataset.images(found.root)
+    with ThreadPoolExecutor(processes.cores()) as pool:
+        described = list(tqdm(pool.map(_describe, entries), total=len(entries), desc="manifest", unit="image"))
+    rows, left_out = {}, []
+    for entry, description in zip(entries, described, strict=True):
+        path = entry.relative_to(found.root)
+        if not isinstance(description, str) and path.with_suffix("") in rows:
+            description = "same name as another image but for its ending"
+        if isinstance(description, str):
+            left_out.append({"path": image_files.printable(path.as_posix()), "reason": description})
+        else:
+            rows[path.with_suffix("")] = _identity(path) | description
+    table = pd.DataFrame(rows.values())
+    for key, images in dataset.count(found.root).items():
+        if images and not any(path.parts[:2] == key for path in rows):
+            raise CxrError(f"No image in {found.root.joinpath(*key)} can be read: replace its files.")
+    thumbnails = np.stack(table.pop("thumbnail").to_list())
+    table["duplicate_group"] = duplicates.groups(table["sha256"].to_numpy(str), thumbnails)
+    if found.pixels.endswith("copy"):
+        table[["width", "height"]] = _published_sizes(table["path"], found)
+    return table, pd.DataFrame(left_out, columns=["path", "reason"])
 
 
 def _identity(path: Path) -> dict:
@@ -165,31 +151,35 @@ def _identity(path: Path) -> dict:
     }
 
 
-def _check_classes(table: pd.DataFrame, found: dataset.Source) -> None:
-    kept = set(zip(table.get("folder", []), table.get("label", []), strict=True))
-    for key, images in dataset.count(found.root).items():
-        if images and key not in kept:
-            raise CxrError(f"No image in {found.root.joinpath(*key)} can be read: replace its files.")
+def _describe(path: Path) -> dict | str:
+    """Return what the pixels of one image tell, or the reason for leaving it out."""
+    try:
+        path.name.encode()
+        image = image_files.read(path)
+    except UnicodeEncodeError:
+        return "its name is no UTF-8"
+    except image_files.Refused as error:
+        return error.reason
+    height, width = image.pixels.shape
+    pixels = {"sha256": image.sha256, "width": width, "height": height, "mode": image.mode}
+    thumbnail = preprocessing.resize(image.pixels, image_files.SMALLEST_SIDE)
+    return pixels | grey_statistics(image.pixels) | {"thumbnail": thumbnail}
 
 
-def _published_size(table: pd.DataFrame, found: dataset.Source) -> pd.DataFrame:
-    """Put the published width and height in place of a resized copy's, from the geometry table if there is one."""
-    if not found.pixels.endswith("copy"):
-        return table
-    table[["width", "height"]] = np.nan
+def _published_sizes(images: pd.Series, found: dataset.Source) -> np.ndarray:
+    """Return (width, height) of the published files of a resized copy from the geometry table, NaN where it names none."""
     geometry = _geometry(found)
     if geometry is None:
-        return table
+        return np.full((len(images), 2), np.nan)
     try:
-        sizes = pd.read_csv(geometry, dtype={"width": float, "height": float})[["split", "label", "name", "width", "height"]]
-        sizes.index = (sizes["split"].astype(str) + "/" + sizes["label"].astype(str) + "/" + sizes["name"].astype(str)).to_numpy()
-        table[["width", "height"]] = sizes.reindex(table["path"])[["width", "height"]].to_numpy()
+        sizes = pd.read_csv(geometry, dtype={"width": float, "height": float})
+        names = sizes[["split", "label", "name"]].astype(str).agg("/".join, axis=1).to_numpy()
+        return sizes.set_index(names)[["width", "height"]].reindex(images).to_numpy()
     except (OSError, ValueError, KeyError) as error:
         raise CxrError(
             f"CXR_GEOMETRY={geometry} cannot be used ({error}): "
             "give a CSV of split, label, name, width, height, or take it away."
         ) from error
-    return table
 
 
 def _geometry(found: dataset.Source) -> Path | None:

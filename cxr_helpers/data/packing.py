@@ -35,38 +35,33 @@ def load(profile: str, size: int, variant: str = "none") -> np.memmap:
         raise CxrError(f"Image size {size} is impossible: give the side in pixels, as 224.")
     manifest = manifests.load(profile)
     state = f"{manifests.data_hash(manifest)} {VARIANTS[variant].described}"
-    name = f"{variant}-{size}-{hashlib.sha256(state.encode()).hexdigest()[:12]}.npy"
-    path = paths.build(profile) / "packed" / name
-    if not path.exists():
-        if variant == "none":
-            root = manifests.source(profile).root
-            images = zip((root / image for image in manifest["path"]), manifest["sha256"], strict=True)
-            _pack(images, len(manifest), lambda image: resize(_unchanged(*image, profile, size), size), size, path)
-        else:
-            _pack(load(profile, size), len(manifest), VARIANTS[variant], size, path)
+    path = paths.build(profile) / "packed" / f"{variant}-{size}-{hashlib.sha256(state.encode()).hexdigest()[:12]}.npy"
+    if path.exists():
+        return mapped(path)
+    if variant != "none":
+        write(load(profile, size), VARIANTS[variant], size, path)
+        return mapped(path)
+    root = manifests.source(profile).root
+    files = [root / image for image in manifest["path"]]
+
+    def unchanged(place: int) -> np.ndarray:
+        image = image_files.read(files[place], enough_for(size))
+        if image.sha256 != manifest["sha256"].iloc[place]:
+            manifests.forget(profile)
+            why = "was changed after the manifest was made; the same command, run again, makes a new manifest"
+            raise CxrError(f"{files[place]} {why}.")
+        return resize(image.pixels, size)
+
+    write(range(len(files)), unchanged, size, path)
     return mapped(path)
 
 
-def _unchanged(path: Path, sha256: str, profile: str, size: int) -> np.ndarray:
-    """Return the pixels, enough for `size`, of an image that is what the manifest says.
-
-    Raises:
-        CxrError: it was changed after the manifest was made.
-    """
-    image = image_files.read(path, enough_for(size))
-    if image.sha256 != sha256:
-        manifests.forget(profile)
-        raise CxrError(f"{path} was changed after the manifest was made; the same command, run again, makes a new manifest.")
-    return image.pixels
-
-
-def pack_files(files: Sequence[Path], size: int, path: Path) -> None:
-    """Write the images in `files` as one array file, (N, size, size) uint8 grey; a large JPEG is decoded no larger than needed.
-
-    Raises:
-        Refused: a file is no image.
-    """
-    _pack(files, len(files), lambda file: resize(image_files.read(file, enough_for(size)).pixels, size), size, path)
+def images(profile: str, image_ids: Iterable[str], size: int = 224, variant: str = "none") -> np.ndarray:
+    """Return the images of these image_ids, in their order: uint8 (n, size, size)."""
+    rows = pd.Index(manifests.load(profile).image_id).get_indexer(list(image_ids))
+    if missing := int((rows < 0).sum()):
+        raise CxrError(f"{missing} of the images asked for are not in this data set; train the run again with --retrain.")
+    return np.asarray(load(profile, size, variant)[rows])
 
 
 def enough_for(size: int) -> int:
@@ -78,19 +73,10 @@ def enough_for(size: int) -> int:
     return max(2 * size, 224)
 
 
-def _pack(items: Iterable, count: int, make: Callable[..., np.ndarray], size: int, path: Path) -> None:
-    """Write `make(item)` of each of `count` items, a (size, size) uint8 image, to one array file."""
-    header = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size)}
+def write(items: Sequence, make: Callable[..., np.ndarray], size: int, path: Path) -> None:
+    """Write `make(item)` of each item, a (size, size) uint8 image, to one array file (N, size, size)."""
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(items), size, size)}
     with atomic_path(path) as temporary, ThreadPoolExecutor(processes.cores()) as pool, open(temporary, "wb") as packed:
         np.lib.format.write_array_header_1_0(packed, header)
-        for image in tqdm(processes.ahead(pool, make, items, _AHEAD), total=count, desc=path.stem, unit="image"):
+        for image in tqdm(processes.ahead(pool, make, items, _AHEAD), total=len(items), desc=path.stem, unit="image"):
             packed.write(np.ascontiguousarray(image).data)  # a memory map would hold what it has written
-
-
-def images(profile: str, image_ids: Iterable[str], size: int = 224, variant: str = "none") -> np.ndarray:
-    """Return the images of these image_ids, in their order: uint8 (n, size, size)."""
-    rows = pd.Index(manifests.load(profile).image_id).get_indexer(list(image_ids))
-    if (rows < 0).any():
-        missing = int((rows < 0).sum())
-        raise CxrError(f"{missing} of the images asked for are not in this data set; train the run again with --retrain.")
-    return np.asarray(load(profile, size, variant)[rows])

@@ -1,8 +1,8 @@
 """Image enhancement as named steps that compose; every step maps grey uint8 images to grey uint8 images."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import cv2
 import numpy as np
@@ -54,7 +54,7 @@ def normalise(image: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Named steps applied in order; `described` says each step and its parameters."""
+    """Named steps applied in order; another parameter than a step's default is given by `functools.partial`."""
 
     steps: tuple[Step, ...] = ()
 
@@ -66,26 +66,23 @@ class Pipeline:
 
     @property
     def described(self) -> str:
-        """Return the steps in words, as `gaussian(kernel=5) → equalise`; "as it is" where there is none."""
-        return " → ".join(_describe(step) for step in self.steps) or "as it is"
+        """Return the steps and their parameters, as `gaussian(kernel=5) → equalise`; "as it is" where there is none."""
+        return " → ".join(map(_describe, self.steps)) or "as it is"
 
 
 def _describe(step: Step) -> str:
-    if isinstance(step, partial):
-        return f"{step.func.__name__}({', '.join(f'{name}={value:g}' for name, value in step.keywords.items())})"
-    return step.__name__
+    name, (_, *parameters) = getattr(step, "func", step).__name__, inspect.signature(step).parameters.values()
+    values = ", ".join(f"{parameter.name}={parameter.default:g}" for parameter in parameters)
+    return f"{name}({values})" if values else name
 
-
-_GAUSSIAN = partial(gaussian, kernel=5)
-_CLAHE = partial(clahe, clip=2.0, tiles=8)
 
 VARIANTS: dict[str, Pipeline] = {
     "none": Pipeline(),
-    "gaussian": Pipeline((_GAUSSIAN,)),
-    "median": Pipeline((partial(median, kernel=3),)),
+    "gaussian": Pipeline((gaussian,)),
+    "median": Pipeline((median,)),
     "equalise": Pipeline((equalise,)),
-    "gaussian+equalise": Pipeline((_GAUSSIAN, equalise)),
-    "clahe": Pipeline((_CLAHE,)),
-    "gaussian+clahe": Pipeline((_GAUSSIAN, _CLAHE)),
-    "stretch": Pipeline((partial(stretch, low=1.0, high=99.0),)),
+    "gaussian+equalise": Pipeline((gaussian, equalise)),
+    "clahe": Pipeline((clahe,)),
+    "gaussian+clahe": Pipeline((gaussian, clahe)),
+    "stretch": Pipeline((stretch,)),
 }

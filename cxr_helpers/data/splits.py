@@ -65,82 +65,64 @@ def load(profile: str, protocol: str) -> pd.DataFrame:
 
 
 def _split(manifest: pd.DataFrame, protocol: str, seed: int) -> np.ndarray:
+    """Return the part (N,) of each image: one of the functions below, each without a patient in two parts unless it says so."""
     if protocol == "official":
-        return _official(manifest, seed)
+        return _with_test(manifest, (manifest["folder"] == "test").to_numpy(), seed)
     if protocol == "rahman_919":
-        return _by_image(manifest, RAHMAN_TABLE_1, seed)
+        return _by_image(manifest, seed)
     if protocol == "rahman_919_by_patient":
-        return _by_patient(manifest, RAHMAN_TABLE_1, seed)
-    if protocol == "kilaru_80_20":
-        return _kilaru(manifest, seed)
-    return _patient_fold(manifest, int(protocol.rsplit("_", 1)[1]), seed)
+        return _by_patient(manifest, seed)
+    if protocol == "kilaru_80_20":  # by image
+        rows = manifest.reset_index(drop=True)
+        return _drawn(rows.index.to_series(), rows["y_true"], 0.2, seed)
+    folds = StratifiedGroupKFold(PATIENT_FOLDS, shuffle=True, random_state=seed)
+    parts = list(folds.split(manifest["image_id"], manifest["y_true"], manifest["patient_id"]))
+    _, chosen = parts[int(protocol.rsplit("_", 1)[1])]
+    return _with_test(manifest, np.isin(range(len(manifest)), chosen), seed)
 
 
-def _official(manifest: pd.DataFrame, seed: int) -> np.ndarray:
-    test = (manifest["folder"] == "test").to_numpy()
-    split = np.where(test, "test", "train").astype(object)
-    split[~test] = _carve_validation(manifest[~test], seed)
+def _with_test(manifest: pd.DataFrame, test: np.ndarray, seed: int) -> np.ndarray:
+    """Mark the images where `test` (N,) bool holds as test, and a tenth of the other patients, stratified by class, as val."""
+    rest = manifest[~test]
+    split = np.full(len(manifest), "test", dtype=object)
+    split[~test] = _drawn(rest["patient_id"], rest.groupby("patient_id")["y_true"].first(), VALIDATION_SHARE, seed)
     return split
 
 
-def _carve_validation(pool: pd.DataFrame, seed: int) -> np.ndarray:
-    """Mark a tenth of the patients of `pool` as val, stratified by class, and the rest as train."""
-    patients = pool.groupby("patient_id")["y_true"].first()  # in sorted order
-    _, chosen = train_test_split(
-        patients.index.to_numpy(), test_size=VALIDATION_SHARE, stratify=patients, random_state=seed
-    )
-    return np.where(pool["patient_id"].isin(chosen), "val", "train").astype(object)
+def _drawn(key: pd.Series, classes: pd.Series, share: float, seed: int) -> np.ndarray:
+    """Mark as val what belongs to a stratified `share` of the keys (the index of `classes`), and the rest as train."""
+    _, chosen = train_test_split(classes.index.to_numpy(), test_size=share, stratify=classes, random_state=seed)
+    return np.where(key.isin(chosen), "val", "train").astype(object)
 
 
-def _parts(table: dict[str, int], images: int) -> dict[str, int]:
-    """Return a class's counts by part in the proportions of `table` (the same counts where the totals agree)."""
-    # Cumulative rounding makes the parts add up to the class whatever its size.
-    edges = np.rint(np.cumsum([0, *table.values()]) * images / sum(table.values())).astype(int)
-    return dict(zip(table, np.diff(edges).tolist(), strict=True))
-
-
-def _classes(manifest: pd.DataFrame, table: dict[str, dict[str, int]]) -> Iterator[tuple[np.ndarray, dict[str, int]]]:
-    """Yield the rows of each class of `table` and the number of them that each part is to have."""
-    for label, counts in table.items():
+def _rahman(manifest: pd.DataFrame) -> Iterator[tuple[np.ndarray, dict[str, int]]]:
+    """Yield the rows of each class, and how many of them each part is to have: as in `RAHMAN_TABLE_1` where the totals agree."""
+    for label, table in RAHMAN_TABLE_1.items():
         rows = np.flatnonzero(manifest["label"] == label)
-        yield rows, _parts(counts, len(rows))
+        # Cumulative rounding makes the parts add up to the class whatever its size.
+        edges = np.rint(np.cumsum([0, *table.values()]) * len(rows) / sum(table.values())).astype(int)
+        yield rows, dict(zip(table, np.diff(edges).tolist(), strict=True))
 
 
-def _by_image(manifest: pd.DataFrame, table: dict[str, dict[str, int]], seed: int) -> np.ndarray:
-    """Draw the images of each class at random in the proportions of `table` (exact where the totals agree)."""
+def _by_image(manifest: pd.DataFrame, seed: int) -> np.ndarray:
+    """Draw the images of each class at random, patients not regarded."""
     generator = np.random.default_rng(seed)
     split = np.empty(len(manifest), dtype=object)
-    for rows, counts in _classes(manifest, table):
-        names = np.repeat(list(counts), list(counts.values()))
-        split[generator.permutation(rows)] = names
+    for rows, counts in _rahman(manifest):
+        split[generator.permutation(rows)] = np.repeat(list(counts), list(counts.values()))
     return split
 
 
-def _by_patient(manifest: pd.DataFrame, table: dict[str, dict[str, int]], seed: int) -> np.ndarray:
-    """Draw whole patients at random into the counts of `table`: each goes where it fits, the largest part last."""
+def _by_patient(manifest: pd.DataFrame, seed: int) -> np.ndarray:
+    """Draw whole patients at random: each goes where it fits, the largest part last."""
     generator = np.random.default_rng(seed)
     split = np.empty(len(manifest), dtype=object)
-    for rows, wanted in _classes(manifest, table):
-        room = {name: wanted[name] for name in sorted(wanted, key=wanted.get)}
+    for rows, counts in _rahman(manifest):
+        room = {name: counts[name] for name in sorted(counts, key=counts.get)}
         patients = pd.Series(rows).groupby(manifest["patient_id"].to_numpy()[rows]).agg(list)
-        drawn = [patients.iloc[position] for position in generator.permutation(len(patients))]
-        for images in drawn:
+        for place in generator.permutation(len(patients)):
+            images = patients.iloc[place]
             part = next((name for name, free in room.items() if free >= len(images)), max(room, key=room.get))
             split[images] = part
             room[part] -= len(images)
-    return split
-
-
-def _kilaru(manifest: pd.DataFrame, seed: int) -> np.ndarray:
-    rows = np.arange(len(manifest))
-    _, chosen = train_test_split(rows, test_size=0.2, stratify=manifest["y_true"], random_state=seed)
-    return np.where(np.isin(rows, chosen), "val", "train").astype(object)
-
-
-def _patient_fold(manifest: pd.DataFrame, fold: int, seed: int) -> np.ndarray:
-    folds = StratifiedGroupKFold(PATIENT_FOLDS, shuffle=True, random_state=seed)
-    parts = list(folds.split(manifest["image_id"], manifest["y_true"], manifest["patient_id"]))
-    rest, test = parts[fold]
-    split = np.full(len(manifest), "test", dtype=object)
-    split[rest] = _carve_validation(manifest.iloc[rest], seed)
     return split

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cxr_helpers.base import lazy
+from cxr_helpers.base import lazy, stored_results
 from cxr_helpers.base.progress import say, since
 from cxr_helpers.errors import CxrError
 from cxr_helpers.workflow.options import Profile
@@ -228,7 +228,7 @@ def bench(
     for name in comparisons.NAMES if names == ["all"] else names:
         started = time.monotonic()
         path = comparisons.run(name, profile, afresh)
-        say(f"bench {name}: {comparisons.load(name, profile)['ratio_median']:.3g} times, {path} in {since(started)}")
+        say(f"bench {name}: {stored_results.benchmark(name, profile)['ratio_median']:.3g} times, {path} in {since(started)}")
 
 
 @_commands.command(context_settings={"ignore_unknown_options": True})

@@ -9,11 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from cxr_helpers import experiments, paths
+from cxr_helpers.base import stored_results
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.experiments import Experiment
-from cxr_helpers.extras.benchmarks import measurements
 from cxr_helpers.records import Record
 from cxr_helpers.tables import figures, results
 
@@ -123,7 +123,7 @@ def _row(subject: _Subject, figure: dict, runs: Runs) -> dict:
 def _measured(subject: _Subject, figure: dict) -> dict:
     """Return the row's figures from a measurement; what the text says of another machine is not judged."""
     command = f"cxr measure {figure['measured']}"
-    found = measurements.load(figure["measured"], subject.profile, missing_ok=True)
+    found = stored_results.measurement(figure["measured"], subject.profile, missing_ok=True)
     name = figure.get("of", figure["metric"])
     if found is None or name not in set(found.figure):
         return {"status": "waits: not measured yet", "command": command}

@@ -1,7 +1,6 @@
 """Fit a model: on images read batch by batch, or on the stored outputs of its frozen layers."""
 
 import dataclasses
-import functools
 import time
 from collections.abc import Callable
 
@@ -103,8 +102,7 @@ def _fit_streamed(task: Task) -> Fitted:
 def streaming(task: Task, model: keras.Model | None = None) -> tuple[keras.Model, batches.Batches]:
     """Return (augmentation → the task's model or a copy of it, not compiled; the batches of training images that it takes)."""
     config = task.config
-    read = functools.partial(batches.MixedBatches, alpha=config.mixup) if config.mixup else batches.Batches
-    train = read(task.pixels, *task.part("train"), config.batch_size, config.seed)
+    train = batches.Batches(task.pixels, *task.part("train"), config.batch_size, config.seed, config.mixup)
     return _trainer(model or task.model, augmentation.build(config.augmentation, config.seed)), train
 
 
@@ -167,7 +165,7 @@ def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple
         progress.say(f"{config.run_id}: {said}")
         for variable, value in zip(trainer.variables, start, strict=True):
             variable.assign(value)
-        train.restart()
+        train.begin(epoch=0)
 
 
 def _fit_once(task: Task, trainer: keras.Model, train: keras.utils.PyDataset, val) -> tuple[pd.DataFrame, float]:

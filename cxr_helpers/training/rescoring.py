@@ -154,7 +154,7 @@ def perturbed(score: Scorer, run: Record, profile: str, name: str) -> pd.DataFra
         parts.append(pd.DataFrame({"image_id": names, "perturbation": kind, "severity": 0, "y_score": plain}))
         for severity in severities:
             pairs = zip(images, names, strict=True)
-            corrupted = (corruptions.perturbed(image, kind, severity, image_id) for image, image_id in pairs)
+            corrupted = (corruptions.corrupted(image, kind, severity, image_id) for image, image_id in pairs)
             scores = _batched(score, corrupted)
             parts.append(parts[-1].assign(severity=severity, y_score=scores))
     return pd.concat(parts, ignore_index=True)[_COLUMNS[name]]

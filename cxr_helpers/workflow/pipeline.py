@@ -14,7 +14,7 @@ from pathlib import Path
 from cxr_helpers import paths
 from cxr_helpers.base import processes
 from cxr_helpers.base.progress import say, since
-from cxr_helpers.data import dataset, manifest
+from cxr_helpers.data import dataset, download, manifest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.workflow import chapter_files
 
@@ -63,10 +63,10 @@ def choose(profile: str) -> str:
     """
     resolved = dataset.resolve_profile(profile)
     if resolved == "full":
-        dataset.discover("full", download=True)
+        download.ensure()
     elif profile == "auto" and not os.environ.get("CXR_PROFILE"):
         try:
-            dataset.discover("full", download=True)
+            download.ensure()
         except CxrError as error:
             say(f"{error} Going on with synthetic images (profile smoke).")
         else:

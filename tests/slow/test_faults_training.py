@@ -174,7 +174,7 @@ def task(room: int, **changes: object) -> fitting.Task:
 @pytest.mark.parametrize("changes", [{}, {"optimizer": "adamw", "weight_decay": 0.1, "average": 0.9, "class_weight": "balanced"}])
 def test_out_of_memory_halves_the_batch_and_keeps_the_update(changes, monkeypatch, capsys):
     roomy, tight = task(64, **changes), task(6, **changes)
-    monkeypatch.setattr(fitting.features, "extract", lambda *args, **kwargs: np.zeros((64, 1), "float32"))
+    monkeypatch.setattr(fitting.cached_features, "extract", lambda *args, **kwargs: np.zeros((64, 1), "float32"))
     _, _, one = fitting._run(roomy, roomy.model, batches.Batches(roomy.pixels, *roomy.part("train"), 16, 0), val(roomy, 6))
     _, _, parts = fitting._run(tight, tight.model, batches.Batches(tight.pixels, *tight.part("train"), 16, 0), val(tight, 6))
     assert (one, parts) == (1, 4)

@@ -58,9 +58,7 @@ def refused_or(path, work):
 READERS = {
     "findings": ("Data_Entry_2017.csv", ("Image Index", "Finding Labels", "Patient ID"), chestxray14.read),
     "metadata": ("metadata.csv", adult_images.COLUMNS, adult_images.images),
-    "labels": ("labels.csv", ("image_id", "label"), skin_lesions.read),
     "own": ("images.csv", ("path", "label", "patient_id"), lambda folder: own_images.read(folder / "images.csv")),
-    "columns": ("labels.csv", ("image_id", *skin_lesions.CLASSES), skin_lesions.read),
     "truth": ("ISIC-2017_Training_Part3_GroundTruth.csv", ("image_id", "melanoma", "seborrheic_keratosis"), skin_lesions.read),
 }
 

@@ -10,11 +10,13 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import optuna
 import pandas as pd
 import pytest
+import tiny_bright
 from checkouts import SUPPORT
-from test_training import bright_images  # noqa: F401
+from tiny_search import bowl, place
 
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
@@ -26,30 +28,12 @@ from cxr_helpers.training import fit_or_load
 TINY = Config("custom_cnn", size=32, epochs=2, trainable="head")
 
 
-def bowl(trial: optuna.Trial) -> float:
-    """Score a setting by its distance from learning rate 1e-3 and no dropout; report three epochs on the way there."""
-    values = search.suggest(trial)
-    score = 1 - abs(math.log10(values["learning_rate"]) + 3) / 4 - values["dropout"] / 2
-    figures = {"val_auc": score, "val_loss": 1 - score, "epochs": 4}
-    for epoch in range(4):
-        trial.report(score, epoch)
-    for name, value in figures.items():
-        trial.set_user_attr(name, value)
-    if trial.should_prune():
-        raise optuna.TrialPruned
-    return score
-
-
-def place(trial: optuna.Trial) -> int:
-    return trial.user_attrs["place"]
-
-
 def same(ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(ours.drop(columns="seconds"), theirs.drop(columns="seconds"))
 
 
 def test_the_grid_tries_every_point_once_and_the_defaults_are_one(tmp_path):
-    table = search.explore("grid", trials.BUDGET["full"], bowl, tmp_path / "grid.jsonl")
+    table = search.explore("grid", trials.BUDGET["full"], bowl, tmp_path / "grid.sqlite")
     tried = set(table[list(trials.NAMES)].itertuples(index=False, name=None))
     assert tried == set(itertools.product(*trials.GRID.values())) and len(table) == len(tried)
     assert tuple(trials.DEFAULTS.values()) in tried
@@ -57,7 +41,7 @@ def test_the_grid_tries_every_point_once_and_the_defaults_are_one(tmp_path):
 
 
 def test_random_trials_fill_the_same_ranges_without_repeating_a_value(tmp_path):
-    table = search.explore("random", trials.BUDGET["full"], bowl, tmp_path / "random.jsonl")
+    table = search.explore("random", trials.BUDGET["full"], bowl, tmp_path / "random.sqlite")
     for name, (low, high) in trials.RANGES.items():
         assert table[name].between(low, high).all() and {low, high} == {min(trials.GRID[name]), max(trials.GRID[name])}
     assert set(table.width) == set(trials.WIDTHS)
@@ -67,7 +51,7 @@ def test_random_trials_fill_the_same_ranges_without_repeating_a_value(tmp_path):
 
 
 def test_pruning_spares_the_first_trials_and_then_ends_those_below_the_median_of_the_completed(tmp_path):
-    table = search.explore("random", 20, bowl, tmp_path / "random.jsonl")
+    table = search.explore("random", 20, bowl, tmp_path / "random.sqlite")
     assert set(table.state[: trials.UNPRUNED_TRIALS]) == {"complete"}
     later = table[trials.UNPRUNED_TRIALS :]
     medians = {place: table.val_auc[:place][table.state == "complete"].median() for place in later.index}
@@ -81,11 +65,11 @@ def test_an_interrupted_study_goes_on_as_if_nothing_had_happened(kind, tmp_path)
         return bowl(trial) if place(trial) < 7 else _interrupt()
 
     with pytest.raises(KeyboardInterrupt):
-        search.explore(kind, 10, interrupted, tmp_path / "parts.jsonl")
+        search.explore(kind, 10, interrupted, tmp_path / "parts.sqlite")
     seen = []
-    rest = search.explore(kind, 10, lambda trial: (seen.append(place(trial)), bowl(trial))[1], tmp_path / "parts.jsonl")
+    rest = search.explore(kind, 10, lambda trial: (seen.append(place(trial)), bowl(trial))[1], tmp_path / "parts.sqlite")
     assert seen == [7, 8, 9]
-    same(rest, search.explore(kind, 10, bowl, tmp_path / "whole.jsonl"))
+    same(rest, search.explore(kind, 10, bowl, tmp_path / "whole.sqlite"))
 
 
 def _interrupt():
@@ -94,54 +78,54 @@ def _interrupt():
 
 def test_a_killed_study_has_lost_the_trial_it_was_at(tmp_path):
     script = f"""
-        import os, pathlib, signal, test_search
+        import os, pathlib, signal, tiny_search
         from cxr_helpers.extras.makers import search
         def objective(trial):
-            test_search.bowl(trial)
+            tiny_search.bowl(trial)
             return 0.5 if trial.user_attrs["place"] < 2 else os.kill(os.getpid(), signal.SIGKILL)
-        search.explore("grid", 4, objective, pathlib.Path({str(tmp_path / "killed.jsonl")!r}))
+        search.explore("grid", 4, objective, pathlib.Path({str(tmp_path / "killed.sqlite")!r}))
     """
     command = [sys.executable, "-c", textwrap.dedent(script)]
     killed = subprocess.run(command, cwd=SUPPORT, capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     seen = []
-    search.explore("grid", 4, lambda trial: (seen.append(place(trial)), bowl(trial))[1], tmp_path / "killed.jsonl")
+    search.explore("grid", 4, lambda trial: (seen.append(place(trial)), bowl(trial))[1], tmp_path / "killed.sqlite")
     assert seen == [2, 3]
 
 
 WORKER = """
-    import os, pathlib, sys, time, test_search
+    import os, pathlib, sys, time, tiny_search
     from cxr_helpers.extras.makers import search
-    journal = pathlib.Path(sys.argv[1])
-    journal.with_name(f"{os.getpid()}.here").touch()
-    while len(list(journal.parent.glob("*.here"))) < 2:  # both begin together, however slowly one starts
+    file = pathlib.Path(sys.argv[1])
+    file.with_name(f"{os.getpid()}.here").touch()
+    while len(list(file.parent.glob("*.here"))) < 2:  # both begin together, however slowly one starts
         time.sleep(0.01)
     def objective(trial):
-        print("takes", test_search.place(trial), flush=True)
+        print("takes", tiny_search.place(trial), flush=True)
         time.sleep(0.2)
-        return test_search.bowl(trial)
-    print(search.explore("random", 8, objective, journal).drop(columns="seconds").to_csv(index=False))
+        return tiny_search.bowl(trial)
+    print(search.explore("random", 8, objective, file).drop(columns="seconds").to_csv(index=False))
 """
 
 
 def test_two_workers_share_a_study_and_try_no_setting_twice(tmp_path):
-    command = [sys.executable, "-c", textwrap.dedent(WORKER), str(tmp_path / "shared.jsonl")]
+    command = [sys.executable, "-c", textwrap.dedent(WORKER), str(tmp_path / "shared.sqlite")]
     workers = [subprocess.Popen(command, cwd=SUPPORT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = [worker.communicate(timeout=120)[0] for worker in workers]
     taken = [sorted(re.findall(r"takes (\d)", each)) for each in said]
     assert sorted(taken[0] + taken[1]) == list("01234567") and all(taken)
     tables = [each[each.index("trial,") :] for each in said]
     assert tables[0] == tables[1]  # each waits for what the other is at
-    alone = search.explore("random", 8, bowl, tmp_path / "alone.jsonl")
+    alone = search.explore("random", 8, bowl, tmp_path / "alone.sqlite")
     columns = ["trial", *trials.NAMES, "val_auc"]
     pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(tables[0]))[columns], alone[columns])
 
 
-def test_a_journal_that_ends_within_a_line_is_read_up_to_there(tmp_path):
-    whole = search.explore("grid", 3, bowl, tmp_path / "torn.jsonl")
-    with open(tmp_path / "torn.jsonl", "a") as handle:
-        handle.write('{"op_code":4,"wor')
-    longer = search.explore("grid", 4, bowl, tmp_path / "torn.jsonl")
+def test_a_trial_that_was_left_running_does_not_count(tmp_path):
+    whole = search.explore("grid", 3, bowl, tmp_path / "left.sqlite")
+    storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'left.sqlite'}")
+    optuna.load_study(study_name="grid", storage=storage).ask()  # as a worker leaves it that is killed before its first value
+    longer = search.explore("grid", 4, bowl, tmp_path / "left.sqlite")
     same(longer.head(3), whole)
 
 
@@ -189,13 +173,13 @@ def test_a_trial_that_falls_behind_stops_except_at_its_end():
 
 
 @pytest.fixture
-def reports(tmp_path, monkeypatch):
-    monkeypatch.setattr(trials.paths, "reports", lambda profile: tmp_path / "reports")
+def reports(workplace, monkeypatch):
+    """A project of bright images whose searches have two trials; where its trials are stored."""
+    tiny_bright.install(tiny_bright.images(40, np.repeat(["train", "val", "test"], [24, 8, 8])), monkeypatch)
     monkeypatch.setattr(trials, "BUDGET", {"smoke": 2})
-    return tmp_path / "reports"
+    return trials.table_path("grid", "smoke").parent
 
 
-@pytest.mark.usefixtures("bright_images")
 def test_a_run_trains_the_chosen_values_under_its_own_name_and_seed(reports):
     record = fit_or_load.train(dataclasses.replace(TINY, search="random"), "smoke")
     table = trials.load("random", "smoke")
@@ -205,7 +189,6 @@ def test_a_run_trains_the_chosen_values_under_its_own_name_and_seed(reports):
     assert model_path("smoke", record.run_id).stat().st_size == record.info["model_bytes"]
 
 
-@pytest.mark.usefixtures("bright_images")
 def test_a_finished_study_is_read_and_one_of_other_images_or_settings_made_anew(reports, monkeypatch):
     config = dataclasses.replace(TINY, search="random")
     monkeypatch.setattr(search, "_train", lambda trial, *_: bowl(trial))
@@ -219,8 +202,8 @@ def test_a_finished_study_is_read_and_one_of_other_images_or_settings_made_anew(
 def test_trials_that_are_missing_or_broken_name_file_and_command(reports):
     with pytest.raises(CxrError, match="grid.csv does not hold .*cxr train search_grid --retrain --profile smoke"):
         trials.load("grid", "smoke")
-    (reports / "search").mkdir(parents=True)
-    (reports / "search" / "grid.csv").write_text("trial,val_auc\n0,0.5\n")
+    reports.mkdir(parents=True)
+    (reports / "grid.csv").write_text("trial,val_auc\n0,0.5\n")
     with pytest.raises(CxrError, match="grid.csv"):
         trials.load("grid", "smoke")
 

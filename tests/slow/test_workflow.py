@@ -6,7 +6,7 @@ import re
 import pytest
 from checkouts import ALPHA, copy, run_all, write_chapter
 
-from cxr_helpers.data import dataset
+from cxr_helpers.data import dataset, download
 from cxr_helpers.errors import CxrError
 from cxr_helpers.workflow import pipeline
 
@@ -137,14 +137,13 @@ def test_an_unknown_chapter_is_one_sentence(checkout):
 def no_data(monkeypatch):
     """No real set at hand, and none to be downloaded."""
 
-    def discover(profile, download=False):
-        if profile == "full":
-            raise CxrError("The set could not be downloaded.")
+    def ensure():
+        raise CxrError("The set could not be downloaded.")
 
     for name in ("CXR_DATA_DIR", "CXR_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(dataset, "found", lambda: None)
-    monkeypatch.setattr(dataset, "discover", discover)
+    monkeypatch.setattr(download, "ensure", ensure)
 
 
 def test_without_data_auto_says_why_and_goes_on_with_synthetic_images(no_data, capsys):
@@ -165,12 +164,12 @@ def test_a_wrong_folder_is_an_error_and_not_a_reason_for_synthetic_images(monkey
 
 
 def test_a_downloaded_set_is_used(no_data, monkeypatch):
-    monkeypatch.setattr(dataset, "discover", lambda profile, download=False: download)
+    monkeypatch.setattr(download, "ensure", lambda: None)
     assert pipeline.choose("auto") == "full"
 
 
 def test_asking_for_smoke_downloads_nothing(monkeypatch):
-    monkeypatch.setattr(dataset, "discover", lambda *_, **__: pytest.fail("a download was tried"))
+    monkeypatch.setattr(download, "ensure", lambda: pytest.fail("a download was tried"))
     assert pipeline.choose("smoke") == "smoke"
     monkeypatch.setenv("CXR_PROFILE", "smoke")
     assert pipeline.choose("auto") == "smoke"

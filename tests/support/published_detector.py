@@ -6,8 +6,8 @@ import pytest
 from tiny_models import SIDE, detector
 
 from cxr_helpers.config import Config
-from cxr_helpers.data import synthetic
 from cxr_helpers.extras.inference import out_of_distribution, published_model
+from cxr_helpers.extras.other_sets import synthetic
 from cxr_helpers.records import Record
 from cxr_helpers.training import saved
 

@@ -18,8 +18,8 @@ def test_a_share_is_operations_over_the_matrix_rate():
     assert found["vgg16_224, share of the matrix rate, batch of 32"] == 0.5
 
 
-def test_the_measured_systems_are_experiments():
-    assert set(accelerator.SYSTEMS) <= set(experiments.load("full"))
+def test_what_is_measured_are_experiments():
+    assert set(accelerator.EXPERIMENTS) <= set(experiments.load("full"))
 
 
 def test_matrix_products_are_timed_on_any_device():

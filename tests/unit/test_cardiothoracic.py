@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cxr_helpers.data import synthetic
+from cxr_helpers.extras.other_sets import synthetic
 from cxr_helpers.extras.statistics import cardiothoracic
 
 

@@ -3,14 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+import tiny_bright
 from sklearn.metrics import roc_auc_score
 
-from cxr_helpers import paths, records
+from cxr_helpers import records
+from cxr_helpers.base import plugins
 from cxr_helpers.config import Config
-from cxr_helpers.data import manifest, packing, splits
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import classical
-from cxr_helpers.training import fit_or_load, network
+from cxr_helpers.training import fit_or_load
 
 SPLITS = np.repeat(["train", "val", "test"], [40, 20, 20])
 
@@ -18,24 +19,13 @@ SPLITS = np.repeat(["train", "val", "test"], [40, 20, 20])
 @pytest.fixture
 def table():
     """Eighty images, two a patient, both of one class."""
-    patients = np.repeat([f"p{number}" for number in range(40)], 2)
-    ids = [f"image{number}" for number in range(80)]
-    columns = {"row": np.arange(80), "image_id": ids, "patient_id": patients, "split": SPLITS}
-    return pd.DataFrame(columns | {"y_true": np.repeat(np.arange(40) % 2, 2)})
+    return tiny_bright.images(80, SPLITS)
 
 
 @pytest.fixture
-def bright_images(table, tmp_path, monkeypatch):
-    """Images of 32×32 of which PNEUMONIA has a bright square, behind the same functions as the real set."""
-    pixels = np.random.default_rng(0).integers(60, 120, (80, 32, 32)).astype("uint8")
-    pixels[table.y_true == 1, 8:20, 8:20] = 250
-    images = table[["image_id", "y_true"]].assign(sha256=table.image_id)
-    monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
-    monkeypatch.setattr(paths, "runs", lambda profile: tmp_path / "runs")
-    monkeypatch.setattr(manifest, "load", lambda profile: images)
-    monkeypatch.setattr(manifest, "source", lambda profile: type("Source", (), {"pixels": "synthetic image"}))
-    monkeypatch.setattr(splits, "load", lambda profile, protocol: table[["image_id", "patient_id", "split"]])
-    monkeypatch.setattr(packing, "load", lambda profile, size, variant: pixels)
+def bright_images(table, workplace, monkeypatch):
+    """Images of which PNEUMONIA has a bright square, in a project of their own."""
+    tiny_bright.install(table, monkeypatch)
 
 
 @pytest.mark.parametrize("model", classical.ESTIMATORS)
@@ -111,5 +101,4 @@ def test_what_cannot_be_made_is_refused_in_a_sentence(bright_images, config, sen
 
 
 def test_makers_know_every_estimator():
-    assert {fit_or_load.maker(Config(model)) for model in classical.ESTIMATORS} == {"classical"}
-    assert fit_or_load.maker(Config("mobilenet")) == network.__name__.removeprefix("cxr_helpers.")
+    assert {plugins.load("makers", model) for model in classical.ESTIMATORS} == {classical.make}

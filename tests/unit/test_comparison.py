@@ -83,7 +83,7 @@ def test_counts_and_orders_of_growth_are_exact(monkeypatch):
     counted = metrics.evaluate_counts([run().scores]).loc["tp"]
     assert row({"metric": "tp", "value": int(counted.ci_high) + 1}, run()).verdict == "lower"
     found = pd.DataFrame({"figure": ["exponent"], "value": [1.2], "ci_low": [1.1], "ci_high": [1.3]})
-    monkeypatch.setattr(reported_vs_reproduced.measurements, "load", lambda name, profile, missing_ok: found)
+    monkeypatch.setattr(reported_vs_reproduced.stored_results, "measurement", lambda name, profile, missing_ok: found)
     figure = {"metric": "exponent", "value": 1, "measured": "complexity"}
     assert [row(figure, exact=exact).verdict for exact in (False, True)] == ["reproduced", "higher"]
 
@@ -191,16 +191,16 @@ def test_a_rule_moves_the_operating_point():
 
 def test_a_measured_figure_comes_from_the_measurement(monkeypatch):
     found = pd.DataFrame({"figure": ["time saved"], "value": [0.7], "ci_low": [0.6], "ci_high": [0.8]})
-    monkeypatch.setattr(reported_vs_reproduced.measurements, "load", lambda name, profile, missing_ok: found)
+    monkeypatch.setattr(reported_vs_reproduced.stored_results, "measurement", lambda name, profile, missing_ok: found)
     figure = {"metric": "time saved", "value": 0.65, "measured": "speed"}
     judged = row(figure)
     assert (judged.reproduced, judged.verdict, judged.command) == (0.7, "reproduced", "cxr measure speed")
     apart = row(figure | {"apart": "another machine"})
     assert (apart.verdict, apart.status) == ("not testable here", "real: measured; another machine")
     wide = {"value": [0.2], "ci_low": [0.1], "ci_high": [0.7]}  # holds 0.65, from which ours is far
-    monkeypatch.setattr(reported_vs_reproduced.measurements, "load", lambda name, profile, missing_ok: found.assign(**wide))
+    monkeypatch.setattr(reported_vs_reproduced.stored_results, "measurement", lambda name, profile, missing_ok: found.assign(**wide))
     assert (row(figure).verdict, row(figure).status) == ("not testable here", "real: measured; too wide an interval")
-    monkeypatch.setattr(reported_vs_reproduced.measurements, "load", lambda name, profile, missing_ok: None)
+    monkeypatch.setattr(reported_vs_reproduced.stored_results, "measurement", lambda name, profile, missing_ok: None)
     assert row(figure).status == "waits: not measured yet"
 
 

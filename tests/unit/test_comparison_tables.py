@@ -2,6 +2,7 @@
 
 import pytest
 
+from cxr_helpers.base import stored_results
 from cxr_helpers.extras.benchmarks import comparisons
 from cxr_helpers.extras.tables import benchmark_tables
 
@@ -16,7 +17,7 @@ MADE = {
 
 @pytest.fixture(autouse=True)
 def made(monkeypatch):
-    monkeypatch.setattr(comparisons, "load", lambda name, *_, **__: MADE.get(name))
+    monkeypatch.setattr(stored_results, "benchmark", lambda name, *_, **__: MADE.get(name))
 
 
 def test_a_comparison_that_was_not_made_names_its_command():
@@ -37,7 +38,7 @@ def test_whole_runs_are_the_same_in_every_row(monkeypatch):
     few = MADE["fine_tune"] | {"baseline_validation_auc_of": "a", "baseline_validation_auc": [0.9]}
     many = MADE["fine_tune"] | {"baseline_validation_auc_of": "a", "baseline_validation_auc": [0.9, 0.8]}
     made = {"train_mobilenet_rahman": many, "fine_tune": few}
-    monkeypatch.setattr(comparisons, "load", lambda name, *_, **__: made.get(name))
+    monkeypatch.setattr(stored_results, "benchmark", lambda name, *_, **__: made.get(name))
     table = benchmark_tables.training("full")
     assert table["validation AUC, as written"].tolist() == ["0.8500 (0.8000–0.9000, 2 seeds)"] * 2
 
@@ -45,18 +46,18 @@ def test_whole_runs_are_the_same_in_every_row(monkeypatch):
 @pytest.mark.parametrize(("ours", "said"), [([0.985, 0.99], "so that one view is enough here"), ([0.97], "too few")])
 def test_one_view_is_enough_where_it_does_not_lie_below(monkeypatch, ours, said):
     made = MADE["fine_tune"] | {"ours_validation_auc": ours}
-    monkeypatch.setattr(comparisons, "load", lambda name, *_, **__: made)
+    monkeypatch.setattr(stored_results, "benchmark", lambda name, *_, **__: made)
     sentence = benchmark_tables.views_sentence("full")
     assert said in sentence and f"from {min(ours):.4f} to {max(ours):.4f}" in sentence
-    monkeypatch.setattr(comparisons, "load", lambda name, *_, **__: None)
+    monkeypatch.setattr(stored_results, "benchmark", lambda name, *_, **__: None)
     assert "not measured" in benchmark_tables.views_sentence("full")
 
 
 def test_another_large_head_costs_its_fitting(monkeypatch):
     made = {"baseline": 16_000.0, "ours_fitting_seconds": [None, 390.0, 410.0]}  # the first round did not note it
-    monkeypatch.setattr(comparisons, "load", lambda name, *_, **__: made)
+    monkeypatch.setattr(stored_results, "benchmark", lambda name, *_, **__: made)
     assert "400 s: 40 times less" in benchmark_tables.another_head_sentence("full")
-    monkeypatch.setattr(comparisons, "load", lambda name, *_, **__: None)
+    monkeypatch.setattr(stored_results, "benchmark", lambda name, *_, **__: None)
     assert "not measured" in benchmark_tables.another_head_sentence("full")
 
 

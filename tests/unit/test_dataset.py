@@ -1,15 +1,18 @@
 """Where images are found, which folders are refused before any work starts, and how the set is fetched."""
 
 import dataclasses
+import functools
+import http.server
+import os
 import socket
-import sys
 import threading
 import time
 import types
-import urllib.error
 import zipfile
+from pathlib import Path
 
 import pytest
+import requests
 import tiny_images
 
 from cxr_helpers import paths
@@ -20,12 +23,10 @@ PUBLISHED = dataset.DATASET
 
 
 @pytest.fixture(autouse=True)
-def nothing_at_hand(tmp_path, monkeypatch):
+def nothing_at_hand(workplace, tmp_path, monkeypatch):
     """A machine without a set: no variable, no well-known folder; a whole set is as small as the tiny one."""
-    for name in ("CXR_DATA_DIR", "CXR_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("CXR_DATA_DIR", raising=False)
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(paths, "ROOT", tmp_path / "project")
     monkeypatch.setattr(dataset, "DATASET", dataclasses.replace(dataset.DATASET, counts=tiny_images.COUNTS))
 
 
@@ -33,7 +34,7 @@ def test_the_record_has_the_published_counts():
     assert sum(PUBLISHED.counts.values()) == 5856
     assert sum(count for (_, label), count in PUBLISHED.counts.items() if label == "NORMAL") == 1583
     assert PUBLISHED.counts["test", "NORMAL"] + PUBLISHED.counts["test", "PNEUMONIA"] == 624
-    assert PUBLISHED.labels == {"NORMAL": 0, "PNEUMONIA": 1}
+    assert dataset.LABELS == {"NORMAL": 0, "PNEUMONIA": 1}
 
 
 def test_a_profile_by_name_by_environment_and_by_what_is_at_hand(tmp_path, monkeypatch):
@@ -119,52 +120,91 @@ def test_hidden_files_and_macos_folders_are_no_images(tmp_path):
 def test_no_network_is_one_sentence_with_both_sources(monkeypatch):
     monkeypatch.setattr(download, "reachable", lambda url: False)
     with pytest.raises(CxrError) as error:
-        dataset.discover("full", download=True)
+        download.ensure()
     assert "Kaggle cannot be reached; Mendeley cannot be reached" in str(error.value)
     assert "set CXR_DATA_DIR" in str(error.value)
     assert "--profile smoke" in str(error.value)
 
 
-def test_kaggles_copy_is_used_when_it_is_whole(tmp_path, monkeypatch):
-    root = tiny_images.write(tmp_path / "kaggle" / "chest_xray")
-    fake = types.SimpleNamespace(dataset_download=lambda handle: str(tmp_path / "kaggle"))
-    monkeypatch.setitem(sys.modules, "kagglehub", fake)
-    monkeypatch.setattr(download, "reachable", lambda url: url == download.KAGGLE)
-    assert dataset.discover("full", download=True) == dataset.Source(root, "downloaded", "published JPEG")
+def kaggle(monkeypatch, work):
+    """Put `work(handle)` in kagglehub's place, behind an address that answers."""
+    monkeypatch.setattr(download, "kagglehub", types.SimpleNamespace(dataset_download=work))
+    monkeypatch.setattr(download, "reachable", lambda url: True)
+
+
+def test_kaggles_copy_is_used_when_it_is_whole(monkeypatch):
+    version = Path(os.environ["KAGGLEHUB_CACHE"], "datasets", PUBLISHED.kaggle_handle, "versions/2")
+    kaggle(monkeypatch, lambda handle: str(tiny_images.write(version / "chest_xray").parent))
+    assert download.ensure() == dataset.Source(version / "chest_xray", "found", "published JPEG")
+    kaggle(monkeypatch, lambda handle: pytest.fail("what is there was fetched again"))
+    assert download.ensure().root == version / "chest_xray"
+
+
+def test_a_kagglehub_that_brings_nothing_is_given_up(monkeypatch, mendeley):
+    monkeypatch.setattr(download, "_KAGGLE_SECONDS", 0.1)
+    kaggle(monkeypatch, lambda handle: time.sleep(60))
+    mendeley.unlink()
+    with pytest.raises(CxrError, match="Kaggle: kagglehub has brought nothing for 0.1 s; Mendeley: .* broke off"):
+        download.ensure()
+
+
+def test_a_kagglehub_that_still_brings_something_is_waited_for(monkeypatch, tmp_path):
+    version = Path(os.environ["KAGGLEHUB_CACHE"], "datasets", PUBLISHED.kaggle_handle, "versions/2")
+
+    def slow(handle):
+        version.mkdir(parents=True)
+        for place in range(4):
+            (version / f"{place}.part").write_bytes(b"part")
+            time.sleep(0.15)
+        return str(tiny_images.write(version / "chest_xray").parent)
+
+    kaggle(monkeypatch, slow)
+    monkeypatch.setattr(download, "_KAGGLE_SECONDS", 0.25)
+    assert download.ensure().root == version / "chest_xray"
 
 
 @pytest.fixture
-def mendeley(tmp_path, monkeypatch):
+def served(tmp_path, monkeypatch):
+    """A folder, and the address under which a host of this test's own serves what lies in it."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield folder, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def mendeley(tmp_path, served, monkeypatch):
     """An archive of the tiny set behind the record's address, and a Kaggle that fails."""
     root = tiny_images.write(tmp_path / "packed" / "chest_xray")
     (root / ".DS_Store").touch()
-    archive = tmp_path / "archive.zip"
-    with zipfile.ZipFile(archive, "w") as bundle:
+    folder, host = served
+    with zipfile.ZipFile(folder / "archive.zip", "w") as bundle:
         for path in sorted(root.rglob("*")):
             bundle.write(path, path.relative_to(root.parent))
-    record = dataclasses.replace(dataset.DATASET, archive_url=archive.as_uri())
+    record = dataclasses.replace(dataset.DATASET, archive_url=f"{host}/archive.zip", listing_url=f"{host}/list")
     monkeypatch.setattr(dataset, "DATASET", record)
 
     def fail(handle):
         raise RuntimeError("429 too many requests.")
 
-    monkeypatch.setitem(sys.modules, "kagglehub", types.SimpleNamespace(dataset_download=fail))
-    monkeypatch.setattr(download, "reachable", lambda url: True)
-    return archive
+    kaggle(monkeypatch, fail)
+    return folder / "archive.zip"
 
 
 def test_mendeley_steps_in_when_kaggle_fails(mendeley):
-    source = dataset.discover("full", download=True)
-    assert source == dataset.Source(paths.ROOT / "data" / "chest_xray", "downloaded", "published JPEG")
-    assert dataset.difference(source.root) == ""
+    source = download.ensure()
+    assert source == dataset.Source(paths.ROOT / "data" / "chest_xray", "found", "published JPEG")
     assert [path.name for path in (paths.ROOT / "data").iterdir()] == ["chest_xray"]
-    assert dataset.discover("full").origin == "found"
 
 
 def test_a_cut_archive_is_refused_and_leaves_nothing(mendeley):
     mendeley.write_bytes(mendeley.read_bytes()[:-200])
     with pytest.raises(CxrError, match="Kaggle: 429 too many requests; Mendeley: .* is no whole zip archive"):
-        dataset.discover("full", download=True)
+        download.ensure()
     assert list((paths.ROOT / "data").iterdir()) == []
 
 
@@ -172,7 +212,7 @@ def test_an_archive_without_all_images_is_refused(mendeley, monkeypatch):
     more = tiny_images.COUNTS | {("test", "NORMAL"): 234}
     monkeypatch.setattr(dataset, "DATASET", dataclasses.replace(dataset.DATASET, counts=more))
     with pytest.raises(CxrError, match="test/NORMAL holds 1 files instead of 234"):
-        dataset.discover("full", download=True)
+        download.ensure()
     assert list((paths.ROOT / "data").iterdir()) == []
 
 
@@ -188,27 +228,16 @@ def test_an_archive_that_leads_outside_is_not_unpacked(tmp_path, name):
 
 
 def test_a_silent_host_is_given_up_in_time(monkeypatch):
-    over = threading.Event()
-
-    def look_up_for_long(request, timeout):
-        over.wait(60)
-        raise OSError
-
     with socket.create_server(("127.0.0.1", 0)) as server:
         started = time.monotonic()
         assert not download.reachable(f"http://127.0.0.1:{server.getsockname()[1]}", seconds=0.3)
         # Looking up a name may take long, whatever the time limit of the socket.
-        monkeypatch.setattr("urllib.request.urlopen", look_up_for_long)
+        monkeypatch.setattr(requests, "head", lambda *_, **__: time.sleep(60))
         assert not download.reachable("https://example.org", seconds=0.3)
     assert time.monotonic() - started < 2
-    over.set()
 
 
-def test_an_answer_even_a_refusal_is_reachable(tmp_path, monkeypatch):
-    def refuse(request, timeout):
-        raise urllib.error.HTTPError(request.full_url, 403, "Forbidden", None, None)
-
-    (tmp_path / "page.html").touch()
-    assert download.reachable((tmp_path / "page.html").as_uri())
-    monkeypatch.setattr("urllib.request.urlopen", refuse)
-    assert download.reachable("https://example.org")
+def test_an_answer_even_a_refusal_is_reachable(served):
+    folder, host = served
+    (folder / "page.html").touch()
+    assert download.reachable(f"{host}/page.html") and download.reachable(f"{host}/nothing")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cxr_helpers.data import synthetic
 from cxr_helpers.extras.makers.domain_randomisation import randomise
+from cxr_helpers.extras.other_sets import synthetic
 from cxr_helpers.extras.statistics import cardiothoracic
 
 

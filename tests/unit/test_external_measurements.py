@@ -9,7 +9,7 @@ import tiny_external
 import tiny_images
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.benchmarks import adult_nulls, copies, false_warnings
+from cxr_helpers.extras.benchmarks import adult_baselines, copies, false_warnings
 from cxr_helpers.extras.inference import out_of_distribution, published_model
 
 
@@ -30,21 +30,21 @@ def adults(small_set, monkeypatch):
 
 def test_shortcut_baselines_of_the_children_score_the_adults(adults, monkeypatch):
     images = pd.DataFrame({"image_id": [], "split": []})
-    monkeypatch.setattr(adult_nulls.splits, "load", lambda *_: images)
-    children = adult_nulls.manifest.load("full")
+    monkeypatch.setattr(adult_baselines.splits, "load", lambda *_: images)
+    children = adult_baselines.manifest.load("full")
     images[["image_id", "split"]] = children[["image_id"]].assign(split="train")
-    repeats = adult_nulls.measure("full")
+    repeats = adult_baselines.measure("full")
     assert repeats.groupby("model").image_id.agg(list).map(sorted).tolist() == [["a", "b", "c"]] * 3
     assert set(repeats.model) == {"always PNEUMONIA", "grey statistics", "32×32 thumbnail"}  # width means something else here
     always = repeats[repeats.model == "always PNEUMONIA"]
     assert always.y_score.tolist() == [children.y_true.mean()] * 3
-    figures = adult_nulls.figures(repeats).set_index("figure")
+    figures = adult_baselines.figures(repeats).set_index("figure")
     assert figures.value["always PNEUMONIA"] == 0.5
 
 
 def test_without_adult_images_the_variable_is_named(small_set):
     with pytest.raises(CxrError, match="set CXR_EXTERNAL_DIR"):
-        adult_nulls.measure("full")
+        adult_baselines.measure("full")
 
 
 def test_copies_are_compared_image_by_image(small_set, monkeypatch):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from tiny_images import save
 
-from cxr_helpers.data import synthetic
 from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import out_of_distribution
+from cxr_helpers.extras.other_sets import synthetic
 
 SIDE = 160
 

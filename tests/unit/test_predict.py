@@ -12,11 +12,12 @@ from published_detector import published, rules  # noqa: F401
 from tiny_models import GREY, SIDE, two_blobs
 
 from cxr_helpers.config import Config
-from cxr_helpers.data import dataset, synthetic
+from cxr_helpers.data import dataset
 from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import published_model
 from cxr_helpers.extras.inference.predict import predict, table
+from cxr_helpers.extras.other_sets import synthetic
 from cxr_helpers.records import Record
 
 

@@ -4,26 +4,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.makers.randomised import ELM, RVFL, Schmidt, output_weights
-
-
-def test_output_weights_solve_two_equations_and_shrink_with_the_ridge():
-    design, target = np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([1.0, 2.0])
-    np.testing.assert_allclose(output_weights(design, target, 0), [1, 1])
-    # (AᵀA + I) w = Aᵀt is diag(2, 5) w = (1, 4).
-    np.testing.assert_allclose(output_weights(design, target, 1), [0.5, 0.8])
-
-
-def test_fewer_images_than_units_give_the_ridges_weights_too():
-    # One row (1, 1), target 2: (AᵀA + 2I) w = (2, 2) is [[3, 1], [1, 3]] w = (2, 2), so w = (1/2, 1/2).
-    np.testing.assert_allclose(output_weights(np.array([[1.0, 1.0]]), np.array([2.0]), 2), [0.5, 0.5])
-
-
-def test_without_a_ridge_the_shortest_of_many_solutions_is_taken():
-    # w1 + w2 = 2 has its shortest solution at (1, 1).
-    np.testing.assert_allclose(output_weights(np.array([[1.0, 1.0]]), np.array([2.0]), 0), [1, 1])
-
+from cxr_helpers.extras.makers.randomised import ELM, RVFL, Schmidt
 
 X = np.array([[-1.0], [1.0], [1.0], [1.0]])
 Y = np.array([0, 1, 1, 1])  # targets -1, 1, 1, 1
@@ -33,9 +14,8 @@ Y = np.array([0, 1, 1, 1])  # targets -1, 1, 1, 1
     ("network", "ridge", "outputs"),
     [
         # With scale 0 the one hidden unit is sigmoid(0) = 1/2 for every input.
-        (ELM, 0, [0.5, 0.5, 0.5, 0.5]),  # the mean target
         (ELM, 1, [0.25, 0.25, 0.25, 0.25]),  # (4/4 + 1) w = 1, so w = 1/2
-        (RVFL, 0, [-1, 1, 1, 1]),  # the direct link is the target
+        (RVFL, 2, [-10 / 17, 12 / 17, 12 / 17, 12 / 17]),  # [[3, 1], [1, 6]] w = (1, 4), so w = (2/17, 11/17)
         (Schmidt, 1, [5 / 12] * 4),  # [[2, 2], [2, 5]] w = (1, 2), so w = (1/6, 1/3)
     ],
 )
@@ -73,9 +53,3 @@ def test_the_draw_is_the_seeds_and_weights_shrink_with_the_inputs():
 def test_it_is_an_estimator_like_others():
     twin = clone(RVFL(units=7, ridge=2.0)).set_params(ridge=3.0)
     assert (twin.units, twin.ridge, twin.direct) == (7, 3.0, True)
-
-
-@pytest.mark.parametrize(("options", "y"), [({}, [1, 1, 1, 1]), ({"units": 0}, Y), ({"ridge": -1.0}, Y)])
-def test_what_cannot_be_fitted_is_refused(options, y):
-    with pytest.raises(CxrError, match="A randomised network needs"):
-        RVFL(**options).fit(X, y)

@@ -9,10 +9,10 @@ import tiny_external
 from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.data import manifest, packing, splits
-from cxr_helpers.data.synthetic import Image
 from cxr_helpers.extras.makers import segmentation
 from cxr_helpers.extras.makers import segmentation_images as images
 from cxr_helpers.extras.networks import unet
+from cxr_helpers.extras.other_sets.synthetic import Image
 from cxr_helpers.records import model_path
 from cxr_helpers.training import fit_or_load
 

@@ -36,12 +36,12 @@ def test_rows_belong_to_their_images(found):
 
 
 def test_unusable_files_are_left_out_and_listed(found, tmp_path):
-    (tmp_path / "film1.png").write_bytes(b"")
-    (tmp_path / "film3.png").write_bytes((tmp_path / "film3.png").read_bytes()[:200])
-    (tmp_path / "film5.png").unlink()
-    (tmp_path / "film5.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / "image1.png").write_bytes(b"")
+    (tmp_path / "image3.png").write_bytes((tmp_path / "image3.png").read_bytes()[:200])
+    (tmp_path / "image5.png").unlink()
+    (tmp_path / "image5.png").symlink_to(tmp_path / "nowhere.png")
     pixels, table = set_packing.load(found, "smoke", 32)
-    assert table.image_id.tolist() == ["film0", "film2", "film4"]
+    assert table.image_id.tolist() == ["image0", "image2", "image4"]
     assert np.array_equal(pixels[table.row.iloc[1]], resize(image(2), 32))
     refused = set_packing.refused(found, "smoke")
     assert refused.path.tolist() == [str(tmp_path / f"image{number}.png") for number in (1, 3, 5)]
@@ -50,24 +50,24 @@ def test_unusable_files_are_left_out_and_listed(found, tmp_path):
 
 def test_rgba_is_taken_only_where_it_hides_nothing(found, tmp_path):
     opaque = np.dstack([image(0)] * 3 + [np.full((40, 48), 255, np.uint8)])
-    save(tmp_path / "film0.png", opaque)
+    save(tmp_path / "image0.png", opaque)
     opaque[0, 0, 3] = 0
-    save(tmp_path / "film1.png", opaque)
+    save(tmp_path / "image1.png", opaque)
     pixels, table = set_packing.load(found, "smoke", 32)
-    assert table.image_id.tolist() == ["film0", "film2", "film3", "film4", "film5"]
+    assert table.image_id.tolist() == ["image0", "image2", "image3", "image4", "image5"]
     assert np.array_equal(pixels[0], resize(image(0), 32))
     assert set_packing.refused(found, "smoke").reason.tolist() == ["RGBA image"]
 
 
 def test_what_would_never_end_is_not_opened(found, tmp_path):
-    for name in ("film0.png", "film1.png", "film2.png"):
+    for name in ("image0.png", "image1.png", "image2.png"):
         (tmp_path / name).unlink()
-    os.mkfifo(tmp_path / "film0.png")
-    (tmp_path / "film1.png").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "image0.png")
+    (tmp_path / "image1.png").symlink_to("/dev/zero")
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 12_000, 12_000, 8, 6, 0, 0, 0))  # RGBA
-    (tmp_path / "film2.png").write_bytes(b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
+    (tmp_path / "image2.png").write_bytes(b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
     _, table = set_packing.load(found, "smoke", 32)
-    assert table.image_id.tolist() == ["film3", "film4", "film5"]
+    assert table.image_id.tolist() == ["image3", "image4", "image5"]
     reasons = set_packing.refused(found, "smoke").reason.tolist()
     assert reasons == ["unreadable (it is no file)"] * 2 + ["more than 50 million pixels"]
 
@@ -78,7 +78,7 @@ def test_it_is_packed_once_and_anew_when_a_file_changes(found, tmp_path, monkeyp
     assert np.array_equal(set_packing.load(found, "smoke", 32)[0], before)
     monkeypatch.undo()
     monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
-    save(tmp_path / "film2.png", image(99))
+    save(tmp_path / "image2.png", image(99))
     after = set_packing.load(found, "smoke", 32)[0]
     assert [bool((a != b).any()) for a, b in zip(before, after, strict=True)] == [False, False, True, False, False, False]
 
@@ -94,13 +94,13 @@ def test_files_are_spread_over_disks_and_a_stopped_packing_goes_on(found, tmp_pa
     monkeypatch.setattr(set_packing, "BLOCK", 2)
     monkeypatch.setenv("CXR_PACKED_DIRS", f"{tmp_path / 'one disk'}:{tmp_path / 'another'}")
     read = set_packing._read
-    monkeypatch.setattr(set_packing, "_read", lambda path: 1 / 0 if path.stem == "film4" else read(path))
+    monkeypatch.setattr(set_packing, "_read", lambda path: 1 / 0 if path.stem == "image4" else read(path))
     with pytest.raises(ZeroDivisionError):
         set_packing.load(found, "smoke", 32)
     again = []
     monkeypatch.setattr(set_packing, "_read", lambda path: (again.append(path.stem), read(path))[1])
     pixels, table = set_packing.load(found, "smoke", 32)
-    assert sorted(again) == ["film4", "film5"]
+    assert sorted(again) == ["image4", "image5"]
     assert [file.parent.parent.name for file in pixels.files] == ["one disk", "another", "one disk"]
     for number, row in enumerate(table.row):
         assert np.array_equal(pixels[row], resize(image(number, width=64 if number == 4 else 48), 32))

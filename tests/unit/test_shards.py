@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from cxr_helpers.base import processes
 from cxr_helpers.data import batches
 from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.benchmarks import fresh_process
 from cxr_helpers.extras.other_sets import shards
 
 
@@ -58,9 +58,12 @@ def test_batches_of_a_network_are_those_of_the_array(images, index):
 def test_a_file_that_is_missing_cut_off_or_of_other_images_is_named(images, index, tmp_path):
     second = tmp_path / "b" / "1.npy"
     whole = second.read_bytes()
+    packed = shards.load(index)
     second.write_bytes(whole[:-10])
     with pytest.raises(CxrError, match="1.npy ends before its image 3"):
-        shards.load(index)[:]
+        packed[:]
+    with pytest.raises(CxrError, match="1.npy cannot be read"):
+        shards.load(index)
     np.save(second, images[:, :3])
     with pytest.raises(CxrError, match="1.npy holds images of"):
         shards.load(index)
@@ -74,7 +77,7 @@ def test_a_file_that_is_missing_cut_off_or_of_other_images_is_named(images, inde
 
 def _read_all(index, times: int) -> float:
     """Return the rise of this process's peak memory (MB) while all images are read in batches."""
-    packed, meter = shards.load(index), processes.Meter()
+    packed, meter = shards.load(index), fresh_process.Meter()
     _, _, rise = meter(lambda: [packed[start : start + 32].sum() for _ in range(times) for start in range(0, len(packed), 32)])
     return rise
 
@@ -84,4 +87,4 @@ def test_reading_all_takes_the_memory_of_a_batch(tmp_path):
     for file in files:
         np.save(file, np.ones((256, 256, 256), np.uint8))  # 16 MB each
     shards.save(files, tmp_path / "images.json")
-    assert processes.alone(_read_all, tmp_path / "images.json", 2) < 16
+    assert fresh_process.alone(_read_all, tmp_path / "images.json", 2) < 16

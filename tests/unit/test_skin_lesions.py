@@ -1,4 +1,4 @@
-"""Three classes of skin lesions become two, from ISIC 2017's files, from one table and from folders."""
+"""Three classes of skin lesions become two, from ISIC 2017's files and from folders."""
 
 import pytest
 from tiny_images import image, save
@@ -28,15 +28,6 @@ def test_the_published_parts_are_splits_and_melanoma_is_positive(isic):
     assert table.y_true.tolist() == [1, 0, 0, 1, 0, 0]
     assert table.split.tolist() == ["train"] * 3 + ["test"] * 3
     assert all(path.endswith(f"{name}.jpg") for path, name in zip(table.path, table.image_id, strict=True))
-
-
-def test_one_table_beside_the_images_has_no_split(tmp_path):
-    (tmp_path / "labels.csv").write_text("image_id,label\na,nevus\nb,melanoma\n")
-    for seed, name in enumerate("ab"):
-        save(tmp_path / "images" / f"{name}.jpg", image(seed))
-    table = skin_lesions.read(tmp_path)
-    assert dict(zip(table.image_id, table.y_true, strict=True)) == {"a": 0, "b": 1}
-    assert set(table.split) == {""}
 
 
 def test_folders_of_the_three_classes_are_folded_too(tmp_path):

@@ -5,7 +5,8 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from cxr_helpers.extras.benchmarks import programs, speed
+from cxr_helpers.extras.benchmarks import speed
+from cxr_helpers.extras.networks import programs
 from cxr_helpers.extras.plots import complexity_plots as drawing
 from cxr_helpers.tables import reported_vs_reproduced
 

@@ -126,10 +126,9 @@ def test_an_unknown_protocol_and_a_tiny_set_are_refused(manifest):
         splits.make(fabricated({("train", "NORMAL"): 2, ("train", "PNEUMONIA"): 2}), "official")
 
 
-def test_a_stored_split_is_written_once_and_again_when_the_images_change(manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr(paths, "reports", lambda profile: tmp_path)
+def test_a_stored_split_is_written_once_and_again_when_the_images_change(manifest, workplace, monkeypatch):
     monkeypatch.setattr(manifests, "load", lambda profile: manifest)
-    path = tmp_path / "splits" / "official.csv.gz"
+    path = paths.reports("full") / "splits" / "official.csv.gz"
     split = splits.load("full", "official")
     assert pd.read_csv(path, dtype=str).to_numpy().tolist() == split.to_numpy().tolist()
     first = path.stat().st_mtime_ns

@@ -9,7 +9,8 @@ import tiny_images
 
 from cxr_helpers.config import Config
 from cxr_helpers.data import preprocessing
-from cxr_helpers.extras.benchmarks import programs, stages
+from cxr_helpers.extras.benchmarks import stages
+from cxr_helpers.extras.networks import programs
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def test_it_is_written_once_and_anew_when_a_file_of_the_stamp_changes(folder):
     root = synthetic_sets.prepare("brain", folder)
     (root / "mark").touch()
     assert (synthetic_sets.prepare("brain", folder) / "mark").exists()
-    (folder / "brain.txt").write_text("another version")
+    (root / "drawn_by.txt").write_text("another version")
     assert not (synthetic_sets.prepare("brain", folder) / "mark").exists()
     assert not list(folder.glob(".*"))
 

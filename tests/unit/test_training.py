@@ -104,26 +104,3 @@ def test_ids_are_text_whatever_they_look_like(tmp_path, monkeypatch):
     scores = records.write(TINY, "full", {}, {"scores": scores.assign(y_true=0, y_score=[0.5, None, 0.25])}).scores
     assert scores.patient_id.tolist() == ["012", "12", "NA"] and scores.image_id.tolist() == ["1e5", "NA", "7"]
     assert scores.y_score.isna().tolist() == [False, True, False]  # in numbers nothing is a gap, as before
-
-
-def test_batches_keep_images_and_labels_together():
-    from cxr_helpers.data.batches import Batches
-
-    pixels = np.arange(10, dtype="uint8")[:, None, None] * np.ones((1, 2, 2), "uint8")
-    batch = Batches(pixels, np.arange(10), np.arange(10)[:, None], 4, seed=1)
-    first = [batch[i] for i in range(len(batch))]
-    assert all((images[:, 0, 0, 0] == labels[:, 0]).all() for images, labels in first)
-    assert sorted(np.concatenate([labels[:, 0] for _, labels in first])) == list(range(10))
-    batch.on_epoch_end()
-    assert not np.array_equal(first[0][1], batch[0][1])
-
-
-def test_mixed_batches_mix_a_image_and_its_label_alike():
-    from cxr_helpers.data.batches import MixedBatches
-
-    pixels = np.arange(40, dtype="uint8")[:, None, None] * np.ones((1, 2, 2), "uint8")
-    images, labels = MixedBatches(pixels, np.arange(40), np.arange(40)[:, None], 40, seed=1, alpha=1.0)[0]
-    np.testing.assert_allclose(images[:, 0, 0, 0], labels[:, 0], rtol=1e-5)  # grey value and label are one number here
-    assert np.any(labels % 1) and labels.min() >= 0 and labels.max() <= 39
-    again = MixedBatches(pixels, np.arange(40), np.arange(40)[:, None], 40, seed=1, alpha=1.0)[0]
-    np.testing.assert_array_equal(images, again[0])

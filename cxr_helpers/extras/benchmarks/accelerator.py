@@ -1,4 +1,4 @@
-"""How fast the systems that wait for an accelerator train there, against the rate at which it multiplies matrices."""
+"""How fast the experiments that wait for an accelerator train there, against the rate at which it multiplies matrices."""
 
 import dataclasses
 
@@ -10,10 +10,11 @@ from keras import ops
 from cxr_helpers import experiments
 from cxr_helpers.base.progress import say
 from cxr_helpers.config import Config
-from cxr_helpers.extras.benchmarks import measurements
+from cxr_helpers.extras.benchmarks.harness import medians, seconds
 from cxr_helpers.extras.networks import operations
+from cxr_helpers.training import fitting, network
 
-SYSTEMS = {  # → batch sizes
+EXPERIMENTS = {  # → batch sizes
     "vgg16_224": (32, 256),
     "resnet50_224": (32, 256),
     "mobilenet_rahman_finetuned": (32,),
@@ -37,40 +38,36 @@ PLANS = {"full": Plan(8192, 20, 2048, 5), "smoke": Plan(512, 4, 64, 2)}
 
 
 def measure(profile: str) -> pd.DataFrame:
-    """Return one row per round, system and task with its value: operations/s of a matrix product, or images/s in training.
+    """Return one row per round, experiment (column system) and task: operations/s of a matrix product, or images/s in training.
 
-    Without an accelerator the same is measured on the processor. A system trains as its configuration says, from the
+    Without an accelerator the same is measured on the processor. An experiment trains as its configuration says, from the
     reading of images to the step of the optimiser; operations are two a multiply-add, and `PASSES` passes an image.
     """
     plan, rows = PLANS[profile], []
     for dtype, task in MATRIX.items():
         rows += [(place, "", task, rate) for place, rate in enumerate(_matrix_rates(plan, dtype))]
-    for system, sizes in SYSTEMS.items():
+    for name, sizes in EXPERIMENTS.items():
         for size in sizes if profile == "full" else sizes[:1]:
-            config = dataclasses.replace(experiments.get(system, profile).configs[0], batch_size=size)
+            config = dataclasses.replace(experiments.get(name, profile).configs[0], batch_size=size)
             rates, count = _training_rates(config, profile, plan)
-            say(f"accelerator: {system}, batch of {size}, {np.median(rates):,.0f} images/s")
-            rows += [(place, system, _images(size), rate) for place, rate in enumerate(rates)]
-            rows += [(0, system, "operations an image", 2 * PASSES * count)]
+            say(f"accelerator: {name}, batch of {size}, {np.median(rates):,.0f} images/s")
+            rows += [(place, name, f"images/s, batch of {size}", rate) for place, rate in enumerate(rates)]
+            rows += [(0, name, "operations an image", 2 * PASSES * count)]
     return pd.DataFrame(rows, columns=["round", "system", "task", "value"]).drop_duplicates(["round", "system", "task"])
 
 
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     """Return rates and shares of the bfloat16 matrix rate, medians over rounds: figure, value, ci_low, ci_high."""
-    found, values = [], {key: part.value.to_numpy() for key, part in repeats.groupby(["system", "task"], sort=False)}
+    found, values = {}, {key: part.value.to_numpy() for key, part in repeats.groupby(["system", "task"], sort=False)}
     limit = np.median(values["", MATRIX["bfloat16"]])
-    for (system, task), rates in values.items():
+    for (name, task), rates in values.items():
         if task in MATRIX.values():
-            found.append(measurements.median(f"{task} (TFLOP/s)", rates / 1e12))
+            found[f"{task} (TFLOP/s)"] = rates / 1e12
         elif "images/s" in task:
-            share = rates * values[system, "operations an image"][0] / limit
-            found += [measurements.median(f"{system}, {task}", rates)]
-            found += [measurements.median(f"{system}, {task.replace('images/s', 'share of the matrix rate')}", share)]
-    return pd.DataFrame(found)
-
-
-def _images(size: int) -> str:
-    return f"images/s, batch of {size}"
+            found[f"{name}, {task}"] = rates
+            share = rates * values[name, "operations an image"][0] / limit
+            found[f"{name}, {task.replace('images/s', 'share of the matrix rate')}"] = share
+    return medians(found)
 
 
 def _matrix_rates(plan: Plan, dtype: str) -> list[float]:
@@ -84,13 +81,11 @@ def _matrix_rates(plan: Plan, dtype: str) -> list[float]:
         ops.convert_to_numpy(product[:1, :1])  # waits for the accelerator
 
     chain()
-    return [2 * plan.side**3 * plan.products / measurements.seconds(chain) for _ in range(plan.rounds)]
+    return [2 * plan.side**3 * plan.products / seconds(chain) for _ in range(plan.rounds)]
 
 
 def _training_rates(config: Config, profile: str, plan: Plan) -> tuple[list[float], int]:
     """Return (images/s of each round of training, multiply-adds of an image's pass) of a configuration."""
-    from cxr_helpers.training import fitting, network
-
     keras.config.set_dtype_policy(config.precision)
     try:
         task, _ = network.prepare(config, profile)
@@ -101,7 +96,5 @@ def _training_rates(config: Config, profile: str, plan: Plan) -> tuple[list[floa
     batches.rows, batches.labels = batches.rows[: steps * config.batch_size], batches.labels[: steps * config.batch_size]
     batches.order = np.arange(len(batches.rows))
     fitting.compile_model(trainer, config, steps)
-    rounds = []
-    for _ in range(1 + plan.rounds):
-        rounds.append(measurements.seconds(lambda: trainer.fit(batches, epochs=1, shuffle=False, verbose=0)))
-    return [len(batches.rows) / seconds for seconds in rounds[1:]], operations.multiply_adds(task.model)
+    spent = [seconds(lambda: trainer.fit(batches, epochs=1, shuffle=False, verbose=0)) for _ in range(1 + plan.rounds)]
+    return [len(batches.rows) / each for each in spent[1:]], operations.multiply_adds(task.model)

@@ -9,21 +9,28 @@ import hashlib
 import json
 from collections.abc import Callable
 
-import keras
 import numpy as np
 import pandas as pd
 from scipy import special
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from cxr_helpers import paths
+from cxr_helpers.base import lazy
 from cxr_helpers.base.files import atomic_path, mapped
 from cxr_helpers.base.progress import say
 from cxr_helpers.config import Config
 from cxr_helpers.data import manifest, packing
 from cxr_helpers.evaluation import metrics, paired
-from cxr_helpers.extras.benchmarks import measurements
-from cxr_helpers.extras.inference import backends, deployed_networks, exports, pruning
+from cxr_helpers.extras.benchmarks import harness
+from cxr_helpers.extras.inference import backends, deployed_networks, exports
 from cxr_helpers.extras.inference.deployed_networks import Network
-from cxr_helpers.training import fitting, run_environment
+
+catalogue = lazy.module("cxr_helpers.models.catalogue")
+fitting = lazy.module("cxr_helpers.training.fitting")
+pruning = lazy.module("cxr_helpers.extras.inference.pruning")
+run_environment = lazy.module("cxr_helpers.training.run_environment")
 
 SHARES = (0.3, 0.5, 0.7, 0.9)  # of kernel weights that are pruned
 TUNING_EPOCHS, TUNING_RATE = 1, 1e-4
@@ -35,18 +42,17 @@ _CERTAIN = 1e-9
 
 
 def measure(profile: str) -> pd.DataFrame:
-    """Return one row per image: image_id, patient_id, split, y_true, and the log-odds of every network by engine and precision.
+    """Return one row per image: image_id, patient_id, split, y_true, and the log-odds of every network by backend and precision.
 
-    A column is named "network|engine|precision"; a pruned network's precision is "float32, 50 % zero", and "tuned" where it
+    A column is named "network|backend|precision"; a pruned network's precision is "float32, 50 % zero", and "tuned" where it
     was trained further. The columns bytes|... hold the compressed size of its weights, the same in every row.
     """
     images = pd.concat([deployed_networks.labelled(profile, split) for split in SPLITS], ignore_index=True)
     columns: dict[str, np.ndarray | float] = {}
-    for network in deployed_networks.all_of(profile):
-        if network.trained or profile == "smoke":
-            columns |= _exported(network, profile, images)
-    small = [network for network in deployed_networks.all_of(profile) if network.trained or profile == "smoke"][-1]
-    columns |= _pruned(small, profile, images)
+    networks = [network for network in deployed_networks.all_of(profile) if network.trained or profile == "smoke"]
+    for network in networks:
+        columns |= _exported(network, profile, images)
+    columns |= _pruned(networks[-1], profile, images)
     if profile == "full":
         columns |= _heads(profile, images)
     return images.assign(**columns)
@@ -65,13 +71,12 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
             rows.append({"figure": f"{column}: AUC, {split}"} | _row(metrics.evaluate(ours).loc["roc_auc"]))
             if column != base:
                 rows.append({"figure": f"{column}: difference, {split}"} | _row(paired.auc_difference([ours], [theirs])))
-    for column in repeats.columns[repeats.columns.str.startswith("bytes|")]:
-        rows.append({"figure": column, "value": repeats[column].iloc[0], "ci_low": np.nan, "ci_high": np.nan})
-    return pd.DataFrame(rows)[measurements.COLUMNS]
+    sizes = repeats.iloc[0][repeats.columns[repeats.columns.str.startswith("bytes|")]]
+    return pd.concat([pd.DataFrame(rows), harness.exact(sizes.to_dict())], ignore_index=True)
 
 
 def by_column(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per network, engine and precision: value, ci_low, ci_high of each figure, columns (figure, ...)."""
+    """Return one row per network, backend (column engine), precision and kind of figure: value, ci_low, ci_high."""
     pattern = r"^(?P<network>[^|]+)\|(?P<engine>[^|]+)\|(?P<precision>[^:]+): (?P<kind>.+)$"
     parts = figures.figure.str.extract(pattern).dropna()
     return parts.join(figures[["value", "ci_low", "ci_high"]])
@@ -81,18 +86,19 @@ def _row(found: pd.Series) -> dict:
     return {key: float(found[key]) for key in ("value", "ci_low", "ci_high")}
 
 
-def _exported(network: Network, profile: str, radiographs: pd.DataFrame) -> dict[str, np.ndarray]:
+def _exported(network: Network, profile: str, images: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return the log-odds of a network in Keras and in every export that could be made."""
     model = network.build()
-    mark = exports.fingerprint(model)
+    mark, channels = exports.fingerprint(model), model.input_shape[-1]
+    found = {}
 
-    def images() -> np.ndarray:
-        return deployed_networks.radiographs(network, profile, radiographs.image_id, model.input_shape[-1])
+    def score(engine: str, precision: str, key: str, run: Callable[[], backends.Runner]) -> None:
+        work = lambda: _log_odds(run()(deployed_networks.images(network, profile, images.image_id, channels)))  # noqa: E731
+        found[f"{network.name}|{engine}|{precision}"] = _kept(profile, f"{mark}-{key}", work)
 
-    whole = f"{network.name}|{backends.KERAS}|{exports.FLOAT}"
-    found = {whole: _kept(profile, f"{mark}-keras", lambda: _log_odds(backends.keras_runner(model)(images())))}
+    score(backends.KERAS, exports.FLOAT, "keras", lambda: backends.keras_runner(model))
     for (engine, precision), path in exports.files(network, model, profile).items():
-        key = f"{network.name}|{engine}|{precision}"
-        found[key] = _kept(profile, f"{mark}-{engine}-{precision}", lambda path=path: _log_odds(backends.load(path)(images())))
+        score(engine, precision, f"{engine}-{precision}", lambda path=path: backends.load(path))
     return found
 
 
@@ -108,9 +114,8 @@ def _pruned(network: Network, profile: str, images: pd.DataFrame) -> dict[str, n
             pruned = pruning.prune(model, share)
             if further:
                 _tune(pruned, profile, network)
-            return _log_odds(
-                backends.keras_runner(pruned)(deployed_networks.images(network, profile, images.image_id, model.input_shape[-1]))
-            )
+            pixels = deployed_networks.images(network, profile, images.image_id, model.input_shape[-1])
+            return _log_odds(backends.keras_runner(pruned)(pixels))
 
         key = f"{network.name}|{backends.KERAS}|{words}"
         found[key] = _kept(profile, f"{mark}-pruned-by-kernel-{share}-{further}", score)
@@ -119,28 +124,19 @@ def _pruned(network: Network, profile: str, images: pd.DataFrame) -> dict[str, n
     return found
 
 
-def _tune(model: keras.Model, profile: str, network: Network) -> None:
+def _tune(model, profile: str, network: Network) -> None:
     """Train a pruned network on, as its run was trained, with its zeros kept."""
     _, run = deployed_networks.chosen(profile)
     config = dataclasses.replace(run.config, epochs=TUNING_EPOCHS, learning_rate=TUNING_RATE, patience=0)
     pixels, table = packing.load(profile, network.size, network.variant), manifest.load(profile)
     every = pd.concat([deployed_networks.labelled(profile, split) for split in ("train", "val")], ignore_index=True)
     rows = pd.Index(table.image_id).get_indexer(every.image_id)
-    from cxr_helpers.models import catalogue
-
     catalogue.unfreeze(model, config.trainable)
-    task = fitting.Task(config, profile, model, pixels, every.assign(row=rows), "", (pruning.KeepZeros(model),))
-    fitting.fit(task)
+    fitting.fit(fitting.Task(config, profile, model, pixels, every.assign(row=rows), "", (pruning.KeepZeros(model),)))
 
 
 def _heads(profile: str, images: pd.DataFrame) -> dict[str, np.ndarray]:
     """Return scores of logistic heads on frozen features of MobileNet that were computed in float32, bfloat16 and int8."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    from cxr_helpers.models import catalogue
-
     config = Config("mobilenet", start="imagenet", size=128, trainable="head")
     network = Network(HEADS, lambda: catalogue.split(catalogue.build(config)[0])[0], 128, "none", True, "ImageNet")
     model, train = network.build(), deployed_networks.labelled(profile, "train")
@@ -151,7 +147,6 @@ def _heads(profile: str, images: pd.DataFrame) -> dict[str, np.ndarray]:
         whole = exports.file(network, model, profile, "openvino", exports.FLOAT)
         ways["openvino|bfloat16"] = lambda: backends.load(whole, bfloat16=True)
         ways["openvino|int8"] = lambda: backends.load(exports.file(network, model, profile, "openvino", exports.INT8))
-
     for way, make in ways.items():
 
         def score(make=make) -> np.ndarray:
@@ -168,11 +163,11 @@ def _heads(profile: str, images: pd.DataFrame) -> dict[str, np.ndarray]:
 
 def _log_odds(outputs: np.ndarray) -> np.ndarray:
     """Return the log-odds (n,) of outputs (n, units): stored with six digits they tie no sure scores, as probabilities would."""
-    p = np.clip(outputs[:, -1].astype(float), _CERTAIN, 1 - _CERTAIN)
-    return np.log(p) - np.log1p(-p)
+    return special.logit(np.clip(outputs[:, -1].astype(float), _CERTAIN, 1 - _CERTAIN))
 
 
 def _kept(profile: str, key: str, work: Callable[[], np.ndarray]) -> np.ndarray:
+    """Return what `work` computes, from the build folder where the same images and packages left it."""
     images, packages = manifest.data_hash(manifest.load(profile)), run_environment.current()["packages"]
     made_with = hashlib.sha256(json.dumps([images, packages], sort_keys=True).encode()).hexdigest()[:8]
     path = paths.build(profile) / "deployment" / "scores" / f"{key}-{made_with}.npy"

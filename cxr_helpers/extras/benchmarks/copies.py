@@ -10,6 +10,7 @@ from cxr_helpers import paths
 from cxr_helpers.data import dataset, image_files, manifest
 from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.benchmarks import harness
 from cxr_helpers.extras.inference import published_model
 from cxr_helpers.training import rescoring
 
@@ -33,19 +34,11 @@ def measure(profile: str) -> pd.DataFrame:
     score = rescoring.of_model(model, card)
     table = pd.DataFrame({"image_id": names, "threshold": card.threshold})
     for column, folder in (("published", root), ("resized", manifest.source(profile).root)):
-        images = (resize(image_files.read(folder / name).pixels, card.size) for name in names)
-        table[column] = score(np.stack(list(images)))
+        table[column] = score(np.stack([resize(image_files.read(folder / name).pixels, card.size) for name in names]))
     return table
 
 
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     """Return the number of images, the median and largest |difference in P|, and how many images change their class."""
-    gaps = (repeats.published - repeats.resized).abs()
-    changed = (repeats.published >= repeats.threshold) != (repeats.resized >= repeats.threshold)
-    values = {
-        "images": len(repeats),
-        "median difference": gaps.median(),
-        "largest difference": gaps.max(),
-        "images that change class": changed.sum(),
-    }
-    return pd.DataFrame({"figure": list(values), "value": list(values.values()), "ci_low": np.nan, "ci_high": np.nan})
+    found = harness.differences(repeats.published, repeats.resized, repeats.threshold)
+    return harness.exact(found)

@@ -2,14 +2,15 @@
 
 import dataclasses
 import statistics
+from collections.abc import Callable
 
 import numpy as np
 
 from cxr_helpers.base import processes
-from cxr_helpers.extras.benchmarks import measurements
-from cxr_helpers.extras.benchmarks.comparisons import Comparison
-from cxr_helpers.extras.benchmarks.programs import PROGRAMS
+from cxr_helpers.extras.benchmarks.harness import Comparison, seconds
 from cxr_helpers.extras.inference import artefact, backends
+from cxr_helpers.extras.networks.programs import PROGRAMS
+from cxr_helpers.models import catalogue
 
 IMAGES = {"full": 30, "smoke": 3}
 ROUNDS = {"full": 7, "smoke": 2}
@@ -17,29 +18,25 @@ SMALL = 32  # pixels a side in the smoke profile
 
 
 def prepare(name: str, profile: str) -> Comparison:
-    """Return the comparison; a cost is the median of some images' milliseconds, each image asked alone."""
-    from cxr_helpers.models import catalogue
-
+    """Return the comparison; a cost is the median of some images' milliseconds, each image given alone."""
     config = dataclasses.replace(PROGRAMS["VGG-16"], start="random", size=SMALL if profile == "smoke" else 224)
     thesis, _ = catalogue.build(config)
     run, card = artefact.load()
-    rng = np.random.default_rng(0)
-    large = rng.integers(0, 256, (IMAGES[profile], *thesis.input_shape[1:])).astype("float32")
-    small = rng.integers(0, 256, (IMAGES[profile], card.size, card.size, 3)).astype("float32")
-    ways = {"baseline": lambda image: thesis.predict_on_batch(large[image][None]), "ours": lambda image: run(small[image][None])}
-    for work in ways.values():
-        work(0), work(1)
+    rng, count = np.random.default_rng(0), IMAGES[profile]
+    large = rng.integers(0, 256, (count, 1, *thesis.input_shape[1:])).astype("float32")
+    small = rng.integers(0, 256, (count, 1, card.size, card.size, 3)).astype("float32")
 
-    def cost(work) -> float:
-        return 1000 * statistics.median(measurements.seconds(lambda image=image: work(image)) for image in range(IMAGES[profile]))
+    def milliseconds(run: Callable, images: np.ndarray) -> float:
+        return 1000 * statistics.median(seconds(lambda image=image: run(image)) for image in images)
 
-    return Comparison(
-        {way: lambda work=work: cost(work) for way, work in ways.items()},
-        ROUNDS[profile],
-        "ms",
-        baseline_is=f"the thesis' VGG-16 in Keras, predict_on_batch of one image of {config.size}×{config.size}",
-        ours_is=f"{artefact.FILE} in {backends.TITLES[card.engine]}, one image of {card.size}×{card.size}",
-        deployed_sha256=card.sha256,
-        deployed_bytes=card.bytes,
-        threads=processes.cores(),
-    )
+    works = {"baseline": lambda _: milliseconds(thesis.predict_on_batch, large), "ours": lambda _: milliseconds(run, small)}
+    for work in works.values():
+        work(0)  # the first call compiles
+    about = {
+        "baseline_is": f"the thesis' VGG-16 in Keras, predict_on_batch of one image of {config.size}×{config.size}",
+        "ours_is": f"{artefact.FILE} in {backends.TITLES[card.engine]}, one image of {card.size}×{card.size}",
+        "deployed_sha256": card.sha256,
+        "deployed_bytes": card.bytes,
+        "threads": processes.cores(),
+    }
+    return Comparison(works, ROUNDS[profile], about, "ms")

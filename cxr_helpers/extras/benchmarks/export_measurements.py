@@ -1,25 +1,28 @@
 """What the exported networks cost: bytes, parameters, operations, time for one image and for many, and memory.
 
-Every row is measured in a process of its own, which imports the one engine only (in the smoke profile all in one, for
-speed); rounds in random order.
+Every row is measured in a process of its own, which imports the one inference backend only (in the smoke profile all in
+one, for speed); rounds in random order.
 """
 
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.base import processes
+from cxr_helpers.base import lazy
 from cxr_helpers.base.progress import say
-from cxr_helpers.extras.benchmarks import measurements
+from cxr_helpers.extras.benchmarks import fresh_process, harness
 from cxr_helpers.extras.inference import backends, deployed_networks, exports, quantising
+
+keras = lazy.module("keras")
+operations = lazy.module("cxr_helpers.extras.networks.operations")
 
 BATCH = 32
 ROUNDS = {"full": 2, "smoke": 1}
 SECONDS = {"full": 1.0, "smoke": 0.05}  # of timing a task, at least
-KEYS = ["network", "engine", "precision"]
+KEYS = ["network", "engine", "precision"]  # engine: the inference backend
 LATENCY, TAIL, RATE, MEMORY = "ms, one image", "ms, one image, 95th percentile", "images/s, batches of 32", "peak memory (MB)"
 BYTES, PARAMETERS, OPERATIONS = "bytes", "parameters", "multiply-adds"
 
@@ -27,33 +30,26 @@ BYTES, PARAMETERS, OPERATIONS = "bytes", "parameters", "multiply-adds"
 def measure(profile: str) -> pd.DataFrame:
     """Return one row per round, network, engine, precision and quantity with its value.
 
-    Network files that are missing are made first, in the build folder. An engine that is not installed has no rows.
+    Network files that are missing are made first, in the build folder. A backend that is not installed has no rows.
     """
-    from cxr_helpers.extras.networks import operations
-
     rows, works = [], {}
     with tempfile.TemporaryDirectory() as folder:
         for network in deployed_networks.all_of(profile):
             model = network.build()
             whole = Path(folder) / f"{len(works)}.keras"
             model.save(whole, include_optimizer=False)
+            known = {PARAMETERS: model.count_params(), OPERATIONS: operations.multiply_adds(model)}
             files = {(backends.KERAS, exports.FLOAT): whole} | exports.files(network, model, profile)
             for (engine, precision), path in files.items():
                 key = (network.name, engine, precision)
                 works[key] = (str(path), engine, tuple(model.input_shape[1:]), SECONDS[profile])
-                static = {
-                    BYTES: quantising.size(path),
-                    PARAMETERS: model.count_params(),
-                    OPERATIONS: operations.multiply_adds(model),
-                }
-                rows += [(0, *key, name, value) for name, value in static.items()]
+                rows += [(0, *key, name, value) for name, value in ({BYTES: quantising.size(path)} | known).items()]
         rng, keys = np.random.default_rng(0), list(works)
         for place in range(ROUNDS[profile]):
-            for chosen in rng.permutation(len(keys)):
-                work = works[keys[chosen]]
-                found = _costs(*work) if profile == "smoke" else processes.alone(_costs, *work)
-                say(f"deployment: round {place + 1}, {', '.join(keys[chosen])}: {found[LATENCY]:.3g} ms, {found[RATE]:.3g}/s")
-                rows += [(place, *keys[chosen], name, value) for name, value in found.items()]
+            for key in [keys[chosen] for chosen in rng.permutation(len(keys))]:
+                found = _costs(*works[key]) if profile == "smoke" else fresh_process.alone(_costs, *works[key])
+                say(f"deployment: round {place + 1}, {', '.join(key)}: {found[LATENCY]:.3g} ms, {found[RATE]:.3g}/s")
+                rows += [(place, *key, name, value) for name, value in found.items()]
     return pd.DataFrame(rows, columns=["round", *KEYS, "quantity", "value"])
 
 
@@ -61,13 +57,8 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     """Return the median over rounds of every quantity, with its range over rounds: figure, value, ci_low, ci_high."""
     groups = repeats.groupby([*KEYS, "quantity"], sort=False).value
     table = groups.agg(value="median", ci_low="min", ci_high="max").reset_index()
-    table["figure"] = [name(*key) for key in table[[*KEYS, "quantity"]].itertuples(index=False)]
-    return table[measurements.COLUMNS]
-
-
-def name(network: str, engine: str, precision: str, quantity: str) -> str:
-    """Return the name of a figure."""
-    return f"{network}, {engine}, {precision}: {quantity}"
+    table["figure"] = [f"{', '.join(key)}: {quantity}" for *key, quantity in table[[*KEYS, "quantity"]].itertuples(index=False)]
+    return table[harness.COLUMNS]
 
 
 def by_export(figures: pd.DataFrame) -> pd.DataFrame:
@@ -80,27 +71,20 @@ def by_export(figures: pd.DataFrame) -> pd.DataFrame:
 
 def _costs(path: str, engine: str, shape: tuple, least: float) -> dict[str, float]:
     """Return times and the rise of the peak memory of this process while it loads and runs a network."""
-    meter = processes.Meter()
+    meter = fresh_process.Meter()
     images = np.random.default_rng(0).integers(0, 256, (BATCH, *shape)).astype("float32")
-    if engine == backends.KERAS:
-        import keras
-
-        run = backends.keras_runner(keras.saving.load_model(path, compile=False))
-    else:
-        run = backends.load(Path(path))
+    in_keras = engine == backends.KERAS
+    run = backends.keras_runner(keras.saving.load_model(path, compile=False)) if in_keras else backends.load(Path(path))
     single, many = _times(lambda: run(images[:1]), least, 10), _times(lambda: run(images), least, 1)
     _, _, memory = meter(lambda: None)
     found = {LATENCY: 1000 * np.median(single), TAIL: 1000 * np.percentile(single, 95)}
     return found | {RATE: BATCH / np.median(many), MEMORY: memory}
 
 
-def _times(work, least: float, count: int) -> list[float]:
+def _times(work: Callable, least: float, count: int) -> list[float]:
     """Return the seconds of calls until `least` seconds and `count` calls are over, after two untimed ones, which compile."""
     work(), work()
     found: list[float] = []
-    while True:
-        started = time.perf_counter()
-        work()
-        found.append(time.perf_counter() - started)
-        if sum(found) >= least and len(found) >= count:
-            return found
+    while sum(found) < least or len(found) < count:
+        found.append(harness.seconds(work))
+    return found

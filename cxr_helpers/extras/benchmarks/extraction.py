@@ -1,23 +1,23 @@
-"""Features of a frozen backbone by Keras and by the engine that `features` uses, with the others, beside the machine's limit.
+"""Features of a frozen backbone by Keras and by the inference backend that runs it, with the others, beside the machine's limit.
 
 The limit is the rate of a large float32 matrix product on all cores, measured in every round; a network's share of it is
 what its multiply-adds take of that rate.
 """
 
-import statistics
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from cxr_helpers.base import processes
 from cxr_helpers.base.progress import say
 from cxr_helpers.config import Config
-from cxr_helpers.data import packing
-from cxr_helpers.extras.benchmarks import measurements
-from cxr_helpers.extras.benchmarks.comparisons import Comparison
+from cxr_helpers.data import batches, packing
+from cxr_helpers.extras.benchmarks.harness import Comparison, seconds
 from cxr_helpers.extras.inference import backends
+from cxr_helpers.extras.networks import operations
+from cxr_helpers.models import catalogue, weights
 
 SIDE = {"full": 224, "smoke": 32}
 # Comparison -> (network, images a round, rounds): some seconds a way.
@@ -32,91 +32,62 @@ _ROWS, _PRODUCTS = 3072, 2  # of square float32 matrices
 
 
 def prepare(name: str, profile: str) -> Comparison:
-    """Return the comparison of one network's backbone: seconds for `images` images, and for the matrix products."""
-    from cxr_helpers.data import batches
-    from cxr_helpers.extras.networks import operations
-    from cxr_helpers.models import catalogue
-
-    model, count, rounds = PLANS[name]
-    if profile == "smoke":
-        count, rounds = 16, 2
-    start = "imagenet" if _has_weights(model) else "random"
+    """Return the comparison of one network's backbone: seconds for so many images, and for the matrix products."""
+    model, count, rounds = PLANS[name] if profile == "full" else (PLANS[name][0], 16, 2)
+    start = "random" if weights.find(model)[0] == "imagenet" else "imagenet"  # random where the weights are not here
     backbone, _ = catalogue.split(catalogue.build(Config(model, start=start, size=SIDE[profile], trainable="head"))[0])
-    radiographs = packing.load(profile, SIDE[profile])
-    taken = np.arange(count) % len(radiographs)
-    images = batches.repeated(batches.radiographs(radiographs, taken), backbone.input_shape[-1])
+    pixels = packing.load(profile, SIDE[profile])
+    images = batches.repeated(batches.images(pixels, np.arange(count) % len(pixels)), backbone.input_shape[-1])
+    best, macs = backends.best(backbone), operations.multiply_adds(backbone)
     runs = {"baseline": backends.keras_runner(backbone)}
-    best = backends.best(backbone)
     with tempfile.TemporaryDirectory() as folder:
         for engine in [best, *(each for each in backends.available() if each not in (best, backends.KERAS))]:
             say(f"bench {name}: {backends.TITLES[engine]} is made ready")
             runs["ours" if engine == best else engine] = backends.runner(backbone, engine, Path(folder) / engine)
-        errors = _errors(runs, images, best)
-    spent: dict[str, list[float]] = {way: [] for way in (*runs, MATRIX)}
-    macs = operations.multiply_adds(backbone)
+        named = {way: {"baseline": backends.KERAS, "ours": best}.get(way, way) for way in runs}
+        errors = _errors(runs, named, images)
 
-    def rates() -> dict[str, float]:
-        return {_engine(way, best): count / statistics.median(spent[way]) for way in runs if spent[way]}
+    def rates(costs: pd.DataFrame) -> dict[str, float]:
+        return {named[way]: count / costs[way].median() for way in runs}
 
-    def limit() -> float:
-        return _PRODUCTS * 2 * _ROWS**3 / statistics.median(spent[MATRIX])
+    def limit(costs: pd.DataFrame) -> float:
+        return _PRODUCTS * 2 * _ROWS**3 / costs[MATRIX].median()
 
-    works: dict[str, Callable] = {way: lambda run=run: run(images) for way, run in runs.items()} | {MATRIX: _products()}
-    return Comparison(
-        {way: _kept(work, spent[way]) for way, work in works.items()},
-        rounds,
-        baseline_is="Keras, predict_on_batch of 32 images",
-        ours_is=f"{backends.TITLES[best]}, as feature extraction runs it",
-        radiographs=count,
-        network=model,
-        side=SIDE[profile],
-        start=start,
-        threads=processes.cores(),
-        multiply_adds=macs,
-        largest_relative_error=errors,
-        images_per_second=lambda: {key: float(f"{value:.4g}") for key, value in rates().items()},
-        matrix_product_gflops=lambda: float(f"{limit() / 1e9:.4g}"),
-        share_of_limit=lambda: {key: float(f"{2 * macs * value / limit():.3g}") for key, value in rates().items()},
-    )
+    about = {
+        "baseline_is": "Keras, predict_on_batch of 32 images",
+        "ours_is": f"{backends.TITLES[best]}, as feature extraction runs it",
+        "images": count,
+        "network": model,
+        "side": SIDE[profile],
+        "start": start,
+        "threads": processes.cores(),
+        "multiply_adds": macs,
+        "largest_relative_error": errors,
+        "images_per_second": lambda costs: _digits(rates(costs), 4),
+        "matrix_product_gflops": lambda costs: float(f"{limit(costs) / 1e9:.4g}"),
+        "share_of_limit": lambda costs: _digits({key: 2 * macs * rate / limit(costs) for key, rate in rates(costs).items()}, 3),
+    }
+    works = {way: lambda _, run=run: seconds(lambda: run(images)) for way, run in runs.items()}
+    return Comparison(works | {MATRIX: _products()}, rounds, about)
 
 
-def _engine(way: str, best: str) -> str:
-    return {"baseline": backends.KERAS, "ours": best}.get(way, way)
+def _digits(values: dict[str, float], digits: int) -> dict[str, float]:
+    return {key: float(f"{value:.{digits}g}") for key, value in values.items()}
 
 
-def _errors(runs: dict[str, backends.Runner], images: np.ndarray, best: str) -> dict[str, float]:
-    """Return every engine's largest difference to Keras, relative to its largest feature; every run is thereby warm."""
+def _errors(runs: dict[str, backends.Runner], named: dict[str, str], images: np.ndarray) -> dict[str, float]:
+    """Return every backend's largest difference to Keras, relative to its largest feature; every run is thereby warm."""
     few = images[: min(32, len(images))]
     expected, found = runs["baseline"](few), {}
     names = [f"number {place + 1}" for place in range(len(few))]
-    for way, run in runs.items():
+    for way, engine in named.items():
         if way != "baseline":
-            engine = _engine(way, best)
-            found[engine] = float(f"{backends.check(run, few, expected, names, backends.TITLES[engine]):.2g}")
-            run(few[:4])
+            found[engine] = float(f"{backends.check(runs[way], few, expected, names, backends.TITLES[engine]):.2g}")
     return found
 
 
-def _kept(work: Callable, spent: list[float]) -> Callable[[], float]:
-    def timed() -> float:
-        spent.append(measurements.seconds(work))
-        return spent[-1]
-
-    return timed
-
-
-def _products() -> Callable[[], None]:
+def _products():
+    """Return what times the matrix products, which have run once."""
     left, right = np.random.default_rng(0).random((2, _ROWS, _ROWS), np.float32)
-
-    def work() -> None:
-        for _ in range(_PRODUCTS):
-            np.matmul(left, right)
-
-    work()
-    return work
-
-
-def _has_weights(model: str) -> bool:
-    from cxr_helpers.models import weights
-
-    return weights.find(model)[0] != "imagenet"
+    np.matmul(left, right)
+    return lambda _: seconds(lambda: [np.matmul(left, right) for _ in range(_PRODUCTS)])

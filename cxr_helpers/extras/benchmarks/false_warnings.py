@@ -20,7 +20,7 @@ CHANGED = {
 
 
 def measure(profile: str) -> pd.DataFrame:
-    """Return one row per image: set, patient_id, the figures of `frontal`, and `warned` (0 or 1).
+    """Return one row per image: set, patient_id, the figures of `out_of_distribution`, and `warned` (0 or 1).
 
     The rules are learnt from the training folder's images here as by `cxr publish`; adult images are there where
     CXR_EXTERNAL_DIR names them.
@@ -29,14 +29,13 @@ def measure(profile: str) -> pd.DataFrame:
     thumbnails = packing.load(profile, out_of_distribution.SIDE)
     rules = out_of_distribution.learn(thumbnails[images.folder == "train"])
     test = images[images.folder == "test"]
-    shown = {name: change(thumbnails[test.index]) for name, change in {TEST: np.asarray, **CHANGED}.items()}
-    sets = [_table(name, test.patient_id, small, rules) for name, small in shown.items()]
+    sets = {name: (test.patient_id, change(thumbnails[test.index])) for name, change in {TEST: np.asarray, **CHANGED}.items()}
     folder = adult_images.folder()
     if folder:
         adults = adult_images.images(folder)
-        small = np.stack([out_of_distribution.thumbnail(adult_images.image(folder, image)) for image in adults.image])
-        sets.append(_table(ADULT, adults.patient_id, small, rules))
-    return pd.concat(sets, ignore_index=True)
+        small = [out_of_distribution.thumbnail(adult_images.image(folder, image)) for image in adults.image]
+        sets[ADULT] = adults.patient_id, np.stack(small)
+    return pd.concat([_table(name, *shown, rules) for name, shown in sets.items()], ignore_index=True)
 
 
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:

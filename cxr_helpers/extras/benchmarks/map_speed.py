@@ -7,9 +7,15 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from cxr_helpers.base import lazy
 from cxr_helpers.base.progress import say
 from cxr_helpers.explain import methods
-from cxr_helpers.extras.benchmarks import measurements, programs
+from cxr_helpers.extras.benchmarks import harness
+from cxr_helpers.extras.networks.programs import PROGRAMS
+
+catalogue = lazy.module("cxr_helpers.models.catalogue")
+gradients = lazy.module("cxr_helpers.explain.gradients")
+targets = lazy.module("cxr_helpers.explain.targets")
 
 PASSES, MAP, FIRST = "forward and backward pass", "Grad-CAM map", "first Grad-CAM map"
 RATIO = "Grad-CAM map over forward and backward pass"
@@ -19,7 +25,7 @@ OF_METHODS = "MobileNetV2"  # the network on which every method is timed
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How it is measured: side of an image in pixels, rounds of Grad-CAM and of all methods; `stand_in` replaces every network."""
+    """Side of an image in pixels, rounds of Grad-CAM and of all methods; `stand_in` replaces every network."""
 
     side: int
     rounds: int
@@ -38,78 +44,70 @@ def measure(profile: str) -> pd.DataFrame:
     copy, once; and on `OF_METHODS` each method by its name. Weights are random, which no time depends on.
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of many graphs in one process, which are meant here
-    plan, rows, rng = PLANS[profile], [], np.random.default_rng(0)
-    for network in programs.PROGRAMS:
+    plan, parts = PLANS[profile], []
+    for network in PROGRAMS:
         say(f"maps: {network} is built")
         model, image = _model(network, plan), _image(plan.side)
-        works = {PASSES: _both_passes(model, image), MAP: lambda model=model, image=image: methods.maps("gradcam", model, image, 1)}
-        rows.append((0, network, FIRST, measurements.seconds(works[MAP])))
-        rows += _rounds(network, works, plan.rounds, rng)
+        works = {(network, PASSES): _both_passes(model, image), (network, MAP): _map("gradcam", model, image)}
+        first = [(0, network, FIRST, harness.seconds(works[network, MAP]))]
+        parts.append(pd.DataFrame(first, columns=["round", *harness.NETWORKS, "value"]))
+        parts.append(harness.rounds(works, plan.rounds, f"maps: {network}"))
         if network == OF_METHODS:
-            rows += _rounds(network, _each_method(model, image), plan.method_rounds, rng)
-    return pd.DataFrame(rows, columns=["round", "network", "task", "value"])
+            every = {(network, name): _map(name, model, image) for name in methods.METHODS}
+            parts.append(harness.rounds(every, plan.method_rounds, f"maps: {network}"))
+    return pd.concat(parts, ignore_index=True)
 
 
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     """Return every figure, the median over rounds, with its 95 % interval: figure, value, ci_low, ci_high.
 
-    The interval is a percentile bootstrap of the rounds (Efron and Tibshirani 1993); a ratio is that of one round's two
-    times. What was measured once has no interval; of three rounds the interval is their range.
+    A ratio is that of one round's two times. What was measured once has no interval; of three rounds it is their range.
     """
-    found = {}
+    found, titles = {}, _titles()
     for (network, task), times in repeats.groupby(["network", "task"], sort=False):
-        found[f"{network}, {_TITLES.get(task, task)}, ms per image"] = 1000 * times.value.to_numpy()
+        found[f"{network}, {titles.get(task, task)}, ms per image"] = 1000 * times.value.to_numpy()
     for network, times in repeats[repeats.task.isin((MAP, PASSES))].groupby("network", sort=False):
         paired = times.pivot(index="round", columns="task", values="value")
         found[f"{network}, {RATIO}"] = (paired[MAP] / paired[PASSES]).to_numpy()
-    return pd.DataFrame([measurements.median(name, values) for name, values in found.items()])
+    return harness.medians(found)
 
 
 def table(figures: pd.DataFrame) -> pd.DataFrame:
     """Return one row a method: milliseconds an image on `OF_METHODS` with the range of its few rounds, the quickest first."""
     found = figures.set_index("figure")
-    keys = {title: f"{OF_METHODS}, {title}, ms per image" for title in _TITLES.values()}
+    keys = {title: f"{OF_METHODS}, {title}, ms per image" for title in _titles().values()}
     quickest = sorted(keys, key=lambda title: found.value[keys[title]])
-    return pd.DataFrame([{"method": title, "ms an image": measurements.spread(found.loc[keys[title]])} for title in quickest])
+    return pd.DataFrame([{"method": title, "ms an image": harness.spread(found.loc[keys[title]])} for title in quickest])
 
 
 def ratios(figures: pd.DataFrame) -> pd.DataFrame:
     """Return one row a network: milliseconds of its passes and of a Grad-CAM map, their ratio, and whether `GOAL` is met."""
     found, rows = figures.set_index("figure"), []
-    for network in programs.PROGRAMS:
+    for network in PROGRAMS:
         ratio = found.loc[f"{network}, {RATIO}"]
-        times = {task: found.loc[f"{network}, {task}, ms per image"] for task in (PASSES, MAP)}
-        row = {"network": network} | {task: measurements.spread(time) for task, time in times.items()}
+        times = {task: harness.spread(found.loc[f"{network}, {task}, ms per image"]) for task in (PASSES, MAP)}
         verdict = "met" if ratio.value <= GOAL else f"missed by {ratio.value - GOAL:.2f}"
-        rows.append(row | {"ratio": measurements.spread(ratio), f"at most {GOAL:g}": verdict})
+        rows.append({"network": network} | times | {"ratio": harness.spread(ratio), f"at most {GOAL:g}": verdict})
     return pd.DataFrame(rows)
 
 
-_TITLES = {name: method.title for name, method in methods.METHODS.items()}
+def _titles() -> dict[str, str]:
+    return {name: method.title for name, method in methods.METHODS.items()}
 
 
-def _rounds(network: str, works: dict[str, Callable], count: int, rng: np.random.Generator) -> list[tuple]:
-    keyed = {(network, task): work for task, work in works.items()}
-    return measurements.rounds(keyed, count, rng, f"maps: {network}")
+def _map(method: str, model, image: np.ndarray) -> Callable:
+    """Return what computes one map."""
+    return lambda: methods.maps(method, model, image, 1)
 
 
 def _both_passes(model, image: np.ndarray) -> Callable:
     """Return one forward and one backward pass of the model: the gradient of its score by the pixels of the image."""
-    from cxr_helpers.explain import targets
-    from cxr_helpers.explain.gradients import gradient
-
     pixels = targets.batch(model, image)
-    return lambda: gradient(lambda batch: model(batch, training=False)[:, -1], pixels)
-
-
-def _each_method(model, image: np.ndarray) -> dict[str, Callable]:
-    return {name: lambda name=name: methods.maps(name, model, image, 1) for name in methods.METHODS}
+    return lambda: gradients.gradient(lambda batch: model(batch, training=False)[:, -1], pixels)
 
 
 def _model(network: str, plan: Plan):
-    from cxr_helpers.models import catalogue
-
-    config = programs.PROGRAMS[network]
+    config = PROGRAMS[network]
     return catalogue.build(dataclasses.replace(config, model=plan.stand_in or config.model, size=plan.side, start="random"))[0]
 
 

@@ -9,26 +9,35 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from cxr_helpers import experiments, records
-from cxr_helpers.base import environment
+from cxr_helpers.base import environment, lazy
 from cxr_helpers.base.progress import say
+from cxr_helpers.config import Config
+from cxr_helpers.data import manifest, packing, splits
 from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.benchmarks import harness
+from cxr_helpers.extras.inference import published_model
 from cxr_helpers.tables import results
+from cxr_helpers.training import rescoring, run_environment
+
+keras = lazy.module("keras")
+fitting = lazy.module("cxr_helpers.training.fitting")
+network = lazy.module("cxr_helpers.training.network")
+saved = lazy.module("cxr_helpers.training.saved")
 
 TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 NETWORK = "published model, official test images"
-TRAININGS = {  # what is trained → the system, its changes, what it is called
+TRAININGS = {  # what is trained → the experiment, its changes, what it is called
     "head": ("mobilenet_official", {}, "a head trained on the same stored features, all images"),
     "whole": ("custom_cnn_thesis", {"size": 64, "epochs": 2}, "all layers of a small network trained for two epochs, all images"),
 }
-_SHOWN = {"images": "images", "median": "median difference", "largest": "largest", "change class": "change class"}
-_ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+_SHOWN = {"median": "median difference"}
+_WAYS = {"again": {}, "one thread": {"OMP_NUM_THREADS": "1"}}  # → environment variables
 
 
 def measure(profile: str) -> pd.DataFrame:
@@ -36,30 +45,25 @@ def measure(profile: str) -> pd.DataFrame:
 
     Backends that are not installed are left out; so are runs of other devices whose network is not on this machine.
     """
-    parts = []
-    usual = _alone("network", profile)
-    for way, variables in {"again": {}, "one thread": _ONE_THREAD, **_other_backends()}.items():
-        say(f"reproducibility: {NETWORK}, {way}")
-        parts.append(_pairs(NETWORK, way, usual, _alone("network", profile, **variables)))
     _alone("head", profile)  # stores the features
-    for what, (*_, title) in TRAININGS.items():
-        trained = _alone(what, profile)
-        for way, variables in {"again": {}, "one thread": _ONE_THREAD}.items():
+    asked = {"network": (NETWORK, _WAYS | _other_backends())}
+    asked |= {what: (title, _WAYS) for what, (*_, title) in TRAININGS.items()}
+    parts = []
+    for what, (title, ways) in asked.items():
+        usual = _alone(what, profile)
+        for way, variables in ways.items():
             say(f"reproducibility: {title}, {way}")
-            parts.append(_pairs(title, way, trained, _alone(what, profile, **variables)))
-    parts += _made_elsewhere(profile)
-    return pd.concat(parts, ignore_index=True)
+            parts.append(_pairs(title, way, usual, _alone(what, profile, **variables)))
+    return pd.concat([*parts, *_made_elsewhere(profile)], ignore_index=True)
 
 
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     """Return for each way the images, the median and largest |difference of a score|, and how many images change class."""
-    rows = {}
+    names, found = ("images", "median", "largest", "change class"), {}
     for key, part in repeats.groupby(["what", "way"], sort=False):
-        gaps = (part.here - part.there).abs()
-        changed = ((part.here >= part.threshold) != (part.there >= part.threshold)).sum()
-        found = {"images": len(part), "median": gaps.median(), "largest": gaps.max(), "change class": changed}
-        rows |= {"|".join([*key, name]): value for name, value in found.items()}
-    return pd.DataFrame({"figure": list(rows), "value": list(rows.values()), "ci_low": np.nan, "ci_high": np.nan})
+        values = harness.differences(part.here, part.there, part.threshold).values()
+        found |= {"|".join([*key, name]): value for name, value in zip(names, values, strict=True)}
+    return harness.exact(found)
 
 
 def table(figures: pd.DataFrame) -> pd.DataFrame:
@@ -68,13 +72,11 @@ def table(figures: pd.DataFrame) -> pd.DataFrame:
     for figure, value in figures[["figure", "value"]].itertuples(index=False):
         what, way, name = figure.split("|")
         row = rows.setdefault((what, way), {"scores of": what, "computed": way})
-        row[_SHOWN[name]] = f"{value:.0e}" if name in ("median", "largest") and value else int(value)
+        row[_SHOWN.get(name, name)] = f"{value:.0e}" if name in ("median", "largest") and value else int(value)
     return pd.DataFrame(rows.values())
 
 
 def _other_backends() -> dict[str, dict[str, str]]:
-    import keras
-
     others = [name for name in TITLES if name != keras.backend.backend() and importlib.util.find_spec(name)]
     return {TITLES[name]: {"KERAS_BACKEND": name} for name in others}
 
@@ -83,7 +85,7 @@ def _alone(what: str, profile: str, **variables: str) -> pd.DataFrame:
     """Return image_id, y_score and threshold as a process of its own computes them."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "scores.csv"
-        command = [sys.executable, "-P", "-m", "cxr_helpers.extras.benchmarks.reproducibility", what, profile, str(out)]
+        command = [sys.executable, "-P", "-m", __spec__.name, what, profile, str(out)]
         done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=False)
         if done.returncode:
             raise CxrError(f"Scores by {variables or 'a new process'} failed: {done.stderr.strip().splitlines()[-1]}")
@@ -98,56 +100,35 @@ def _pairs(what: str, way: str, here: pd.DataFrame, there: pd.DataFrame) -> pd.D
 
 def _made_elsewhere(profile: str) -> list[pd.DataFrame]:
     """Return the pairs of runs whose record another kind of device made and whose network is on this machine."""
-    from cxr_helpers.training import run_environment
-
     device, parts = run_environment.current()["device"], []
-    for system in experiments.load(profile).values():
-        for run in records.of(system.name, profile) if records.recorded_way(system, profile) else ():
+    for experiment in experiments.load(profile).values():
+        for run in records.of(experiment.name, profile) if records.recorded_way(experiment, profile) else ():
             if run.info.get("device", device) == device or not records.model_path(profile, run.run_id).is_file():
                 continue
             known = run.split("test") if "scores" in run.names else pd.DataFrame()
-            if known.empty:
-                continue
-            way = f"recorded by {TITLES[run.info['backend']]} on {run.info['device']}"
-            say(f"reproducibility: {run.run_id}, {way}")
-            parts.append(_pairs(f"{system.name}, seed {run.config.seed}", way, _again(run, known, profile), known))
+            if len(known):
+                way = f"recorded by {TITLES[run.info['backend']]} on {run.info['device']}"
+                say(f"reproducibility: {run.run_id}, {way}")
+                here = _scored(saved.of_run(run, profile), run.config, known.image_id, results.thresholds([run])[0], profile)
+                parts.append(_pairs(f"{experiment.name}, seed {run.config.seed}", way, here, known))
     return parts
 
 
-def _again(run: records.Record, known: pd.DataFrame, profile: str) -> pd.DataFrame:
-    """Return the scores of a record's test images by the run's saved network, on this machine."""
-    from cxr_helpers.data import packing
-    from cxr_helpers.training import rescoring, saved
-
-    images = packing.images(profile, known.image_id, run.config.size, run.config.variant)
-    score = rescoring.of_model(saved.of_run(run, profile), run.config)
-    return known.assign(y_score=_in_batches(score, images), threshold=results.thresholds([run])[0])
-
-
-def _in_batches(score: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
-    return np.concatenate([score(images[start : start + 32]) for start in range(0, len(images), 32)])
+def _scored(model, config: Config | published_model.Card, ids: pd.Series, threshold: float, profile: str) -> pd.DataFrame:
+    """Return image_id, y_score and threshold of images, in batches of 32."""
+    pixels, score = packing.images(profile, ids, config.size, config.variant), rescoring.of_model(model, config)
+    parts = [score(pixels[start : start + 32]) for start in range(0, len(pixels), 32)]
+    return pd.DataFrame({"image_id": ids, "y_score": np.concatenate(parts), "threshold": threshold})
 
 
 def _scores(what: str, profile: str) -> pd.DataFrame:
     """Return image_id, y_score and threshold of the network or of one of `TRAININGS`, in this process."""
-    from cxr_helpers.data import manifest, packing, splits
-    from cxr_helpers.training import network
-
     if what == "network":
-        from cxr_helpers.extras.inference import published_model
-        from cxr_helpers.training import rescoring
-
         model, card = published_model.load(published_model.folder(profile))
         images = manifest.load(profile).merge(splits.load(profile, "official")[["image_id", "split"]], on="image_id")
-        test = images.image_id[images.split == "test"]
-        pixels, score = packing.images(profile, test, card.size, card.variant), rescoring.of_model(model, card)
-        return pd.DataFrame({"image_id": test, "y_score": _in_batches(score, pixels), "threshold": card.threshold})
-    import keras
-
-    from cxr_helpers.training import fitting
-
-    system, changes, _ = TRAININGS[what]
-    config = dataclasses.replace(experiments.get(system, profile).configs[0], **changes)
+        return _scored(model, card, images.image_id[images.split == "test"], card.threshold, profile)
+    experiment, changes, _ = TRAININGS[what]
+    config = dataclasses.replace(experiments.get(experiment, profile).configs[0], **changes)
     keras.utils.set_random_seed(config.seed)
     task, _ = network.prepare(config, profile)
     return task.table[["image_id"]].assign(y_score=fitting.fit(task).y_score, threshold=0.5)

@@ -1,17 +1,17 @@
 """The thesis' Tables 3 and 4: time and memory of each stage against the number of images, beside the claimed orders."""
 
 import dataclasses
-from collections.abc import Iterator
-from pathlib import Path
+import itertools
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.base import processes
 from cxr_helpers.base.progress import say
 from cxr_helpers.data import manifest
-from cxr_helpers.extras.benchmarks import stages
-from cxr_helpers.extras.benchmarks.programs import PROGRAMS
+from cxr_helpers.extras.benchmarks import fresh_process, stages
+from cxr_helpers.extras.benchmarks.harness import COLUMNS
+from cxr_helpers.extras.networks.programs import PROGRAMS
 from cxr_helpers.extras.statistics import growth
 from cxr_helpers.tables.reported_vs_reproduced import undecided, verdict
 
@@ -20,7 +20,7 @@ _FLOOR = 1e-3  # seconds or MB
 QUANTITIES = {"seconds": "time", "megabytes": "memory"}
 # Program -> stage -> ((order of the time, its exponent in the number of images), (order of the memory, its exponent)).
 # Kondragunta 2024, Tables 3 and 4: N images, K images shown (Table 3) or layers (Table 4), P parameters, E epochs,
-# M operations an image (Table 3) or its side in pixels (Table 4), B images a batch. Reading: display is measured against
+# M operations an image (Table 3) or its side in pixels (Table 4), B images a batch. Assumption: display is measured against
 # the images that it shows, which are K in Table 3 and N in Table 4.
 CLAIMS = {
     "VGG-16": {
@@ -72,31 +72,22 @@ def measure(profile: str) -> pd.DataFrame:
     Every number of images has its own fresh process; of the images' stages every repeat has. Columns: program, stage,
     images, then as `stages` describes a sample.
     """
-    plan, root = PLANS[profile], manifest.source(profile).root
-    files = [root / path for path in manifest.load(profile).path]
-    return pd.DataFrame([*_of_images(plan, files), *_of_networks(plan)])
+    plan, root, rows = PLANS[profile], manifest.source(profile).root, []
 
+    def add(program: str, count: int, work: Callable, *arguments) -> None:
+        say(f"complexity: {program}, {count} images")
+        rows.extend({"program": program, "images": count} | sample for sample in fresh_process.alone(work, *arguments))
 
-def _of_images(plan: Plan, files: list[Path]) -> Iterator[dict]:
+    files = itertools.cycle([root / path for path in manifest.load(profile).path])  # a small set serves more than once
+    taken = list(itertools.islice(files, max(plan.read + plan.shown)))
     for stage in stages.OF_IMAGES:
-        counts = plan.shown if stage == "display" else plan.read
-        say(f"complexity: {stage}, {counts[0]} to {counts[-1]} images, {plan.repeats} times each")
-        for repeat in range(plan.repeats):
-            for count in counts:
-                taken = [files[place % len(files)] for place in range(count)]  # a small set serves more than once
-                for sample in processes.alone(stages.of_images, stage, taken, plan.side, repeat):
-                    yield {"program": BOTH, "images": count} | sample
-
-
-def _of_networks(plan: Plan) -> Iterator[dict]:
-    for program in CLAIMS:
+        for repeat, count in itertools.product(range(plan.repeats), plan.shown if stage == "display" else plan.read):
+            add(BOTH, count, stages.of_images, stage, taken[:count], plan.side, repeat)
+    for program, count in itertools.product(CLAIMS, plan.trained):
         config = dataclasses.replace(PROGRAMS[program], size=plan.side, batch_size=plan.batch)
-        if plan.stand_in:
-            config = dataclasses.replace(config, model=plan.stand_in)
-        for count in plan.trained:
-            say(f"complexity: {program}, {count} images, {plan.passes} passes")
-            for sample in processes.alone(stages.of_network, config, count, plan.passes):
-                yield {"program": program, "images": count} | sample
+        config = dataclasses.replace(config, model=plan.stand_in or config.model)
+        add(program, count, stages.of_network, config, count, plan.passes)
+    return pd.DataFrame(rows)
 
 
 def costs(repeats: pd.DataFrame, quantity: str) -> pd.DataFrame:
@@ -117,11 +108,10 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for quantity, title in QUANTITIES.items():
         fitted = growths(repeats, quantity)
-        for program, claims in CLAIMS.items():
-            for stage in claims:
-                found = fitted.get((program, stage)) or fitted[BOTH, stage]
-                rows.append((f"{program}, {stage}, {title}", found.exponent, found.ci_low, found.ci_high))
-    return pd.DataFrame(rows, columns=["figure", "value", "ci_low", "ci_high"])
+        for program, stage in [(program, stage) for program, claims in CLAIMS.items() for stage in claims]:
+            found = fitted.get((program, stage)) or fitted[BOTH, stage]
+            rows.append((f"{program}, {stage}, {title}", found.exponent, found.ci_low, found.ci_high))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def table(figures: pd.DataFrame, program: str) -> pd.DataFrame:
@@ -150,19 +140,11 @@ def _verdict(claimed: int, fit: pd.Series) -> str:
     return verdict(claimed, fit.value, fit.ci_low, fit.ci_high, exact=True)
 
 
-def sentence(judged: pd.DataFrame, program: str) -> str:
-    """Return in words how many claims of a program, as `table` gives them, have each verdict, and which are not reproduced."""
-    parts = []
-    for found, part in judged.groupby("verdict", sort=False):
-        named = "" if found == "reproduced" else f" ({', '.join(part.cost + ' of ' + part.stage)})"
-        parts.append(f"**{len(part)}** {found}{named}")
-    return f"Of the {len(judged)} orders claimed for {program}: {'; '.join(parts)}."
-
-
 def largest(repeats: pd.DataFrame) -> pd.DataFrame:
     """Return, for the largest number of images of every stage: images, seconds (median, min to max), megabytes (median)."""
     seconds, memory = (costs(repeats, quantity) for quantity in QUANTITIES)
-    both = seconds.merge(memory[["program", "stage", "images", "median"]], on=["program", "stage", "images"], suffixes=("", " MB"))
+    keys = ["program", "stage", "images"]
+    both = seconds.merge(memory[[*keys, "median"]], on=keys, suffixes=("", " MB"))
     last = both.loc[both.groupby(["program", "stage"], sort=False).images.idxmax()]
     table = last[["program", "stage", "images"]].assign(seconds=last["median"])
     table["range of seconds"] = [f"{low:.3g} to {high:.3g}" for low, high in zip(last["min"], last["max"], strict=True)]

@@ -12,14 +12,17 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from cxr_helpers import experiments
+from cxr_helpers.base import lazy
 from cxr_helpers.base.progress import say
 from cxr_helpers.data import dataset, manifest
 from cxr_helpers.evaluation import bootstrap, shortcut_baselines
 from cxr_helpers.tables import results
 
+descriptors = lazy.module("cxr_helpers.extras.makers.descriptors")
+
 FEATURES = ("geometry", "grey statistics", "MobileNetV2 features")
 TEST, CONTROL = "train against test", "halves of train"
-SYSTEM = "logistic_mobilenetv2"  # whose stored features are the third kind
+EXPERIMENT = "logistic_mobilenetv2"  # whose stored features are the third kind
 RESAMPLES = 2000
 _FOLDS = 5
 _DRAWS = 5  # of random halves, so that no single one decides
@@ -31,7 +34,7 @@ _KEYS = {
     "numbers in train and test": "of these also in the training folder",
     "images of these numbers": "images of the test folder under these numbers",
     "same pathogen": "of these numbers: with the same pathogen in both folders",
-    "same pathogen by chance": "the same, had the pathogens of the test folder been dealt at random",
+    "same pathogen by chance": "the same, had the pathogens of the test folder been permuted at random",
 }
 
 
@@ -46,7 +49,8 @@ def measure(profile: str) -> pd.DataFrame:
         for label in dataset.LABELS:
             say(f"shift: {features}, {label}")
             rows = np.flatnonzero((images.label == label) & images.folder.isin(("train", "test")))
-            for question, domains in _domains(images).items():
+            halves = [_halves(images, seed) for seed in range(_DRAWS)]
+            for question, domains in {TEST: [(images.folder == "test").to_numpy(float)], CONTROL: halves}.items():
                 found = [separation(x[rows], images.assign(domain=domain).iloc[rows]) for domain in domains]
                 columns[f"{features}, {label}, {question}"] = np.mean(found, axis=0)
     return pd.DataFrame({name: pd.Series(values) for name, values in (columns | key_counts(images)).items()})
@@ -79,7 +83,7 @@ def separation(x: np.ndarray, images: pd.DataFrame) -> np.ndarray:
 
 
 def key_counts(images: pd.DataFrame) -> dict[str, list[float]]:
-    """Return the counts of `_KEYS` for the images of a manifest, each in a list, that of chance with its permutations after it."""
+    """Return the counts of `_KEYS` for the images of a manifest, each in a list, chance followed by its permutations."""
     train, test = (images[images.folder == folder] for folder in ("train", "test"))
     known, keys = (_pneumonia_keys(part) for part in (train, test))
     shared = sorted(set(known.number) & set(keys.number))
@@ -90,7 +94,7 @@ def key_counts(images: pd.DataFrame) -> dict[str, list[float]]:
         return len({number for number, pathogen in zip(in_both.number, pathogens, strict=True) if (number, pathogen) in there})
 
     rng, chosen = np.random.default_rng(0), keys.number.isin(shared).to_numpy()
-    dealt = [agree(rng.permutation(keys.pathogen.to_numpy())[chosen]) for _ in range(RESAMPLES)]
+    permuted = [agree(rng.permutation(keys.pathogen.to_numpy())[chosen]) for _ in range(RESAMPLES)]
     return {
         "patients of test": [test.patient_id.nunique()],
         "patients in train and test": [len(set(train.patient_id) & set(test.patient_id))],
@@ -98,7 +102,7 @@ def key_counts(images: pd.DataFrame) -> dict[str, list[float]]:
         "numbers in train and test": [len(shared)],
         "images of these numbers": [int(numbers.isin(shared).sum())],
         "same pathogen": [agree(in_both.pathogen.to_numpy())],
-        "same pathogen by chance": [float(np.mean(dealt)), *dealt],
+        "same pathogen by chance": [float(np.mean(permuted)), *permuted],
     }
 
 
@@ -130,17 +134,7 @@ def _features(images: pd.DataFrame, profile: str) -> Iterator[tuple[str, np.ndar
     if np.isfinite(sizes).all():
         yield FEATURES[0], np.log(np.column_stack([sizes, sizes[:, 0] / sizes[:, 1]]))
     yield FEATURES[1], images[shortcut_baselines.GREY_STATISTICS].to_numpy(float)
-    from cxr_helpers.extras.makers import descriptors  # with Keras, which reading the figures does not need
-
-    yield FEATURES[2], descriptors.matrix(experiments.get(SYSTEM, profile).configs[0], profile)[0]
-
-
-def _domains(images: pd.DataFrame) -> dict[str, list[np.ndarray]]:
-    """Return, by question, the domains of all images that the classifier is to tell apart."""
-    return {
-        TEST: [(images.folder == "test").to_numpy(float)],
-        CONTROL: [_halves(images, seed) for seed in range(_DRAWS)],
-    }
+    yield FEATURES[2], descriptors.matrix(experiments.get(EXPERIMENT, profile).configs[0], profile)[0]
 
 
 def _halves(images: pd.DataFrame, seed: int) -> np.ndarray:

@@ -9,10 +9,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cxr_helpers.base import lazy
 from cxr_helpers.base.progress import say
 from cxr_helpers.config import Config
-from cxr_helpers.extras.benchmarks import measurements, programs
-from cxr_helpers.extras.benchmarks.programs import PROGRAMS
+from cxr_helpers.extras.benchmarks import harness
+from cxr_helpers.extras.networks import programs
+from cxr_helpers.extras.networks.programs import PROGRAMS
+
+keras = lazy.module("keras")
+catalogue = lazy.module("cxr_helpers.models.catalogue")
 
 STEP = 32  # images a batch, as in the thesis' progress lines
 TRAINING_IMAGES, TEST_IMAGES = 5216, 624  # of the thesis' folders
@@ -52,20 +57,19 @@ PLANS = {"full": Plan(224, 7), "smoke": Plan(32, 3, "custom_cnn")}
 def measure(profile: str) -> pd.DataFrame:
     """Return one row per round, network and task with its value: seconds, or MB (10**6 bytes) of the "saved model".
 
-    All networks stand ready in one process; a round runs every task once, in a new random order, so that a slow spell
-    of the machine meets all alike. Every task is run once before, untimed, because the first call compiles.
+    All networks stand ready in one process and take turns (`harness.rounds`).
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of many graphs in one process, which are meant here
     plan, works, sizes = PLANS[profile], {}, {}
     for network in PROGRAMS:
         say(f"speed: {network} is built")
-        passes, sizes[network, "saved model"] = _passes(_config(network, plan))
+        passes, sizes[network] = _passes(_config(network, plan))
         works |= {(network, task): work for task, work in passes.items()}
         for layers in TRAINED[network]:
             works[network, f"training step, {layers}"] = _training(_config(network, plan, layers))
-    rows = measurements.rounds(works, plan.rounds, np.random.default_rng(0), "speed")
-    rows += [(place, *key, value) for place in range(plan.rounds) for key, value in sizes.items()]
-    return pd.DataFrame(rows, columns=["round", "network", "task", "value"])
+    times = harness.rounds(works, plan.rounds, "speed")
+    saved = [(place, network, "saved model", size) for place in range(plan.rounds) for network, size in sizes.items()]
+    return pd.concat([times, pd.DataFrame(saved, columns=times.columns)], ignore_index=True)
 
 
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
@@ -121,7 +125,7 @@ def table(figures: pd.DataFrame) -> pd.DataFrame:
         row = {"network": network, "saved model (MB)": round(found.value[f"{network}, saved model (MB)"], 1)}
         for title, name in _SHOWN.items():
             given = f"{network}, {name}" in found.index
-            row[title] = measurements.spread(found.loc[f"{network}, {name}"]) if given else "–"
+            row[title] = harness.spread(found.loc[f"{network}, {name}"]) if given else "–"
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -143,7 +147,7 @@ def claims(figures: pd.DataFrame) -> pd.DataFrame:
     for name, claim in _CLAIMS.items():
         ratio = found.loc[f"VGG-16 over ResNet-50, {name}"]
         verdict = "holds" if ratio.ci_low > 1 else "does not hold" if ratio.ci_high < 1 else "open"
-        rows.append({"claim": claim, "VGG-16 over ResNet-50": measurements.spread(ratio), "verdict here": verdict})
+        rows.append({"claim": claim, "VGG-16 over ResNet-50": harness.spread(ratio), "verdict here": verdict})
     return pd.DataFrame(rows)
 
 
@@ -155,17 +159,13 @@ def _config(network: str, plan: Plan, layers: str = ALL) -> Config:
 
 def _passes(config: Config) -> tuple[dict[str, Callable], float]:
     """Return the forward passes of a network that was saved and loaded, and the size of its file in MB (10**6 bytes)."""
-    import keras
-
-    from cxr_helpers.models import catalogue
-
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.keras"
         catalogue.build(config)[0].save(file)
         network, megabytes = keras.saving.load_model(file, compile=False), file.stat().st_size / 1e6
     images, _ = programs.images(network, STEP)
-    batches = {f"forward pass of {count}": images[:count] for count in (STEP, 1)}
-    return {task: lambda batch=batch: network.predict_on_batch(batch) for task, batch in batches.items()}, megabytes
+    works = {f"forward pass of {count}": lambda count=count: network.predict_on_batch(images[:count]) for count in (STEP, 1)}
+    return works, megabytes
 
 
 def _training(config: Config) -> Callable:

@@ -11,11 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from cxr_helpers import plots
-from cxr_helpers.base.processes import Meter
+from cxr_helpers.base import lazy
 from cxr_helpers.config import Config
 from cxr_helpers.data import image_files, preprocessing
-from cxr_helpers.extras.benchmarks import programs
+from cxr_helpers.extras.benchmarks.fresh_process import Meter
+from cxr_helpers.extras.networks import programs
 from cxr_helpers.report import pictures
+
+keras = lazy.module("keras")
 
 _PREPARE = preprocessing.VARIANTS["gaussian+equalise"]
 
@@ -26,7 +29,7 @@ def load(files: Sequence[Path], side: int) -> list[np.ndarray]:
 
 
 def prepare(images: Sequence[np.ndarray], side: int) -> np.ndarray:
-    """Resize, smooth, equalise and normalise images (H, W) uint8 into what a network takes: float32 (N, side, side, 3) in 0..1."""
+    """Resize, smooth, equalise and normalise images (H, W) uint8: float32 (N, side, side, 3) in 0..1."""
     prepared = np.empty((len(images), side, side, 3), np.float32)
     for place, image in enumerate(images):
         prepared[place] = preprocessing.normalise(_PREPARE(preprocessing.resize(image, side)))[..., None]
@@ -52,7 +55,7 @@ OF_NETWORK = ("model building", "training", "evaluation")
 
 
 def of_images(stage: str, files: Sequence[Path], side: int, repeat: int) -> list[dict]:
-    """Run one stage of `OF_FILMS` on the images in `files` and return its sample, in a list."""
+    """Run one stage of `OF_IMAGES` on the images in `files` and return its sample, in a list."""
     source, work = OF_IMAGES[stage]
     meter = Meter()
     given = source(files, side)
@@ -68,8 +71,6 @@ def of_network(config: Config, count: int, repeats: int) -> list[dict]:
     `fit` and `evaluate` TensorFlow may wait for a thread of its input pipeline, which sleeps for 10 ms, then twice as long
     each time, and would round every cost up to such a sum.
     """
-    import keras
-
     keras.config.disable_interactive_logging()
     meter = Meter()
     program, seconds, megabytes = meter(lambda: programs.build(config))

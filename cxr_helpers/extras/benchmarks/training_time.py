@@ -2,27 +2,32 @@
 
 As commonly written: Keras' directory loader decodes and resizes every JPEG in every epoch, augmentation layers stand before the
 network, and the frozen layers run anew on every image. One whole epoch is timed and multiplied by the number of epochs.
-Here: a packed array is made from the same JPEGs, the frozen layers see each view of an image once, and the head is trained on what
-they gave. All of it is timed from an empty build folder on, but for the manifest, which is no part of training.
+Here: a packed array is made from the same JPEGs, the frozen layers see each view of an image once, and the head is trained on
+what they gave. All of it is timed from an empty build folder on, but for the manifest, which is no part of training.
 """
 
 import contextlib
 import dataclasses
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
+
+import keras
+from sklearn.metrics import roc_auc_score
 
 from cxr_helpers import experiments, paths, records
 from cxr_helpers.config import Config
+from cxr_helpers.data import manifest, splits
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.benchmarks import measurements
-from cxr_helpers.extras.benchmarks.comparisons import Comparison
+from cxr_helpers.extras.benchmarks.harness import Comparison, seconds
+from cxr_helpers.extras.networks import programs
+from cxr_helpers.training import fitting, network
 
-ROUNDS = 3
-# Comparison -> (system, its changes, the system that trained as commonly written on an accelerator).
-SYSTEMS = {
+ROUNDS = {"full": 3, "smoke": 1}
+# Comparison -> (experiment, its changes, the experiment that trained as commonly written on an accelerator).
+EXPERIMENTS = {
     "train_vgg16_thesis": ("vgg16_frozen_stored", {"precision": "float32"}, "vgg16_frozen_streamed"),
     "train_mobilenet_rahman": ("mobilenet_rahman", {"views": 1}, "mobilenet_rahman_streamed_20"),
     "train_mobilenet_rahman_3_views": ("mobilenet_rahman", {"views": 3}, "mobilenet_rahman_streamed_20"),
@@ -31,60 +36,56 @@ SECOND = {"train_mobilenet_rahman": "second_experiment"}  # comparison that is t
 
 
 def prepare(name: str, profile: str) -> Comparison:
-    """Return the comparison of one of `SYSTEMS`, with what is timed beside it.
+    """Return the comparison of one of `EXPERIMENTS`, with what is timed beside it.
 
     Every training of ours has another seed, so that the AUCs show their spread.
     """
-    system, changes, streamed = SYSTEMS[name]
-    config = experiments.get(system, profile).configs[0]
+    experiment, changes, online = EXPERIMENTS[name]
+    config = experiments.get(experiment, profile).configs[0]
     config = dataclasses.replace(config, **(changes if profile == "full" else {"trainable": "head", "views": config.views and 1}))
-    common, ours = CommonWay(config, profile), Ours(config, profile)
+    epoch, ours = common_epoch(config, profile), Ours(config, profile)
     about = {
         "extrapolated": True,
         "what_baseline": f"directory loader, JPEG decoding, augmentation, frozen layers in each of {config.epochs} epochs",
         "config": config.departures(),
-        "baseline_validation_auc": recorded_aucs(streamed, profile),
-        "baseline_validation_auc_of": f"{streamed}, whole runs of all epochs",
-    }
+    } | recorded_aucs("baseline", online, profile)
     first = about | {"what_ours": "packing, frozen layers once for each view, head on what they gave"}
     second = about | {"what_ours": "another seed of the head on features that are stored"}
-    works = {"baseline": lambda: common.epoch() * config.epochs, "ours": lambda: ours.train(2 * comparison.place)}
-    if name in SECOND:  # elsewhere the seconds of fitting the head, which are noted, tell what another head would cost
-        works["second"] = lambda: ours.train_another(2 * comparison.place + 1)
-    rounds, also = ROUNDS if profile == "full" else 1, {SECOND[name]: ("second", second)} if name in SECOND else None
-    comparison = Comparison(works, rounds, also=also, **first)
-    return comparison
+    works = {"baseline": lambda _: epoch() * config.epochs, "ours": lambda place: ours.train(2 * place)}
+    if name not in SECOND:
+        return Comparison(works, ROUNDS[profile], first)
+    # Elsewhere the seconds of fitting the head, which are noted, tell what another head would cost.
+    works["second"] = lambda place: ours.train_another(2 * place + 1)
+    return Comparison(works, ROUNDS[profile], first, also={SECOND[name]: ("second", second)})
 
 
-class CommonWay:
-    """The program as commonly written: the images of a protocol in folders by split and class, and a network that reads them."""
+def common_epoch(config: Config, profile: str) -> Callable[[], float]:
+    """Return what gives the seconds of one epoch, with validation at its end, of the program as commonly written.
 
-    def __init__(self, config: Config, profile: str) -> None:
-        import keras
+    It reads the images of the protocol from folders by split and class.
+    """
+    folder = tempfile.TemporaryDirectory()
+    _link(Path(folder.name), profile, config.protocol)
+    program = programs.build(config)
+    size, *channels = program.input_shape[2:]
+    train, val = (
+        keras.utils.image_dataset_from_directory(
+            Path(folder.name) / split,
+            label_mode="categorical" if program.output_shape[-1] == 2 else "binary",
+            color_mode="rgb" if channels == [3] else "grayscale",
+            image_size=(size, size),
+            batch_size=config.batch_size,
+            seed=0,
+            verbose=False,
+        )
+        for split in ("train", "val")
+    )
+    program.fit(train.take(2), verbose=0)  # compiles
 
-        from cxr_helpers.extras.benchmarks import programs
+    def epoch(_kept: tempfile.TemporaryDirectory = folder) -> float:
+        return seconds(lambda: program.fit(train, validation_data=val, epochs=1, verbose=0))
 
-        self._folder = tempfile.TemporaryDirectory()
-        _link(Path(self._folder.name), profile, config.protocol)
-        self._program = programs.build(config)
-        size, *channels = self._program.input_shape[2:]
-        self._splits = {}
-        for split in ("train", "val"):
-            self._splits[split] = keras.utils.image_dataset_from_directory(
-                Path(self._folder.name) / split,
-                label_mode="categorical" if self._program.output_shape[-1] == 2 else "binary",
-                color_mode="rgb" if channels == [3] else "grayscale",
-                image_size=(size, size),
-                batch_size=config.batch_size,
-                seed=0,
-                verbose=False,
-            )
-        self._program.fit(self._splits["train"].take(2), verbose=0)  # compiles
-
-    def epoch(self) -> float:
-        """Return the seconds of one epoch over the training images, with validation at its end."""
-        train, val = self._splits["train"], self._splits["val"]
-        return measurements.seconds(lambda: self._program.fit(train, validation_data=val, epochs=1, verbose=0))
+    return epoch
 
 
 class Ours:
@@ -110,37 +111,29 @@ class Ours:
 
     def _timed(self, seed: int) -> tuple[float, dict[str, float]]:
         config, found = dataclasses.replace(self._config, seed=seed), []
-        with _build_folder(self._folder):
-            seconds = measurements.seconds(lambda: found.append(_train(config, self._profile)))
-        auc, fitting = found[0]
-        return seconds, {"validation_auc": round(auc, 4), "fitting_seconds": round(fitting, 1)}
+        with mock.patch.dict("os.environ", CXR_BUILD_DIR=self._folder):
+            spent = seconds(lambda: found.append(_train(config, self._profile)))
+        auc, fitting_seconds = found[0]
+        return spent, {"validation_auc": round(auc, 4), "fitting_seconds": round(fitting_seconds, 1)}
+
+
+def recorded_aucs(way: str, experiment: str, profile: str) -> dict:
+    """Return what a result says of the validation AUC of an experiment's recorded runs, None where it has none."""
+    try:
+        parts = [run.split("val") for run in records.of(experiment, profile)]
+    except CxrError:
+        parts = []
+    aucs = [round(float(roc_auc_score(part.y_true, part.y_score)), 4) for part in parts] or None
+    return {f"{way}_validation_auc": aucs, f"{way}_validation_auc_of": f"{experiment}, whole runs"}
 
 
 def _train(config: Config, profile: str) -> tuple[float, float]:
     """Train a configuration and return its AUC on validation images and the seconds of its epochs; no record is written."""
-    import keras
-    from sklearn.metrics import roc_auc_score
-
-    from cxr_helpers.training import fitting, network
-
     keras.utils.set_random_seed(config.seed)
     task, _ = network.prepare(config, profile)
     fitted = fitting.fit(task)
     val = (task.table.split == "val").to_numpy()
     return float(roc_auc_score(task.table.y_true[val], fitted.y_score[val])), fitted.seconds
-
-
-@contextlib.contextmanager
-def _build_folder(folder: str) -> Iterator[None]:
-    """Let the build folder be another one."""
-    before = os.environ.get("CXR_BUILD_DIR")
-    os.environ["CXR_BUILD_DIR"] = folder
-    try:
-        yield
-    finally:
-        del os.environ["CXR_BUILD_DIR"]
-        if before is not None:
-            os.environ["CXR_BUILD_DIR"] = before
 
 
 def _all_but_the_manifest(folder: str, names: list[str]) -> list[str]:
@@ -150,23 +143,9 @@ def _all_but_the_manifest(folder: str, names: list[str]) -> list[str]:
 
 def _link(folder: Path, profile: str, protocol: str) -> None:
     """Fill `folder` with links to the images of a protocol: split / class / image."""
-    from cxr_helpers.data import manifest, splits
-
     images = manifest.load(profile).merge(splits.load(profile, protocol)[["image_id", "split"]], on="image_id")
     root = manifest.source(profile).root
     for image in images.itertuples():
         place = folder / image.split / image.label / Path(image.path).name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(root / image.path)
-
-
-def recorded_aucs(system: str, profile: str) -> list[float] | None:
-    """Return the validation AUC of each recorded run of a system, None where it has none."""
-    from sklearn.metrics import roc_auc_score
-
-    try:
-        runs = records.of(system, profile)
-    except CxrError:
-        return None
-    parts = [run.split("val") for run in runs]
-    return [round(float(roc_auc_score(part.y_true, part.y_score)), 4) for part in parts]

@@ -96,10 +96,10 @@ def _check(table: Path) -> None:
 
 def _part(table: Path, maps: bool, check: bool) -> Path:
     """Return where the rows are gathered; the name has the options in it, which are the same for all rows of a table."""
-    ways = {(m, c): table.with_name(f"{table.name}{'.maps' * m}{'.unchecked' * (not c)}.part") for m in (0, 1) for c in (0, 1)}
-    part = ways.pop((maps, check))
-    for other in ways.values():
-        if other.exists():
+    part = table.with_name(f"{table.name}{'.maps' * maps}{'.unchecked' * (not check)}.part")
+    for end in (".part", ".maps.part", ".unchecked.part", ".maps.unchecked.part"):
+        other = table.with_name(table.name + end)
+        if other != part and other.exists():
             raise CxrError(f"{other} was begun with other options; give the same, or remove it to begin anew.")
     return part
 
@@ -138,16 +138,7 @@ def _resume(handle: IO[str], files: Iterator[Path], model: str, part: Path) -> t
 def _drop_torn_line(part: Path) -> None:
     """Cut off what stands behind the last line end, with memory that does not grow with the file."""
     with open(part, "rb+") as handle:
-        end = position = handle.seek(0, io.SEEK_END)
-        while position:
-            start = max(0, position - 65536)
-            handle.seek(start)
-            found = handle.read(position - start).rfind(b"\n")
-            position = start + found + 1 if found >= 0 else start
-            if found >= 0:
-                break
-        if position < end:
-            handle.truncate(position)
+        handle.truncate(sum(len(line) for line in handle if line.endswith(b"\n")))
 
 
 def _name(path: Path) -> str:

@@ -1,27 +1,34 @@
 """The networks that are exported: the final model, one network of it, and each paper's own."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
 
 from cxr_helpers import experiments, paths, records
+from cxr_helpers.base import lazy
+from cxr_helpers.config import Config
 from cxr_helpers.data import manifest, packing, splits
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.benchmarks.programs import PROGRAMS
+from cxr_helpers.evaluation import calibration
 from cxr_helpers.extras.inference import published_model
 from cxr_helpers.records import Record
-from cxr_helpers.training import members, rescoring
+from cxr_helpers.training import members
+
+keras = lazy.module("keras")
+catalogue = lazy.module("cxr_helpers.models.catalogue")
+joined = lazy.module("cxr_helpers.models.joined")
+rescoring = lazy.module("cxr_helpers.training.rescoring")
 
 FINAL, ONE = "final model", "one network of it"
 PROTOCOL = "official"
-# Paper's network -> the systems that may stand for it, the paper's own recipe first; all of protocol `PROTOCOL`.
+# Paper's network -> its architecture, and the experiments that may stand for it, the paper's own training first.
 TRAINED = {
-    "VGG-16": ("vgg16_thesis",),
-    "ResNet-50": ("resnet50_thesis",),
-    "MobileNet": ("mobilenet_official", "recipe_mobilenet"),
-    "MobileNetV2": ("mobilenetv2_finetuned",),
+    "VGG-16": (Config("vgg16", start="random", dropout=0.5), ("vgg16_thesis",)),
+    "ResNet-50": (Config("resnet50", start="random", dropout=0.3), ("resnet50_thesis",)),
+    "MobileNet": (Config("mobilenet", start="random"), ("mobilenet_official", "recipe_mobilenet")),
+    "MobileNetV2": (Config("mobilenetv2", start="random"), ("mobilenetv2_finetuned",)),
 }
 
 
@@ -49,23 +56,24 @@ def all_of(profile: str) -> list[Network]:
 
 
 def paper(name: str, profile: str) -> Network:
-    """Return a paper's network: trained where a system of `TRAINED` has its model here, else with random weights."""
-    import keras
-
-    from cxr_helpers.models import catalogue
-
+    """Return a paper's network: trained where an experiment of `TRAINED` has its model here, else with random weights."""
     if profile == "smoke":
         return Network(name, lambda: _small(list(TRAINED).index(name)), 32, "none", False, "random start, a small stand-in")
-    for system in TRAINED[name]:
-        for run in _runs(system, profile):
-            path = records.model_path(profile, run.run_id)
-            if path.is_file() and run.config.protocol == PROTOCOL and run.config.model == PROGRAMS[name].model:
-                build = lambda path=path: keras.saving.load_model(path, compile=False)  # noqa: E731
-                return Network(name, build, run.config.size, run.config.variant, True, f"run {run.run_id}")
-    config = dataclasses.replace(PROGRAMS[name], start="random")
-    return Network(
-        name, lambda: catalogue.build(config)[0], config.size, "none", False, "random start, trained weights on no machine"
-    )
+    config, names = TRAINED[name]
+    for run in (run for experiment in names for run in _runs(experiment, profile)):
+        path = records.model_path(profile, run.run_id)
+        if path.is_file() and (run.config.protocol, run.config.model) == (PROTOCOL, config.model):
+            build = lambda path=path: keras.saving.load_model(path, compile=False)  # noqa: E731
+            return Network(name, build, run.config.size, run.config.variant, True, f"run {run.run_id}")
+    source = "random start, trained weights on no machine"
+    return Network(name, lambda: catalogue.build(config)[0], config.size, "none", False, source)
+
+
+def _runs(name: str, profile: str) -> list[Record]:
+    try:
+        return records.of(name, profile) if name in experiments.load(profile) else []
+    except CxrError:
+        return []
 
 
 def final(profile: str) -> list[Network]:
@@ -74,8 +82,6 @@ def final(profile: str) -> list[Network]:
     Raises:
         CxrError: the published model is missing or broken.
     """
-    from cxr_helpers.models import joined
-
     model, card = published_model.load(published_model.folder(profile))
     found = [Network(FINAL, lambda: model, card.size, card.variant, True, f"run {card.run_id}")]
     parts = joined.parts(model)
@@ -90,10 +96,8 @@ def chosen(profile: str) -> tuple[int, Record]:
 
     The loss is taken at the temperature that the same images give; the test images are not asked.
     """
-    from cxr_helpers.evaluation import calibration
-
-    losses = []
-    runs = behind(profile)
+    _, card = published_model.load(published_model.folder(profile))
+    losses, runs = [], members.networks(records.read(paths.runs(profile) / card.run_id), profile)
     for run in runs:
         images = rescoring.corrupted_validation(run, profile)
         losses.append(calibration.cross_entropy(calibration.tempered(images, calibration.fit_temperature(images))).mean())
@@ -101,13 +105,7 @@ def chosen(profile: str) -> tuple[int, Record]:
     return place, runs[place]
 
 
-def behind(profile: str) -> list[Record]:
-    """Return the runs of the networks that the published model joins, in their order."""
-    _, card = published_model.load(published_model.folder(profile))
-    return members.networks(records.read(paths.runs(profile) / card.run_id), profile)
-
-
-def images(network: Network, profile: str, image_ids, channels: int = 3) -> np.ndarray:
+def images(network: Network, profile: str, image_ids: Iterable[str], channels: int = 3) -> np.ndarray:
     """Return images as the network takes them: float32 (n, size, size, channels) in 0..255."""
     found = packing.images(profile, image_ids, network.size, network.variant)
     return np.repeat(found[..., None].astype("float32"), channels, axis=-1)
@@ -122,15 +120,12 @@ def labelled(profile: str, split: str) -> pd.DataFrame:
 
 def calibration_ids(profile: str, count: int, seed: int = 0) -> list[str]:
     """Return image_ids of so many training images, drawn at random, from which the ranges of activations come."""
-    train = labelled(profile, "train").image_id
-    return list(np.random.default_rng(seed).permutation(train)[:count])
+    return list(np.random.default_rng(seed).permutation(labelled(profile, "train").image_id)[:count])
 
 
 def _small(seed: int):
     """Return a tiny network of random weights with the layers that the exports meet."""
-    import keras
-    from keras import layers
-
+    layers = keras.layers
     keras.utils.set_random_seed(seed)
     inputs = x = keras.Input((32, 32, 3), name="pixels")
     x = layers.Rescaling(1 / 127.5, -1.0, name="scaling")(x)
@@ -138,11 +133,3 @@ def _small(seed: int):
     x = layers.ReLU(6.0, name="relu")(layers.BatchNormalization(name="norm")(x))
     x = layers.GlobalAveragePooling2D(name="features")(layers.DepthwiseConv2D(3, name="depthwise")(x))
     return keras.Model(inputs, layers.Dense(1, activation="sigmoid", name="probability")(x), name=f"small_{seed}")
-
-
-def _runs(system: str, profile: str) -> list[Record]:
-    try:
-        known = experiments.load(profile)
-        return records.of(system, profile) if system in known else []
-    except CxrError:
-        return []

@@ -26,38 +26,39 @@ class Files:
 
     def __iter__(self) -> Iterator[Path]:
         for source in self.sources:
-            yield from _expanded(source)
+            if source.is_dir():
+                yield from _below(source)
+            elif _is_pattern(source):
+                yield from (Path(path) for path in sorted(glob.iglob(str(source), recursive=True)) if os.path.isfile(path))
+            else:
+                yield source
         if self.listed:
-            if os.path.exists(self.listed) and not os.path.isfile(self.listed):  # a pipe is empty when it is read again
-                raise CxrError(f"{self.listed} is no file that can be read twice; save the list, one path a line, and give that.")
-            try:
-                with open(self.listed, encoding="utf-8", errors="surrogateescape") as lines:
-                    yield from (Path(line.rstrip("\r\n")) for line in lines if line.strip())
-            except OSError as error:
-                raise CxrError(f"{self.listed} cannot be read ({error.strerror}); give a file of one path a line.") from error
+            yield from _lines(self.listed)
 
     @property
     def many(self) -> bool:
         """Whether more is named than single files."""
-        return self.listed is not None or any(_is_several(source) for source in self.sources)
+        return self.listed is not None or any(source.is_dir() or _is_pattern(source) for source in self.sources)
 
 
-def _is_several(source: Path) -> bool:
-    return source.is_dir() or (glob.has_magic(str(source)) and not source.exists())
+def _is_pattern(source: Path) -> bool:
+    return glob.has_magic(str(source)) and not source.exists()
 
 
-def _expanded(source: Path) -> Iterator[Path]:
-    if source.is_dir():
-        unread: list[Path] = []
-        for folder, below, names in os.walk(source, onerror=lambda error: unread.append(Path(error.filename))):
-            below.sort()
-            yield from (Path(folder, name) for name in sorted(names) if not name.startswith(".") and _is_image_name(name))
-        yield from unread  # a folder that may not be looked into has a row that says so
-    elif _is_several(source):
-        yield from (Path(path) for path in sorted(glob.iglob(str(source), recursive=True)) if os.path.isfile(path))
-    else:
-        yield source
+def _below(folder: Path) -> Iterator[Path]:
+    unread: list[Path] = []
+    for place, below, names in os.walk(folder, onerror=lambda error: unread.append(Path(error.filename))):
+        below.sort()
+        images = (name for name in sorted(names) if os.path.splitext(name)[1].lower() in SUFFIXES)
+        yield from (Path(place, name) for name in images if not name.startswith("."))
+    yield from unread  # a folder that may not be looked into has a row that says so
 
 
-def _is_image_name(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES
+def _lines(listed: Path) -> Iterator[Path]:
+    if os.path.exists(listed) and not os.path.isfile(listed):  # a pipe is empty when it is read again
+        raise CxrError(f"{listed} is no file that can be read twice; save the list, one path a line, and give that.")
+    try:
+        with open(listed, encoding="utf-8", errors="surrogateescape") as lines:
+            yield from (Path(line.rstrip("\r\n")) for line in lines if line.strip())
+    except OSError as error:
+        raise CxrError(f"{listed} cannot be read ({error.strerror}); give a file of one path a line.") from error

@@ -4,8 +4,8 @@ Three figures of a small copy of the image, each of which a frontal chest radiog
 image, the brightness of the midline between two darker lungs, and the brightness of the frame, since neck and belly reach
 its edge. Photographs and turned images fail the first, lateral views the second, CT slices, which float in black, the
 third; an inverted image, or one upside down, is more like a frontal one once it is turned back. The limits are quantiles
-of the training images. How many frontal radiographs of children and adults are warned of wrongly, and how many changed ones rightly,
-is measured by `cxr measure warnings` and stands in the chapter on external images.
+of the training images. `cxr measure warnings` counts the radiographs of children and adults that are warned of wrongly, and the
+changed ones that are warned of rightly.
 """
 
 import dataclasses
@@ -138,7 +138,7 @@ def _bank(chest: bytes, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray,
 def coloured(path: Path) -> bool:
     """Tell whether a picture file has colours: more than a few pixels whose channels differ by more than JPEG's rounding.
 
-    It is looked at in a quarter of its size, which takes a fraction of the time.
+    It is decoded at a quarter of its size, which takes a fraction of the time.
     """
     pixels = cv2.imdecode(np.frombuffer(Path(path).read_bytes(), np.uint8), cv2.IMREAD_REDUCED_COLOR_4)
     if pixels is None:  # a DICOM image, which is grey

@@ -17,17 +17,15 @@ def prune(model: keras.Model, share: float) -> keras.Model:
     Vectors (biases, normalisation) stay: they are few, and normalisation would amplify what is left.
     """
     pruned = keras.models.clone_model(model)
-    pruned.set_weights([_cut(each, share) if _prunable(each) else each for each in model.get_weights()])
+    pruned.set_weights([_cut(each, share) for each in model.get_weights()])
     return pruned
 
 
-def _prunable(weights: np.ndarray) -> bool:
-    """Tell whether weights are a kernel, and no depthwise one (height, width, channels, 1)."""
-    return weights.ndim > 1 and not (weights.ndim == 4 and weights.shape[-1] == 1)
-
-
-def _cut(kernel: np.ndarray, share: float) -> np.ndarray:
-    return np.where(np.abs(kernel) < np.quantile(np.abs(kernel), share), 0, kernel)
+def _cut(weights: np.ndarray, share: float) -> np.ndarray:
+    depthwise = weights.ndim == 4 and weights.shape[-1] == 1
+    if weights.ndim < 2 or depthwise:
+        return weights
+    return np.where(np.abs(weights) < np.quantile(np.abs(weights), share), 0, weights)
 
 
 class KeepZeros(keras.callbacks.Callback):
@@ -36,20 +34,12 @@ class KeepZeros(keras.callbacks.Callback):
     def __init__(self, network: keras.Model) -> None:
         super().__init__()
         kernels = [weight for weight in network.trainable_weights if len(weight.shape) > 1]
-        self.kept = [
-            (weight, keras.ops.convert_to_tensor(keras.ops.convert_to_numpy(weight) != 0, "float32")) for weight in kernels
-        ]
+        self.kept = [(weight, keras.ops.cast(keras.ops.not_equal(weight, 0), "float32")) for weight in kernels]
 
     def on_train_batch_end(self, batch, logs=None) -> None:
         """Apply the masks."""
         for weight, mask in self.kept:
             weight.assign(weight * mask)
-
-
-def zeros(model: keras.Model) -> float:
-    """Return the share of zeros among the weights that may be cut."""
-    kernels = [each for each in model.get_weights() if _prunable(each)]
-    return sum(int((each == 0).sum()) for each in kernels) / sum(each.size for each in kernels)
 
 
 def compressed_bytes(model: keras.Model) -> int:

@@ -4,9 +4,10 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from cxr_helpers import paths
-from cxr_helpers.base import provenance
+from cxr_helpers.base import lazy, provenance
 from cxr_helpers.base.files import atomic_path, atomic_write
 from cxr_helpers.data import dataset
 from cxr_helpers.errors import CxrError
@@ -14,18 +15,21 @@ from cxr_helpers.evaluation import metrics
 from cxr_helpers.records import Record
 from cxr_helpers.training import members
 
+keras = lazy.module("keras")
+compact = lazy.module("cxr_helpers.extras.inference.compact")
+saved = lazy.module("cxr_helpers.training.saved")
+
 SIZE_LIMIT = 15_000_000  # bytes; the model is committed
 RESTORE = "restore the folder from git, or name another one that a published model lies in"
-
-
 LIMITS = {
     "full": """trained on one hospital's images of children only. On adult images of other hospitals it does far worse, and its
 probabilities are too high for normal images that it has not met (report, chapters "External validation and robustness" and
 "The chosen model"). Not tested on other children or for other findings. The size of a published image alone tells much of
 its label, so part of the figures may owe to how the images were made.""",
     "own": "a set that this project does not know. How the model does on images from elsewhere was not measured.",
-    "smoke": "drawn images only, so that the figures say nothing about real ones.",
+    "smoke": "synthetic images only, so that the figures say nothing about real ones.",
 }
+MODEL_CARD = Path(__file__).with_name("model_card.md")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,17 +66,37 @@ def load(model_dir: Path | None = None) -> tuple:
     A missing or broken card, or a model file that is not the one the card was written for, is a CxrError.
     """
     model_dir = Path(model_dir or folder())
-    card, path = _card(model_dir / "default.json"), model_dir / "default.keras"
-    if not path.is_file():
-        raise CxrError(f"{path} does not exist; {RESTORE}.")
-    if _sha256(path) != card.sha256:
-        raise CxrError(f"{path} is not the model that default.json describes (its SHA-256 differs); {RESTORE}.")
-    import keras
-
+    card = read_card(model_dir / "default.json", Card, "published", RESTORE)
+    path = checked(model_dir / "default.keras", card.sha256, "default.json", RESTORE)
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True), card
     except (OSError, ValueError, TypeError) as error:  # a layer that brings code, say, which safe mode does not run
         raise CxrError(f"{path} cannot be loaded ({str(error).splitlines()[0][:120]}); {RESTORE}.") from error
+
+
+def read_card(path: Path, kind: type, what: str, remedy: str) -> Any:
+    """Return the `kind` of card that a JSON file holds; one that is missing or broken is a CxrError that ends in `remedy`."""
+    provenance.note(path)
+    try:
+        return kind(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise CxrError(f"{path} does not exist; {remedy}.") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise CxrError(f"{path} is not the description of a {what} model ({error}); {remedy}.") from error
+
+
+def checked(path: Path, sha256: str, card: str, remedy: str) -> Path:
+    """Return the file of a model; one that is missing, or another than its card describes, is a CxrError."""
+    if not path.is_file():
+        raise CxrError(f"{path} does not exist; {remedy}.")
+    if _sha256(path) != sha256:
+        raise CxrError(f"{path} is not the model that {card} describes (its SHA-256 differs); {remedy}.")
+    return path
+
+
+def write_card(card: object, path: Path) -> None:
+    """Write a card as JSON."""
+    atomic_write(path, json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n")
 
 
 def publish(record: Record, profile: str, threshold: float) -> Path:
@@ -85,9 +109,6 @@ def publish(record: Record, profile: str, threshold: float) -> Path:
         CxrError: the model is not on this machine, scores otherwise than its record, or is above 15 MB; what was published
             before then stays.
     """
-    from cxr_helpers.extras.inference import compact
-    from cxr_helpers.training import saved
-
     model, target = saved.of_run(record, profile), folder(profile)
     with atomic_path(target / "default.keras") as temporary:
         compact.save(model, temporary)
@@ -96,18 +117,8 @@ def publish(record: Record, profile: str, threshold: float) -> Path:
             raise CxrError(f"The model of run {record.run_id} has {sizes} of a committed model; publish a smaller one.")
         card = _describe(record, profile, threshold, _sha256(temporary))
     atomic_write(target / "default.md", _model_card(card, profile))
-    atomic_write(target / "default.json", json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n")
+    write_card(card, target / "default.json")
     return target
-
-
-def _card(path: Path) -> Card:
-    provenance.note(path)
-    try:
-        return Card(**json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise CxrError(f"{path} does not exist; {RESTORE}.") from error
-    except (OSError, ValueError, TypeError) as error:
-        raise CxrError(f"{path} is not the description of a published model ({error}); {RESTORE}.") from error
 
 
 def _sha256(path: Path) -> str:
@@ -144,27 +155,13 @@ def _describe(record: Record, profile: str, threshold: float, sha256: str) -> Ca
 
 def _model_card(card: Card, profile: str) -> str:
     """Return default.md: what the model is for, its data, its figures and its limits, all filled from the card."""
-    rows = "\n".join(
-        f"| {metrics.TITLES[name]} | {value:.3f} | {low:.3f} to {high:.3f} |" for name, (value, low, high) in card.metrics.items()
-    )
     published = card.data == dataset.DATASET.name
-    citation = f" ({dataset.DATASET.citation}, doi {dataset.DATASET.doi})" if published else ""
-    return f"""# Default model: run {card.run_id}
-
-**Not for clinical use.** The model shows what such a network does on the images of one set; no person's care may depend
-on it.
-
-- **Intended use:** the examples of this report and `cxr predict`, on frontal chest radiographs.
-- **Input:** one image, resized to {card.size}×{card.size} pixels (the aspect ratio is not kept), preprocessing "{card.variant}".
-- **Output:** P(PNEUMONIA); PNEUMONIA iff it is at least {card.threshold:.4f}, the operating point chosen on validation.
-- **Data:** {card.data}{citation}; protocol `{card.protocol}`; pixels: {card.pixels}; start: {card.initialisation}.
-
-Figures on the {card.test_images} test images at the operating point, with 95 % intervals from a bootstrap over patients:
-
-| metric | value | interval |
-|---|---|---|
-{rows}
-
-**Limits:** {LIMITS["own" if profile == "full" and not published else profile]}
-A heat map does not say where the disease is, and need not show what the network used.
-"""
+    return MODEL_CARD.read_text(encoding="utf-8").format(
+        **dataclasses.asdict(card),
+        citation=f" ({dataset.DATASET.citation}, doi {dataset.DATASET.doi})" if published else "",
+        rows="\n".join(
+            f"| {metrics.TITLES[name]} | {value:.3f} | {low:.3f} to {high:.3f} |"
+            for name, (value, low, high) in card.metrics.items()
+        ),
+        limits=LIMITS["own" if profile == "full" and not published else profile],
+    )

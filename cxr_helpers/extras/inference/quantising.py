@@ -1,12 +1,13 @@
 """Networks in 8-bit integers after training, calibrated on training images: by NNCF, for LiteRT by its own converter.
 
-Convolutions and large dense layers become int8, weights with a scale a channel where the engine has it. What follows the
+Convolutions and large dense layers become int8, weights with a scale a channel where the backend has it. What follows the
 pooled features stays in float32 where it is small: it costs no bytes, and 256 levels of a score would tie images. So do the
 first convolutions, which hold few weights and make most of the error of the whole.
 """
 
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +19,18 @@ SMALL = 100_000  # weights of a dense layer that stays in float32
 EARLY = 15_000  # weights from the image on that stay in float32 too, chosen on validation: three blocks of MobileNetV2
 
 
+class Step(NamedTuple):
+    """An operation of a graph: its kind ("dense", "convolution" or ""), names of inputs and outputs, number of weights."""
+
+    name: str
+    kind: str
+    inputs: list[str]
+    outputs: list[str]
+    weights: int = 0
+
+
 def quantise(model, path: Path, images: np.ndarray) -> Path:
-    """Write a Keras model with int8 weights and activations for the engine that the ending of `path` names; return `path`.
+    """Write a Keras model with int8 weights and activations for the backend that the ending of `path` names; return `path`.
 
     Args:
         model: float32, without augmentation.
@@ -42,74 +53,67 @@ def quantise(model, path: Path, images: np.ndarray) -> Path:
 
 
 def _onnx(model, path: Path, images: np.ndarray) -> None:
-    onnx, nncf = backends.module("onnx", "onnx"), backends.module("nncf", "nncf")
+    onnx = backends.module("onnx", "onnx")
     with tempfile.TemporaryDirectory() as folder:
-        graph = onnx.load(str(backends.export(model, Path(folder) / "whole.onnx")))
-    sizes = {each.name: int(np.prod(each.dims)) for each in graph.graph.initializer}
-    dense = [node for node in graph.graph.node if node.op_type in ("MatMul", "Gemm")]
-    kept = [node.name for node in dense if max(sizes.get(name, 0) for name in node.input) < SMALL]
+        whole = onnx.load(str(backends.export(model, Path(folder) / "whole.onnx")))
+    sizes = {each.name: int(np.prod(each.dims)) for each in whole.graph.initializer}
+    kinds = {"MatMul": "dense", "Gemm": "dense", "Conv": "convolution"}
     steps = []
-    for node in graph.graph.node:
-        weights = max(sizes.get(each, 0) for each in node.input) if node.op_type == "Conv" else None
-        steps.append((node.name, list(node.input), list(node.output), weights))
-    kept += _early(steps)
-    source = graph.graph.input[0].name
-    onnx.save(_quantised(nncf, graph, [{source: image[None]} for image in images], kept), str(path))
+    for node in whole.graph.node:
+        weights = max((sizes.get(each, 0) for each in node.input), default=0)
+        steps.append(Step(node.name, kinds.get(node.op_type, ""), node.input, node.output, weights))
+    source = whole.graph.input[0].name
+    onnx.save(_quantised(whole, [{source: image[None]} for image in images], kept(steps)), str(path))
 
 
 def _openvino(model, path: Path, images: np.ndarray) -> None:
-    ov, nncf = backends.module("openvino", "openvino"), backends.module("nncf", "nncf")
+    ov = backends.module("openvino", "openvino")
+    kinds = {"MatMul": "dense", "Convolution": "convolution", "GroupConvolution": "convolution"}
     with tempfile.TemporaryDirectory() as folder:
-        graph = ov.Core().read_model(backends.export(model, Path(folder) / "whole.xml"))
-        dense = [node for node in graph.get_ops() if node.get_type_name() == "MatMul"]
-        kept = [node.get_friendly_name() for node in dense if np.prod(node.input(1).get_shape()) < SMALL]
-        steps = []
+        graph, steps = ov.Core().read_model(backends.export(model, Path(folder) / "whole.xml")), []
         for node in graph.get_ordered_ops():
-            convolves = node.get_type_name() in ("Convolution", "GroupConvolution")
+            name, kind = node.get_friendly_name(), kinds.get(node.get_type_name(), "")
             sources = [node.input_value(place).get_node().get_friendly_name() for place in range(node.get_input_size())]
-            weights = int(np.prod(node.input(1).get_shape())) if convolves else None
-            steps.append((node.get_friendly_name(), sources, [node.get_friendly_name()], weights))
-        kept += _early(steps)
-        ov.save_model(_quantised(nncf, graph, [image[None] for image in images], kept), path, compress_to_fp16=False)
+            steps.append(Step(name, kind, sources, [name], int(np.prod(node.input(1).get_shape())) if kind else 0))
+        ov.save_model(_quantised(graph, [image[None] for image in images], kept(steps)), path, compress_to_fp16=False)
 
 
-def _early(steps: list[tuple[str, list[str], list[str], int | None]]) -> list[str]:
-    """Return the first convolutions of a graph: a path from the image meets at most `EARLY` weights up to each.
+def kept(steps: list[Step]) -> list[str]:
+    """Return what stays in float32 of a graph whose steps come in order of computation: small dense layers, early convolutions.
 
-    `steps`, in order of computation: name, names of inputs and of outputs, weights (None: no convolution).
+    A convolution is early if any path from the image meets at most `EARLY` weights of convolutions up to and with it.
     """
+    dense = [step.name for step in steps if step.kind == "dense" and step.weights < SMALL]
     met: dict[str, int] = {}
-    found = []
-    for name, inputs, outputs, weights in steps:
-        total = max((met.get(each, 0) for each in inputs), default=0) + (weights or 0)
-        met |= dict.fromkeys(outputs, total)
-        if weights is not None and total <= EARLY:
-            found.append(name)
-    return found
+    early = []
+    for step in steps:
+        convolves = step.kind == "convolution"
+        total = max((met.get(each, 0) for each in step.inputs), default=0) + (step.weights if convolves else 0)
+        met |= dict.fromkeys(step.outputs, total)
+        if convolves and total <= EARLY:
+            early.append(step.name)
+    return dense + early
 
 
-def _quantised(nncf, graph, images: list, kept: list[str]):
+def _quantised(graph, images: list, kept: list[str]):
     """Return a graph in int8 whose convolutions' biases make up for the mean error of their weights."""
-    ignored = nncf.IgnoredScope(names=kept, types=["Sigmoid", "Log"], validate=False)
-    preset = nncf.QuantizationPreset.MIXED
-    # ONNX Runtime reads one scale for all activations of a layer.
+    nncf = backends.module("nncf", "nncf")
     settings = backends.module("nncf.quantization.advanced_parameters", "nncf")
-    scales = settings.QuantizationParameters(per_channel=False)
-    advanced = settings.AdvancedQuantizationParameters(activations_quantization_params=scales)
+    scales = settings.QuantizationParameters(per_channel=False)  # ONNX Runtime reads one for all activations of a layer
+    options = {
+        "preset": nncf.QuantizationPreset.MIXED,
+        "subset_size": len(images),
+        "ignored_scope": nncf.IgnoredScope(names=kept, types=["Sigmoid", "Log"], validate=False),
+        "advanced_parameters": settings.AdvancedQuantizationParameters(activations_quantization_params=scales),
+    }
     with backends.hushed():
-        return nncf.quantize(
-            graph, nncf.Dataset(images), preset=preset, subset_size=len(images), ignored_scope=ignored, advanced_parameters=advanced
-        )
+        return nncf.quantize(graph, nncf.Dataset(images), **options)
 
 
 def _litert(model, path: Path, images: np.ndarray) -> None:
     tf = backends.module("tensorflow", "tensorflow")
-
-    def calibration():
-        for image in images:
-            yield [image[None]]
-
-    backends.write(model, path, "litert", optimizations=[tf.lite.Optimize.DEFAULT], representative_dataset=calibration)
+    calibration = {"representative_dataset": lambda: ([image[None]] for image in images)}
+    backends.write(model, path, "litert", optimizations=[tf.lite.Optimize.DEFAULT], **calibration)
 
 
 _QUANTISERS = {".onnx": _onnx, ".xml": _openvino, ".tflite": _litert}

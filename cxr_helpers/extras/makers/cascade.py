@@ -13,11 +13,14 @@ import time
 import numpy as np
 import pandas as pd
 
+from cxr_helpers.base import lazy
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import operating_point
 from cxr_helpers.records import Product
 from cxr_helpers.training import members
+
+catalogue = lazy.module("cxr_helpers.models.catalogue")
 
 SENSITIVITY = 0.995  # of the screen on validation, at the threshold below which it rules an image out
 SPECIFICITY = 0.995  # of the screen on validation, at the threshold from which on it calls PNEUMONIA
@@ -107,13 +110,11 @@ def centred(y_score: np.ndarray, threshold: float) -> np.ndarray:
 
 
 def milliseconds(configs: list[Config]) -> list[float]:
-    """Return the time that each configured network takes per image, in ms: medians over batches of `FILMS` on this machine.
+    """Return the time that each configured network takes per image, in ms: medians over batches of `IMAGES` on this machine.
 
     The networks take turns, so that other work on the machine meets them alike. They have a random start: weights do not
     change the time.
     """
-    from cxr_helpers.models import catalogue  # with Keras, which reading a record does not need
-
     networks = [catalogue.build(dataclasses.replace(config, start="random", trainable="all"))[0] for config in configs]
     images = [np.zeros((IMAGES, *network.input_shape[1:]), "float32") for network in networks]
     turns = [[_seconds(*pair) for pair in zip(networks, images, strict=True)] for _ in range(1 + REPEATS)]

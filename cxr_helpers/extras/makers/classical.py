@@ -1,4 +1,4 @@
-"""Estimators of scikit-learn on features of the images: the maker of every system that is no network."""
+"""Estimators of scikit-learn on features of the images: the maker of every experiment that is no network."""
 
 import dataclasses
 import pickle

@@ -37,21 +37,15 @@ def matrix(config: Config, profile: str) -> tuple[np.ndarray, str]:
 
 def describe(config: Config, profile: str, images: np.ndarray, data_hash: str) -> tuple[np.ndarray, str]:
     """Return what `matrix` does, of images (N, H, W) uint8 whose set `data_hash` names."""
-    if config.features not in ("hog", "pca", *catalogue.names()):
-        known = ", ".join(("hog", "pca", *catalogue.names()))
-        raise CxrError(f"Config: features={config.features!r} is unknown; choose one of {known}.")
     if config.features == "pca":
         return flat(images), "no network"
     if config.features == "hog":
         return _stored_hog(config, profile, images, data_hash), "no network"
-    network = Config(
-        config.features,
-        start=config.start,
-        size=config.size,
-        variant=config.variant,
-        trainable="head",
-        seed=config.seed,
-    )
+    if config.features not in catalogue.names():
+        known = ", ".join(("hog", "pca", *catalogue.names()))
+        raise CxrError(f"Config: features={config.features!r} is unknown; choose one of {known}.")
+    options = {name: getattr(config, name) for name in ("start", "size", "variant", "seed")}
+    network = Config(config.features, trainable="head", **options)
     model, start = catalogue.build(network)
     backbone, _ = catalogue.split(model)
     return cached_features.stored(network, profile, backbone, images, np.arange(len(images)), data_hash, 0)[0], start
@@ -69,11 +63,11 @@ def hog(images: np.ndarray) -> np.ndarray:
     """
     cell = tuple(side // HOG_CELLS for side in images.shape[1:])
 
-    def describe(image: np.ndarray) -> np.ndarray:
+    def of_one(image: np.ndarray) -> np.ndarray:
         return oriented_gradients(image[: cell[0] * HOG_CELLS, : cell[1] * HOG_CELLS], pixels_per_cell=cell, **HOG)
 
     with ThreadPoolExecutor(processes.cores()) as pool:
-        return np.asarray(list(tqdm(pool.map(describe, images), total=len(images), desc="hog", unit="image")), "float32")
+        return np.asarray(list(tqdm(pool.map(of_one, images), total=len(images), desc="hog", unit="image")), "float32")
 
 
 def _stored_hog(config: Config, profile: str, images: np.ndarray, data_hash: str) -> np.ndarray:

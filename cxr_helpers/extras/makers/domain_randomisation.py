@@ -8,7 +8,7 @@ no normal image) or inverted (in every image here bone is bright).
 import cv2
 import numpy as np
 
-from cxr_helpers.data.synthetic import Image
+from cxr_helpers.extras.other_sets.synthetic import Image
 from cxr_helpers.extras.statistics.cardiothoracic import components
 
 

@@ -4,22 +4,21 @@ The trial with the largest validation ROC AUC wins. A trial is pruned (median ru
 its validation loss falls behind that of the completed trials before it. All trials have the same seed, which no run of
 the report has. Space and number of trials: see `trials`.
 
-A study in progress lies in the build folder, in one journal that any number of processes or jobs share: each takes the
+A study in progress lies in the build folder, in one SQLite file that any number of processes or jobs share: each takes the
 first place of the plan that is neither finished nor another's, so that no setting is tried twice. What is proposed at a
-place depends on nothing else. A worker that dies loses its claim with its life, and the place is tried anew. One worker
+place depends on nothing else. A worker that dies loses its lock with its life, and the place is tried anew. One worker
 alone goes on after an interruption as if nothing had happened; with several, which trials are pruned depends on which
 were completed before.
 """
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
+import filelock
 import keras
 import optuna
 import pandas as pd
@@ -35,6 +34,7 @@ from cxr_helpers.records import Product, model_path
 from cxr_helpers.training import fitting, network
 
 TRIAL_SEED = 100
+_PATIENCE = 60  # seconds that a worker waits while another writes
 
 
 def make(config: Config, profile: str) -> Product:
@@ -62,34 +62,36 @@ def study(config: Config, profile: str) -> pd.DataFrame:
         table = trials.load(config.search, profile)
         if set(table.study) == {key}:
             return table
-    path = paths.build(profile) / "search" / f"{config.search}-{key}.jsonl"
+    path = paths.build(profile) / "search" / f"{config.search}-{key}.sqlite"
     table = explore(config.search, trials.BUDGET[profile], lambda trial: _train(trial, config, profile), path)
     atomic_write(file, table.assign(study=key).to_csv(index=False, float_format="%.7g"))
     return trials.load(config.search, profile)
 
 
 def explore(kind: str, budget: int, objective: Callable[[optuna.Trial], float], path: Path) -> pd.DataFrame:
-    """Have `budget` trials made, by this process and whoever else is at the journal at `path`; return all of them.
+    """Have `budget` trials made, by this process and whoever else is at the file `path`; return all of them.
 
     `objective` trains what `suggest` proposes, returns the validation AUC and leaves the columns val_auc, val_loss and
     epochs as attributes of the trial; it may raise `optuna.TrialPruned` after that. The attribute "place" (from 0) is the
     trial's place in the plan. Returns when every place is finished.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    backend = optuna.storages.journal.JournalFileBackend(str(path), _JournalLock(path))
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=trials.UNPRUNED_TRIALS, n_warmup_steps=trials.UNPRUNED_EPOCHS)
-    options = {"study_name": kind, "direction": "maximize", "load_if_exists": True, "pruner": pruner}
-    shared = optuna.create_study(storage=optuna.storages.JournalStorage(backend), **options)
-    plan = _plan(kind, budget)
-    for wait in (False, True):  # first what nobody is at, then what others may leave undone
-        for place, values in enumerate(plan):
-            with _claim(path.with_name(f"{path.stem}-{place}.lock"), wait) as mine:
-                if mine and place not in _finished(shared):
-                    shared.sampler = optuna.samplers.GridSampler({name: [value] for name, value in values.items()})
-                    shared.optimize(lambda trial, place=place: _attempt(objective, trial, place), n_trials=1)
-                    auc = _finished(shared)[place].user_attrs["val_auc"]
-                    progress.say(f"{kind} search: trial {place + 1} of {budget}, AUC {auc:.4f}")
+    shared = _shared(kind, path)
+
+    def attempt(trial: optuna.Trial, place: int) -> float:
+        trial.set_user_attr("place", place)
+        return objective(trial)
+
+    proposed = list(enumerate(plan(kind, budget)))
+    # First what nobody is at, without waiting; then what others may leave undone.
+    for (place, values), patience in [(each, patience) for patience in (0, -1) for each in proposed]:
+        lock = filelock.FileLock(path.with_name(f"{path.stem}-{place}.lock"), timeout=patience)
+        with contextlib.suppress(filelock.Timeout), lock:
+            if place not in _finished(shared):
+                shared.sampler = optuna.samplers.GridSampler({name: [value] for name, value in values.items()})
+                shared.optimize(lambda trial, place=place: attempt(trial, place), n_trials=1)
+                auc = _finished(shared)[place].user_attrs["val_auc"]
+                progress.say(f"{kind} search: trial {place + 1} of {budget}, AUC {auc:.4f}")
     finished = _finished(shared)
     return pd.DataFrame([_row(place, finished[place]) for place in range(budget)])
 
@@ -104,19 +106,14 @@ def suggest(trial: optuna.Trial) -> dict[str, float | int]:
     }
 
 
-def _train(trial: optuna.Trial, config: Config, profile: str) -> float:
-    """Train one trial's setting and return its validation AUC; the test images' scores are not looked at."""
-    setting = dataclasses.replace(config, seed=TRIAL_SEED, search="", **suggest(trial))
-    keras.utils.set_random_seed(setting.seed)
-    task, _ = network.prepare(setting, profile)
-    fitted = fitting.fit(dataclasses.replace(task, callbacks=(Pruning(trial, setting.epochs),)))
-    scores = task.table.assign(y_score=fitted.y_score)
-    figures = metrics.points(scores[scores.split == "val"])
-    for name, value in {"val_auc": figures.roc_auc, "val_loss": figures.bce, "epochs": len(fitted.history)}.items():
-        trial.set_user_attr(name, value)
-    if trial.user_attrs.get("behind"):
-        raise optuna.TrialPruned
-    return figures.roc_auc
+def plan(kind: str, budget: int) -> list[dict[str, float | int]]:
+    """Return the values to be tried at each place of a study, the same for every worker."""
+    draft = optuna.create_study()
+    for place in range(budget):
+        grid = kind == "grid"
+        draft.sampler = optuna.samplers.GridSampler(trials.GRID, seed=0) if grid else optuna.samplers.RandomSampler(seed=place)
+        draft.optimize(lambda trial: len(suggest(trial)), n_trials=1)
+    return [trial.params for trial in draft.trials]
 
 
 class Pruning(keras.callbacks.Callback):
@@ -137,19 +134,29 @@ class Pruning(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-def _plan(kind: str, budget: int) -> list[dict[str, float | int]]:
-    """Return the values to be tried at each place of a study, the same for every worker."""
-    draft = optuna.create_study()
-    for place in range(budget):
-        grid = kind == "grid"
-        draft.sampler = optuna.samplers.GridSampler(trials.GRID, seed=0) if grid else optuna.samplers.RandomSampler(seed=place)
-        draft.optimize(lambda trial: len(suggest(trial)), n_trials=1)
-    return [trial.params for trial in draft.trials]
+def _train(trial: optuna.Trial, config: Config, profile: str) -> float:
+    """Train one trial's setting and return its validation AUC; the test images' scores are not looked at."""
+    setting = dataclasses.replace(config, seed=TRIAL_SEED, search="", **suggest(trial))
+    keras.utils.set_random_seed(setting.seed)
+    task, _ = network.prepare(setting, profile)
+    fitted = fitting.fit(dataclasses.replace(task, callbacks=(Pruning(trial, setting.epochs),)))
+    scores = task.table.assign(y_score=fitted.y_score)
+    figures = metrics.points(scores[scores.split == "val"])
+    for name, value in {"val_auc": figures.roc_auc, "val_loss": figures.bce, "epochs": len(fitted.history)}.items():
+        trial.set_user_attr(name, value)
+    if trial.user_attrs.get("behind"):
+        raise optuna.TrialPruned
+    return figures.roc_auc
 
 
-def _attempt(objective: Callable[[optuna.Trial], float], trial: optuna.Trial, place: int) -> float:
-    trial.set_user_attr("place", place)
-    return objective(trial)
+def _shared(kind: str, path: Path) -> optuna.Study:
+    """Return the study that lies in the file `path`, begun by whoever comes first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=trials.UNPRUNED_TRIALS, n_warmup_steps=trials.UNPRUNED_EPOCHS)
+    options = {"study_name": kind, "direction": "maximize", "load_if_exists": True, "pruner": pruner}
+    with filelock.FileLock(path.with_suffix(".lock")):  # Optuna makes its tables without one
+        storage = optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": _PATIENCE}})
+        return optuna.create_study(storage=storage, **options)
 
 
 def _finished(shared: optuna.Study) -> dict[int, optuna.trial.FrozenTrial]:
@@ -158,45 +165,11 @@ def _finished(shared: optuna.Study) -> dict[int, optuna.trial.FrozenTrial]:
     return {trial.user_attrs["place"]: trial for trial in ended}
 
 
-@contextlib.contextmanager
-def _claim(path: Path, wait: bool) -> Iterator[bool]:
-    """Yield whether the lock at `path` is this process's until the end of the block, having waited for it or not."""
-    with open(path, "w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-
-
-class _JournalLock:
-    """The lock of a journal, which falls with its holder; a line that a dead one left unfinished is cut off."""
-
-    def __init__(self, path: Path) -> None:
-        self.journal, self.handle = path, None
-
-    def acquire(self) -> bool:
-        self.handle = open(self.journal.with_suffix(".lock"), "w")
-        fcntl.flock(self.handle, fcntl.LOCK_EX)
-        whole = self.journal.read_bytes().rfind(b"\n") + 1
-        if whole < self.journal.stat().st_size:
-            os.truncate(self.journal, whole)
-        return True
-
-    def release(self) -> None:
-        self.handle.close()
-
-
 def _row(place: int, trial: optuna.trial.FrozenTrial) -> dict:
-    figures = {name: trial.user_attrs[name] for name in ("val_auc", "val_loss", "epochs")}
-    seconds = {"seconds": round(trial.duration.total_seconds(), 2)}
-    return (
-        {"trial": place, "state": trial.state.name.lower()}
-        | figures
-        | seconds
-        | {name: trial.params[name] for name in trials.NAMES}
-    )
+    """Return the row of a finished trial in the table of trials."""
+    row = {"trial": place, "state": trial.state.name.lower()}
+    row |= {name: trial.user_attrs[name] for name in ("val_auc", "val_loss", "epochs")}
+    return row | {"seconds": round(trial.duration.total_seconds(), 2)} | {name: trial.params[name] for name in trials.NAMES}
 
 
 def _key(config: Config, profile: str) -> str:

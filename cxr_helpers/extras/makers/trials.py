@@ -84,7 +84,12 @@ def gains(runs: Mapping[str, Sequence[Record]], default: Sequence[Record], metri
     """Return what the chosen values gained over the default in one metric, one row per search and split.
 
     The gain is a mean over seeds, its interval paired over patients, its SD that of the seeds' own differences.
+
+    Raises:
+        CxrError: the metric is unknown.
     """
+    if metric not in metrics.TITLES:
+        raise CxrError(f"Metric {metric!r} is unknown; choose one of {', '.join(metrics.TITLES)}.")
     rows = []
     for (kind, ours), split in itertools.product(runs.items(), ("val", "test")):
         scores, theirs = ([run.split(split) for run in part] for part in (ours, default))

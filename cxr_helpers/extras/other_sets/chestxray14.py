@@ -30,40 +30,41 @@ def read(root: Path) -> pd.DataFrame:
     if table is None:
         raise CxrError(f"{root} holds neither {' nor '.join(TABLES)}: put the published table of findings there.")
     images = label_tables.read(table, [_IMAGE, _FINDINGS, _PATIENT])
-    _refuse(images[_PATIENT] == "", images[_IMAGE], table, f"has no patient in the column {_PATIENT}; fill the cell")
-    found = pd.DataFrame({"image_id": images[_IMAGE].str.removesuffix(".png"), "patient_id": images[_PATIENT]})
-    found["split"] = _splits(images, table, root)
+    names, patients = images[_IMAGE], images[_PATIENT]
+    _refuse(patients == "", names, table, f"has no patient in the column {_PATIENT}; fill the cell")
+    split = _splits(names, patients, table)
     findings = _findings(images[_FINDINGS], table)
     folders = sorted([root / "images", *root.glob("images_[0-9]*/images"), *root.glob("images_[0-9]*")])
     files = {path.name: path for folder in reversed(folders) for path in folder.glob("*.png")}
-    found["path"] = label_tables.locate(images[_IMAGE], table, files, root)
-    return pd.concat([found, findings], axis=1).reset_index(drop=True)
+    found = {"image_id": names.str.removesuffix(".png"), "patient_id": patients, "split": split}
+    found["path"] = label_tables.locate(names, table, files, root)
+    return pd.DataFrame(found).join(findings).reset_index(drop=True)
 
 
 def _findings(cells: pd.Series, table: Path) -> pd.DataFrame:
     """Return the labels that are joined by "|" as one 0/1 column each."""
     named = cells.map(lambda cell: [name.strip() for name in cell.split("|")])
     for line, names in named.items():
-        for name in names:
-            if name not in LABELS and name != NO_FINDING:
-                raise CxrError(f"{table}, line {line}, column {_FINDINGS}: {name!r} is unknown; see {__name__}.LABELS.")
+        unknown = [name for name in names if name not in (*LABELS, NO_FINDING)]
+        if unknown:
+            raise CxrError(f"{table}, line {line}, column {_FINDINGS}: {unknown[0]!r} is unknown; see {__name__}.LABELS.")
         if NO_FINDING in names and len(names) > 1:
             raise CxrError(f"{table}, line {line}, column {_FINDINGS}: {NO_FINDING} stands beside a finding; mend the line.")
     return pd.DataFrame({label: named.map(lambda names, label=label: int(label in names)) for label in LABELS})
 
 
-def _splits(images: pd.DataFrame, table: Path, root: Path) -> pd.Series:
+def _splits(names: pd.Series, patients: pd.Series, table: Path) -> pd.Series:
     """Return the list that names each image, after checking that the lists part images and patients."""
-    lists = {split: label_tables.read_names(root / name) for split, name in LISTS.items()}
-    for split, names in lists.items():
-        foreign = ~names.isin(images[_IMAGE])
-        _refuse(foreign, names, root / LISTS[split], f"does not stand in {table.name}; give the lists of its release")
+    files = {split: table.with_name(name) for split, name in LISTS.items()}
+    lists = {split: label_tables.read_names(file) for split, file in files.items()}
+    for part, listed in lists.items():
+        _refuse(~listed.isin(names), listed, files[part], f"does not stand in {table.name}; give the lists of its release")
     test = lists["test"]
-    _refuse(test.isin(lists["train"]), test, root / LISTS["test"], f"stands in {LISTS['train']} too; take one out")
-    split = images[_IMAGE].map({name: split for split, names in lists.items() for name in names})
-    _refuse(split.isna(), images[_IMAGE], table, f"stands in neither {' nor '.join(LISTS.values())}; give the full lists")
-    shared = images[_PATIENT].isin(images[_PATIENT][split == "train"]) & (split == "test")
-    _refuse(shared, "patient " + images[_PATIENT], table, f"has images in both {' and '.join(LISTS.values())}; leave them in one")
+    _refuse(test.isin(lists["train"]), test, files["test"], f"stands in {LISTS['train']} too; take one out")
+    split = names.map({name: part for part, listed in lists.items() for name in listed})
+    _refuse(split.isna(), names, table, f"stands in neither {' nor '.join(LISTS.values())}; give the full lists")
+    shared = patients.isin(patients[split == "train"]) & (split == "test")
+    _refuse(shared, "patient " + patients, table, f"has images in both {' and '.join(LISTS.values())}; leave them in one")
     return split
 
 

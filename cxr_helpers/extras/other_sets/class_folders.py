@@ -1,6 +1,6 @@
 """Sets whose classes are folders, whatever the folders are called: root/CLASS/files or root/train/CLASS/files."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -28,46 +28,43 @@ def read(root: Path, classes: Mapping[str, int]) -> pd.DataFrame:
     """
     if not root.is_dir():
         raise CxrError(f"{root} is no folder: give the one that holds {_wanted(classes)}.")
-    known = {*classes, *SPLITS}
-    while not (named := _known(root, known)) and len(_folders(root)) == 1:
+    while not (named := _known(root, {*classes, *SPLITS})) and len(_folders(root)) == 1:
         root = _folders(root)[0]  # an archive often unpacks into a folder of its own
     parts = [folder for folder in named if folder.name.lower() in SPLITS]
     if parts and len(parts) < len(named):
         raise CxrError(f"{root} holds parts ({parts[0].name}) and classes side by side: put every class folder into a part.")
-    rows = [row for folder in parts or [root] for row in _part(folder, root, classes)]
+    rows = [
+        {"image_id": (name := file.relative_to(root).as_posix()), "patient_id": name, "path": str(file), "split": split}
+        | {"y_true": y_true}
+        for folder, split in ([(part, SPLITS[part.name.lower()]) for part in parts] or [(root, "")])
+        for file, y_true in _files(folder, classes)
+    ]
     return pd.DataFrame(rows)
 
 
-def _part(folder: Path, root: Path, classes: Mapping[str, int]) -> list[dict]:
-    """Return one row per file of the class folders in `folder`."""
-    named = _known(folder, set(classes))
-    found = {classes[entry.name.lower()] for entry in named}
-    if found != set(classes.values()):
+def _files(folder: Path, classes: Mapping[str, int]) -> list[tuple[Path, int]]:
+    """Return the files of the class folders in `folder`, each with its class."""
+    named = _known(folder, classes)
+    if {classes[entry.name.lower()] for entry in named} != set(classes.values()):
         raise CxrError(f"{folder} lacks a class: it must hold {_wanted(classes)}.")
     for entry in _folders(folder):
         # Kaggle's brain tumour archive holds the whole set once more in a folder of its own.
-        if entry not in named and not _known(entry, set(classes)):
+        if entry not in named and not _known(entry, classes):
             raise CxrError(f"{entry} is no known class: the folders may be called {', '.join(classes)}.")
-    split = SPLITS.get(folder.name.lower(), "") if folder != root else ""
-    rows = []
+    found = []
     for entry in named:
         files = [file for file in visible(entry) if not file.is_dir()]
         if not files:
             raise CxrError(f"{entry} is empty: put its images there, or fetch the set anew.")
-        names = [file.relative_to(root).as_posix() for file in files]
-        y_true = classes[entry.name.lower()]
-        rows += [
-            {"image_id": name, "patient_id": name, "path": str(file), "split": split, "y_true": y_true}
-            for name, file in zip(names, files, strict=True)
-        ]
-    return rows
+        found += [(file, classes[entry.name.lower()]) for file in files]
+    return found
 
 
 def _folders(folder: Path) -> list[Path]:
     return [entry for entry in visible(folder) if entry.is_dir()]
 
 
-def _known(folder: Path, names: set[str]) -> list[Path]:
+def _known(folder: Path, names: Collection[str]) -> list[Path]:
     return [entry for entry in _folders(folder) if entry.name.lower() in names]
 
 

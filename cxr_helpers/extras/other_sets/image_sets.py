@@ -46,7 +46,7 @@ LAYOUTS = {
     "skin": Layout(
         "ISIC 2017",
         "CXR_SKIN_DIR",
-        "ISIC-2017_Training_Part3_GroundTruth.csv with ISIC-2017_Training_Data/ and so on, or labels.csv, or class folders",
+        "ISIC-2017_Training_Part3_GroundTruth.csv with ISIC-2017_Training_Data/ and so on, or class folders",
         skin_lesions.read,
         positive="melanoma",
     ),
@@ -116,21 +116,20 @@ def divide(table: pd.DataFrame, positive: pd.Series, seed: int = 0) -> tuple[pd.
     Raises:
         CxrError: there is a part for testing but none for training, or too few patients.
     """
-    split, parts = table["split"].copy(), set(table["split"])
-    if not {"", "train"} & parts:
-        raise CxrError(f"The set has parts for {', '.join(sorted(parts))} but none for training; put its images there too.")
-    steps = []
-    if len(parts) == 1:
+    split, parts = table["split"].copy(), sorted(set(table["split"]))
+    if not {"", "train"} & set(parts):
+        raise CxrError(f"The set has parts for {', '.join(parts)} but none for training; put its images there too.")
+    if len(parts) > 1:
+        words = f"{' and '.join(parts)} as published"
+    else:
         split[:] = "train"
         split[_drawn(table, positive, TEST_SHARE, seed)] = "test"
-        steps.append(f"test = {TEST_SHARE:.0%} of the patients, drawn with seed {seed}")
-    else:
-        steps.append(f"{' and '.join(sorted(parts))} as published")
+        words = f"test = {TEST_SHARE:.0%} of the patients, drawn with seed {seed}"
     if "val" not in parts:
         pool = split == "train"
         split[_drawn(table[pool], positive[pool], VALIDATION_SHARE, seed)] = "val"
-        steps.append(f"validation = {VALIDATION_SHARE:.0%} of the patients of training, drawn with seed {seed}")
-    return split, "; ".join(steps)
+        words += f"; validation = {VALIDATION_SHARE:.0%} of the patients of training, drawn with seed {seed}"
+    return split, words
 
 
 def _drawn(table: pd.DataFrame, positive: pd.Series, share: float, seed: int) -> pd.Index:

@@ -50,33 +50,34 @@ def read_names(path: Path) -> pd.Series:
 
 
 def classes(path: Path, names: Sequence[str], rest: str) -> pd.DataFrame:
-    """Return image_id and class of a table of images that belong to one class each, the index being the line.
+    """Return image_id and class of a table whose images belong to one class each, the index being the line.
 
-    The column image_id is followed by one called label, which holds the class's name, or by a column of 0 and 1 for
-    every class, of which the class `rest` may be absent (ISIC 2017): an image without a 1 is of that class then.
+    Beside image_id it has a column of 0 and 1 for every class. That of the class `rest` may be absent: an image without a 1 is
+    of that class then.
 
     Raises:
-        CxrError: as in `read`; a class is unknown, a cell neither 0 nor 1, or an image of no class or of two.
+        CxrError: as in `read`; a cell is neither 0 nor 1, or an image of no class or of two.
     """
-    header, _ = _lines(path)
-    if "label" in header:
-        table = read(path, ["image_id", "label"])
-        for line, name in table.label.items():
-            if name not in names:
-                raise CxrError(f"{path}, line {line}, column label: {name!r} is unknown; the classes are {', '.join(names)}.")
-        return table.rename(columns={"label": "class"})
-    marked = [name for name in names if name != rest or name in header]
+    marked = [name for name in names if name != rest or name in header(path)]
     table = read(path, ["image_id", *marked])
-    chosen = [_marked(path, line, row, rest if rest not in marked else "") for line, row in table[marked].iterrows()]
-    return table[["image_id"]].assign(**{"class": chosen})
+    found = [_class(path, line, row, rest if rest not in marked else "") for line, row in table[marked].iterrows()]
+    return table[["image_id"]].assign(**{"class": found})
+
+
+def _class(path: Path, line: int, row: pd.Series, rest: str) -> str:
+    for column, cell in row.items():
+        if cell not in _TRUTH:
+            raise CxrError(f"{path}, line {line}, column {column}: {cell!r} is neither 0 nor 1.")
+    marked = [column for column, cell in row.items() if _TRUTH[cell]]
+    if len(marked) > 1 or not (marked or rest):
+        found = f"marks {' and '.join(marked)}" if marked else "marks no class"
+        raise CxrError(f"{path}, line {line}: it {found}; an image belongs to exactly one class.")
+    return marked[0] if marked else rest
 
 
 def stems(paths: Iterable[Path]) -> dict[str, Path]:
     """Return image files by their name without ending; of two files of one name the first counts."""
-    found: dict[str, Path] = {}
-    for path in paths:
-        found.setdefault(path.stem, path)
-    return found
+    return {path.stem: path for path in reversed(list(paths))}
 
 
 def locate(names: pd.Series, table: Path, files: Mapping[str, Path], folder: Path) -> list[str]:
@@ -94,25 +95,11 @@ def locate(names: pd.Series, table: Path, files: Mapping[str, Path], folder: Pat
     return [str(files[name]) for name in names]
 
 
-def _marked(path: Path, line: int, row: pd.Series, rest: str) -> str:
-    for column, cell in row.items():
-        if cell not in _TRUTH:
-            raise CxrError(f"{path}, line {line}, column {column}: {cell!r} is neither 0 nor 1.")
-    marked = [column for column, cell in row.items() if _TRUTH[cell]]
-    if len(marked) > 1 or not (marked or rest):
-        found = f"marks {' and '.join(marked)}" if marked else "marks no class"
-        raise CxrError(f"{path}, line {line}: it {found}; an image belongs to exactly one class.")
-    return marked[0] if marked else rest
-
-
 def _lines(path: Path) -> tuple[list[str], dict[int, list[str]]]:
     """Return the cells of the first line, and by line number those of every other line that is not empty."""
     reader = csv.reader(io.StringIO(_text(path), newline=""))
-    rows = {}
     try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                rows[reader.line_num] = cells
+        rows = {reader.line_num: cells for cells in reader if any(map(str.strip, cells))}
     except csv.Error as error:
         raise CxrError(f"{path}, line {reader.line_num}: no CSV ({error}); save the table as comma-separated text.") from error
     if len(rows) < 2:

@@ -64,29 +64,21 @@ def _state(found: ImageSet, size: int, variant: str) -> str:
     for path in found.table.path:
         try:
             state = os.stat(path)
+            digest.update(f"\n{path} {state.st_size} {state.st_mtime_ns}".encode())
         except OSError as error:  # a broken link, say: it will be refused
             digest.update(f"\n{path} {error.strerror}".encode())
-        else:
-            digest.update(f"\n{path} {state.st_size} {state.st_mtime_ns}".encode())
     return f"{variant}-{size}-{digest.hexdigest()[:12]}"
-
-
-def _disks(index: Path) -> list[Path]:
-    """Return the folders over which the array files of an index are spread."""
-    named = [Path(name).expanduser().resolve() for name in os.environ.get("CXR_PACKED_DIRS", "").split(os.pathsep) if name]
-    return [folder / index.parent.name for folder in named] or [index.parent]
 
 
 def _pack(files: list[Path], size: int, variant: str, index: Path) -> None:
     """Write the array files of a set, each with a table of its images, then the index; what is there already stays."""
-    disks, written = _disks(index), []
-    with tqdm(total=len(files), desc=f"pack {index.parent.name}", unit="image", mininterval=5) as progress:
-        for number, start in enumerate(range(0, len(files), BLOCK)):
-            block = files[start : start + BLOCK]
-            written.append(disks[number % len(disks)] / f"{index.stem}-{number:05d}.npy")
-            if not written[-1].with_suffix(".csv").is_file():
-                _pack_block(block, size, variant, written[-1])
-            progress.update(len(block))
+    named = [Path(name).expanduser().resolve() for name in os.environ.get("CXR_PACKED_DIRS", "").split(os.pathsep) if name]
+    disks, written = [folder / index.parent.name for folder in named] or [index.parent], []
+    for start in tqdm(range(0, len(files), BLOCK), desc=f"pack {index.parent.name}", unit="file", mininterval=5):
+        number = len(written)
+        written.append(disks[number % len(disks)] / f"{index.stem}-{number:05d}.npy")
+        if not written[-1].with_suffix(".csv").is_file():
+            _pack_block(files[start : start + BLOCK], size, variant, written[-1])
     shards.save(written, index)
 
 
@@ -110,26 +102,20 @@ def _pack_block(files: list[Path], size: int, variant: str, array: Path) -> None
 
 
 def _read(path: Path) -> image_files.Radiograph:
-    """Return an image as `images.read` does, and that of an RGBA file without transparency: ChestX-ray14 has hundreds."""
+    """Return an image as `image_files.read` does, and that of an RGBA file that hides nothing: ChestX-ray14 has hundreds."""
     try:
         return image_files.read(path)
     except image_files.Refused as error:
         if error.reason != image_files.RGBA:  # a file of another kind or size, a pipe, say, is not opened a second time
             raise
         data = path.read_bytes()
-        opaque = _opaque(data)
-        if opaque is None:
-            raise
-        return image_files.Radiograph(opaque, "RGBA", hashlib.sha256(data).hexdigest())
-
-
-def _opaque(data: bytes) -> np.ndarray | None:
-    """Return the grey pixels of an RGBA image that hides nothing, None for any other."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return np.asarray(image.convert("L")) if image.getchannel("A").getextrema() == (255, 255) else None
-    except (OSError, SyntaxError, ValueError):
-        return None
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                if image.getchannel("A").getextrema() == (255, 255):
+                    return image_files.Radiograph(np.asarray(image.convert("L")), "RGBA", hashlib.sha256(data).hexdigest())
+        except (OSError, SyntaxError, ValueError):
+            pass
+        raise
 
 
 def _report(left_out: pd.DataFrame, folder: Path) -> None:

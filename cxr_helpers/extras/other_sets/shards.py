@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cxr_helpers.base.files import atomic_write
+from cxr_helpers.base.files import atomic_write, mapped
 from cxr_helpers.errors import CxrError
 
 
@@ -15,8 +15,8 @@ class Shards:
     """Images (N, H, W) uint8 whose rows lie in .npy files one after the other.
 
     Indexed by a number, a slice or an array of rows (numbers, or N booleans), it reads those images, in any order, into a
-    new array; `np.asarray` reads all. Only the images asked for come into memory: files are opened when first needed and
-    read at the image's place, so that nothing is mapped either.
+    new array; `np.asarray` reads all. Only the images asked for come into memory: they are read at their place in a file, so
+    that nothing is mapped either.
 
     Args:
         files: the array files, uint8 (n, H, W) each, in the order of their rows.
@@ -30,14 +30,12 @@ class Shards:
 
     def __init__(self, files: Sequence[Path]) -> None:
         self.files = [Path(file) for file in files]
-        heads = [_head(file) for file in self.files]
-        for file, (shape, _) in zip(self.files, heads, strict=True):
-            if shape[1:] != heads[0][0][1:]:
-                raise CxrError(f"{file} holds images of {shape[1:]}, the first file of {heads[0][0][1:]}; pack the set again.")
-        self._ends = np.cumsum([shape[0] for shape, _ in heads])
-        self._places = [place for _, place in heads]
-        self._open: dict[int, int] = {}
-        self.shape = (int(self._ends[-1]), *heads[0][0][1:])
+        shapes, self._begins = zip(*map(_head, self.files), strict=True)
+        for file, shape in zip(self.files, shapes, strict=True):
+            if shape[1:] != shapes[0][1:]:
+                raise CxrError(f"{file} holds images of {shape[1:]}, the first file of {shapes[0][1:]}; pack the set again.")
+        self._firsts = np.cumsum([0, *(shape[0] for shape in shapes)])  # the row of each file's first image
+        self.shape = (int(self._firsts[-1]), *shapes[0][1:])
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -53,21 +51,19 @@ class Shards:
             return self[[rows]][0]
         chosen = np.arange(len(self))[rows]
         images = np.empty((len(chosen), *self.shape[1:]), np.uint8)
-        for image, row in zip(images, chosen, strict=True):
-            self._read(int(row), image)
+        numbers = np.searchsorted(self._firsts, chosen, side="right") - 1  # of the files
+        for number in np.unique(numbers):
+            self._read(number, np.flatnonzero(numbers == number), chosen, images)
         return images
 
-    def __del__(self) -> None:
-        for handle in getattr(self, "_open", {}).values():
-            os.close(handle)
-
-    def _read(self, row: int, image: np.ndarray) -> None:
-        number = int(np.searchsorted(self._ends, row, side="right"))
-        if number not in self._open:
-            self._open[number] = os.open(self.files[number], os.O_RDONLY)
-        first = self._ends[number - 1] if number else 0
-        if os.preadv(self._open[number], [image], self._places[number] + int(row - first) * image.nbytes) != image.nbytes:
-            raise CxrError(f"{self.files[number]} ends before its image {row - first}; remove it and pack the set again.")
+    def _read(self, number: int, places: np.ndarray, rows: np.ndarray, images: np.ndarray) -> None:
+        """Read the rows at `places`, which lie in one file, into the same places of `images`."""
+        with open(self.files[number], "rb", buffering=0) as handle:
+            for place in places:
+                row = int(rows[place] - self._firsts[number])
+                handle.seek(self._begins[number] + row * images[place].nbytes)
+                if handle.readinto(images[place]) != images[place].nbytes:
+                    raise CxrError(f"{self.files[number]} ends before its image {row}; remove it and pack the set again.")
 
 
 def save(files: Sequence[Path], index: Path) -> None:
@@ -82,14 +78,7 @@ def load(index: Path) -> Shards:
 
 def _head(file: Path) -> tuple[tuple[int, ...], int]:
     """Return the shape of an array file and where its first image begins, in bytes."""
-    try:
-        with open(file, "rb") as handle:
-            version = np.lib.format.read_magic(handle)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, by_column, dtype = read(handle)
-            place = handle.tell()
-    except (OSError, ValueError) as error:
-        raise CxrError(f"{file} cannot be read ({error}); remove it and pack the set again.") from error
-    if len(shape) != 3 or by_column or dtype != np.uint8:
+    array = mapped(file)
+    if array.ndim != 3 or not array.flags.c_contiguous or array.dtype != np.uint8:
         raise CxrError(f"{file} holds no images (N, H, W) uint8; remove it and pack the set again.")
-    return shape, place
+    return array.shape, array.offset

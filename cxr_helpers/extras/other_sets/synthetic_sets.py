@@ -5,9 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cxr_helpers.base.files import atomic_write, renew
-from cxr_helpers.data import synthetic
-from cxr_helpers.extras.other_sets import chestxray14
+from cxr_helpers.base.files import atomic_write
+from cxr_helpers.extras.other_sets import chestxray14, synthetic
+from cxr_helpers.extras.other_sets.smoke_set import renew
 
 SIDE = 96  # pixels of an image
 _SEED = 20171128
@@ -31,9 +31,7 @@ _SIGNS = {
 
 def prepare(name: str, folder: Path) -> Path:
     """Return `folder`/`name` with the synthetic "chestxray14", "skin" or "brain" set, written unless it is up to date."""
-    root = folder / name
-    renew([root], lambda draft: _WRITERS[name](draft / name), [__file__, synthetic.__file__])
-    return root
+    return renew(folder / name, _WRITERS[name], [__file__, synthetic.__file__])
 
 
 def write_chestxray14(root: Path, patients: int = 130) -> None:

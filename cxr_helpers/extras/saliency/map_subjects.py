@@ -198,7 +198,7 @@ def _adult(run: Record, model: str, part: str, count: int, load: Callable) -> Su
     prepare, size = VARIANTS[run.config.variant], run.config.size
     images, masks = [], []
     for image, mask in zip(table.image, table.lung_mask, strict=True):
-        radiograph = adult_images.radiograph(folder, image)
+        radiograph = adult_images.image(folder, image)
         lungs = adult_images.lung_mask(folder, mask, radiograph.shape).astype("uint8")
         images.append(prepare(resize(corruptions.square(radiograph), size)))
         masks.append(cv2.resize(lungs, (size, size), interpolation=cv2.INTER_NEAREST).astype(bool))

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from cxr_helpers import records
-from cxr_helpers.extras.benchmarks import measurements
+from cxr_helpers.base import stored_results
 from cxr_helpers.records import Record
 from cxr_helpers.training import matrix
 
@@ -45,7 +45,7 @@ def runs(profile: str) -> pd.DataFrame:
 
 def figures(profile: str) -> pd.DataFrame | None:
     """Return the figures of the measurement `accelerator`, None where it was not made."""
-    return measurements.load("accelerator", profile, missing_ok=True)
+    return stored_results.measurement("accelerator", profile, missing_ok=True)
 
 
 def _range(values: list[float]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from cxr_helpers.base import stored_results
 from cxr_helpers.extras.benchmarks import comparisons
 from cxr_helpers.extras.inference import backends
 
@@ -34,7 +35,7 @@ def compared(profile: str) -> pd.DataFrame:
     """
     rows = []
     for name in comparisons.NAMES:
-        found = comparisons.load(name, profile, missing_ok=True)
+        found = stored_results.benchmark(name, profile, missing_ok=True)
         row = {"comparison": name}
         if found is None:
             row |= {"ratio (range over rounds)": f"not timed yet: `cxr bench {name}`", "goal": _goal(name)}
@@ -53,7 +54,7 @@ def training(profile: str) -> pd.DataFrame:
 
     AUCs of whole runs are those of all runs of their system that any comparison knows: a later one may know more.
     """
-    made = {name: found for name in TRAINED if (found := comparisons.load(name, profile, missing_ok=True))}
+    made = {name: found for name in TRAINED if (found := stored_results.benchmark(name, profile, missing_ok=True))}
     known: dict[str, list[float]] = {}
     for found, way in itertools.product(made.values(), ("baseline", "ours")):
         source, aucs = found.get(f"{way}_validation_auc_of"), found.get(f"{way}_validation_auc", [])
@@ -72,7 +73,7 @@ def training(profile: str) -> pd.DataFrame:
 
 def views_sentence(profile: str) -> str:
     """Return in words whether one stored view of each image is enough: its validation AUC beside that of images augmented anew."""
-    found = comparisons.load(ONE_VIEW, profile, missing_ok=True)
+    found = stored_results.benchmark(ONE_VIEW, profile, missing_ok=True)
     if not found or not (found.get("ours_validation_auc") and found.get("baseline_validation_auc")):
         return "What one view costs in AUC was not measured yet."
     ours, anew = found["ours_validation_auc"], found["baseline_validation_auc"]
@@ -86,7 +87,7 @@ def views_sentence(profile: str) -> str:
 
 def another_head_sentence(profile: str) -> str:
     """Return in words what another head on VGG-16's stored features costs: its fitting, beside a training as commonly written."""
-    found = comparisons.load(LARGE_HEAD, profile, missing_ok=True) or {}
+    found = stored_results.benchmark(LARGE_HEAD, profile, missing_ok=True) or {}
     fitting = [seconds for seconds in found.get("ours_fitting_seconds", []) if seconds]
     if not fitting:
         return "What another head on stored features of VGG-16 costs was not measured yet."
@@ -101,7 +102,7 @@ def extraction(profile: str) -> pd.DataFrame:
     """Return one row per backbone and engine that was timed: images/s, share of the matrix-product rate, relative error."""
     rows = []
     for name in EXTRACTED:
-        found = comparisons.load(name, profile, missing_ok=True)
+        found = stored_results.benchmark(name, profile, missing_ok=True)
         for engine, rate in (found["images_per_second"] if found else {}).items():
             row = {"network": found["network"], "10⁹ multiply-adds": f"{found['multiply_adds'] / 1e9:.2f}"}
             row |= {
@@ -124,7 +125,7 @@ def verdicts(names: Iterable[str], profile: str) -> str:
     """Return in words which of these comparisons met their goals; those without a goal are left out."""
     parts = []
     for name in names:
-        found = comparisons.load(name, profile, missing_ok=True) if name in GOALS else None
+        found = stored_results.benchmark(name, profile, missing_ok=True) if name in GOALS else None
         if found:
             parts.append(f"{name}: {found['ratio_median']:.3g} times (goal {_goal(name, found['ratio_median'])})")
     return "; ".join(parts) + "." if parts else "None of these comparisons was timed yet."

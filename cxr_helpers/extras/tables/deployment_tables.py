@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from cxr_helpers.extras.benchmarks import comparisons, compression, export_measurements, measurements
+from cxr_helpers.base import stored_results
+from cxr_helpers.extras.benchmarks import compression, export_measurements, measurements
 from cxr_helpers.extras.inference import backends, deployed_networks
 from cxr_helpers.extras.inference.artefact import Card
 
@@ -15,7 +16,7 @@ def measured(name: str, profile: str) -> pd.DataFrame | None:
     """Return the figures of a measurement; in the smoke profile it is made if it is absent, else None says that it is."""
     if profile == "smoke":
         return measurements.load_or_measure(name, profile)
-    return measurements.load(name, profile, missing_ok=True)
+    return stored_results.measurement(name, profile, missing_ok=True)
 
 
 def exported(costs: pd.DataFrame, aucs: pd.DataFrame | None) -> pd.DataFrame:
@@ -97,7 +98,7 @@ def pareto(costs: pd.DataFrame, aucs: pd.DataFrame, split: str = "val") -> pd.Da
 
 def goals(card: Card, profile: str) -> pd.DataFrame:
     """Return one row per goal of the deployed model: goal, value, verdict; what was not timed is said to be missing."""
-    latency = comparisons.load("deploy_latency", profile, missing_ok=True)
+    latency = stored_results.benchmark("deploy_latency", profile, missing_ok=True)
     ratio = latency["ratio_median"] if latency and latency["deployed_sha256"] == card.sha256 else None
     loss = {split: [-value for value in card.metrics[split]["difference_to_float32"]] for split in ("val", "test")}
     joined = {split: [-value for value in card.metrics[split]["difference_to_final_model"]] for split in ("val", "test")}

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from cxr_helpers.base import lazy
 from cxr_helpers.config import Config
 
-if TYPE_CHECKING:
-    import keras
+keras = lazy.module("keras")
+catalogue = lazy.module("cxr_helpers.models.catalogue")
+augmentation = lazy.module("cxr_helpers.training.augmentation")
+batches = lazy.module("cxr_helpers.data.batches")
+fitting = lazy.module("cxr_helpers.training.fitting")
 
-# Kondragunta's Tables 1 (all base layers frozen) and 2 (augmentation block first), Rahman's and Kilaru's readings.
+# Kondragunta's Tables 1 (all base layers frozen) and 2 (augmentation block first), and Rahman's and Kilaru's, as assumed here.
 PROGRAMS = {
     "VGG-16": Config("vgg16", trainable="head", dropout=0.5),
     "ResNet-50": Config("resnet50", augmentation="thesis", dropout=0.3),
@@ -22,11 +24,6 @@ PROGRAMS = {
 
 def build(config: Config) -> keras.Model:
     """Return augmentation block (where there is one) → network, compiled; input float32 (n, size, size, channels)."""
-    import keras
-
-    from cxr_helpers.models import catalogue
-    from cxr_helpers.training import augmentation, fitting
-
     network, _ = catalogue.build(config)
     policy = augmentation.build(config.augmentation, config.seed)
     program = network if policy is None else keras.Sequential([keras.Input(network.input_shape[1:]), policy, network])
@@ -36,7 +33,5 @@ def build(config: Config) -> keras.Model:
 
 def images(model: keras.Model, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return random images float32 (count, size, size, channels) and labels as a model takes them."""
-    from cxr_helpers.data import batches
-
     pixels = np.random.default_rng(0).random((count, *model.input_shape[1:]), np.float32)
     return pixels, batches.targets(np.arange(count) % 2, model.output_shape[-1])

@@ -1,15 +1,19 @@
 """The synthetic images as files in Kaggle's layout and naming, so that everything runs without the real set."""
 
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import filelock
 import numpy as np
 from tqdm import tqdm
 
-from cxr_helpers.base import files, processes
-from cxr_helpers.data import synthetic
+from cxr_helpers.base import processes
+from cxr_helpers.extras.other_sets import synthetic
 
 COUNTS = {
     ("train", "NORMAL"): 80,
@@ -22,7 +26,7 @@ COUNTS = {
 _SEED = 20180109
 _WIDTHS = {"NORMAL": 340, "PNEUMONIA": 270}  # mean pixels: published NORMAL images are wider, about 5 times these
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 95]
-_LUNG, _LESION = 128, 255  # grey values in a mask file
+_STAMP = "drawn_by.txt"  # in a folder of drawn images: a hash of the code that drew them
 
 
 @dataclass(frozen=True)
@@ -38,16 +42,34 @@ class Plan:
 
 
 def prepare(folder: Path) -> Path:
-    """Return `folder`/chest_xray, drawn with `folder`/masks beside it unless it is there and up to date."""
-    root = folder / "chest_xray"
-    files.renew([root, folder / "masks"], _write, [__file__, synthetic.__file__])
-    return root
+    """Return `folder`/chest_xray, the synthetic set, drawn unless it is there and up to date."""
+    return renew(folder / "chest_xray", _write, [__file__, synthetic.__file__])
 
 
-def masks(folder: Path, image_id: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lung mask and the lesion mask of an image of the set in `folder`, each (H, W) bool."""
-    levels = cv2.imdecode(np.fromfile(folder / "masks" / f"{image_id}.png", np.uint8), cv2.IMREAD_GRAYSCALE)
-    return levels >= _LUNG, levels == _LESION
+def renew(folder: Path, write: Callable[[Path], None], sources: Iterable[str]) -> Path:
+    """Return `folder`, as `write(draft)` makes it, unless it was written by the code files `sources` as they are now.
+
+    One process at a time writes; the old folder stays until the new one is whole.
+    """
+    version = hashlib.sha256(b"".join(Path(source).read_bytes() for source in sources)).hexdigest()
+
+    def up_to_date() -> bool:
+        return (folder / _STAMP).is_file() and (folder / _STAMP).read_text() == version
+
+    if up_to_date():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = folder.with_name(f".{folder.name}.draft")
+    with filelock.FileLock(folder.with_name(f"{folder.name}.lock")):
+        if up_to_date():  # another process was faster
+            return folder
+        shutil.rmtree(draft, ignore_errors=True)  # of a process that was killed
+        draft.mkdir()
+        write(draft)
+        (draft / _STAMP).write_text(version)
+        shutil.rmtree(folder, ignore_errors=True)
+        draft.replace(folder)
+    return folder
 
 
 def plan() -> list[Plan]:
@@ -85,21 +107,15 @@ def _shape(rng: np.random.Generator, label: str) -> tuple[int, int]:
 
 
 def _write(draft: Path) -> None:
-    """Draw every image of the plan into `draft`/chest_xray and its masks into `draft`/masks."""
+    """Draw every image of the plan below `draft`."""
     planned = plan()
     for folder, label in COUNTS:
-        for part in ("chest_xray", "masks"):
-            (draft / part / folder / label).mkdir(parents=True, exist_ok=True)
+        (draft / folder / label).mkdir(parents=True)
     with ThreadPoolExecutor(processes.cores()) as pool:
-        work = pool.map(lambda item: _draw(item, draft), planned)
-        for _ in tqdm(work, total=len(planned), desc="synthetic images", unit="image"):
-            pass
+        list(tqdm(pool.map(lambda item: _draw(item, draft), planned), total=len(planned), desc="synthetic images", unit="image"))
 
 
-def _draw(item: Plan, draft: Path) -> None:
-    radiograph = synthetic.image(item.seed, item.label, pathogen=item.pathogen, patient=item.patient)
-    image = cv2.resize(radiograph.image, item.shape, interpolation=cv2.INTER_LINEAR)
-    (draft / "chest_xray" / f"{item.path}.jpeg").write_bytes(cv2.imencode(".jpeg", image, _QUALITY)[1].tobytes())
-    levels = np.where(radiograph.lesion_mask, _LESION, np.where(radiograph.lung_mask, _LUNG, 0)).astype(np.uint8)
-    levels = cv2.resize(levels, item.shape, interpolation=cv2.INTER_NEAREST)
-    (draft / "masks" / f"{item.path}.png").write_bytes(cv2.imencode(".png", levels)[1].tobytes())
+def _draw(item: Plan, root: Path) -> None:
+    drawn = synthetic.image(item.seed, item.label, pathogen=item.pathogen, patient=item.patient).image
+    image = cv2.resize(drawn, item.shape, interpolation=cv2.INTER_LINEAR)
+    (root / f"{item.path}.jpeg").write_bytes(cv2.imencode(".jpeg", image, _QUALITY)[1].tobytes())

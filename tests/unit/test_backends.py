@@ -1,4 +1,4 @@
-"""Other engines give what Keras gives, or say in one sentence why they cannot."""
+"""Other inference backends give what Keras gives, or say in one sentence why they cannot."""
 
 import sys
 
@@ -31,9 +31,9 @@ def needs(*modules: str):
         pytest.skip(f"{missing[0]} is not installed")
 
 
-@pytest.mark.parametrize("name", backends.ENGINES)
+@pytest.mark.parametrize("name", backends.BACKENDS)
 def test_an_export_gives_what_keras_gives_for_one_image_and_for_many(name, model, expected, tmp_path):
-    needs(backends.ENGINES[name].module.partition(".")[0], *(["tf2onnx"] if name == "onnxruntime" else []))
+    needs(backends.BACKENDS[name].module.partition(".")[0], *(["tf2onnx"] if name == "onnxruntime" else []))
     run = backends.runner(model, name, tmp_path, threads=2)
     assert backends.check(run, IMAGES, expected, NAMES, name) < 1e-4
     assert run(IMAGES[2:3]) == pytest.approx(expected[2:3], rel=1e-4)
@@ -54,9 +54,12 @@ def test_int8_stays_near_float32(suffix, model, expected, tmp_path, monkeypatch)
 
 
 def test_convolutions_near_the_image_stay_in_float32():
-    steps = [("first", ["image"], ["a"], 9_000), ("norm", ["a"], ["b"], None), ("second", ["b"], ["c"], 7_000)]
-    steps += [("beside", ["b"], ["d"], 5_000), ("sum", ["c", "d"], ["e"], None), ("last", ["e"], ["f"], 0)]
-    assert quantising._early(steps) == ["first", "beside"]
+    step, convolution = quantising.Step, "convolution"
+    steps = [step("first", convolution, ["image"], ["a"], 9_000), step("norm", "", ["a"], ["b"], 90_000)]
+    steps += [step("second", convolution, ["b"], ["c"], 7_000), step("beside", convolution, ["b"], ["d"], 5_000)]
+    steps += [step("sum", "", ["c", "d"], ["e"]), step("last", convolution, ["e"], ["f"], 0)]
+    steps += [step("head", "dense", ["f"], ["g"], 1_000), step("large", "dense", ["g"], ["h"], 10**6)]
+    assert quantising.kept(steps) == ["head", "first", "beside"]
 
 
 def test_a_difference_beyond_the_tolerance_names_the_image(expected):
@@ -71,7 +74,7 @@ def test_a_difference_beyond_the_tolerance_names_the_image(expected):
         backends.check(lambda images: np.full_like(expected, np.nan), IMAGES, expected, NAMES, "OpenVINO")
 
 
-def test_a_missing_engine_is_a_sentence(monkeypatch, model, tmp_path):
+def test_a_missing_backend_is_a_sentence(monkeypatch, model, tmp_path):
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(CxrError, match="openvino is not installed; `pip install"):
         backends.export(model, tmp_path / "model.xml")
@@ -79,15 +82,18 @@ def test_a_missing_engine_is_a_sentence(monkeypatch, model, tmp_path):
     with pytest.raises(CxrError, match="openvino is not installed"):
         backends.best(model)
     monkeypatch.setenv(backends.CHOICE, "abacus")
-    with pytest.raises(CxrError, match="CXR_ENGINE=abacus is unknown: choose one of keras,"):
+    with pytest.raises(CxrError, match="CXR_BACKEND=abacus is unknown: choose one of keras,"):
         backends.best(model)
+    monkeypatch.delenv(backends.CHOICE)
+    monkeypatch.setenv(backends.OLD_CHOICE, "keras")
+    assert backends.best(model) == "keras"
 
 
 def test_what_cannot_be_exported_or_read_is_a_sentence(tmp_path, model):
     augmenting = keras.Sequential([keras.Input((8, 8, 1)), layers.RandomFlip(), layers.Flatten(), layers.Dense(1)])
     with pytest.raises(CxrError, match="augments its images .layer random_flip"):
         backends.export(augmenting, tmp_path / "model.xml")
-    with pytest.raises(CxrError, match="model.pt is no file of a known engine"):
+    with pytest.raises(CxrError, match="model.pt is no file of a known backend"):
         backends.export(model, tmp_path / "model.pt")
     with pytest.raises(CxrError, match="cannot be quantised"):
         quantising.quantise(model, tmp_path / "model.pt", IMAGES)

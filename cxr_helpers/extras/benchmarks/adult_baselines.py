@@ -1,4 +1,4 @@
-"""What shortcut baselines of the training images make of the adult images: how far hospital and exposure alone tell their classes."""
+"""What shortcut baselines of the training images make of the adults: how far hospital and exposure alone separate the classes."""
 
 import numpy as np
 import pandas as pd
@@ -7,8 +7,6 @@ from cxr_helpers.data import adult_images, manifest, packing, splits
 from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics, shortcut_baselines
-
-SPLIT = "external"
 
 
 def measure(profile: str) -> pd.DataFrame:
@@ -24,14 +22,14 @@ def measure(profile: str) -> pd.DataFrame:
     if folder is None:
         raise CxrError("The adult images were not found: set CXR_EXTERNAL_DIR to the folder that holds their metadata.csv.")
     adults = adult_images.images(folder)
-    images = [adult_images.radiograph(folder, image) for image in adults.image]
-    grey = pd.DataFrame([manifest.grey_statistics(radiograph) for radiograph in images])
+    images = [adult_images.image(folder, image) for image in adults.image]
+    grey = pd.DataFrame([manifest.grey_statistics(image) for image in images])
     children = manifest.load(profile).merge(splits.load(profile, "official")[["image_id", "split"]], on="image_id")
     both = pd.concat([children, adults.join(grey)], ignore_index=True).assign(width=float("nan"))
-    small = [resize(radiograph, shortcut_baselines.THUMBNAIL_SIDE) for radiograph in images]
+    small = [resize(image, shortcut_baselines.THUMBNAIL_SIDE) for image in images]
     thumbnails = np.stack([*packing.load(profile, shortcut_baselines.THUMBNAIL_SIDE), *small])
     found = shortcut_baselines.null_scores(both, both[["image_id", "split"]], thumbnails)
-    parts = [scores[scores.split == SPLIT].assign(model=name) for name, scores in found.items()]
+    parts = [scores[scores.split == "external"].assign(model=name) for name, scores in found.items()]
     return pd.concat(parts, ignore_index=True)
 
 

@@ -1,0 +1,88 @@
+"""What all measurements share: works that take turns in rounds, medians with intervals, and two ways side by side."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from cxr_helpers.base.progress import say
+
+COLUMNS = ["figure", "value", "ci_low", "ci_high"]
+NETWORKS = ("network", "task")  # what tells the works of most measurements apart
+
+
+def seconds(work: Callable) -> float:
+    """Return the seconds that one call takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def rounds(works: Mapping[tuple, Callable], count: int, label: str, names: tuple[str, ...] = NETWORKS) -> pd.DataFrame:
+    """Return one row per round and work: round, the parts of the work's key under `names`, value (seconds).
+
+    A round runs every work once, in a new random order, so that a slow spell of the machine meets all alike. Every work is
+    done once before, untimed, because the first call compiles. `label` says on the terminal whose rounds these are.
+    """
+    for work in works.values():
+        work()
+    keys, rng, rows = list(works), np.random.default_rng(0), []
+    for place in range(count):
+        say(f"{label}: round {place + 1} of {count}")
+        rows += [(place, *keys[chosen], seconds(works[keys[chosen]])) for chosen in rng.permutation(len(keys))]
+    return pd.DataFrame(rows, columns=["round", *names, "value"])
+
+
+def medians(values: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Return the median of each figure's values (n,) with its 95 % interval: figure, value, ci_low, ci_high.
+
+    The interval is a percentile bootstrap (Efron and Tibshirani 1993); what was measured once has none.
+    """
+    rows = []
+    for figure, found in values.items():
+        interval = (np.nan, np.nan)
+        if len(found) > 1:
+            interval = stats.bootstrap((found,), np.median, n_resamples=2000, method="percentile", rng=0).confidence_interval
+        rows.append((figure, np.median(found), *interval))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def exact(values: Mapping[str, float]) -> pd.DataFrame:
+    """Return figures that have no interval: figure, value, ci_low, ci_high."""
+    return pd.DataFrame({"figure": list(values), "value": list(values.values()), "ci_low": np.nan, "ci_high": np.nan})
+
+
+def differences(ours: pd.Series, theirs: pd.Series, threshold: pd.Series) -> dict[str, float]:
+    """Return the number of images, the median and largest |difference| of two scores in [0, 1], and how many change class."""
+    gaps, changed = (ours - theirs).abs(), (ours >= threshold) != (theirs >= threshold)
+    figures = {"images": len(gaps), "median difference": gaps.median(), "largest difference": gaps.max()}
+    return figures | {"images that change class": changed.sum()}
+
+
+def spread(row: pd.Series) -> str:
+    """Return "12.3 (11.9–13.0)" of a row of figures: value, ci_low, ci_high, three significant digits each."""
+    value, low, high = (f"{number:,.0f}" if number >= 100 else f"{number:#.3g}" for number in row[["value", "ci_low", "ci_high"]])
+    return f"{value} ({low}–{high})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Two ways of doing the same, and any other beside them, that take turns in rounds.
+
+    `works` gives for "baseline", "ours" and any other way what takes the number of a round (from 0) and returns its cost:
+    seconds, or whatever `unit` says, less being better; or the cost and a mapping of what else to keep of it, which the
+    result has as `<way>_<key>`, a list over rounds. `about` describes the ways in words and holds whatever else the result
+    should say; a callable there is given the costs (one row a round, a column a way). Ratios are baseline over ours, round
+    by round: above 1 ours is the faster. `also` names further comparisons of the same rounds: name -> (the way that is ours
+    there, about).
+    """
+
+    works: Mapping[str, Callable[[int], float | tuple[float, dict[str, Any]]]]
+    rounds: int
+    about: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    unit: str = "s"
+    also: Mapping[str, tuple[str, dict[str, Any]]] = dataclasses.field(default_factory=dict)
