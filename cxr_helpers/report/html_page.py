@@ -21,6 +21,7 @@ DEEPEST = 3  # level of headings with a number
 ARGUMENTS = [
     *("--standalone", f"--template={paths.TEMPLATE / 'page.html'}", "--mathml", "--syntax-highlighting=none"),
     *("--toc", "--toc-depth=3", "--section-divs", "--shift-heading-level-by=1"),  # the page's title is its one <h1>
+    *tree.CITED,
 ]
 
 

@@ -78,9 +78,9 @@ def blocks(markdown: str) -> list[Node]:
 
 
 def write(content: list[Node], meta: Node, to: str, arguments: list[str]) -> str:
-    """Return `content` in pandoc's output format `to`; citations are set in the manner of the IEEE."""
+    """Return `content` in pandoc's output format `to`; with `CITED` citations are set in the manner of the IEEE."""
     tree = {"pandoc-api-version": [1, 23, 1], "meta": meta, "blocks": content}
-    return pypandoc.convert_text(json.dumps(tree), to, format="json", extra_args=["--wrap=none", *CITED, *arguments])
+    return pypandoc.convert_text(json.dumps(tree), to, format="json", extra_args=["--wrap=none", *arguments])
 
 
 def transform(node: Any, action: Callable[[str, Any], Any]) -> Any:

@@ -13,7 +13,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.report import tree
 from cxr_helpers.report.tree import Node, Part
 
-ARGUMENTS = ["--standalone", f"--template={paths.TEMPLATE / 'thesis.typ'}"]
+ARGUMENTS = ["--standalone", f"--template={paths.TEMPLATE / 'thesis.typ'}", *tree.CITED]
 OTHER = re.compile(r"(thesis|supplement)\.html(#.*)?")  # links lead to the other document's PDF
 PAGE_ONLY = ("page-only", "origin")
 

@@ -129,7 +129,8 @@ def test_a_chapter_says_what_it_reads(folder):
 
 
 def test_a_chapter_that_says_nothing_or_reads_an_unknown_experiment_is_told(folder):
-    write_chapter(folder, "01_eda")
+    path = write_chapter(folder, "01_eda")
+    path.write_text(path.read_text().replace('"cxr"', '"other"'))
     with pytest.raises(CxrError, match="01_eda.ipynb does not say what it reads"):
         chapter_files.reads("01_eda")
     says_that_it_reads(folder, "01_eda", reads=["experiment:vgg17"])
