@@ -1,178 +1,143 @@
-"""Explanations of a run's images, stored beside its record: Grad-CAM and SHAP on the same right and wrong answers."""
+"""Explanations of a run's images, stored beside its record: Grad-CAM and SHAP on the same right and wrong predictions."""
 
 import dataclasses
+import io
 import json
 import time
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from cxr_helpers.base.files import atomic_path, read_arrays
+from cxr_helpers.base import provenance
+from cxr_helpers.base.files import atomic_write, read_arrays
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import operating_point
+from cxr_helpers.explain import gradcam, shap_maps, targets
 from cxr_helpers.records import Record
 from cxr_helpers.tables import results
-from cxr_helpers.training import saved
+from cxr_helpers.training import members, saved
 
 FILE = "explanations.npz"
+PER_OUTCOME = 2  # images that are stored of each outcome
 OUTCOMES = {(1, 1): "true positive", (0, 1): "false positive", (1, 0): "false negative", (0, 0): "true negative"}
-RULE = "of each outcome at the operating point, the {most} most and the {least} least confident test images"
 
 
 @dataclasses.dataclass(frozen=True)
-class Explanations:
-    """The explained images of one run, n of them, at the size the model saw.
+class Explained:
+    """The explained images of one run, n of them.
 
-    `answers`: one row an image (image_id, y_true, y_score, label, predicted, confidence, outcome, ...). `images`: uint8
-    (n, H, W). `gradcam`: float32 (n, H, W) in [0, 1], for the predicted class, zero everywhere where nothing speaks
-    for it. `shap`: float32 (n, H, W), log-odds per pixel, positive for PNEUMONIA. `about`: run_id, threshold, rule,
-    gradcam_layer, shap_method, shap_passes (through the model, an image), seconds.
+    `answers`: one row an image, the columns of `results.answers` and its outcome. `images`: uint8 (n, H, W). `maps`: by
+    method, float32 (n, H, W), as `methods.Method` describes them. `about`: run_id, and how the maps were made.
     """
 
     answers: pd.DataFrame
     images: np.ndarray
-    gradcam: np.ndarray
-    shap: np.ndarray
+    maps: dict[str, np.ndarray]
     about: dict
 
-    @property
-    def shap_limit(self) -> float:
-        """Return the end of the SHAP colour scale, the same for all images: the 99th percentile of |value|."""
-        return float(np.percentile(np.abs(self.shap), 99))
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """Return one row an image, as a reader wants it: outcome, true and predicted label, confidence, P(PNEUMONIA)."""
-        names = {
-            "image_id": "image",
-            "outcome": "outcome",
-            "label": "true label",
-            "predicted": "predicted label",
-            "confidence": "confidence",
-            "y_score": "P(PNEUMONIA)",
-        }
-        return self.answers[list(names)].rename(columns=names)
-
-    @property
-    def titles(self) -> list[str]:
-        """Return what stands beside each image: true label, predicted label, confidence, and whether its map is blank."""
-        notes = ["" if heat.any() else "\nGrad-CAM: blank map" for heat in self.gradcam]
-        return [
-            f"true {row.label}\npredicted {row.predicted}\nconfidence {row.confidence:.3f}{note}"
-            for row, note in zip(self.answers.itertuples(), notes, strict=True)
-        ]
+    def at(self, places: int | Sequence[int]) -> "Explained":
+        """Return the images at `places` (0 to n - 1) only; one that does not exist is a CxrError."""
+        places = np.atleast_1d(places)
+        wrong = set(places.tolist()) - set(range(len(self.images)))
+        if wrong:
+            raise CxrError(f"image={min(wrong)} does not exist: there are {len(self.images)} explained ones, counted from 0.")
+        maps = {name: values[places] for name, values in self.maps.items()}
+        return Explained(self.answers.iloc[places].reset_index(drop=True), self.images[places], maps, self.about)
 
 
-def choose(answered: pd.DataFrame, per_outcome: int = 2) -> pd.DataFrame:
-    """Return the images to explain: rows of `results.answers`, by a rule that looks at scores only.
+def outcomes(answered: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of `results.answers` with their outcome ("true positive", ...)."""
+    return answered.assign(outcome=[OUTCOMES[pair] for pair in zip(answered.y_true, answered.y_predicted, strict=True)])
+
+
+def choose(answered: pd.DataFrame, per_outcome: int = PER_OUTCOME) -> pd.DataFrame:
+    """Return the images to explain, rows of `results.answers` with their outcome, by a rule that looks at scores only.
 
     Of each outcome it takes the most confident half of `per_outcome` (rounded up), then the least confident ones;
     ties go by image_id. An outcome with fewer images gives all it has.
     """
+    ranked = outcomes(answered).sort_values(["confidence", "image_id"], ascending=[False, True])
     chosen = []
     for outcome in OUTCOMES.values():
-        images = answered[_outcomes(answered) == outcome]
-        images = images.sort_values(["confidence", "image_id"], ascending=[False, True])
+        images = ranked[ranked.outcome == outcome]
         if len(images) > per_outcome:
             images = pd.concat([images.head(-(-per_outcome // 2)), images.tail(per_outcome // 2)])
         chosen.append(images)
     return pd.concat(chosen, ignore_index=True)
 
 
-def _outcomes(answered: pd.DataFrame) -> np.ndarray:
-    return np.array([OUTCOMES[pair] for pair in zip(answered.y_true, answered.y_predicted, strict=True)], str)
+def of(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Explained:
+    """Return Grad-CAM (for the predicted class) and SHAP (partition, for PNEUMONIA) of a run's test images.
 
+    Those that are stored beside the record are taken from there, others are made anew from the run's saved model. Of
+    `PER_OUTCOME` images an outcome the new ones are stored.
 
-def build(record: Record, profile: str, per_outcome: int = 2) -> Explanations:
-    """Explain a run's test images with Grad-CAM (predicted class) and SHAP (partition, for PNEUMONIA), and store it all.
-
-    Needs the run's saved model and validation and test scores. The file lies in the record's folder.
+    Raises:
+        CxrError: `per_outcome` is below 1, the run has no test scores, or its model is not on this machine.
     """
-    from cxr_helpers.explain import gradcam, shap_maps, targets  # with Keras and SHAP, which reading does not need
+    if per_outcome < 1:
+        raise CxrError(f"per_outcome={per_outcome} leaves no image to explain; give 1 or more.")
+    if (record.folder / FILE).is_file():
+        found = load(record)
+        wanted = choose(results.answers(record, found.about["threshold"]), per_outcome).image_id
+        if wanted.isin(found.answers.image_id).all():
+            return found.at(pd.Index(found.answers.image_id).get_indexer(wanted))
+    made = build(record, profile, per_outcome)
+    if per_outcome == PER_OUTCOME:
+        _store(made, record)
+    return made
 
-    started = time.perf_counter()
-    threshold = float(operating_point.choose(record.split("val")))
+
+def build(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Explained:
+    """Make what `of` returns, and store nothing; errors as there."""
+    started, threshold = time.perf_counter(), results.thresholds([record])[0]
     chosen = choose(results.answers(record, threshold), per_outcome)
     if chosen.empty:
         raise CxrError(f"Run {record.run_id} has no test scores to choose images from; explain a run with a test split.")
-    images = packing.images(profile, chosen.image_id, record.config.size, record.config.variant)
+    config = members.network_config(record, profile)
+    images = packing.images(profile, chosen.image_id, config.size, config.variant)
     model = saved.model(record, profile, images, chosen.y_score.to_numpy())
-    heat = gradcam.gradcam(model, images, targets.predicted(chosen.y_score, threshold))
-    values = shap_maps.partition(model, images, targets.PNEUMONIA)
-    about = {
-        "run_id": record.run_id,
-        "threshold": threshold,
-        "rule": RULE.format(most=-(-per_outcome // 2), least=per_outcome // 2),
-        "gradcam_layer": gradcam.explained_layer(model),
-        "shap_method": "partition",
-        "shap_passes": shap_maps.EVALUATIONS,
-        "seconds": round(time.perf_counter() - started, 1),
+    maps = {
+        "gradcam": gradcam.gradcam(model, images, targets.predicted(chosen.y_score, threshold)),
+        "shap_partition": shap_maps.partition(model, images, targets.PNEUMONIA),
     }
-    shown = Explanations(chosen.assign(outcome=_outcomes(chosen)), images, heat, values, about)
-    _store(shown, record.folder / FILE)
-    return shown
+    about = {"run_id": record.run_id, "threshold": threshold, "gradcam_layer": gradcam.explained_layer(model)}
+    about |= {"shap_passes": shap_maps.EVALUATIONS, "seconds": round(time.perf_counter() - started, 1)}
+    return Explained(chosen, images, maps, about)
 
 
-def load(record: Record) -> Explanations:
-    """Return the stored explanations of a run; where they are missing or another run's, a CxrError names the command."""
-    path = record.folder / FILE
-    command = f"`cxr train {saved.system(record)} --retrain` makes them anew"
-    if not path.is_file():
-        raise CxrError(f"Run {record.run_id} has no stored explanations; {command}.")
-    names = ("image_id", "films", "gradcam", "shap", "scale", "about")
-    image_id, images, heat, values, scale, about = read_arrays(path, names, command)
+def load(record: Record) -> Explained:
+    """Return the stored explanations of a run; where they are broken or another run's, a CxrError names the command."""
+    remedy = f"`cxr train {saved.system(record)} --retrain` makes it anew"
+    names = ("image_id", "films", "gradcam", "shap", "scale")
+    (image_id, images, heat, values, scale), about = stored(record, FILE, names, remedy)
+    answered = results.answers(record, about["threshold"]).set_index("image_id").loc[image_id].reset_index()
+    maps = {"gradcam": heat.astype("float32"), "shap_partition": values.astype("float32") * scale}
+    return Explained(outcomes(answered), images, maps, about)
+
+
+def store(record: Record, file: str, about: dict, **arrays: np.ndarray) -> None:
+    """Write arrays and what is to be said `about` them, its run_id among it, beside a record."""
+    content = io.BytesIO()
+    np.savez_compressed(content, about=json.dumps(about), **arrays)
+    atomic_write(record.folder / file, content.getvalue())
+
+
+def stored(record: Record, file: str, names: tuple[str, ...], remedy: str) -> tuple[list[np.ndarray], dict]:
+    """Return the named arrays and `about` of what `store` wrote; a broken file or another run's is a CxrError with the remedy."""
+    path = record.folder / file
+    provenance.note(path)
+    *arrays, about = read_arrays(path, (*names, "about"), remedy)
     about = json.loads(str(about))
     if about.get("run_id") != record.run_id:
-        raise CxrError(f"{path} holds the explanations of run {about.get('run_id')}; {command}.")
-    chosen = results.answers(record, about["threshold"]).set_index("image_id").loc[image_id].reset_index()
-    chosen = chosen.assign(outcome=_outcomes(chosen))
-    return Explanations(chosen, images, heat.astype("float32"), values.astype("float32") * scale, about)
+        raise CxrError(f"{path} belongs to run {about.get('run_id')}; {remedy}.")
+    return arrays, about
 
 
-def of(record: Record, profile: str) -> Explanations:
-    """Return a run's explanations: the stored ones, or where there are none, new ones from its saved model."""
-    return load(record) if (record.folder / FILE).is_file() else build(record, profile)
-
-
-def agreement(shown: Explanations) -> pd.DataFrame:
-    """Return, by outcome, how far Grad-CAM and SHAP agree: means over its images, NaN where every map is blank.
-
-    Columns: outcome; images; rank correlation (Spearman, over pixels) of Grad-CAM and the SHAP values for the predicted
-    class; share of Grad-CAM and of |SHAP| in the outer tenth of the image, beside the share of the area that it covers.
-    """
-    rows = []
-    for heat, values, y_predicted in zip(shown.gradcam, shown.shap, shown.answers.y_predicted, strict=True):
-        signed = values if y_predicted else -values
-        varies = np.ptp(heat) > 0 and np.ptp(values) > 0
-        correlation = stats.spearmanr(heat.ravel(), signed.ravel()).statistic if varies else np.nan
-        shares = _border_share(heat), _border_share(np.abs(values)), _border_share(np.ones_like(heat))
-        rows.append((correlation, *shares))
-    columns = ["rank correlation", "Grad-CAM in the border", "SHAP in the border", "border's area"]
-    table = pd.DataFrame(rows, columns=columns).assign(outcome=shown.answers.outcome, images=1)
-    means = table.groupby("outcome", sort=False).agg({"images": "sum"} | dict.fromkeys(columns, "mean"))
-    return means.reset_index()
-
-
-def _border_share(weights: np.ndarray) -> float:
-    """Return the share of non-negative weights (H, W) that lies in the outer tenth at each side; NaN if all are 0."""
-    height, width = (max(1, side // 10) for side in weights.shape)
-    total = weights.sum()
-    return float(1 - weights[height:-height, width:-width].sum() / total) if total > 0 else np.nan
-
-
-def _store(shown: Explanations, path: Path) -> None:
-    """Write the arrays compressed, maps as float16; SHAP values are scaled first, since they are tiny."""
-    scale = np.float32(max(np.abs(shown.shap).max(), np.finfo("float32").tiny))
-    with atomic_path(path) as temporary, open(temporary, "wb") as handle:
-        np.savez_compressed(
-            handle,
-            image_id=shown.answers.image_id.to_numpy(str),
-            films=shown.images,
-            gradcam=shown.gradcam.astype("float16"),
-            shap=(shown.shap / scale).astype("float16"),
-            scale=scale,
-            about=json.dumps(shown.about),
-        )
+def _store(made: Explained, record: Record) -> None:
+    """Write the maps as float16; SHAP values are scaled first, since they are tiny."""
+    heat, values = made.maps.values()
+    scale = np.float32(max(np.abs(values).max(), np.finfo("float32").tiny))
+    arrays = {"image_id": made.answers.image_id.to_numpy(str), "films": made.images, "scale": scale}
+    store(record, FILE, made.about, **arrays, gradcam=heat.astype("float16"), shap=(values / scale).astype("float16"))

@@ -2,18 +2,20 @@
 
 from collections.abc import Callable
 
-import keras
 import numpy as np
 
+from cxr_helpers.base import lazy
 from cxr_helpers.errors import CxrError
+
+keras = lazy.module("keras")  # the frameworks are looked for where one is needed: two of the three may not be installed
 
 
 def gradient(fn: Callable, x: np.ndarray) -> np.ndarray:
-    """Return d sum(fn(x)) / dx, float32, of the shape of `x`.
+    """Return d sum(fn(x)) / dx, float32, of the shape of `x`, which is not changed.
 
     `fn` maps a tensor (N, ...) to one number per row (N,), each row depending on its own input only, so that row i
     of the result is the gradient of target i. An input that the target does not depend on has gradient 0.
-    A gradient with NaN or infinity is a CxrError. `x` is not changed.
+    A gradient with NaN or infinity is a CxrError.
     """
     framework = keras.backend.backend()
     if framework not in FRAMEWORKS:
@@ -25,24 +27,21 @@ def gradient(fn: Callable, x: np.ndarray) -> np.ndarray:
 
 
 def _tensorflow(fn: Callable, x: np.ndarray) -> np.ndarray:
-    import tensorflow as tf
-
-    tensor = tf.convert_to_tensor(x)
-    with tf.GradientTape() as tape:
+    tensorflow = lazy.module("tensorflow")
+    tensor = tensorflow.convert_to_tensor(x)
+    with tensorflow.GradientTape() as tape:
         tape.watch(tensor)
-        total = tf.reduce_sum(fn(tensor))
+        total = tensorflow.reduce_sum(fn(tensor))
     return tape.gradient(total, tensor, unconnected_gradients="zero").numpy()
 
 
 def _jax(fn: Callable, x: np.ndarray) -> np.ndarray:
-    import jax
-
+    jax = lazy.module("jax")
     return np.asarray(jax.grad(lambda tensor: fn(tensor).sum())(jax.numpy.asarray(x)))
 
 
 def _torch(fn: Callable, x: np.ndarray) -> np.ndarray:
-    import torch
-
+    torch = lazy.module("torch")
     tensor = keras.ops.convert_to_tensor(x).detach().requires_grad_(True)
     with torch.enable_grad():
         total = fn(tensor).sum() + 0 * tensor.sum()  # the second term keeps an independent target differentiable

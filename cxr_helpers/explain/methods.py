@@ -1,49 +1,65 @@
-"""All explanation methods by name, under one signature; importing this needs no Keras, calling a method does."""
+"""All explanation methods by name, under one signature: each is a module that the entry-point group "saliency" announces.
 
-from __future__ import annotations
+Importing this loads none of them; asking `METHODS` does, and still no Keras.
+"""
 
 import dataclasses
-import importlib
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
+from tqdm.auto import tqdm
 
+from cxr_helpers.base import plugins
 from cxr_helpers.errors import CxrError
-
-if TYPE_CHECKING:
-    import keras
+from cxr_helpers.explain import targets
 
 BLANK = "blank map: nothing in the image speaks for or against this class"
-Maps = Callable[["keras.Model", np.ndarray, "int | np.ndarray"], np.ndarray]
+FEATURE_MAPS, GRADIENTS, HIDDEN_REGIONS = FAMILIES = ("feature maps", "gradients", "hidden regions")
 
 
 @dataclasses.dataclass(frozen=True)
 class Method:
     """An explanation method.
 
-    `title`: as a reader knows it. `signed`: whether a map has values of both signs, in log-odds, positive where
-    something speaks for the target; other maps are non-negative with largest value 1. `maps(model, images, target)`
-    returns float32 (N, H, W). `says`: one sentence on what a map shows.
+    `title`: as a reader knows it. `family`: one of `FAMILIES`, what it works with. `signed`: whether a map has values of both
+    signs, in log-odds, positive where something speaks for the target; other maps are non-negative with largest value 1.
+    `maps(model, images, target)` returns float32 (N, H, W). `says`: one sentence on what a map shows.
     """
 
     title: str
+    family: str
     signed: bool
-    maps: Maps
+    maps: Callable
     says: str
 
 
-def maps(name: str, model: keras.Model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
-    """Return one map per image, float32 (N, H, W), by the method of that name.
+class _Announced(Mapping):
+    """Methods by name, family by family, loaded when one is first asked for."""
 
-    Args:
-        name: a key of `METHODS`.
-        model: one sigmoid or two softmax units.
-        images: grayscale raw pixels in 0..255, (N, H, W).
-        target: +1 (what speaks for PNEUMONIA) or -1 (for NORMAL), one or one per image.
+    @functools.cached_property
+    def _found(self) -> dict[str, Method]:
+        found = {name: plugins.load("saliency", name) for name in plugins.names("saliency")}
+        return dict(sorted(found.items(), key=lambda item: (FAMILIES.index(item[1].family), item[0])))
 
-    Returns:
-        Maps as `Method` describes them; a map that can say nothing is zero everywhere (`is_blank`).
+    def __getitem__(self, name: str) -> Method:
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+METHODS: Mapping[str, Method] = _Announced()
+
+
+def maps(name: str, model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
+    """Return one map per image, float32 (N, H, W), by the method of that name; blank maps are zero everywhere (`is_blank`).
+
+    `model`: a Keras model with one sigmoid or two softmax units. `images`: grayscale raw pixels in 0..255, (N, H, W).
+    `target`: +1 (what speaks for PNEUMONIA) or -1 (for NORMAL), one or one per image. Neither model nor images are changed.
 
     Raises:
         CxrError: an unknown name, images or target that do not fit, or a model that the method cannot explain.
@@ -58,6 +74,16 @@ def checked(name: str) -> str:
     return name
 
 
+def by_image(title: str, explain: Callable, model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
+    """Return signed maps, float32 (N, H, W), as `maps` does, from `explain(network, image)`, which makes one for PNEUMONIA.
+
+    `network` is the `targets.log_odds_model`, `image` float32 (H, W) in 0..255, the result (H, W) in log-odds.
+    """
+    network, radiographs, signs = targets.prepared(model, images, target)
+    progress = tqdm(radiographs, desc=f"{title} {model.name}", unit="image")
+    return signs[:, None, None] * np.stack([explain(network, image) for image in progress]).astype("float32")
+
+
 def strength(values: np.ndarray) -> np.ndarray:
     """Return how much each pixel speaks for the target, float32 (N, H, W) >= 0: what measures and pictures compare.
 
@@ -68,83 +94,4 @@ def strength(values: np.ndarray) -> np.ndarray:
 
 def is_blank(values: np.ndarray) -> np.ndarray:
     """Tell for each map (N, H, W) whether it is zero everywhere."""
-    return ~np.asarray(values).any(axis=(1, 2))
-
-
-def _late(module: str, function: str) -> Maps:
-    """Return a method that imports its module, and with it Keras, only when it is called."""
-
-    def _maps(model: keras.Model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
-        return getattr(importlib.import_module(f"cxr_helpers.{module}"), function)(model, images, target)
-
-    return _maps
-
-
-METHODS: dict[str, Method] = {
-    "gradcam": Method(
-        "Grad-CAM",
-        False,
-        _late("explain.gradcam", "gradcam"),
-        "Where the last feature maps are active, each weighted by its mean gradient.",
-    ),
-    "gradcam_plusplus": Method(
-        "Grad-CAM++",
-        False,
-        _late("explain.gradcam", "gradcam_plusplus"),
-        "As Grad-CAM, with each map weighted by its positive gradients only, so that small places count as much as large ones.",
-    ),
-    "hirescam": Method(
-        "HiResCAM",
-        False,
-        _late("explain.gradcam", "hirescam"),
-        "As Grad-CAM, with the gradient taken place by place instead of its mean.",
-    ),
-    "layercam": Method(
-        "LayerCAM",
-        False,
-        _late("explain.gradcam", "layercam"),
-        "As HiResCAM, with positive gradients only.",
-    ),
-    "gradient_input": Method(
-        "Gradient × input",
-        True,
-        _late("extras.saliency.pixel_gradients", "gradient_input"),
-        "How the log-odds would change with each pixel, times the pixel's grey value.",
-    ),
-    "integrated_gradients": Method(
-        "Integrated Gradients",
-        True,
-        _late("extras.saliency.integrated_gradients", "integrated_gradients"),
-        "What each pixel adds to the log-odds on the straight way from a black image to this one.",
-    ),
-    "smoothgrad": Method(
-        "SmoothGrad × input",
-        True,
-        _late("extras.saliency.smoothgrad", "smoothgrad"),
-        "Gradient × input, with the gradient averaged over noisy copies of the image.",
-    ),
-    "occlusion": Method(
-        "Occlusion",
-        True,
-        _late("extras.saliency.occlusion", "occlusion"),
-        "By how much the log-odds fall when a square around each pixel is blurred away.",
-    ),
-    "shap_gradient": Method(
-        "SHAP (gradient)",
-        True,
-        _late("explain.shap_maps", "gradients"),
-        "What each pixel adds to the log-odds on the way from the blurred image to this one, from sampled gradients.",
-    ),
-    "shap_partition": Method(
-        "SHAP (partition)",
-        True,
-        _late("explain.shap_maps", "partition"),
-        "What each region adds to the log-odds when it comes back into the blurred image, averaged over orders of coming back.",
-    ),
-    "lime": Method(
-        "LIME",
-        True,
-        _late("extras.saliency.lime", "lime"),
-        "The weights of a linear model fitted to the log-odds of copies of the image with random regions blurred away.",
-    ),
-}
+    return ~values.any(axis=(1, 2))

@@ -1,20 +1,37 @@
-"""What is explained: the signed log-odds of PNEUMONIA, on a private copy of the model."""
+"""What is explained: the log-odds of PNEUMONIA, never the saturating probability, on a private float32 copy of the model."""
 
 import weakref
 
-import keras
 import numpy as np
 
+from cxr_helpers.base import lazy
 from cxr_helpers.errors import CxrError
+
+keras = lazy.module("keras")
 
 PNEUMONIA, NORMAL = 1, -1
 BATCH = 32  # images that are scored at once
 
 # Building a copy takes as long as many passes through it: it is kept as long as the model lives.
-_COPIES: weakref.WeakKeyDictionary[keras.Model, tuple[keras.Model, list[tuple]]] = weakref.WeakKeyDictionary()
+_COPIES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
-def log_odds_model(model: keras.Model) -> keras.Model:
+def prepared(model: "keras.Model", images: np.ndarray, target: int | np.ndarray) -> tuple["keras.Model", np.ndarray, np.ndarray]:
+    """Return what every method works on: the `log_odds_model`, the images as new float32 (N, H, W), and a sign (N,) for each.
+
+    `images`: grayscale raw pixels 0..255, (N, H, W). `target`: +1 or -1, one or one per image.
+
+    Raises:
+        CxrError: the images are not grayscale, do not fit the model or leave the range; the target is none; the head is unknown.
+    """
+    gray = np.array(images, "float32")
+    if gray.ndim != 3:
+        raise CxrError(f"images of shape {gray.shape} are not grayscale images; give (N, H, W) with values in 0..255.")
+    batch(model, gray)
+    return log_odds_model(model), gray, signs(target, len(gray))
+
+
+def log_odds_model(model: "keras.Model") -> "keras.Model":
     """Return a flat float32 copy of a classifier with the log-odds of PNEUMONIA (N, 1) as its output.
 
     The head is one sigmoid unit, whose pre-activation z is the log-odds, or two softmax units, with z1 - z0.
@@ -30,14 +47,13 @@ def log_odds_model(model: keras.Model) -> keras.Model:
     return network
 
 
-def _flat_copy(model: keras.Model) -> tuple[keras.Model, list[tuple]]:
+def _flat_copy(model: "keras.Model") -> tuple["keras.Model", list[tuple]]:
     """Return the copy, with weights of its own, and the pairs (layer with weights, its copy)."""
     inputs = keras.Input(model.input_shape[1:], name="pixels")
     copies: dict[int, tuple] = {}
     flat = keras.Model(inputs, _replay(model, inputs, copies))
     pairs = [pair for pair in copies.values() if isinstance(pair[0], keras.Layer) and pair[0].weights]
-    head = flat.layers[-1]
-    units = flat.output_shape[-1]
+    head, units = flat.layers[-1], flat.output_shape[-1]
     expected = {1: keras.activations.sigmoid, 2: keras.activations.softmax}
     if len(flat.output_shape) != 2 or getattr(head, "activation", None) != expected.get(units, False):
         raise CxrError(f"Model {model.name} ends in neither one sigmoid unit nor two softmax units; give one that does.")
@@ -47,7 +63,7 @@ def _flat_copy(model: keras.Model) -> tuple[keras.Model, list[tuple]]:
     return flat, pairs
 
 
-def _replay(model: keras.Model, tensor, copies: dict[int, tuple]):
+def _replay(model: "keras.Model", tensor, copies: dict[int, tuple]):
     """Call float32 copies of the model's layers on `tensor`, one after the other, and return the last output."""
 
     def copy(layer):
@@ -80,7 +96,7 @@ def predicted(y_score: np.ndarray, threshold: float) -> np.ndarray:
     return np.where(np.asarray(y_score) >= threshold, PNEUMONIA, NORMAL)
 
 
-def log_odds(network: keras.Model, images: np.ndarray) -> np.ndarray:
+def log_odds(network: "keras.Model", images: np.ndarray) -> np.ndarray:
     """Return the log-odds of images (N, H, W), float64 (N,), from a `log_odds_model`; NaN or infinity is a CxrError."""
     parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
     found = np.concatenate([network.predict_on_batch(batch(network, part))[:, 0] for part in parts]).astype("float64")
@@ -89,20 +105,10 @@ def log_odds(network: keras.Model, images: np.ndarray) -> np.ndarray:
     return found
 
 
-def grayscale(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Return `images` as new float32 images (N, H, W); what is no raw grayscale image of the model's size is a CxrError."""
-    radiographs = np.array(images, "float32")
-    if radiographs.ndim != 3:
-        raise CxrError(f"images of shape {radiographs.shape} are not grayscale images; give (N, H, W) with values in 0..255.")
-    batch(model, radiographs)
-    return radiographs
+def batch(model: "keras.Model", images: np.ndarray) -> np.ndarray:
+    """Return `images`, raw pixels 0..255, (N, H, W) or (N, H, W, C), as a new float32 array (N, H, W, C) that the model takes.
 
-
-def batch(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Return `images` as a new float32 array (N, H, W, C) that the model takes.
-
-    `images` are raw pixels in 0..255: (N, H, W, C), or grayscale (N, H, W), repeated over the model's channels.
-    Another shape, values outside the range or NaN are a CxrError.
+    A grey channel is repeated over the model's channels. Another shape, values outside the range or NaN are a CxrError.
     """
     images = np.array(images, "float32")
     if images.ndim == 3:

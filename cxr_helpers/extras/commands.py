@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cxr_helpers.base import lazy, stored_results
+from cxr_helpers.base import lazy
 from cxr_helpers.base.progress import say, since
 from cxr_helpers.errors import CxrError
 from cxr_helpers.workflow.options import Profile
@@ -18,6 +18,7 @@ manifest = lazy.module("cxr_helpers.data.manifest")
 packing = lazy.module("cxr_helpers.data.packing")
 metrics = lazy.module("cxr_helpers.evaluation.metrics")
 records = lazy.module("cxr_helpers.records")
+stored_results = lazy.module("cxr_helpers.base.stored_results")
 rescoring = lazy.module("cxr_helpers.training.rescoring")
 training_matrix = lazy.module("cxr_helpers.training.matrix")
 candidates = lazy.module("cxr_helpers.tables.candidates")

@@ -15,15 +15,15 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
-from checkouts import ALPHA, SUPPORT, copy, run_all, write_chapter
-from commands import CXR, Done, cxr, run
+from checkouts import ALPHA, copy, run_all, write_chapter
+from commands import CXR, run
 from fault_table import came_to
+from killing import here, kill, kill_and_repeat
 from tiny_images import image, save, write
 
 from cxr_helpers import paths
 
 NAME = "Röntgen 胸部 it's $HOME"  # of the checkout, and of a folder of images
-DYING = SUPPORT / "dying"
 TRAINING = '''
 import pandas as pd
 from cxr_helpers import records
@@ -102,11 +102,6 @@ def whole(root: Path) -> Path:
     return root.parent / "whole"
 
 
-def here(root: Path, *arguments: object, **options: object) -> Done:
-    """Run `cxr` in the copy, with its own build folder unless another is given."""
-    return cxr(*arguments, root=root, **{"CXR_BUILD_DIR": root / "build", "CXR_DATA_DIR": None, "CXR_PROFILE": "smoke"} | options)
-
-
 def same_records(root: Path) -> bool:
     """Tell whether all records are those of the undisturbed run, to the last byte, with nothing beside them."""
     def content(folder: Path) -> dict[str, bytes]:
@@ -118,22 +113,6 @@ def same_records(root: Path) -> bool:
 def same_page(root: Path) -> bool:
     """Tell whether page and PDF are those of the undisturbed run."""
     return all((root / "reports/smoke" / name).read_bytes() == (whole(root) / name).read_bytes() for name in RENDERED)
-
-
-def died(done: Done) -> bool:
-    return done.code in (-signal.SIGKILL, 128 + signal.SIGKILL)
-
-
-def kill(root: Path, at: str, *arguments: object, **options: object) -> None:
-    """Run a command that is killed at an event, and check that it was."""
-    search = os.pathsep.join(filter(None, [str(DYING), str(root), os.environ.get("PYTHONPATH")]))
-    assert died(here(root, *arguments, **options, CXR_DIE=at, PYTHONPATH=search))
-
-
-def kill_and_repeat(root: Path, at: str, *arguments: object, **options: object) -> Done:
-    """Run a command that is killed at an event, and run it again."""
-    kill(root, at, *arguments, **options)
-    return here(root, *arguments, **options)
 
 
 def drafts(folder: Path) -> list[Path]:

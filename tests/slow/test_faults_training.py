@@ -13,7 +13,7 @@ import pytest
 from checkouts import PARTS, copy
 from commands import CXR, cxr
 from fault_table import came_to
-from test_faults import kill_and_repeat
+from killing import kill_and_repeat
 
 from cxr_helpers.config import Config
 from cxr_helpers.data import batches

@@ -13,10 +13,8 @@ from cxr_helpers.data import manifest, packing
 from cxr_helpers.records import Record
 
 
-def explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
-    """Return a record of the detector, whose saved model and four images lie where they are looked for."""
-    monkeypatch.setattr(paths, "ROOT", tmp_path)
-    monkeypatch.delenv("CXR_BUILD_DIR", raising=False)
+def explained(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
+    """Return a record of the detector, whose saved model and four images lie where they are looked for in a `workplace`."""
     model, images = detector(), np.stack([two_blobs(), two_blobs()[::-1], np.full((SIDE, SIDE), GREY, "uint8"), two_blobs()])
     images[0, 22:26] = images[1, 22:26] = images[3, 6:10] = GREY  # bright, dark, grey, dark
     config, names = Config("custom_cnn", size=SIDE), ["a", "b", "c", "d"]
@@ -28,7 +26,7 @@ def explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
     scores = model.predict(images[..., None].astype("float32"), verbose=0)[:, 0]
     test = pd.DataFrame({"image_id": names, "patient_id": names, "split": "test", "y_true": [1, 1, 0, 0], "y_score": scores})
     val = test.assign(split="val", y_true=(scores > 0.505).astype(int))
-    folder = tmp_path / "run"
+    folder = workplace / "run"
     folder.mkdir()
     made = Record(folder, config, {"run_id": config.run_id})
     made.__dict__["_tables"] = {"scores": pd.concat([val, test], ignore_index=True)}

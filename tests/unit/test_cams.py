@@ -6,10 +6,13 @@ import pytest
 from tiny_models import GREY, SIDE, WHITE, detector, linear, two_blobs
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import gradcam as cams
 from cxr_helpers.explain import methods
+from cxr_helpers.explain.gradcam import gradcam
+from cxr_helpers.extras.saliency.gradcam_plusplus import gradcam_plusplus, weigh
+from cxr_helpers.extras.saliency.hirescam import hirescam
+from cxr_helpers.extras.saliency.layercam import layercam
 
-FAMILY = [cams.gradcam, cams.gradcam_plusplus, cams.hirescam, cams.layercam]
+FAMILY = [gradcam, gradcam_plusplus, hirescam, layercam]
 
 
 def scored(kernel: np.ndarray, positions: np.ndarray) -> keras.Model:
@@ -53,7 +56,7 @@ def test_weights_of_gradcam_plusplus():
     maps[0, 0, :, 0], maps[0, 0, :, 1] = (1.0, 1.0, 2.0), (-3.0, -1.0, 0.0)
     # Sums 4 and -4. First: 0.5 / (2 + 2) + 0.25 / (2 + 1). Second: 0.5 / (2 - 2) has no value and counts 0.
     weight = 0.5 / 4 + 0.25 / 3
-    np.testing.assert_allclose(cams._by_positive_gradients(maps, slopes)[0, 0], weight * maps[0, 0, :, 0], rtol=1e-6)
+    np.testing.assert_allclose(weigh(maps, slopes)[0, 0], weight * maps[0, 0, :, 0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("method", FAMILY, ids=lambda method: method.__name__)

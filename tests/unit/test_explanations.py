@@ -26,23 +26,23 @@ def test_the_most_and_the_least_confident_of_each_outcome_are_chosen():
 
 
 @pytest.fixture
-def record(tmp_path, monkeypatch):
-    return explained(tmp_path, monkeypatch)
+def record(workplace, monkeypatch):
+    return explained(workplace, monkeypatch)
 
 
 def test_what_is_built_is_what_is_loaded(record):
-    built, loaded = explanations.build(record, "smoke"), explanations.load(record)
+    built, loaded = explanations.of(record, "smoke"), explanations.load(record)
     pd.testing.assert_frame_equal(built.answers, loaded.answers)
     np.testing.assert_array_equal(built.images, loaded.images)
-    np.testing.assert_allclose(built.gradcam, loaded.gradcam, atol=1e-3)
-    np.testing.assert_allclose(built.shap, loaded.shap, atol=1e-3 * np.abs(built.shap).max())
+    np.testing.assert_allclose(built.maps["gradcam"], loaded.maps["gradcam"], atol=1e-3)
+    values = built.maps["shap_partition"]
+    np.testing.assert_allclose(values, loaded.maps["shap_partition"], atol=1e-3 * np.abs(values).max())
     assert built.about == loaded.about and loaded.about["run_id"] == record.run_id
     assert (record.folder / explanations.FILE).stat().st_size < 200_000
 
 
 def test_images_maps_and_answers_belong_together(record):
-    explanations.build(record, "smoke")
-    shown = explanations.load(record)
+    shown = explanations.of(record, "smoke")
     assert dict(zip(shown.answers.image_id, shown.answers.outcome, strict=True)) == {
         "a": "true positive",
         "b": "false negative",
@@ -50,12 +50,10 @@ def test_images_maps_and_answers_belong_together(record):
         "d": "true negative",
     }
     of = {name: position for position, name in enumerate(shown.answers.image_id)}
-    assert shown.gradcam[of["a"]][6:10, 6:10].min() > 0.9  # a: bright blob, explained as PNEUMONIA
-    assert shown.gradcam[of["d"]][22:26, 18:22].min() > 0.9  # d: dark blob, explained as NORMAL
-    assert not shown.gradcam[of["c"]].any()  # c: nothing to see
-    assert "blank map" in shown.titles[of["c"]]
-    assert shown.titles[of["a"]].splitlines()[:2] == ["true PNEUMONIA", "predicted PNEUMONIA"]
-    assert list(shown.table["true label"]) == list(shown.answers.label)
+    heat = shown.maps["gradcam"]
+    assert heat[of["a"]][6:10, 6:10].min() > 0.9  # a: bright blob, explained as PNEUMONIA
+    assert heat[of["d"]][22:26, 18:22].min() > 0.9  # d: dark blob, explained as NORMAL
+    assert not heat[of["c"]].any()  # c: nothing to see
 
 
 def test_stored_explanations_are_not_computed_again(record, monkeypatch):
@@ -64,19 +62,25 @@ def test_stored_explanations_are_not_computed_again(record, monkeypatch):
     np.testing.assert_array_equal(explanations.of(record, "smoke").images, first.images)
 
 
-def test_agreement_of_known_maps():
-    # Image 1: both maps rise from left to right. Image 2, called NORMAL: SHAP for PNEUMONIA falls, so for NORMAL it rises.
-    rising = np.tile(np.arange(20.0), (20, 1))
-    answers = pd.DataFrame({"y_predicted": [1, 0, 1], "outcome": ["true positive", "true negative", "false positive"]})
-    heat = np.stack([rising, rising, np.zeros((20, 20))])
-    shown = explanations.Explanations(answers, heat, heat, np.stack([rising, -rising, rising]), {})
-    table = explanations.agreement(shown).set_index("outcome")
-    assert table.loc["true positive", "rank correlation"] == pytest.approx(1)
-    assert table.loc["true negative", "rank correlation"] == pytest.approx(1)
-    assert np.isnan(table.loc["false positive", ["rank correlation", "Grad-CAM in the border"]].astype(float)).all()
-    # Inside: 16 rows × the values 2..17 (sum 152) of 20 rows × 0..19 (sum 190).
-    assert table.loc["true positive", "SHAP in the border"] == pytest.approx(1 - 16 * 152 / (20 * 190))
-    assert table.loc["true positive", "border's area"] == pytest.approx(1 - 0.8**2)
+def test_fewer_images_come_from_what_is_stored_and_more_are_made_and_not_stored(record, monkeypatch):
+    stored = explanations.of(record, "smoke")
+    content = (record.folder / explanations.FILE).read_bytes()
+    fewer = explanations.of(record, "smoke", per_outcome=1)
+    assert list(fewer.answers.outcome) == ["true positive", "false negative", "true negative"]
+    place = list(stored.answers.image_id).index(fewer.answers.image_id[2])
+    np.testing.assert_array_equal(fewer.maps["gradcam"][2], stored.maps["gradcam"][place].astype("float16"))
+    monkeypatch.setattr(explanations, "load", lambda run: stored.at([0]))
+    assert len(explanations.of(record, "smoke", per_outcome=9).images) == 4
+    assert (record.folder / explanations.FILE).read_bytes() == content
+
+
+@pytest.mark.parametrize("asked", [{"per_outcome": 0}, {"per_outcome": -3}])
+def test_images_that_there_are_not_are_one_sentence(record, asked):
+    with pytest.raises(CxrError, match="leaves no image to explain"):
+        explanations.of(record, "smoke", **asked)
+    for place in (4, -1, 99_999):
+        with pytest.raises(CxrError, match="does not exist: there are 4 explained ones"):
+            explanations.of(record, "smoke").at(place)
 
 
 def test_a_model_that_is_not_the_records_is_refused(record):
@@ -90,12 +94,11 @@ def test_a_model_that_is_not_the_records_is_refused(record):
 
 
 def test_missing_broken_or_foreign_files_are_refused(record):
-    with pytest.raises(CxrError, match="no stored explanations.*cxr train"):
-        explanations.load(record)
     (record.folder / explanations.FILE).write_bytes(b"PK\x03\x04 broken")
     with pytest.raises(CxrError, match="cannot be read"):
         explanations.load(record)
-    explanations.build(record, "smoke")
+    (record.folder / explanations.FILE).unlink()
+    explanations.of(record, "smoke")
     record.info["run_id"] = "another"
-    with pytest.raises(CxrError, match="holds the explanations of run"):
+    with pytest.raises(CxrError, match="belongs to run"):
         explanations.load(record)

@@ -10,15 +10,14 @@ from tiny_models import SIDE
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import methods
-from cxr_helpers.extras.plots import map_gallery
-from cxr_helpers.extras.saliency import gallery, viewer
+from cxr_helpers.extras.saliency import gallery, map_pictures, viewer
 
 KEPT = ("gradcam", "gradient_input", "occlusion")
 
 
 @pytest.fixture
-def record(tmp_path, monkeypatch):
-    return explained(tmp_path, monkeypatch)
+def record(workplace, monkeypatch):
+    return explained(workplace, monkeypatch)
 
 
 @pytest.fixture
@@ -26,17 +25,17 @@ def built(record, monkeypatch):
     monkeypatch.setattr(methods, "METHODS", {name: methods.METHODS[name] for name in KEPT})
     monkeypatch.setattr(gallery.members, "network_config", lambda run, profile: run.config)
     record.info["threshold"] = 0.505
-    return gallery.build(record, "smoke")
+    return gallery.of(record, "smoke")
 
 
 def test_what_is_built_is_what_is_loaded(built, record):
     loaded = gallery.load(record)
     pd.testing.assert_frame_equal(built.answers, loaded.answers)
-    assert list(loaded.maps) == list(KEPT) and loaded.threshold == 0.505
+    assert list(loaded.maps) == list(KEPT) and loaded.about["threshold"] == 0.505
     for name in KEPT:
         np.testing.assert_array_equal(built.maps[name], loaded.maps[name])
-        assert np.abs(loaded.maps[name]).max() <= loaded.limits[name] * (1 + 1e-6)
-    assert loaded.limits["gradcam"] == 1 and 0 < loaded.limits["occlusion"] != 1
+        assert np.abs(loaded.maps[name]).max() <= loaded.about["limits"][name] * (1 + 1e-6)
+    assert loaded.about["limits"]["gradcam"] == 1 and 0 < loaded.about["limits"]["occlusion"] != 1
 
 
 def test_maps_speak_for_the_answer_that_was_given(built):
@@ -66,12 +65,12 @@ def test_a_image_that_a_method_refuses_costs_its_own_map_only(record, monkeypatc
             raise CxrError("This image is too dark; take another.")
         return np.ones(images.shape, "float32")
 
-    method = methods.Method("Fussy", False, fussy, "Nothing.")
+    method = methods.Method("Fussy", methods.FEATURE_MAPS, False, fussy, "Nothing.")
     monkeypatch.setattr(methods, "METHODS", {"fussy": method})
-    built = gallery.build(record, "smoke")
+    built = gallery.of(record, "smoke")
     bright = built.answers.image_id.tolist().index("a")
-    assert built.maps["fussy"][bright].all() and bright not in built.refused["fussy"]
-    assert len(built.refusals) == len(built.answers) - 1 and "Fussy has no map of" in built.refusals[0]
+    assert built.maps["fussy"][bright].all() and str(bright) not in built.about["refused"]["fussy"]
+    assert set(built.about["refused"]["fussy"].values()) == {"This image is too dark; take another."}
     assert viewer.panel(built).count("No map: This image is too dark; take another.") == len(built.answers) - 1
 
 
@@ -86,7 +85,7 @@ def test_the_panel_has_every_pair_once_and_asks_for_nothing(built):
 
 
 def test_the_figure_has_a_row_a_method_and_a_column_a_image(built):
-    fig = map_gallery.by_method(built.images, built.maps, built.limits, built.titles)
+    fig = map_pictures.by_method(built.images, built.maps, built.about["limits"], ["title"] * len(built.images))
     assert len(fig.axes) == (1 + len(KEPT)) * len(built.images)
     words = [ax.get_ylabel() for ax in fig.axes if ax.get_ylabel()]
     assert words[0] == "image" and words[1] == "Grad-CAM\n0 to 1" and words[2].startswith("Gradient × input\n±")

@@ -5,7 +5,7 @@ import pytest
 from tiny_models import linear
 
 from cxr_helpers.explain import hiding, targets
-from cxr_helpers.extras.saliency.occlusion import occlusion, squares
+from cxr_helpers.extras.saliency.occlusion import hidden_log_odds, occlusion, squares
 
 RANDOM = np.random.default_rng(0)
 
@@ -33,7 +33,7 @@ def test_hidden_pixels_are_blurred_and_others_stay(monkeypatch):
     hidden[0, 1, 2] = True
     seen = []
     monkeypatch.setattr(targets, "log_odds", lambda network, images: seen.append(images) or np.zeros(len(images)))
-    hiding.log_odds(None, image, hidden)
+    hidden_log_odds(None, image, hidden)
     assert (seen[0][0] != image).sum() == 1 and seen[0][0, 1, 2] == hiding.blurred(image)[1, 2]
     # Half the image's side is the least box, 2 pixels; OpenCV's box of 2 ends at the pixel.
     assert hiding.blurred(image)[1, 2] == pytest.approx(image[0:2, 1:3].mean())

@@ -6,6 +6,7 @@ from tiny_models import GREY, SIDE, WHITE, detector, linear, two_blobs
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import hiding, shap_maps, targets
+from cxr_helpers.extras.saliency import shap_gradients
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (2, 4, 4)).astype("uint8")
@@ -34,10 +35,10 @@ def test_target_turns_the_sign():
 
 
 def test_gradients_of_a_linear_model_are_weight_times_difference():
-    maps = shap_maps.gradients(linear(WEIGHTS), IMAGES, +1)
+    maps = shap_gradients.gradients(linear(WEIGHTS), IMAGES, +1)
     assert maps.dtype == np.float32
     np.testing.assert_allclose(maps, EXPECTED, atol=1e-4)
-    np.testing.assert_array_equal(shap_maps.gradients(linear(WEIGHTS), IMAGES, -1), -maps)
+    np.testing.assert_array_equal(shap_gradients.gradients(linear(WEIGHTS), IMAGES, -1), -maps)
 
 
 def halves() -> tuple:
@@ -55,17 +56,17 @@ def test_sampled_gradients_sum_to_about_the_difference():
     base = targets.log_odds(network, np.stack([hiding.blurred(image) for image in images.astype("float32")]))
     owed = targets.log_odds(network, images) - base
     assert owed.min() > 0.04
-    maps = shap_maps.gradients(model, images, +1)
+    maps = shap_gradients.gradients(model, images, +1)
     np.testing.assert_allclose(maps.sum(axis=(1, 2)), owed, rtol=0.2)
-    np.testing.assert_array_equal(maps[1:], shap_maps.gradients(model, images[1:], +1))  # each image by itself
+    np.testing.assert_array_equal(maps[1:], shap_gradients.gradients(model, images[1:], +1))  # each image by itself
 
 
 def test_sampled_gradients_that_miss_by_more_than_their_error_are_refused(monkeypatch):
-    monkeypatch.setattr(shap_maps, "SIGMAS", 0)
+    monkeypatch.setattr(shap_gradients, "SIGMAS", 0)
     monkeypatch.setattr(shap_maps, "TOLERANCE", 0)
     model, images = halves()
     with pytest.raises(CxrError, match="sum to"):
-        shap_maps.gradients(model, images, +1)
+        shap_gradients.gradients(model, images, +1)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -81,7 +82,7 @@ def test_bright_blob_speaks_for_pneumonia_and_dark_one_against(channels):
 def test_values_that_do_not_add_up_are_refused():
     counter = iter(np.arange(1e4) ** 2)
     with pytest.raises(CxrError, match="sum to"):
-        shap_maps._owen(lambda pixels: np.array([next(counter) for _ in pixels], float), IMAGES[0].astype("float32"), 20)
+        shap_maps.owen(lambda pixels: np.array([next(counter) for _ in pixels], float), IMAGES[0].astype("float32"), 20)
 
 
 def test_colour_images_are_refused():

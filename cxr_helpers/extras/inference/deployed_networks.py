@@ -9,7 +9,7 @@ import pandas as pd
 from cxr_helpers import experiments, paths, records
 from cxr_helpers.base import lazy
 from cxr_helpers.config import Config
-from cxr_helpers.data import manifest, packing, splits
+from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import calibration
 from cxr_helpers.extras.inference import published_model
@@ -20,6 +20,7 @@ keras = lazy.module("keras")
 catalogue = lazy.module("cxr_helpers.models.catalogue")
 joined = lazy.module("cxr_helpers.models.joined")
 rescoring = lazy.module("cxr_helpers.training.rescoring")
+training_network = lazy.module("cxr_helpers.training.network")
 
 FINAL, ONE = "final model", "one network of it"
 PROTOCOL = "official"
@@ -113,9 +114,8 @@ def images(network: Network, profile: str, image_ids: Iterable[str], channels: i
 
 def labelled(profile: str, split: str) -> pd.DataFrame:
     """Return image_id, patient_id, split and y_true of the images of one split of the official protocol."""
-    table = manifest.load(profile).merge(splits.load(profile, PROTOCOL)[["image_id", "split"]], on="image_id")
-    part = table[table.split == split].reset_index(drop=True)
-    return part.assign(y_true=(part.label == "PNEUMONIA").astype(int))[["image_id", "patient_id", "split", "y_true"]]
+    table = training_network.labelled_images(profile, PROTOCOL)
+    return table[table.split == split].reset_index(drop=True)[["image_id", "patient_id", "split", "y_true"]]
 
 
 def calibration_ids(profile: str, count: int, seed: int = 0) -> list[str]:

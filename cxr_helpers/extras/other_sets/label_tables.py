@@ -99,7 +99,7 @@ def _lines(path: Path) -> tuple[list[str], dict[int, list[str]]]:
     """Return the cells of the first line, and by line number those of every other line that is not empty."""
     reader = csv.reader(io.StringIO(_text(path), newline=""))
     try:
-        rows = {reader.line_num: cells for cells in reader if any(map(str.strip, cells))}
+        rows = dict((reader.line_num, cells) for cells in reader if any(map(str.strip, cells)))
     except csv.Error as error:
         raise CxrError(f"{path}, line {reader.line_num}: no CSV ({error}); save the table as comma-separated text.") from error
     if len(rows) < 2:

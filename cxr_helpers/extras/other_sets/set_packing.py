@@ -3,18 +3,16 @@
 import hashlib
 import io
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
-from tqdm import tqdm
 
 from cxr_helpers import paths
-from cxr_helpers.base import processes
-from cxr_helpers.base.files import atomic_path, new_array
-from cxr_helpers.data import image_files
+from cxr_helpers.base.files import atomic_path
+from cxr_helpers.base.progress import say
+from cxr_helpers.data import image_files, packing
 from cxr_helpers.data.preprocessing import VARIANTS, resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.other_sets import shards
@@ -74,7 +72,7 @@ def _pack(files: list[Path], size: int, variant: str, index: Path) -> None:
     """Write the array files of a set, each with a table of its images, then the index; what is there already stays."""
     named = [Path(name).expanduser().resolve() for name in os.environ.get("CXR_PACKED_DIRS", "").split(os.pathsep) if name]
     disks, written = [folder / index.parent.name for folder in named] or [index.parent], []
-    for start in tqdm(range(0, len(files), BLOCK), desc=f"pack {index.parent.name}", unit="file", mininterval=5):
+    for start in range(0, len(files), BLOCK):
         number = len(written)
         written.append(disks[number % len(disks)] / f"{index.stem}-{number:05d}.npy")
         if not written[-1].with_suffix(".csv").is_file():
@@ -84,21 +82,20 @@ def _pack(files: list[Path], size: int, variant: str, index: Path) -> None:
 
 def _pack_block(files: list[Path], size: int, variant: str, array: Path) -> None:
     """Write every image's pixels (zeros where it is refused) to `array`, then its digest or the reason beside it."""
-    with atomic_path(array) as temporary, ThreadPoolExecutor(processes.cores()) as pool:
-        packed = new_array(temporary, np.uint8, (len(files), size, size))
+    described = {}
 
-        def place(row: int) -> tuple[str, str]:
-            try:
-                image = _read(files[row])
-            except image_files.Refused as error:
-                return "", error.reason
-            packed[row] = VARIANTS[variant](resize(image.pixels, size))
-            return image.sha256, ""
+    def pixels(path: Path) -> np.ndarray:
+        try:
+            image = _read(path)
+        except image_files.Refused as error:
+            described[path] = "", error.reason
+            return np.zeros((size, size), np.uint8)
+        described[path] = image.sha256, ""
+        return VARIANTS[variant](resize(image.pixels, size))
 
-        described = list(pool.map(place, range(len(files))))
-        packed.flush()
+    packing.write(files, pixels, size, array)
     with atomic_path(array.with_suffix(".csv")) as temporary:
-        pd.DataFrame(described, columns=["sha256", "reason"]).to_csv(temporary, index=False)
+        pd.DataFrame([described[path] for path in files], columns=["sha256", "reason"]).to_csv(temporary, index=False)
 
 
 def _read(path: Path) -> image_files.Radiograph:
@@ -123,4 +120,4 @@ def _report(left_out: pd.DataFrame, folder: Path) -> None:
     with atomic_path(folder / "refused.csv") as temporary:
         left_out[["path", "reason"]].to_csv(temporary, index=False)
     if len(left_out):
-        tqdm.write(f"{len(left_out)} files are left out: {folder / 'refused.csv'} says why.")
+        say(f"{len(left_out)} files are left out: {folder / 'refused.csv'} says why.")

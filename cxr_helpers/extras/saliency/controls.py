@@ -20,27 +20,20 @@ TITLES = {
 
 
 def maps(name: str, images: np.ndarray, prior: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
-    """Return a control's maps.
+    """Return the maps of a control, one of `TITLES`.
 
-    Args:
-        name: one of `TITLES`.
-        images: (N, H, W) grey values.
-        prior: (H, W), for "mean_mask": the share of training images whose mask holds the pixel.
-        seed: of "random".
-
-    Raises:
-        CxrError: the name is unknown, or "mean_mask" lacks its prior.
+    `prior`: (H, W), for "mean_mask": the share of training images whose mask holds the pixel. `seed`: of "random". An unknown
+    control, or a "mean_mask" without its prior, is a CxrError.
     """
     if name not in TITLES:
         raise CxrError(f"Control {name!r} is unknown; choose one of {', '.join(TITLES)}.")
+    if name == "mean_mask" and prior is None:
+        raise CxrError('Control "mean_mask" needs prior=, the mean mask (H, W) of training images.')
     if name == "random":
         return np.random.default_rng(seed).random(images.shape, dtype="float32")
     if name == "edges":
         return np.stack([_edges(np.asarray(image, "float32")) for image in images])
-    if name == "mean_mask" and prior is None:
-        raise CxrError('Control "mean_mask" needs prior=, the mean mask (H, W) of training images.')
-    one = {"uniform": np.ones(images.shape[1:]), "mean_mask": prior}.get(name)
-    one = _centre(images.shape[1:]) if one is None else one
+    one = {"uniform": np.ones(images.shape[1:]), "centre": _centre(images.shape[1:]), "mean_mask": prior}[name]
     return np.broadcast_to(np.asarray(one, "float32"), images.shape).copy()
 
 

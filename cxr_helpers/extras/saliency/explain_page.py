@@ -1,6 +1,5 @@
-"""One self-contained page for one image: the answer, and each heat map beside the image with its own scale and meaning."""
+"""One self-contained page for one image: the prediction, and each heat map beside the image with its own scale and meaning."""
 
-import base64
 import string
 from collections.abc import Sequence
 from html import escape
@@ -16,67 +15,13 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import methods, overlay
 from cxr_helpers.extras.inference import published_model
 from cxr_helpers.extras.inference.predict import Prediction, predict
+from cxr_helpers.extras.saliency import map_pictures
+from cxr_helpers.extras.saliency.map_pictures import embedded
 
 LONGEST_SIDE = 480  # pixels of a picture
-CLIPPED = 99  # percentile of |value| at the end of a signed map's scale
 TARGETS = {"PNEUMONIA": 1, "NORMAL": -1}
 PREDICTED = "predicted"
-NOT_FOR = (
-    "To find, measure or rule out disease: a map says what moved the model, not what is ill.",
-    "To trust an answer more: the map of a wrong answer can look as sure as that of a right one.",
-    "To compare strengths between images or methods: each map has its own scale.",
-    "To decide on anybody's care.",
-)
-
-PAGE = string.Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; \
-base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>$name</title>
-<style>
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { overflow-wrap: anywhere; }
-.warning { border: 2px solid; padding: .5rem 1rem; font-weight: bold; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }
-dd { margin: 0; }
-figure { margin: 1rem 0; break-inside: avoid; }
-figure div { display: flex; flex-wrap: wrap; gap: .5rem; }
-figure div img { width: min(30rem, 48%); height: auto; }
-.bar { width: 15rem; height: .8rem; display: block; margin-top: .5rem; }
-.ticks { display: flex; justify-content: space-between; width: 15rem; font-size: .85rem; }
-</style>
-</head>
-<body>
-<h1>$name</h1>
-<p class="warning">Not for clinical use.</p>
-$warning<dl>
-$facts
-</dl>
-$sections
-<h2>What these maps must not be used for</h2>
-<ul>
-$limits
-</ul>
-</body>
-</html>
-""")
-
-SECTION = string.Template("""<section>
-<h2>$title</h2>
-<figure>
-<div>
-<img src="$image" alt="The image">
-<img src="$picture" alt="The image under the $title map">
-</div>
-<img class="bar" src="$bar" alt="Colour scale from $low to $high">
-<div class="ticks"><span>$low</span><span>$middle</span><span>$high</span></div>
-<figcaption>$says $scale$blank</figcaption>
-</figure>
-</section>""")
+PAGE, SECTION = (Path(__file__).with_name(name) for name in ("explain_page.html", "explain_section.html"))  # $name: filled in
 
 
 def write(image: Path, names: Sequence[str], out: Path, target: str = PREDICTED, model_dir: Path | None = None) -> Path:
@@ -105,81 +50,56 @@ def write(image: Path, names: Sequence[str], out: Path, target: str = PREDICTED,
     model, card = published_model.load(model_dir)
     pixels = image_files.read(image).pixels
     small = preprocessing.VARIANTS[card.variant](preprocessing.resize(pixels, card.size))[None]
-    found = {name: methods.maps(name, model, small, TARGETS[shown])[0] for name in names}
+    maps = {name: methods.maps(name, model, small, TARGETS[shown])[0] for name in names}
     try:
-        atomic_write(out, html(answer, card, shown, _shrunk(pixels), found))
+        atomic_write(out, _html(answer, card, shown, _shrunk(pixels), maps))
     except OSError as error:
         raise CxrError(f"{out} cannot be written ({error.strerror}); give another file.") from error
     return out
 
 
-def html(answer: Prediction, card: published_model.Card, shown: str, image: np.ndarray, found: dict[str, np.ndarray]) -> str:
-    """Return the page as text; it asks for nothing outside itself and runs no script.
-
-    Args:
-        answer: what the model says of the image.
-        card: what the model is.
-        shown: the class that the maps explain.
-        image: uint8 (H, W), as it is shown.
-        found: map (h, w) by method, of any size.
-    """
-    items = "\n".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in _facts(answer, card, shown).items())
-    warning = f'<p class="warning">{escape(answer.warning)}.</p>\n' if answer.warning else ""
-    return PAGE.substitute(
+def _html(answer: Prediction, card: published_model.Card, shown: str, image: np.ndarray, maps: dict[str, np.ndarray]) -> str:
+    """Return the page as text; it asks for nothing outside itself and runs no script. `shown`: the class that is explained."""
+    facts = _facts(answer, card) | {"Maps explain": f"what speaks for {shown}", "Model": f"{card.run_id}, trained on {card.data}"}
+    return string.Template(PAGE.read_text(encoding="utf-8")).substitute(
         name=escape(answer.path.name),
-        warning=warning,
-        facts=items,
-        sections="\n".join(_section(methods.METHODS[name], image, values, shown) for name, values in found.items()),
-        limits="\n".join(f"<li>{escape(use)}</li>" for use in NOT_FOR),
+        warning=f'<p class="warning">{escape(answer.warning)}.</p>\n' if answer.warning else "",
+        facts="\n".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items()),
+        sections="\n".join(_section(name, image, values, shown) for name, values in maps.items()),
     )
 
 
-def _facts(answer: Prediction, card: published_model.Card, shown: str) -> dict[str, str]:
-    sign = "≥" if answer.label == "PNEUMONIA" else "<"
-    confidence = answer.probability if answer.label == "PNEUMONIA" else 1 - answer.probability
+def _facts(answer: Prediction, card: published_model.Card) -> dict[str, str]:
+    ill = answer.label == "PNEUMONIA"
+    confidence = answer.probability if ill else 1 - answer.probability
     temperature = card.temperature  # where there is one, it is part of the model
     calibrated = f"calibrated, temperature {temperature:.2f}" if temperature else "not calibrated"
-    facts = {
-        "Answer": f"{answer.label}, because P(PNEUMONIA) {sign} operating point",
+    return {
+        "Prediction": f"{answer.label}, because P(PNEUMONIA) {'≥' if ill else '<'} operating point",
         "P(PNEUMONIA)": f"{answer.probability:.4f}",
         "Operating point": f"{answer.threshold:.4f}, chosen on validation images",
         "Confidence": f"{confidence:.1%} in {answer.label} ({calibrated})",
     }
-    return facts | {"Maps explain": f"what speaks for {shown}", "Model": f"{card.run_id}, trained on {card.data}"}
 
 
-def _section(method: methods.Method, image: np.ndarray, values: np.ndarray, shown: str) -> str:
+def _section(name: str, image: np.ndarray, values: np.ndarray, shown: str) -> str:
     """Return one method's part: the image, the image under the map, the scale and what it means."""
-    large = cv2.resize(values, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    method, end = methods.METHODS[name], map_pictures.limit(name, values)
+    ticks, scale = ("0", "0.5", "1"), f"Yellow speaks most for {shown}; 1 is the map's own largest value."
     if method.signed:
-        limit = float(np.percentile(np.abs(values), CLIPPED)) or float(np.abs(values).max())
-        picture, ticks = overlay.signed(image, large, limit), [f"{tick:.2g}" for tick in (-limit, 0, limit)]
+        ticks = tuple(f"{tick:.2g}" for tick in (-end, 0, end))
         scale = f"Log-odds: red speaks for {shown}, blue against it; values beyond the scale are clipped."
-    else:
-        picture, ticks = overlay.heat(image, np.clip(large, 0, 1)), ["0", "0.5", "1"]
-        scale = f"Yellow speaks most for {shown}; 1 is the map's own largest value."
-    return SECTION.substitute(
+    colours = matplotlib.colormaps[overlay.SIGNED if method.signed else overlay.HEAT](np.linspace(0, 1, 256))[:, :3]
+    return string.Template(SECTION.read_text(encoding="utf-8")).substitute(
         title=escape(method.title),
-        image=_embedded(image),
-        picture=_embedded(picture),
-        bar=_embedded(_bar(overlay.SIGNED if method.signed else overlay.HEAT)),
+        image=embedded(image),
+        picture=embedded(map_pictures.picture(name, image, values, end)),
+        bar=embedded(np.tile((255 * colours).round().astype("uint8"), (8, 1, 1))),
         **dict(zip(("low", "middle", "high"), ticks, strict=True)),
         says=escape(method.says),
         scale=scale,
         blank="" if values.any() else f" <strong>{methods.BLANK}.</strong>",
     )
-
-
-def _bar(colours: str) -> np.ndarray:
-    """Return a colour map from its first to its last colour, uint8 RGB (8, 256, 3)."""
-    line = matplotlib.colormaps[colours](np.linspace(0, 1, 256))[:, :3]
-    return np.tile((255 * line).round().astype("uint8"), (8, 1, 1))
-
-
-def _embedded(picture: np.ndarray) -> str:
-    """Return a picture, uint8 grey (H, W) or RGB (H, W, 3), as a data URI."""
-    png = cv2.imencode(".png", picture[..., ::-1] if picture.ndim == 3 else picture)[1]
-    return f"data:image/png;base64,{base64.b64encode(png.tobytes()).decode()}"
 
 
 def _shrunk(image: np.ndarray) -> np.ndarray:

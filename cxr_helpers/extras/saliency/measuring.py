@@ -6,23 +6,25 @@ import io
 import json
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from cxr_helpers import paths
-from cxr_helpers.base.files import atomic_path, atomic_write, read_arrays
+from cxr_helpers.base import lazy
+from cxr_helpers.base.files import atomic_write, read_arrays
 from cxr_helpers.base.progress import say
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import methods
+from cxr_helpers.explain import methods, targets
+from cxr_helpers.extras.makers import planted
 from cxr_helpers.extras.saliency import controls, map_subjects, map_table
+from cxr_helpers.extras.saliency import map_measures as names
 from cxr_helpers.extras.saliency.map_subjects import Subject
 from cxr_helpers.extras.statistics import faithfulness, localisation, map_similarity
-from cxr_helpers.extras.tables import explanation_tables as names
 
-_BATCH = 32  # images that are scored at a time
+run_environment = lazy.module("cxr_helpers.training.run_environment")
 
 
 def measure(profile: str, afresh: bool = False) -> Path:
@@ -35,8 +37,6 @@ def measure(profile: str, afresh: bool = False) -> Path:
     for subject in map_subjects.every(profile):
         parts += of_subject(subject, profile, left_out, afresh)
     table = pd.concat([map_table.rows(parts, plan), _facts(profile)], ignore_index=True)
-    from cxr_helpers.training import run_environment
-
     about = {"profile": profile, "plan": dataclasses.asdict(plan), "left_out": left_out, "machine": run_environment.machine()}
     about |= {"seconds_of_the_parts": round(sum(part.seconds for part in parts), 1)}
     about |= {"seconds_of_this_call": round(time.perf_counter() - started, 1)} | run_environment.current()
@@ -51,15 +51,6 @@ def load_or_measure(profile: str) -> pd.DataFrame:
     if profile == "smoke" and not names.path(profile).is_file():
         measure(profile)
     return names.load(profile)
-
-
-def about(profile: str) -> dict:
-    """Return what stands beside the table: plan, what was `left_out` and why, seconds, machine; missing or broken: CxrError."""
-    path, command = names.path(profile).with_suffix(".json"), f"run `cxr measure-maps --profile {profile}`"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CxrError(f"{path} cannot be read ({error}); {command}.") from error
 
 
 def of_subject(subject: Subject, profile: str, left_out: list[str], afresh: bool = False) -> Iterator[map_table.Part]:
@@ -79,7 +70,7 @@ def of_subject(subject: Subject, profile: str, left_out: list[str], afresh: bool
             say(f"maps: {name}")
             try:
                 model = model or [subject.load()]
-                _store(_made(cut, method, model[0]), path)
+                _make(cut, method, model[0], path)
             except CxrError as error:
                 left_out.append(f"{name}: {error}")
                 say(left_out[-1])
@@ -87,8 +78,8 @@ def of_subject(subject: Subject, profile: str, left_out: list[str], afresh: bool
         yield _read(path, cut, method)
 
 
-def _made(subject: Subject, method: str, model) -> tuple[np.ndarray, dict[str, np.ndarray], float]:
-    """Return the small maps, the measures of each image, and the seconds that all took."""
+def _make(subject: Subject, method: str, model, path: Path) -> None:
+    """Store the small maps, the measures of each image, and the seconds that all took."""
     started = time.perf_counter()
     if method in controls.TITLES:
         seed = zlib.crc32(f"{subject.data} {subject.model} {subject.seed} {subject.state}".encode())
@@ -101,8 +92,24 @@ def _made(subject: Subject, method: str, model) -> tuple[np.ndarray, dict[str, n
         values |= _located(strength, masks, what)
     if subject.faithful:
         values |= _faithful(subject, strength, model)
-    back = map_subjects.shifted(maps, -1) if subject.state == names.SHIFT else maps
-    return map_similarity.small(back), values, time.perf_counter() - started
+    small = map_similarity.small(map_subjects.shifted(maps, -1) if subject.state == names.SHIFT else maps)
+    content, arrays = io.BytesIO(), {"values": np.stack(list(values.values())), "measures": np.array(list(values))}
+    np.savez_compressed(content, small=small.astype("float32"), seconds=time.perf_counter() - started, **arrays)
+    atomic_write(path, content.getvalue())
+
+
+def _read(path: Path, subject: Subject, method: str) -> map_table.Part:
+    stored = ("small", "seconds", "values", "measures")
+    small, seconds, values, titles = read_arrays(path, stored, "delete it and run `cxr measure-maps` again")
+    return map_table.Part(method, subject, small, dict(zip(titles.tolist(), values, strict=True)), float(seconds))
+
+
+def _path(subject: Subject, method: str, profile: str) -> Path:
+    """Return where a part is stored; the name changes with the images and with the model's identity."""
+    asked = (subject.identity, subject.state, *subject.table.image_id, *subject.masks, str(subject.faithful))
+    key = hashlib.sha256("\n".join(asked).encode()).hexdigest()[:12]
+    folder = f"{subject.data}, {subject.model}, seed {subject.seed}".replace(" ", "_").replace(",", "")
+    return paths.build(profile) / "explanation_measures" / folder / f"{method}-{key}.npz"
 
 
 def _located(strength: np.ndarray, masks: np.ndarray, what: str) -> dict[str, np.ndarray]:
@@ -116,7 +123,11 @@ def _located(strength: np.ndarray, masks: np.ndarray, what: str) -> dict[str, np
 
 
 def _faithful(subject: Subject, strength: np.ndarray, model) -> dict[str, np.ndarray]:
-    score, orders = _score(model, subject.target), faithfulness.order(strength)
+    def score(images: np.ndarray) -> np.ndarray:
+        ill = _scores(model, images)
+        return np.where(subject.target > 0, ill, 1 - ill)
+
+    orders = faithfulness.order(strength)
     return {
         names.DELETION: faithfulness.area(faithfulness.deletion(score, subject.images, orders)),
         names.INSERTION: faithfulness.area(faithfulness.insertion(score, subject.images, orders)),
@@ -124,60 +135,23 @@ def _faithful(subject: Subject, strength: np.ndarray, model) -> dict[str, np.nda
     }
 
 
-def _score(model, target: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the function of images (n, H, W) to the probability (n,) of each image's target class."""
-    from cxr_helpers.data import batches
-
-    def score(images: np.ndarray) -> np.ndarray:
-        inputs = batches.repeated(images[..., None].astype("float32"), model.input_shape[-1])
-        starts = range(0, len(inputs), _BATCH)
-        ill = np.concatenate([model.predict_on_batch(inputs[start : start + _BATCH])[:, -1] for start in starts])
-        return np.where(target > 0, ill, 1 - ill)
-
-    return score
+def _scores(model, images: np.ndarray) -> np.ndarray:
+    """Return P(PNEUMONIA) (n,) of images (n, H, W) in 0..255."""
+    starts = range(0, len(images), targets.BATCH)
+    inputs = (np.clip(images[start : start + targets.BATCH], 0, 255) for start in starts)  # a blur may round beyond them
+    return np.concatenate([model.predict_on_batch(targets.batch(model, part))[:, -1] for part in inputs])
 
 
 def _facts(profile: str) -> pd.DataFrame:
     """Return the rows on the small networks themselves: how well they do what they are held to do."""
-    from cxr_helpers.extras.makers import planted
-
     plan, rows = map_subjects.PLANS[profile], []
     for data, marked in ((names.DRAWN, "none"), (names.MARKED, "all")):
-        radiographs = planted.drawn("test", planted.TRAINING[profile].tested, marked)
-        for kind in ("clean", "marker"):
-            scores = [_scores(planted.model(kind, seed, profile), radiographs.images) for seed in range(plan.seeds)]
-            rows += map_table.facts(f"{names.SMALL}, {kind}", data, radiographs.y_true, scores)
-    for kind in ("labels", "shuffled"):
+        drawn = planted.drawn("test", planted.TRAINING[profile].tested, marked)
+        for model, kind in ((names.CLEAN, "clean"), (names.HABIT, "marker")):
+            scores = [_scores(planted.model(kind, seed, profile), drawn.images) for seed in range(plan.seeds)]
+            rows += map_table.facts(model, data, drawn.y_true, scores)
+    for model, kind in ((names.LABELS, "labels"), (names.SHUFFLED, "shuffled")):
         images, y_true = planted.training_images(kind, 0, profile)
         right = (_scores(planted.model(kind, 0, profile), images) >= 0.5) == y_true
-        rows.append(map_table.row(names.MODEL, f"{names.SMALL}, {kind}", "its training images", names.ACCURACY, right))
+        rows.append(map_table.row(names.MODEL, model, "its training images", names.ACCURACY, right))
     return pd.DataFrame(rows)
-
-
-def _scores(model, images: np.ndarray) -> np.ndarray:
-    return _score(model, np.ones(len(images)))(images)
-
-
-def _path(subject: Subject, method: str, profile: str) -> Path:
-    """Return where a part is stored; the name changes with the images and with the model's identity."""
-    asked = (subject.identity, subject.state, *subject.names, *subject.masks, str(subject.faithful))
-    key = hashlib.sha256("\n".join(asked).encode()).hexdigest()[:12]
-    folder = f"{subject.data}, {subject.model}, seed {subject.seed}".replace(" ", "_").replace(",", "")
-    return paths.build(profile) / "explanation_measures" / folder / f"{method}-{key}.npz"
-
-
-def _store(made: tuple[np.ndarray, dict[str, np.ndarray], float], path: Path) -> None:
-    small, values, seconds = made
-    content = io.BytesIO()
-    arrays = {"values": np.stack(list(values.values())), "measures": np.array(list(values))}
-    np.savez_compressed(content, small=small.astype("float32"), seconds=seconds, **arrays)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content.getvalue())
-
-
-def _read(path: Path, subject: Subject, method: str) -> map_table.Part:
-    names = ("small", "seconds", "values", "measures")
-    small, seconds, values, titles = read_arrays(path, names, "delete it and run `cxr measure-maps` again")
-    values = dict(zip(titles.tolist(), values, strict=True))
-    key = {name: getattr(subject, name) for name in ("data", "model", "seed", "state", "patients")}
-    return map_table.Part(method=method, small=small, values=values, seconds=float(seconds), **key)

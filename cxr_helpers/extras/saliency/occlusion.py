@@ -1,26 +1,31 @@
 """Occlusion: how much the log-odds fall when a square of the image is hidden (Zeiler and Fergus 2014)."""
 
-import keras
 import numpy as np
-from tqdm.auto import tqdm
 
-from cxr_helpers.explain import hiding, targets
+from cxr_helpers.explain import hiding, methods, targets
 
 SQUARES = 7  # that lie beside each other in a row; squares overlap by half
 
 
-def occlusion(model: keras.Model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
+def occlusion(model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
     """Return the fall of the log-odds, signed, float32 (N, H, W): at each pixel the mean over the squares that cover it.
 
-    `images`: grayscale raw pixels 0..255, (N, H, W). `target`: +1 or -1, one or one per image. A hidden square shows the
-    blurred image. NaN log-odds: CxrError.
+    Takes what `methods.maps` takes. A hidden square shows the blurred image. NaN log-odds: CxrError.
     """
-    network = targets.log_odds_model(model)
-    radiographs = targets.grayscale(model, images)
-    sign = targets.signs(target, len(radiographs))
-    hidden = squares(radiographs.shape[1:])
-    progress = tqdm(radiographs, desc=f"Occlusion {model.name}", unit="image")
-    return sign[:, None, None] * np.stack([_falls(network, image, hidden) for image in progress])
+
+    def explain(network, image: np.ndarray) -> np.ndarray:
+        hidden = squares(image.shape)
+        falls = targets.log_odds(network, image[None])[0] - hidden_log_odds(network, image, hidden)
+        return np.tensordot(falls, hidden, axes=1) / hidden.sum(axis=0)
+
+    return methods.by_image("Occlusion", explain, model, images, target)
+
+
+def hidden_log_odds(network, image: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """Return the log-odds, float64 (K,), of an image (H, W) with K choices of pixels, bool (K, H, W), hidden."""
+    cover, size = hiding.blurred(image), targets.BATCH
+    parts = [hidden[start : start + size] for start in range(0, len(hidden), size)]
+    return np.concatenate([targets.log_odds(network, np.where(part, cover, image)) for part in parts])
 
 
 def squares(shape: tuple[int, int]) -> np.ndarray:
@@ -39,7 +44,7 @@ def _places(length: int) -> tuple[int, list[int]]:
     return side, sorted({*range(0, length - side, max(1, side // 2)), length - side})
 
 
-def _falls(network: keras.Model, image: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    whole = targets.log_odds(network, image[None])[0]
-    falls = whole - hiding.log_odds(network, image, hidden)
-    return (np.tensordot(falls, hidden, axes=1) / hidden.sum(axis=0)).astype("float32")
+METHOD = methods.Method(
+    *("Occlusion", methods.HIDDEN_REGIONS, True, occlusion),
+    says="By how much the log-odds fall when a square around each pixel is blurred away.",
+)

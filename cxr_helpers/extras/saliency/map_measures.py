@@ -1,16 +1,14 @@
 """The measures of explanation methods: what they are called, where they are stored, and what a chapter shows of them."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from cxr_helpers import paths
-from cxr_helpers.errors import CxrError
+from cxr_helpers.base import stored_results
 from cxr_helpers.explain import methods
 from cxr_helpers.extras.saliency import controls
-from cxr_helpers.tables import results
 
 FILE = "explanation_measures.csv"
 COLUMNS = ["method", "model", "data", "measure", "value", "ci_low", "ci_high", "n"]
@@ -18,6 +16,7 @@ COLUMNS = ["method", "model", "data", "measure", "value", "ci_low", "ci_high", "
 DRAWN, MARKED, ADULT, TEST = "synthetic images", "synthetic images with marker", "adult images", "test images"
 SMALL = "small network"
 CLEAN, HABIT, LABELS, AGAINST = f"{SMALL}, clean", f"{SMALL}, marker", f"{SMALL}, labels", f"{SMALL}, marker against clean"
+SHUFFLED = f"{SMALL}, shuffled"
 LESION, MARKER, LUNGS = "lesion", "marker", "lungs"
 SHIFT, NOISE = "image shifted by one pixel", "image with mild noise"
 SEEDS, DEALT = "between seeds", "labels dealt at random"
@@ -25,6 +24,7 @@ IOU_BEST, BLANK, GAIN = "IoU at its best threshold", "blank maps", "energy in lu
 DELETION, INSERTION, ROAD = "deletion", "insertion", "ROAD"
 SEPARATION = "AUC of energy in marker"
 MODEL, AUC, ALARMS, ACCURACY = "the model itself", "ROC AUC", "normal images called PNEUMONIA", "accuracy"
+RANK = "rank correlation"
 
 
 def energy(what: str) -> str:
@@ -43,22 +43,11 @@ def iou(threshold: float) -> str:
 
 
 def alike(measure: str, what: str) -> str:
-    """Return the name of a measure of similarity ("SSIM" or "rank correlation") of two series of maps."""
+    """Return the name of a measure of similarity ("SSIM" or "rank correlation") of two series of maps.
+
+    `what`: in what they differ, or "with NAME", where the other series is of the method or model of that name.
+    """
     return f"{measure}, {what}"
-
-
-def with_other(name: str) -> str:
-    """Return what two series of maps differ in, where the other one is of the method or model `name`."""
-    return f"with {name}"
-
-
-def random_weights(part: int, parts: int) -> str:
-    """Return what was done to a model of which the topmost `part` of `parts` is random."""
-    return f"{part} of {parts} parts random"
-
-
-RANK = "rank correlation"
-_NONE = "–"  # in a cell: not measured
 
 
 def path(profile: str) -> Path:
@@ -68,19 +57,22 @@ def path(profile: str) -> Path:
 
 def load(profile: str) -> pd.DataFrame:
     """Return the stored table (`COLUMNS`); one that is missing or broken is a CxrError that names the command."""
-    file, command = path(profile), f"run `cxr measure-maps --profile {profile}`"
-    try:
-        table = pd.read_csv(io.StringIO(file.read_text(encoding="utf-8")))
-        return table[COLUMNS]
-    except FileNotFoundError:
-        raise CxrError(f"{file} is missing, because no maps were measured yet; {command}.") from None
-    except (OSError, ValueError, KeyError) as error:
-        raise CxrError(f"{file} cannot be read ({error}); {command} again.") from error
+    return stored_results.read(path(profile), f"cxr measure-maps --profile {profile}")
+
+
+def about(profile: str) -> dict:
+    """Return what stands beside the table: plan, what was `left_out` and why, seconds, machine; errors as `load`."""
+    return stored_results.read(path(profile).with_suffix(".json"), f"cxr measure-maps --profile {profile}")
 
 
 def title(method: str) -> str:
     """Return a method's or control's name as a reader knows it."""
     return methods.METHODS[method].title if method in methods.METHODS else controls.TITLES.get(method, method)
+
+
+def known(names: Sequence[str]) -> list[str]:
+    """Return those methods and controls that are among `names`, methods first."""
+    return [name for name in (*methods.METHODS, *controls.TITLES) if name in set(names)]
 
 
 def part(table: pd.DataFrame, data: str, model: str, measure: str) -> pd.DataFrame:
@@ -89,25 +81,27 @@ def part(table: pd.DataFrame, data: str, model: str, measure: str) -> pd.DataFra
 
 
 def by_method(table: pd.DataFrame, data: str, model: str, measures: Sequence[str]) -> pd.DataFrame:
-    """Return one row a method or control (methods first): images, and each measure with its interval; "–" where it has none."""
-    found = {measure: part(table, data, model, measure) for measure in measures}
-    known = [name for name in (*methods.METHODS, *controls.TITLES) if any(name in one.index for one in found.values())]
-    rows = []
-    for name in known:
-        images = max(one.n[name] for one in found.values() if name in one.index)
-        cells = {key: results.cell(one.loc[name]) if name in one.index else _NONE for key, one in found.items()}
-        rows.append({"method": title(name), "images": images} | cells)
-    return pd.DataFrame(rows)
+    """Return one row a method or control (methods first): images, and each measure as `_wide` has it."""
+    rows = table[(table.data == data) & (table.model == model) & table.measure.isin(measures)]
+    found, order = _wide(rows, ["method"], measures), known(rows.method)
+    found.insert(1, "images", found.method.map(rows.groupby("method").n.max()))
+    found = found.sort_values("method", key=lambda column: column.map(order.index), ignore_index=True)
+    return found.assign(method=found.method.map(title))
 
 
 def by_model(table: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
-    """Return one row a model and data set on which the model itself was measured: each measure with its interval, or "–"."""
-    rows = []
-    for (model, data), found in table[table.method == MODEL].groupby(["model", "data"], sort=False):
-        found = found.set_index("measure")
-        cells = {name: results.cell(found.loc[name]) if name in found.index else _NONE for name in measures}
-        rows.append({"network": model, "images": data} | cells)
-    return pd.DataFrame(rows)
+    """Return one row a network and data set on which the network itself was measured, each measure as `_wide` has it."""
+    rows = table[table.method == MODEL].rename(columns={"model": "network", "data": "images"})
+    return _wide(rows, ["network", "images"], measures)
+
+
+def _wide(rows: pd.DataFrame, keys: list[str], measures: Sequence[str]) -> pd.DataFrame:
+    """Return one row a combination of `keys`; of each measure columns NAME, NAME_low and NAME_high, NaN: not measured."""
+    found = rows[keys].drop_duplicates()
+    for name in measures:
+        part = rows.loc[rows.measure == name, [*keys, "value", "ci_low", "ci_high"]]
+        found = found.merge(part.set_axis([*keys, name, f"{name}_low", f"{name}_high"], axis=1), on=keys, how="left")
+    return found
 
 
 def best_control(rows: pd.DataFrame) -> pd.Series | None:
@@ -126,9 +120,8 @@ def cascade(table: pd.DataFrame, model: str, measure: str = RANK) -> pd.DataFram
 
     The rows go by method and share; ci_low and ci_high follow value.
     """
-    pattern = rf"^{measure}, (?P<part>\d+) of (?P<parts>\d+) parts random$"
     rows = table[(table.data == TEST) & (table.model == model)]
-    steps = rows.measure.str.extract(pattern).astype(float)
+    steps = rows.measure.str.extract(rf"^{measure}, (?P<part>\d+) of (?P<parts>\d+) parts random$").astype(float)
     found = rows.assign(share=steps.part / steps.parts).dropna(subset="share")
     return found[["method", "share", "value", "ci_low", "ci_high"]].sort_values(["method", "share"], ignore_index=True)
 
@@ -136,9 +129,8 @@ def cascade(table: pd.DataFrame, model: str, measure: str = RANK) -> pd.DataFram
 def agreement(table: pd.DataFrame, model: str) -> pd.DataFrame:
     """Return the matrix of mean rank correlations between the methods' maps of test images, titles on both sides, NaN inside."""
     rows = table[(table.data == TEST) & (table.model == model)]
-    known = [name for name in (*methods.METHODS, *controls.TITLES) if name in set(rows.method)]
-    wanted = {alike(RANK, with_other(name)): title(name) for name in known}
-    pairs = rows[rows.measure.isin(list(wanted))].assign(other=lambda found: found.measure.map(wanted))
-    matrix = pairs.pivot(index="method", columns="other", values="value")
-    matrix = matrix.reindex(index=known, columns=[title(name) for name in known])
-    return matrix.set_axis([title(name) for name in known])
+    names = known(rows.method)
+    wanted = {alike(RANK, f"with {name}"): name for name in names}
+    pairs = rows[rows.measure.isin(wanted)].assign(other=lambda found: found.measure.map(wanted))
+    matrix = pairs.pivot(index="method", columns="other", values="value").reindex(index=names, columns=names)
+    return matrix.rename(index=title, columns=title)
