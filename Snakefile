@@ -4,17 +4,20 @@
 import re
 import shlex
 import sys
+from pathlib import Path
 
 from cxr_helpers import experiments, paths, records
-from cxr_helpers.workflow import chapter_files, imports, pipeline
+from cxr_helpers.workflow import chapter_files, pipeline
 
 PROFILE = config.get("profile", "smoke")
 RETRAIN = bool(config.get("retrain"))
 GPUS = int(config.get("gpus", 0))  # of one job; more than one share each batch
-CHAPTERS = [config["only"]] if "only" in config else chapter_files.names()
-SYSTEMS = experiments.load(PROFILE)
-SMALL = ("published*.csv", "future_work.csv", "*.toml", "measurements/*.csv", "search/*.csv", "tables/explanation_measures.csv")
-SMALL += ("runs/*/external.csv", "runs/*/perturbed*")
+DOCUMENTS = config.get("documents", "thesis,supplement" if PROFILE == "full" else "thesis").split(",")
+ONLY = config.get("only")
+CHAPTERS = {"thesis": chapter_files.thesis(), "supplement": chapter_files.supplement()}
+REPORTED = [ONLY] if ONLY else [chapter for document in DOCUMENTS for chapter in CHAPTERS[document]]
+EXPERIMENTS = experiments.load(PROFILE)
+PACKAGE = Path(experiments.__file__).parent
 CXR = f"{shlex.quote(sys.executable)} -m cxr_helpers.cli"
 
 
@@ -25,29 +28,19 @@ def local(path):
 
 # Records are never outputs here, because a job's outputs are deleted before it starts and when it fails. A record that
 # is there is a source file like any other; for one that is being made stands a marker (workflow.py clears old ones).
-# A system that waits for something is not made by itself, but is a source once it has been made.
-RECORDED = {name: records.recorded_way(system, PROFILE) for name, system in SYSTEMS.items()}
-PENDING = {name for name, system in SYSTEMS.items() if not system.waits_for and (RETRAIN or not RECORDED[name])}
-
-
-def reported(chapter):
-    """A chapter reports its own systems and those it names; one of its own none, which reads records, reports all."""
-    source = chapter_files.source(chapter).read_text(encoding="utf-8")
-    own = [name for name, system in SYSTEMS.items() if system.chapter == chapter]
-    named = [name for name in SYSTEMS if f'\\"{name}\\"' in source]
-    if own:
-        return sorted({*own, *named})
-    return list(SYSTEMS) if re.search(r"\b(records|candidates|accelerator_tables)\.", source) else []
+# An experiment that waits for something is not made by itself, but is a source once it has been made.
+RECORDED = {name: records.recorded_way(experiment, PROFILE) for name, experiment in EXPERIMENTS.items()}
+PENDING = {name for name, experiment in EXPERIMENTS.items() if not experiment.waits_for and (RETRAIN or not RECORDED[name])}
 
 
 def job(name):
     """Small models cost less than the start of a process, so that a chapter's are made in one; others alone."""
-    return SYSTEMS[name].chapter if PROFILE == "smoke" else name
+    return EXPERIMENTS[name].chapter if PROFILE == "smoke" else name
 
 
 # All of them: a job that starts on another machine, or starts again there, finds what has been recorded since.
 JOBS = {}
-for name in (name for name, system in SYSTEMS.items() if not system.waits_for):
+for name in (name for name, experiment in EXPERIMENTS.items() if not experiment.waits_for):
     JOBS.setdefault(job(name), []).append(name)
 
 
@@ -57,12 +50,16 @@ def markers(names):
 
 def members(work):
     """Return the markers of what an ensemble or a cascade joins; what the same job makes comes in the file's order."""
-    joined = {member for name in JOBS[work] for member in SYSTEMS[name].configs[0].members}
+    joined = {member for name in JOBS[work] for member in EXPERIMENTS[name].configs[0].members}
     return markers(joined - set(JOBS[work]))
 
 
 def trained(chapter):
-    names = reported(chapter)
+    """Return the records that a chapter says it reads, and the markers of those that are still to be made.
+
+    A chapter that is made alone does without what it shows only if it is there.
+    """
+    names = chapter_files.experiments_read(chapter, PROFILE, whole=not ONLY)
     kept = [run for name in names if name not in PENDING for run in RECORDED[name] or ()]
     return [local(paths.runs(PROFILE) / run.run_id / "run.json") for run in kept] + markers(names)
 
@@ -70,21 +67,22 @@ def trained(chapter):
 MANIFEST = local(paths.build(PROFILE) / "manifest.csv")
 MARKER = local(pipeline.markers(PROFILE) / "{job}")
 EXECUTED = local(chapter_files.executed("{chapter}", PROFILE))
-REPORT = [local(path) for path in pipeline.report_files(PROFILE)]
+CODE = sorted(local(path) for path in PACKAGE.rglob("*") if path.suffix in (".py", ".toml"))
+REPORT = [local(path) for path in pipeline.report_files(PROFILE, DOCUMENTS)]
 # Where an executor has other machines than this one, --set-threads of its profile says how many cores a run takes.
 HALF = max(1, (workflow.resource_settings.cores or 8) // 2)
 
 
 rule all:
     input:
-        [trained(chapter) for chapter in CHAPTERS],
-        expand(EXECUTED, chapter=CHAPTERS) if "only" in config else REPORT,
+        [trained(chapter) for chapter in REPORTED],
+        expand(EXECUTED, chapter=REPORTED) if ONLY else REPORT,
 
 
 rule runs:  # the training alone, for a machine that is lent for it
     input:
         MANIFEST,
-        markers(SYSTEMS),
+        markers(EXPERIMENTS),
 
 
 # Memory (MB) and time (minutes) bind no local run: they are what a job asks of a cluster, with room to spare.
@@ -116,19 +114,19 @@ rule train:
         mem_mb=8000 if PROFILE == "full" else 4000,
         runtime=720 if PROFILE == "full" else 60,
     params:
-        systems=lambda wildcards: JOBS[wildcards.job],
-        runs=lambda wildcards: [config.run_id for name in JOBS[wildcards.job] for config in SYSTEMS[name].configs],
+        experiments=lambda wildcards: JOBS[wildcards.job],
+        runs=lambda wildcards: [config.run_id for name in JOBS[wildcards.job] for config in EXPERIMENTS[name].configs],
         retrain="--retrain" if RETRAIN else "",
         devices=f"CXR_DEVICES={GPUS} " if GPUS else "",
     shell:
-        "{params.devices}{CXR} train {params.systems:q} --profile {PROFILE} {params.retrain}"
+        "{params.devices}{CXR} train {params.experiments:q} --profile {PROFILE} {params.retrain}"
 
 
 rule chapter:
     input:
         lambda wildcards: trained(wildcards.chapter),
-        lambda wildcards: [local(path) for path in imports.reached(chapter_files.source(wildcards.chapter))],
-        [local(path) for pattern in SMALL for path in (paths.ROOT / "reports").glob(pattern)],
+        lambda wildcards: [local(path) for path in chapter_files.files_read(wildcards.chapter, PROFILE)],
+        CODE,  # whole: what a chapter reaches of it is not worked out
         MANIFEST,
         notebook=lambda wildcards: local(chapter_files.source(wildcards.chapter)),
     output:
@@ -142,8 +140,8 @@ rule chapter:
 
 rule render:
     input:
-        expand(EXECUTED, chapter=chapter_files.names()),
-        [local(path) for path in imports.reached(imports.PACKAGE / "report" / "rendering.py")],
+        expand(EXECUTED, chapter=REPORTED),
+        CODE,
         [local(path) for path in paths.TEMPLATE.rglob("*") if path.is_file()],
         [local(path) for path in (paths.ROOT / "reports" / "checklists").glob("*")],
         [local(path) for path in (paths.reports(PROFILE) / "models").glob("default.md")],
@@ -154,5 +152,7 @@ rule render:
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        documents=DOCUMENTS,
     shell:
-        "{CXR} render --profile {PROFILE}"
+        "{CXR} render {params.documents} --profile {PROFILE}"

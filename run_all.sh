@@ -9,16 +9,18 @@ stamp="$venv/cxr-stamp"
 
 usage() {
     cat <<'USAGE'
-./run_all.sh [--profile auto|smoke|full] [--retrain] [--cores N] [--only CHAPTER]
+./run_all.sh [--profile auto|smoke|full] [--supplement] [--retrain] [--cores N] [--only CHAPTER]
 ./run_all.sh test [PYTEST ARGUMENTS]
 
 Sets itself up, then makes the report; run again, it does only what is out of date.
 
   --profile   full: the real chest X-rays; smoke: synthetic images, in minutes;
               auto (default): full where the real set is found or can be downloaded, else smoke
+  --supplement
+              make the supplement of the synthetic images, too; that of the real ones is always made
   --retrain   train the models afresh instead of loading their run records
   --cores     how many processor cores to use (default: all)
-  --only      make one chapter, given by number or name: 05, mobilenet or 05_mobilenet
+  --only      make one chapter of either, given by number or name: 05, mobilenet or 05_mobilenet
   test        run the tests instead
 
 Variables: CXR_DATA_DIR (the real set), CXR_WEIGHTS_DIR (ImageNet weights), CXR_VENV (where the virtual
@@ -36,7 +38,7 @@ say() { printf '%s %s\n' "$(date +%H:%M:%S)" "$1"; }
 check_flags() {
     while [ $# -gt 0 ]; do
         case "$1" in
-            --retrain) ;;
+            --retrain | --supplement) ;;
             --profile | --cores | --only)
                 [ $# -ge 2 ] || fail "$1 needs a value; see --help." 2
                 check_value "$1" "$2"

@@ -28,8 +28,6 @@ chapter_files = lazy.module("cxr_helpers.workflow.chapter_files")
 execution = lazy.module("cxr_helpers.workflow.execution")
 pipeline = lazy.module("cxr_helpers.workflow.pipeline")
 rendering = lazy.module("cxr_helpers.report.rendering")
-tracing = lazy.module("cxr_helpers.report.trace")
-verification = lazy.module("cxr_helpers.report.verify")
 
 _ROOM = "make room on that disk, or set CXR_BUILD_DIR to a folder on another one"
 _RIGHT = "make the folder writable, or set CXR_BUILD_DIR (and --out, where the command has it) to one that is"
@@ -180,35 +178,14 @@ def execute(
 
 
 @app.command()
-def render(profile: Profile = "auto") -> None:
-    """Render the executed chapters as one web page and one PDF."""
+def render(
+    documents: Annotated[list[str] | None, typer.Argument(metavar="[thesis] [supplement]", help="default: both")] = None,
+    profile: Profile = "auto",
+) -> None:
+    """Render the executed chapters as web page and PDF: the thesis and its supplement."""
     started = time.monotonic()
-    for path in rendering.render(profile):
+    for path in rendering.render(profile, documents or rendering.DOCUMENTS):
         say(f"render: {path}, {path.stat().st_size / 1e6:.1f} MB, after {since(started)}")
-
-
-@app.command(context_settings={"ignore_unknown_options": True})
-def trace(
-    number: Annotated[str, typer.Argument(help="as the report writes it, such as 0.982 or 5,856")], profile: Profile = "auto"
-) -> None:
-    """Tell where the report shows a number, and which records, configurations, commands and data are behind it."""
-    for line in tracing.trace(number, profile):
-        print(line)
-
-
-@app.command()
-def verify(
-    profile: Profile = "auto", cores: Annotated[int, typer.Option(min=1, help="chapters to execute side by side")] = 2
-) -> None:
-    """Compute every number of the report anew from the stored records, in a copy, and list those that differ.
-
-    All chapters are executed: some four minutes on two free cores. Images and variables must be those the report was made with.
-    """
-    differing = verification.verify(profile, cores)
-    for sentence in differing:
-        print(sentence)
-    if differing:
-        raise CxrError(f"The report is not what its records give: {len(differing)} differences, listed above.")
 
 
 for _name in plugins.names("commands"):

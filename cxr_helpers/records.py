@@ -52,6 +52,12 @@ class Record:
     config: Config
     info: dict
 
+    def __getattribute__(self, name: str) -> object:
+        """Note the record where a chapter looks into it: its run.json has the hashes of all its files."""
+        if name in ("info", "_tables"):
+            provenance.note(self.folder / "run.json")
+        return super().__getattribute__(name)
+
     @property
     def run_id(self) -> str:
         """Return the name of the run."""
@@ -79,7 +85,6 @@ class Record:
 
     def table(self, name: str) -> pd.DataFrame:
         """Return a stored table; one that the record lacks, or that was changed by hand, is a CxrError."""
-        provenance.note(self.folder / "run.json")
         if name not in self._tables:
             file = next((file for file in self.info["files"] if file.split(".")[0] == name), None)
             if file is None:
@@ -98,7 +103,6 @@ class Record:
 
     def content(self, name: str) -> bytes:
         """Return the bytes of one of the run's files (`info["files"]`); one that is missing or changed is a CxrError."""
-        provenance.note(self.folder / "run.json")
         try:
             content = (self.folder / name).read_bytes()
         except FileNotFoundError:

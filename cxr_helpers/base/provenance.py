@@ -76,7 +76,7 @@ def _names(tree: ast.AST, context: type) -> Iterator[str]:
 
 
 def _changed(tree: ast.AST) -> set[str]:
-    """Return the variables that a cell sets, defines, sets in parts (`frame["x"] = 1`) or calls to be changed (`rows.append(1)`)."""
+    """Return the variables that a cell sets or defines, wholly or in part (`frame["x"] = 1`, `rows.append(1)`)."""
     found = {*_names(tree, ast.Store)}
     for node in ast.walk(tree):
         match node:

@@ -1,4 +1,4 @@
-"""The commands of `cxr` beyond the report's steps: predict and score, measure and compare, search, publish and deploy."""
+"""The commands of `cxr` beyond the steps of the report: predict and measure, search and publish, trace and verify."""
 
 import sys
 import time
@@ -33,6 +33,8 @@ out_of_distribution = lazy.module("cxr_helpers.extras.inference.out_of_distribut
 prediction = lazy.module("cxr_helpers.extras.inference.predict")
 published_model = lazy.module("cxr_helpers.extras.inference.published_model")
 searching = lazy.module("cxr_helpers.extras.makers.search")
+tracing = lazy.module("cxr_helpers.extras.report.trace")
+verification = lazy.module("cxr_helpers.extras.report.verify")
 explain_page = lazy.module("cxr_helpers.extras.saliency.explain_page")
 measuring = lazy.module("cxr_helpers.extras.saliency.measuring")
 
@@ -228,3 +230,27 @@ def bench(
         started = time.monotonic()
         path = comparisons.run(name, profile, afresh)
         say(f"bench {name}: {stored_results.benchmark(name, profile)['ratio_median']:.3g} times, {path} in {since(started)}")
+
+
+@_commands.command(context_settings={"ignore_unknown_options": True})
+def trace(
+    number: Annotated[str, typer.Argument(help="as the report writes it, such as 0.982 or 5,856")], profile: Profile = "auto"
+) -> None:
+    """Tell where the report shows a number, and which records, configurations, commands and data are behind it."""
+    for line in tracing.trace(number, profile):
+        print(line)
+
+
+@_commands.command()
+def verify(
+    profile: Profile = "auto", cores: Annotated[int, typer.Option(min=1, help="chapters to execute side by side")] = 2
+) -> None:
+    """Compute every number of the report anew from the stored records, in a copy, and list those that differ.
+
+    All chapters are executed: some four minutes on two free cores. Images and variables must be those the report was made with.
+    """
+    differing = verification.verify(profile, cores)
+    for sentence in differing:
+        print(sentence)
+    if differing:
+        raise CxrError(f"The report is not what its records give: {len(differing)} differences, listed above.")

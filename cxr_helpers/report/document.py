@@ -1,21 +1,30 @@
-"""Figures, tables and sentences of a chapter: shown in the notebook, and understood by the report.
+"""Figures, tables, sentences and listings of a chapter: shown in the notebook, and understood by the report.
 
-Prose refers to them as `@fig:label` and `@tbl:label`, to a chapter as `@ch:03_vgg16`, to a source as `[@key]`.
+Prose refers to them as `@fig:label` and `@tbl:label`, to a chapter as `@ch:03_vgg16`, to a source as `[@key]`. Each carries
+the numbers that it shows, unformatted (`text/csv`), and the stored results that they come from (`sources`); once all cells of
+a chapter have run, `cxr execute` writes both to `reports/data/`.
 """
 
 import base64
 import html
+import inspect
 import re
+import textwrap
+from collections.abc import Callable
 
 import pandas as pd
 from IPython.display import publish_display_data
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from cxr_helpers.base import provenance
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import curve_points, pictures, table_cells
+from cxr_helpers.report import drawn, pictures, table_cells
 
 LABEL = re.compile(r"(fig|tbl):[a-z0-9]+(-[a-z0-9]+)*")
+DIGITS = "%.7g"
+
+provenance.watch()
 
 
 def figure(fig: Figure, label: str, caption: str, alt: str) -> None:
@@ -29,16 +38,16 @@ def figure(fig: Figure, label: str, caption: str, alt: str) -> None:
     _check(label, "fig", caption)
     if not alt.strip():
         raise CxrError(f"{label}: the alternative text is empty; pass alt= with what the figure shows.")
-    svg, points = curve_points.drawn(fig)
-    note = {"kind": "figure", "label": label, "caption": _line(caption), "alt": _line(alt), "points": points}
-    bundle = {"image/svg+xml": svg, "image/png": base64.b64encode(pictures.png(fig)).decode()}
+    points, numbers = drawn.curves(fig, pictures.EDGE), drawn.numbers(fig)
+    bundle = {"image/svg+xml": pictures.svg(fig), "image/png": base64.b64encode(pictures.png(fig)).decode()}
     plt.close(fig)
-    publish_display_data(bundle, metadata={"cxr": note})
+    bundle["text/csv"] = numbers.to_csv(index=False, float_format=DIGITS, lineterminator="\n")
+    _publish(bundle, "figure", label=label, caption=_line(caption), alt=_line(alt), points=points)
     _show_caption(label, caption)
 
 
 def table(frame: pd.DataFrame, label: str, caption: str, digits: int | dict[str, int] = 3) -> None:
-    """Show `frame` under `label` ("tbl:...") with its caption (Markdown); `digits` as in `tables.formatted`.
+    """Show `frame` under `label` ("tbl:...") with its caption (Markdown); `digits` as in `table_cells.formatted`.
 
     Raises:
         CxrError: the label is malformed, the caption is empty, or the table has no rows.
@@ -49,13 +58,19 @@ def table(frame: pd.DataFrame, label: str, caption: str, digits: int | dict[str,
     _show_caption(label, caption)
     cells = table_cells.formatted(frame, digits)
     bundle = {"text/html": _notebook_table(cells), "text/markdown": table_cells.markdown(frame, digits)}
-    note = {"kind": "table", "label": label, "caption": _line(caption)}
-    publish_display_data(bundle, metadata={"cxr": note})
+    bundle["text/csv"] = table_cells.flat(frame).to_csv(index=False, float_format=DIGITS, lineterminator="\n")
+    _publish(bundle, "table", label=label, caption=_line(caption))
 
 
 def text(markdown: str) -> None:
     """Show a sentence or more of Markdown, its numbers read from records."""
-    publish_display_data({"text/markdown": table_cells.written(markdown)}, metadata={"cxr": {"kind": "text"}})
+    _publish({"text/markdown": table_cells.written(markdown)}, "text")
+
+
+def code(*things: Callable | type) -> None:
+    """Show the source of functions or classes as a listing, in the notebook and in the report."""
+    source = "\n\n".join(textwrap.dedent(inspect.getsource(thing)).rstrip() for thing in things)
+    _publish({"text/markdown": f"```python\n{source}\n```"}, "code")
 
 
 def panel(markup: str) -> None:
@@ -66,7 +81,11 @@ def panel(markup: str) -> None:
     """
     if "```" in markup or re.search(r"""(src|href)=["'](?!data:|#)""", markup):
         raise CxrError("A panel holds its pictures itself, as data URIs, and no code fence: it goes into the page as it is.")
-    publish_display_data({"text/html": markup}, metadata={"cxr": {"kind": "panel"}})
+    _publish({"text/html": markup}, "panel")
+
+
+def _publish(bundle: dict[str, str], kind: str, **note: str) -> None:
+    publish_display_data(bundle, metadata={"cxr": {"kind": kind, **note, "sources": provenance.sources()}})
 
 
 def _check(label: str, kind: str, caption: str) -> None:

@@ -1,16 +1,18 @@
-"""What stands before the first chapter: title page, abstract, abbreviations."""
+"""What stands before the first chapter: title page, abstract, introduction, abbreviations."""
 
 import datetime
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pypandoc
 from pandocfilters import Header, Str
 
+from cxr_helpers import paths
 from cxr_helpers.base import revision
 from cxr_helpers.data import dataset, manifest
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report.syntax_tree import Cell, Node, Part
+from cxr_helpers.report.tree import Cell, Node, Part
 
 INTRODUCTION = "introduction"  # the part's name
 READER = "markdown-raw_html-raw_tex-implicit_figures"
@@ -30,31 +32,33 @@ def read(path: Path) -> tuple[Node, Cell]:
     return tree["meta"], Cell(path.name, tree["blocks"])
 
 
-def introduction(path: Path) -> list[Part]:
-    """Return the introduction, a part without a number whose file begins with its title; none where there is no file."""
-    if not path.is_file():
-        return []
-    heading, *blocks = json.loads(pypandoc.convert_file(str(path), "json", format=READER))["blocks"]
-    title = Header(1, [INTRODUCTION, ["unnumbered"], []], heading["c"][2])
-    return [Part(INTRODUCTION, [Cell(path.name, [title, *blocks])])]
-
-
-def abstract(opening: Cell, parts: list[Part]) -> Part:
-    """Return the abstract: the opening from the source file, then the cells that chapters tagged `abstract`."""
+def parts(opening: Cell, chapters: list[Part], whole: bool) -> list[Part]:
+    """Return the abstract (the opening and what chapters tagged `abstract`), and the introduction of a `whole` thesis."""
     title = Cell(opening.place, [Header(1, ["abstract", ["unnumbered"], []], [Str("Abstract")])])
-    results = [cell for part in parts for cell in part.cells if cell.part == "abstract"]
-    return Part("abstract", [title, opening, *results])
+    results = [cell for part in chapters for cell in part.cells if cell.abstract]
+    found = [Part("abstract", [title, opening, *results])]
+    path = paths.ROOT / "reports" / "introduction.md"
+    if whole and path.is_file():  # it speaks of every chapter
+        heading, *blocks = json.loads(pypandoc.convert_file(str(path), "json", format=READER))["blocks"]
+        title = Header(1, [INTRODUCTION, ["unnumbered"], []], heading["c"][2])
+        found.append(Part(INTRODUCTION, [Cell(path.name, [title, *blocks])]))
+    return found
 
 
-def variables(profile: str) -> Node:
+def variables(document: str, profile: str, facts: Mapping[str, str]) -> Node:
     """Return the templates' variables that tell this rendering from others, as pandoc metadata."""
-    rows = [{"name": _string(name), "value": _string(value)} for name, value in facts(profile).items()]
-    return {
+    rows = [{"name": _string(name), "value": _string(value)} for name, value in facts.items()]
+    own = {
         "facts": {"t": "MetaList", "c": [{"t": "MetaMap", "c": row} for row in rows]},
         "profile": _string(profile),
-        "revision": _string(revision.current()),
+        "revision": _string(facts["Revision"]),
+        "date": _string(facts["Date"]),
         "synthetic": {"t": "MetaBool", "c": profile != "full"},
     }
+    if document == "supplement":
+        own |= {"subtitle": _string("Supplement"), "supplement": {"t": "MetaBool", "c": True}}
+        own["abbreviations"] = {"t": "MetaList", "c": []}  # the thesis has them
+    return own
 
 
 def facts(profile: str) -> dict[str, str]:

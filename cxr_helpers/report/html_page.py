@@ -1,4 +1,4 @@
-"""The report as one HTML file that asks for nothing outside itself; its one script is its own and named by its hash."""
+"""A document as one HTML file that asks for nothing outside itself; its one script is its own and named by its hash."""
 
 import base64
 import hashlib
@@ -8,42 +8,40 @@ from urllib.parse import quote
 from pandocfilters import Div, Header, Link, RawBlock, Space, Span, Str
 
 from cxr_helpers import paths
-from cxr_helpers.report import citations, floats, shown_numbers
-from cxr_helpers.report.origins import Note
-from cxr_helpers.report.syntax_tree import Node, Part, transform, write
+from cxr_helpers.report import tree
+from cxr_helpers.report.tree import Node, Part
 
 SOURCE = re.compile(r'src="(figures/[^"]+\.svg)"')
-UNQUOTED = " /:;,=+()!*?@$'[]{}|"  # what a quoted data URI may hold as it is: less than base64 would need
+UNQUOTED = " /:;,=+()!*?@$'[]{}|<>"  # what a quoted data URI may hold as it is: less than base64 would need
 RAW = {"styles": "page.css", "script": "page.js"}  # variable of the template → its file
 SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 IMAGE = b"data:image/jpeg"  # as `pictures.svg` stores images
 WIDE = 6  # columns; tables with more are set smaller
+DEEPEST = 3  # level of headings with a number
 ARGUMENTS = [
-    *("--standalone", f"--template={paths.TEMPLATE / 'page.html'}", "--mathml"),
+    *("--standalone", f"--template={paths.TEMPLATE / 'page.html'}", "--mathml", "--syntax-highlighting=none"),
     *("--toc", "--toc-depth=3", "--section-divs", "--shift-heading-level-by=1"),  # the page's title is its one <h1>
-    *citations.ARGUMENTS,
+    *tree.CITED,
 ]
 
 
-def page(parts: list[Part], names: dict[str, str], meta: Node, figures: dict[str, bytes], origins: dict[str, Note]) -> str:
+def page(before: list[Part], chapters: list[Part], names: dict[str, str], meta: Node, figures: dict[str, bytes]) -> str:
     """Return the page.
 
-    `parts` begin with the abstract; `names` are the numbers of `cross_references.numbered`; `meta` are the variables
-    of the template; `figures` maps each file that the tree names to its SVG; `origins` holds, by label, what the
-    line below a figure or table says of where it comes from.
+    `before` is what has no number: abstract and introduction; `names` are those of `references.numbered`; `meta` are the
+    variables of the template; `figures` maps each file that the tree names to its SVG.
     """
     raw = {name: (paths.TEMPLATE / file).read_text(encoding="utf-8") for name, file in RAW.items()}
     meta = {
         **meta,
         **{name: {"t": "MetaBlocks", "c": [RawBlock("html", text)]} for name, text in raw.items()},
-        "figure-entries": _entries(parts, names, "Figure"),
-        "table-entries": _entries(parts, names, "Table"),
-        "number": {"t": "MetaString", "c": shown_numbers.NUMBER.pattern},  # what the script takes for one
+        "figure-entries": _entries(chapters, names, "Figure"),
+        "table-entries": _entries(chapters, names, "Table"),
     }
-    chapters = [block for part in parts if not part.appendix for block in _chapter(part, names, origins)]
-    appendices = [block for part in parts if part.appendix for block in _chapter(part, names, origins)]
-    content = [*chapters, *citations.references(), *appendices]
-    return _embedded(_permitted(write(content, meta, "html5", ARGUMENTS)), figures)
+    content = [block for part in before for block in part.blocks]
+    content += [block for part in chapters for block in _chapter(part, names)]
+    content += [Header(1, ["references", ["unnumbered"], []], [Str("References")]), Div(["refs", [], []], [])]
+    return _embedded(_permitted(tree.write(content, meta, "html5", ARGUMENTS)), figures)
 
 
 def _permitted(html: str) -> str:
@@ -60,45 +58,38 @@ def _embedded(html: str, figures: dict[str, bytes]) -> str:
 
     def source(match: re.Match) -> str:
         images = ' class="images"' if IMAGE in figures[match[1]] else ""
-        return f'src="data:image/svg+xml,{quote(figures[match[1]], safe=UNQUOTED)}"{images}'
+        # A double quotation mark would have to be escaped, at thrice its length.
+        svg = figures[match[1]].replace(b"'", b"&apos;").replace(b'"', b"'")
+        return f'src="data:image/svg+xml,{quote(svg, safe=UNQUOTED)}"{images}'
 
     return SOURCE.sub(source, html)
 
 
-def _chapter(part: Part, names: dict[str, str], origins: dict[str, Note]) -> list[Node]:
-    counts = [names[f"ch:{part.name}"].split()[-1], 0, 0] if f"ch:{part.name}" in names else None
-    content = []
-    for block in (block for cell in part.cells for block in cell.blocks):
-        if block["t"] == "Header" and counts:
-            block = _numbered(block, counts)
-        content.append(_float(block, names))
-        if floats.label(block) in origins:
-            content.append(origins[floats.label(block)].line())
-    return content
+def _chapter(part: Part, names: dict[str, str]) -> list[Node]:
+    counts = [names[f"ch:{part.name}"].split()[-1], *[0] * (DEEPEST - 1)]
+    return [_numbered(block, counts) if block["t"] == "Header" else _float(block, names) for block in part.blocks]
 
 
 def _numbered(heading: Node, counts: list) -> Node:
     """Return a heading of level 1 to 3 with its number; `counts` (chapter, section, subsection) moves on."""
     level, identity, words = heading["c"]
-    if level > len(counts):
+    if level > DEEPEST:
         return heading
     if level > 1:
-        counts[level - 1] += 1
-        counts[level:] = [0] * (len(counts) - level)
+        counts[level - 1 :] = [counts[level - 1] + 1, *[0] * (DEEPEST - level)]
     number = ".".join(str(count) for count in counts[:level])
     return Header(level, identity, [Span(["", ["number"], []], [Str(number)]), Space(), *words])
 
 
 def _float(block: Node, names: dict[str, str]) -> Node:
-    key = floats.label(block)
+    key = tree.label(block)
     if not key:
         return block
     number = Span(["", ["caption-number"], []], [Str(names[key].replace(" ", "\u00a0") + ".")])
-    block = floats.with_caption(block, [number, Space(), *floats.caption(block)])
+    block = tree.with_caption(block, [number, Space(), *tree.caption(block)])
     if block["t"] == "Figure":
         return block
-    columns = len(block["c"][2])
-    classes = ["table-scroll", "wide"] if columns > WIDE else ["table-scroll"]
+    classes = ["table-scroll", "wide"] if len(block["c"][2]) > WIDE else ["table-scroll"]
     # A table that is wider than the screen scrolls by itself, by keyboard too.
     return Div(["", classes, [["tabindex", "0"], ["role", "region"], ["aria-label", names[key]]]], [block])
 
@@ -106,9 +97,9 @@ def _float(block: Node, names: dict[str, str]) -> Node:
 def _entries(parts: list[Part], names: dict[str, str], kind: str) -> Node:
     """Return the list of figures or tables: links that carry number and first sentence of the caption."""
     entries = []
-    for block in (block for part in parts for cell in part.cells for block in cell.blocks if block["t"] == kind):
-        key = floats.label(block)
-        title = transform(floats.split_caption(floats.caption(block))[0], _without_links)
+    for block in (block for part in parts for block in part.blocks if block["t"] == kind):
+        key = tree.label(block)
+        title = tree.transform(tree.split_caption(tree.caption(block))[0], _without_links)
         number = Span(["", ["number"], []], [Str(names[key].split()[-1])])
         entries.append({"t": "MetaInlines", "c": [Link(["", [], []], [number, Space(), *title], [f"#{key}", ""])]})
     return {"t": "MetaList", "c": entries}

@@ -1,143 +1,140 @@
-"""The report: executed chapters in, one HTML page, one PDF and the ledger of their numbers out. Nothing is executed here."""
+"""The report: executed chapters in, the thesis and its supplement as web page and PDF out. Nothing is executed here."""
 
 import dataclasses
-import os
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pandocfilters import Code, Div, Link, Para, Space, Str
+from pandocfilters import Div
 
-from cxr_helpers import paths, records
+from cxr_helpers import paths
+from cxr_helpers.base import plugins
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import (
-    appendix,
-    chapters,
-    citations,
-    cross_references,
-    duties,
-    floats,
-    front_matter,
-    html_page,
-    ledger,
-    marks,
-    origins,
-    readme,
-    syntax_tree,
-    typst_pdf,
-)
+from cxr_helpers.report import chapters, front_matter, html_page, references, tree, typst_pdf
 from cxr_helpers.report.chapters import Chapter
-from cxr_helpers.report.syntax_tree import Node, Part
+from cxr_helpers.report.tree import Node, Part
 from cxr_helpers.workflow import chapter_files
 
 FORMATS = ("html", "pdf")
-SIZE_LIMIT = 15_000_000  # bytes of either file
+DOCUMENTS = ("thesis", "supplement")
+SIZE_LIMIT = 5_000_000  # bytes of a file
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
-    """The whole report as a tree: abstract, introduction, chapters, appendices; the numbers of its labels; its figures.
+class Document:
+    """A document as a tree: what has no number (abstract, introduction), its chapters, the numbers of its labels, its figures."""
 
-    `origins` holds, by label, what leads from a figure or table to its cell and to what it is computed from.
-    """
-
-    parts: list[Part]
+    before: list[Part]
+    chapters: list[Part]
     names: dict[str, str]
     figures: dict[str, bytes]
     meta: Node
-    origins: dict[str, origins.Note]
+
+    def content(self, kind: str) -> bytes:
+        """Return the web page ("html") or the PDF ("pdf")."""
+        if kind == "html":
+            return html_page.page(self.before, self.chapters, self.names, self.meta, self.figures).encode()
+        return typst_pdf.compiled(typst_pdf.source(self.before, self.chapters, self.meta), self.figures)
 
 
-def render(profile: str, chapters: Sequence[str] | None = None, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Write `thesis.html` and `thesis.pdf` of a profile ("full" or "smoke") and return their paths.
+def render(
+    profile: str,
+    documents: Sequence[str] = DOCUMENTS,
+    only: Sequence[str] | None = None,
+    formats: Sequence[str] = FORMATS,
+) -> list[Path]:
+    """Write `thesis` and `supplement`, as .html and .pdf, of a profile ("full" or "smoke") and return their paths.
 
-    Beside them goes the ledger, `numbers.csv`: every number that they show, with its place; the README gets its picture and
-    table from the real report. `chapters` names the
-    notebooks to take (default: all of `notebooks/`); a mention of a figure in a chapter that is left out stays as it
-    is typed.
+    Extras that ask for it are told what was written (the README shows its results). `only` names the notebooks to take (default:
+    all); a mention of a figure in a chapter that is left out stays as it is typed.
 
     Raises:
         CxrError: a chapter is missing, failed or unfinished; a figure or table lacks a caption, an alternative text or
-            a unique label; a reference or citation leads nowhere; a run that is shown has no record; a file would exceed 15 MB.
+            a unique label; a reference or citation leads nowhere; a file would exceed 5 MB.
     """
-    unknown = sorted(set(formats) - set(FORMATS))
-    if unknown or profile not in ("full", "smoke"):
-        raise CxrError(f"Cannot render profile {profile!r} as {', '.join(formats)}: take full or smoke, and html or pdf.")
-    names = chapter_files.names() if chapters is None else list(chapters)
-    report = assemble(profile, names, complete=chapters is None)
+    if set(formats) - set(FORMATS) or set(documents) - set(DOCUMENTS) or profile not in ("full", "smoke"):
+        said = f"profile {profile!r} of {', '.join(documents)} as {', '.join(formats)}"
+        raise CxrError(f"Cannot render {said}: take full or smoke, thesis or supplement, and html or pdf.")
     written = []
-    for kind in formats:
-        path = paths.reports(profile) / f"thesis.{kind}"
-        atomic_write(path, _limited(_as_html(report, profile) if kind == "html" else _as_pdf(report), path, report.figures))
-        written.append(path)
-    ledger.write(ledger.of_report(report.parts), profile)
-    if profile == "full":
-        readme.update(report.parts, report.figures)
+    for name, document in assemble(documents, profile, front_matter.facts(profile), only).items():
+        for kind in formats:
+            path = paths.reports(profile) / f"{name}.{kind}"
+            atomic_write(path, _limited(document.content(kind), path, document.figures))
+            written.append(path)
+        for each in plugins.names("rendered"):
+            plugins.load("rendered", each)(name, profile, document.chapters, document.figures)
     return written
 
 
-def assemble(profile: str, names: Iterable[str], complete: bool = True, build: Path | None = None) -> Report:
-    """Return the report of the executed chapters `names`, numbered, its references resolved and checked.
+def assemble(
+    documents: Sequence[str],
+    profile: str,
+    facts: Mapping[str, str],
+    only: Sequence[str] | None = None,
+    build: Path | None = None,
+) -> dict[str, Document]:
+    """Return documents of their executed chapters (or `only` some), numbered, their references resolved and checked.
 
-    `build` is the build folder that holds them (default: that of the profile).
+    `facts` are those of the title pages; `build` is the build folder with the executed chapters (default: that of the profile).
     """
-    read = [chapters.read((build or paths.build(profile)) / "executed" / f"{name}.ipynb") for name in names]
-    bodies = [floats.gather(syntax_tree.parse(chapter)) for chapter in read]
-    bodies += [floats.gather(syntax_tree.parse(chapter, appendix=True)) for chapter in _appendices(profile)]
-    meta, opening = front_matter.read(paths.ROOT / "reports" / "front_matter.md")
-    labels = cross_references.numbered(bodies)
-    before = [front_matter.abstract(opening, bodies)]
-    if set(chapter_files.names()) == {chapter.name for chapter in read}:
-        before += front_matter.introduction(paths.ROOT / "reports" / "introduction.md")  # it speaks of every chapter
-    parts = [*before, *(_without_abstract(_introduced(part, labels, profile)) for part in bodies)]
-    parts = cross_references.resolved(parts, labels, citations.keys(), complete)
-    origins.check_runs(parts, profile)
-    figures = {path: content for chapter in read for path, content in chapter.figures.items()}
-    return Report(parts, labels, figures, {**meta, **front_matter.variables(profile)}, origins.notes(parts, profile))
+    folder = (build or paths.build(profile)) / "executed"
+    read = {}
+    for name in DOCUMENTS:
+        files = [folder / f"{chapter}.ipynb" for chapter in getattr(chapter_files, name)() if only is None or chapter in only]
+        if name in documents or (files and all(path.is_file() for path in files)):  # the other one has the numbers of what is mentioned
+            read[name] = [chapters.read(path, profile) for path in files] + _appendices(name, profile)
+    bodies = {name: [tree.parse(chapter) for chapter in found] for name, found in read.items()}
+    names = {name: references.numbered(bodies[name], name) if name in read else _chapters_only(name) for name in DOCUMENTS}
+    cited, made = references.keys(), {}
+    for name in documents:
+        other = next(each for each in DOCUMENTS if each != name)
+        labels = references.Labels(names[name], names[other], other, cited, complete=only is None)
+        meta, opening = front_matter.read(paths.ROOT / "reports" / "front_matter.md")
+        before = front_matter.parts(opening, bodies[name], whole=only is None) if name == "thesis" else []
+        body = references.resolved([_opened(part, names[name], profile) for part in bodies[name]], labels)
+        figures = {path: content for chapter in read[name] for path, content in chapter.figures.items()}
+        meta |= {**front_matter.variables(name, profile, facts), "data": {"t": "MetaString", "c": digest(body)}}
+        made[name] = Document(references.resolved(before, labels), body, names[name], figures, meta)
+    return made
 
 
-def _appendices(profile: str) -> list[Chapter]:
-    """Return how the results were made, and what the field wants said of model, images and study."""
-    runs, systems = records.every(profile), origins.recorded(profile)
-    made = [appendix.configurations(systems), appendix.environment(runs, profile)] if systems else []
-    return [*made, appendix.run_records(runs, systems, profile), *duties.chapters(profile)]
+def digest(parts: Sequence[Part]) -> str:
+    """Return one SHA-256 (hex) for the data files of all figures and tables, which the PDF carries among its keywords."""
+    return digest_of(dict(block["c"][0][2]).get("digest") for part in parts for block in part.blocks if tree.label(block))
 
 
-def _as_html(report: Report, profile: str) -> bytes:
-    parts = marks.marked(origins.linked(report.parts, profile), profile)
-    return html_page.page(parts, report.names, report.meta, report.figures, report.origins).encode()
+def digest_of(digests: Iterable[str | None]) -> str:
+    """Return one SHA-256 (hex) for the digests of data files, in the order of the document; what has no file has none."""
+    return hashlib.sha256("\n".join(filter(None, digests)).encode()).hexdigest()
 
 
-def _as_pdf(report: Report) -> bytes:
-    return typst_pdf.compiled(typst_pdf.source(report.parts, report.meta, report.origins), report.figures)
+def _appendices(document: str, profile: str) -> list[Chapter]:
+    """Return the chapters that no notebook computes, as extras announce them; they end the supplement."""
+    announced = plugins.names("appendices") if document == "supplement" else []
+    return [chapter for name in announced for chapter in plugins.load("appendices", name)(profile)]
 
 
-def _introduced(part: Part, names: dict[str, str], profile: str) -> Part:
-    """Return a chapter with a line below its title that leads to its notebook, where its code is, its figures and its tables."""
-    said = []
-    if not part.appendix:
-        notebook = chapter_files.source(part.name)
-        target = Path(os.path.relpath(notebook, paths.reports(profile))).as_posix()
-        shown = Code(["", [], []], notebook.relative_to(paths.ROOT).as_posix())
-        said.append([Str("Code:"), Space(), Link(["", [], []], [shown], [target, ""])])
-    blocks = [block for cell in part.cells for block in cell.blocks]
+def _chapters_only(document: str) -> dict[str, str]:
+    """Return what the chapters of a document are called that has not been executed."""
+    numbers = enumerate(getattr(chapter_files, document)(), 1)
+    return {f"ch:{chapter}": f"Chapter {references.PREFIX[document]}{number}" for number, chapter in numbers}
+
+
+def _opened(part: Part, names: Mapping[str, str], profile: str) -> Part:
+    """Return a chapter without its part of the abstract; a line below its title leads to its notebook, figures and tables."""
+    first, *rest = [cell for cell in part.cells if not cell.abstract]
+    notebook, said = chapter_files.source(part.name), []
+    if notebook.is_file():
+        shown = notebook.relative_to(paths.ROOT).as_posix()
+        said.append(f"Code: [`{shown}`]({chapters.address(notebook, profile)})")
     for kind in ("Figure", "Table"):
-        keys = [floats.label(block) for block in blocks if block["t"] == kind and floats.label(block)]
-        links = [Link(["", [], []], [Str(names[key].split()[-1])], [f"#{key}", ""]) for key in keys]
-        if links:
-            listed = [piece for link in links for piece in (Str(","), Space(), link)][2:]
-            said.append([Str(f"{kind}s:" if len(keys) > 1 else f"{kind}:"), Space(), *listed])
-    if not said:
-        return part
-    line = Para([piece for phrase in said for piece in (Str("."), Space(), *phrase)][2:])
-    position = next(index for index, cell in enumerate(part.cells) if cell.part != "abstract")
-    title, *rest = part.cells[position].blocks
-    opening = dataclasses.replace(part.cells[position], blocks=[title, Div(["", ["notebook"], []], [line]), *rest])
-    return dataclasses.replace(part, cells=[*part.cells[:position], opening, *part.cells[position + 1 :]])
-
-
-def _without_abstract(part: Part) -> Part:
-    return dataclasses.replace(part, cells=[cell for cell in part.cells if cell.part != "abstract"])
+        keys = [tree.label(block) for block in part.blocks if block["t"] == kind and tree.label(block)]
+        links = ", ".join(f"[{names[key].split()[-1]}](#{key})" for key in keys)
+        said += [f"{kind}{'s' if len(keys) > 1 else ''}: {links}"] if keys else []
+    title, *blocks = first.blocks
+    line = [Div(["", ["notebook"], []], tree.blocks(". ".join(said)))] if said else []
+    return dataclasses.replace(part, cells=[dataclasses.replace(first, blocks=[title, *line, *blocks]), *rest])
 
 
 def _limited(content: bytes, path: Path, figures: dict[str, bytes]) -> bytes:

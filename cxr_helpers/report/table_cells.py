@@ -20,9 +20,9 @@ def formatted(frame: pd.DataFrame, digits: int | dict[str, int] = 3) -> pd.DataF
     Whole numbers get thousands separators; a missing value becomes an en dash; a value that would round to zero
     keeps two significant digits. Cells may hold Markdown (`[@key]`, `@tbl:x`).
     """
-    flat = _flat(frame)
-    decimals = digits if isinstance(digits, dict) else dict.fromkeys(flat.columns, digits)
-    columns = {name: [_cell(value, decimals.get(name, 3)) for value in flat[name]] for name in flat.columns}
+    cells = flat(frame)
+    decimals = digits if isinstance(digits, dict) else dict.fromkeys(cells.columns, digits)
+    columns = {name: [_cell(value, decimals.get(name, 3)) for value in cells[name]] for name in cells.columns}
     return pd.DataFrame(columns, dtype=str)
 
 
@@ -45,11 +45,12 @@ def written(text: str) -> str:
     return PERCENT.sub("\u00a0%", HYPHEN.sub(MINUS, text))
 
 
-def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+def flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return `frame` with its named index as first columns, and every column named by one string."""
     named = any(name is not None for name in frame.index.names)
-    flat = frame.reset_index() if named or not isinstance(frame.index, pd.RangeIndex) else frame.copy()
-    flat.columns = [_name(name) for name in flat.columns]
-    return flat
+    table = frame.reset_index() if named or not isinstance(frame.index, pd.RangeIndex) else frame.copy()
+    table.columns = [_name(name) for name in table.columns]
+    return table
 
 
 def _name(name: object) -> str:

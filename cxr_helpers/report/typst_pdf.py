@@ -1,35 +1,31 @@
-"""The report as PDF, set by Typst: A4, numbered, with contents and lists that Typst makes itself."""
+"""A document as PDF, set by Typst: A4, numbered, with contents and lists that Typst makes itself."""
 
 import json
+import re
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import typst
-from pandocfilters import Link, Plain, RawBlock, RawInline
+from pandocfilters import Div, Header, Link, Plain, RawBlock, RawInline, Str
 
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import citations, floats, origins
-from cxr_helpers.report.origins import Note
-from cxr_helpers.report.syntax_tree import Node, Part, transform, write
+from cxr_helpers.report import tree
+from cxr_helpers.report.tree import Node, Part
 
-ARGUMENTS = ["--standalone", f"--template={paths.TEMPLATE / 'thesis.typ'}", *citations.ARGUMENTS]
+ARGUMENTS = ["--standalone", f"--template={paths.TEMPLATE / 'thesis.typ'}", *tree.CITED]
+OTHER = re.compile(r"(thesis|supplement)\.html(#.*)?")  # links lead to the other document's PDF
+PAGE_ONLY = ("page-only", "origin")
 
 
-def source(parts: list[Part], meta: Node, notes: Mapping[str, Note] = MappingProxyType({})) -> str:
-    """Return the Typst source; `parts` begin with the abstract, `meta` are the variables of the template.
-
-    `notes` holds, by label, what tells where a figure or table comes from; it ends the caption.
-    """
-    abstract, *chapters = parts
-    content = [*_blocks(abstract, notes), _raw("#contents()\n#show: chapters")]
-    content += [block for part in chapters if not part.appendix for block in _blocks(part, notes)]
-    content += [*citations.references(), _raw("#show: appendices")]
-    content += [block for part in chapters if part.appendix for block in _blocks(part, notes)]
+def source(before: list[Part], chapters: list[Part], meta: Node) -> str:
+    """Return the Typst source; `before` is what has no number, `meta` are the variables of the template."""
+    opening, *introduction = [*before, Part("", [])]
+    content = [*_blocks(opening), _raw("#contents()\n#show: chapters")]
+    content += [block for part in (*introduction, *chapters) for block in _blocks(part)]
+    content += [Header(1, ["references", ["unnumbered"], []], [Str("References")]), Div(["refs", [], []], [])]
     # Not smart: pandoc has set the quotation marks, and Typst makes a prime of an apostrophe after a number.
-    return write(content, meta, "typst-smart", ARGUMENTS)
+    return tree.write(tree.transform(content, _to_pdf), meta, "typst-smart", ARGUMENTS)
 
 
 def compiled(text: str, figures: dict[str, bytes]) -> bytes:
@@ -51,48 +47,36 @@ def compiled(text: str, figures: dict[str, bytes]) -> bytes:
             raise CxrError(f"Typst could not set the PDF: {error}") from error
 
 
-def _blocks(part: Part, notes: Mapping[str, Note]) -> list[Node]:
+def _blocks(part: Part) -> list[Node]:
     """Return what a part prints.
 
     A figure goes to the head or foot of a page, but not beyond the part's end; where it was, a line points to it.
     """
     printed = []
-    for block in (block for cell in part.cells for block in cell.blocks if not _page_only(block)):
-        printed += [_raw(f"#pointer(<{floats.label(block)}>)")] if block["t"] == "Figure" and floats.label(block) else []
-        printed.append(_float(block, notes))
-    return [*printed, _raw("#place.flush()")]
+    for block in (block for block in part.blocks if not any(tree.has_class(block, name) for name in PAGE_ONLY)):
+        printed += [_raw(f"#pointer(<{tree.label(block)}>)")] if block["t"] == "Figure" and tree.label(block) else []
+        printed.append(_float(block))
+    return [*printed, _raw("#place.flush()")] if printed else []
 
 
-def _page_only(block: Node) -> bool:
-    return block["t"] == "Div" and "page-only" in block["c"][0][1]
-
-
-def _float(block: Node, notes: Mapping[str, Note]) -> Node:
-    if not floats.label(block):
+def _float(block: Node) -> Node:
+    if not tree.label(block):
         return block
-    first, rest = floats.split_caption(floats.caption(block))
-    note = _printed(notes[floats.label(block)]) if floats.label(block) in notes else []
+    first, rest = tree.split_caption(tree.caption(block))
     # `more` hides itself in the lists of figures and tables.
-    words = [*first, RawInline("typst", "#more["), *rest, *note, RawInline("typst", "]")]
-    block = floats.with_caption(block, words)
-    return _picture(block) if block["t"] == "Figure" else block
-
-
-def _printed(note: Note) -> list[Node]:
-    """Return a note as it ends a caption; in print one system's records are rows of the appendix, no place to lead to."""
-
-    def led(kind: str, content: list) -> Node | None:
-        record = kind == "Link" and content[2][0].startswith("#record-")
-        return Link(content[0], content[1], [f"#{origins.APPENDIX}", ""]) if record else None
-
-    return [RawInline("typst", "#origin["), *transform(note.brief(), led), RawInline("typst", "]")]
-
-
-def _picture(figure: Node) -> Node:
-    _, alt, (path, _) = floats.image(figure)["c"]
-    identity, words, _ = figure["c"]
-    call = f"#picture({_string(path)}, alt: {_string(alt[0]['c'])})#metadata(none)<at-{floats.label(figure)}>"
+    block = tree.with_caption(block, [*first, RawInline("typst", "#more["), *rest, RawInline("typst", "]")])
+    if block["t"] == "Table":
+        return block
+    alt, path = tree.image(block)
+    identity, words, _ = block["c"]
+    call = f"#picture({_string(path)}, alt: {_string(alt)})#metadata(none)<at-{tree.label(block)}>"
     return {"t": "Figure", "c": [identity, words, [Plain([RawInline("typst", call)])]]}
+
+
+def _to_pdf(kind: str, content: list) -> Node | None:
+    if kind == "Link" and (match := OTHER.fullmatch(content[2][0])):
+        return Link(content[0], content[1], [f"{match[1]}.pdf", ""])
+    return None
 
 
 def _string(text: str) -> str:

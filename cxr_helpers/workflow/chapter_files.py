@@ -1,9 +1,14 @@
-"""The chapters: their names, and where their executed notebooks lie."""
+"""The chapters: their names, what they say they read, and where their executed notebooks lie."""
 
+import fnmatch
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from cxr_helpers import paths
+from cxr_helpers import experiments, paths
 from cxr_helpers.errors import CxrError
+
+FINAL_MODEL = "08_final_model"  # whose calibrated experiments are the candidates for the final model
 
 
 def names() -> list[str]:
@@ -42,14 +47,67 @@ def source(chapter: str) -> Path:
     return (_supplement() if chapter.startswith("s") else paths.NOTEBOOKS) / f"{chapter}.ipynb"
 
 
-def executed(chapter: str, profile: str) -> Path:
-    """Return where the executed notebook lies: there is one only if every cell ran."""
-    return paths.build(profile) / "executed" / f"{chapter}.ipynb"
+def executed(chapter: str, profile: str, scratch: bool = False) -> Path:
+    """Return where the executed notebook lies: there is one only if every cell ran; `scratch` is of one with other parameters."""
+    return paths.build(profile) / ("scratch" if scratch else "executed") / f"{chapter}.ipynb"
 
 
-def partial(chapter: str, profile: str) -> Path:
+def partial(chapter: str, profile: str, scratch: bool = False) -> Path:
     """Return where the notebook lies while it runs, and stays, with its traceback, if a cell fails."""
-    return executed(chapter, profile).with_suffix(".partial.ipynb")
+    return executed(chapter, profile, scratch).with_suffix(".partial.ipynb")
+
+
+def reads(chapter: str, whole: bool = True) -> list[str]:
+    """Return what a chapter says that it reads, in the field `cxr` of its notebook's metadata.
+
+    Each is "experiment:NAME" (or a pattern of names), "final_model" (its candidates and what they join), "all experiments", or
+    the pattern of a file below `reports/` ("measurements/speed.csv"). What it `shows_if_made` counts with `whole` only: a chapter
+    that is made alone does without.
+
+    Raises:
+        CxrError: the notebook says nothing.
+    """
+    try:
+        said = json.loads(source(chapter).read_text(encoding="utf-8"))["metadata"]["cxr"]
+        return [*said["reads"], *(said.get("shows_if_made", []) if whole else [])]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CxrError(f'{source(chapter)} does not say what it reads; put "cxr": {{"reads": []}} into its metadata.') from error
+
+
+def experiments_read(chapter: str, profile: str, whole: bool = True) -> list[str]:
+    """Return the experiments among what a chapter reads, in the order of experiments.toml; a name that is none is a CxrError."""
+    known, found = experiments.load(profile), set()
+    for entry in reads(chapter, whole):
+        if entry == "all experiments":
+            named = set(known)
+        elif entry == "final_model":
+            rows = [name for name, each in known.items() if each.chapter == FINAL_MODEL]
+            named = _with_members((name for name in rows if known[name].configs[0].model == "calibrated"), known)
+        elif entry.startswith("experiment:"):
+            named = set(fnmatch.filter(known, entry.removeprefix("experiment:")))
+        else:  # a file
+            continue
+        if not named:
+            raise CxrError(f"{source(chapter)} reads {entry!r}, which no experiment of experiments.toml is.")
+        found |= named
+    return [name for name in known if name in found]
+
+
+def _with_members(names: Iterable[str], known: Mapping[str, experiments.Experiment]) -> set[str]:
+    """Return experiments with those whose runs they join, and these with theirs."""
+    found, todo = set(), list(names)
+    while todo:
+        name = todo.pop()
+        found.add(name)
+        todo += set(known[name].configs[0].members) - found
+    return found
+
+
+def files_read(chapter: str, profile: str) -> list[Path]:
+    """Return the files among what a chapter reads, as far as they are there: those of the profile, or typed for all of them."""
+    patterns = [entry for entry in reads(chapter) if not entry.startswith(("experiment:", "final_model", "all "))]
+    folders = dict.fromkeys((paths.reports(profile), paths.reports("full")))
+    return sorted({path for pattern in patterns for folder in folders for path in folder.glob(pattern)})
 
 
 def _supplement() -> Path:

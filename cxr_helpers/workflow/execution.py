@@ -1,10 +1,10 @@
 """Execute a chapter with papermill: its source stays as it is, the executed notebook goes to the build folder."""
 
-import ast
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import nbformat
 import papermill
@@ -17,9 +17,9 @@ from nbformat import NotebookNode
 from cxr_helpers import paths
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.errors import CxrError
-from cxr_helpers.workflow import chapter_files
-from cxr_helpers.workflow.imports import PACKAGE
+from cxr_helpers.workflow import chapter_files, shown_data
 
+PACKAGE = Path(__file__).resolve().parent.parent
 PROGRESS_SECONDS = 10
 PATIENCE_SECONDS = 300  # with a kernel that starts, or that has said nothing yet: the machine may be busy
 PROFILES = ("full", "smoke")
@@ -37,24 +37,27 @@ class ThisPython(AsyncKernelManager):
         return KernelSpec(**get_kernel_dict(extra_arguments=["--log-level=CRITICAL"]), env=variables)
 
 
-def execute(chapter: str, profile: str) -> Path:
+def execute(chapter: str, profile: str, parameters: Mapping[str, object] = MappingProxyType({})) -> Path:
     """Execute a chapter ("05_mobilenet") for `profile` ("full" or "smoke") and return the executed notebook.
 
+    As it is written, it is part of the report, and its data go to `reports/data/`. With other `parameters` (name -> value) it
+    goes to the folder `scratch` of the build folder, and nothing of the report changes.
+
     Raises:
-        CxrError: the profile is unknown, the chapter no notebook or without a parameter `profile`, or a cell fails; the
-            sentence names the cell.
+        CxrError: the profile or a parameter is unknown, the chapter is no notebook, or a cell fails; the sentence names the cell.
     """
     if profile not in PROFILES:
         raise CxrError(f"Profile {profile!r} is unknown: choose {' or '.join(PROFILES)}.")
     notebook = _read(chapter_files.source(chapter))
-    parameters = _parameters_cell(notebook, chapter)
-    _check_name("profile", notebook.cells[parameters].source, chapter)
-    partial = chapter_files.partial(chapter, profile)
+    given = {**parameters, "profile": profile}
+    _check_names(given, chapter)
+    partial = chapter_files.partial(chapter, profile, scratch=bool(parameters))
     partial.parent.mkdir(parents=True, exist_ok=True)
     try:
-        result = _run(notebook, chapter, profile, partial)
+        result = _run(notebook, chapter, given, partial)
     except papermill.PapermillExecutionError as error:
-        number = error.cell_index + (error.cell_index <= parameters)  # the cell that papermill injects does not count
+        injected = [index for index, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
+        number = error.cell_index + (error.cell_index <= injected[0])  # the cell that papermill injects does not count
         message = error.evalue.strip().partition("\n")[0]
         raise CxrError(
             f"Chapter {chapter}, cell {number} failed with {error.ename}: {message} (the traceback is in {partial})."
@@ -63,13 +66,15 @@ def execute(chapter: str, profile: str) -> Path:
         raise CxrError(f"Chapter {chapter} lost its kernel, most likely for want of memory; try --cores 1.") from error
     except RuntimeError as error:
         raise CxrError(f"Chapter {chapter} found no kernel ({error}); run it again.") from error
-    target = chapter_files.executed(chapter, profile)
+    if not parameters:
+        shown_data.store(result, chapter, profile)
+    target = chapter_files.executed(chapter, profile, scratch=bool(parameters))
     atomic_write(target, nbformat.writes(result))
     partial.unlink()
     return target
 
 
-def _run(notebook: NotebookNode, chapter: str, profile: str, partial: Path) -> NotebookNode:
+def _run(notebook: NotebookNode, chapter: str, parameters: dict[str, object], partial: Path) -> NotebookNode:
     """Run the cells in a kernel of this Python; `partial` is written after each of them.
 
     A kernel that dies before its first answer is started once more: ports are chosen before it takes them, and another
@@ -80,7 +85,7 @@ def _run(notebook: NotebookNode, chapter: str, profile: str, partial: Path) -> N
             return papermill.execute_notebook(
                 notebook,
                 partial,
-                {"profile": profile},
+                parameters,
                 kernel_name="python3",
                 language="python",
                 progress_bar=False,
@@ -102,21 +107,16 @@ def _read(path: Path) -> NotebookNode:
         raise CxrError(f"{path} is no notebook ({type(error).__name__}); restore it from git.") from error
 
 
-def _parameters_cell(notebook: NotebookNode, chapter: str) -> int:
-    """Return the index of the cell tagged `parameters`."""
-    tagged = [index for index, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
-    if len(tagged) != 1:
-        raise CxrError(f"Chapter {chapter} has {len(tagged)} cells tagged `parameters`; it needs exactly one.")
-    return tagged[0]
-
-
-def _check_name(name: str, code: str, chapter: str) -> None:
-    """Refuse a parameter that the tagged cell does not set; papermill would only warn and run without it."""
-    targets = [target for node in ast.parse(code).body if isinstance(node, ast.Assign) for target in node.targets]
-    known = [target.id for target in targets if isinstance(target, ast.Name)]
-    if name not in known:
+def _check_names(names: Mapping[str, object], chapter: str) -> None:
+    """Refuse a parameter that the cell tagged `parameters` does not set; papermill would only warn and run without it."""
+    try:
+        known = papermill.inspect_notebook(str(chapter_files.source(chapter)))
+    except ValueError as error:
+        raise CxrError(f"{chapter_files.source(chapter)} cannot be used ({error}); restore it from git.") from error
+    unknown = [name for name in names if name not in known]
+    if unknown:
         said = ", ".join(known) or "none"
-        raise CxrError(f"Chapter {chapter} has no parameter `{name}`; its cell tagged `parameters` sets {said}.")
+        raise CxrError(f"Chapter {chapter} has no parameter `{unknown[0]}`; its cell tagged `parameters` sets {said}.")
 
 
 def _progress(chapter: str, total: int) -> Callable[..., None]:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cxr_helpers import paths
@@ -19,14 +19,17 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.workflow import chapter_files
 
 
-def run(profile: str, retrain: bool = False, cores: int | None = None, only: str | None = None) -> None:
-    """Make the report, or with `only` one chapter, doing only what is out of date.
+def run(
+    profile: str, retrain: bool = False, cores: int | None = None, only: str | None = None, supplement: bool = False
+) -> None:
+    """Make the thesis, of the real images the supplement too, or with `only` one chapter; only what is out of date is done.
 
     Args:
         profile: "full", "smoke" or "auto" (see `choose`).
         retrain: train the models afresh although they have records.
         cores: number of processor cores; None takes all.
         only: a chapter's number or name.
+        supplement: make the supplement of synthetic images, too.
 
     Raises:
         CxrError: a parameter or the data cannot be used, another run is at work, or a step failed.
@@ -40,11 +43,13 @@ def run(profile: str, retrain: bool = False, cores: int | None = None, only: str
         say(f"prepare: {len(images):,} images, profile {profile} ({dataset.discover(profile).pixels})")
         shutil.rmtree(markers(profile), ignore_errors=True)
         _distrust_the_future(profile)
-        command = _command(profile, retrain, cores or processes.cores(), chapter)
+        documents = ["thesis", "supplement"] if supplement or profile == "full" else ["thesis"]
+        wanted = f"only={chapter}" if chapter else f"documents={','.join(documents)}"
+        command = _command(profile, retrain, cores or processes.cores(), wanted)
         if _wait(subprocess.Popen([*command, "--quiet", "all"], cwd=paths.ROOT, pass_fds=[lock])):
             _show_fault(command)
             raise CxrError("The report is not finished: the cause stands above; the same command goes on from here.")
-    made = [chapter_files.executed(chapter, profile)] if chapter else report_files(profile)
+    made = [chapter_files.executed(chapter, profile)] if chapter else report_files(profile, documents)
     say(f"done in {since(started)}")
     for path in made:
         print(f"  {path}")
@@ -69,13 +74,13 @@ def choose(profile: str) -> str:
     return resolved
 
 
-def report_files(profile: str) -> list[Path]:
-    """Return the report as web page and as PDF."""
-    return [paths.reports(profile) / "thesis.html", paths.reports(profile) / "thesis.pdf"]
+def report_files(profile: str, documents: Sequence[str] = ("thesis", "supplement")) -> list[Path]:
+    """Return the documents of the report, each as web page and as PDF."""
+    return [paths.reports(profile) / f"{document}.{kind}" for document in documents for kind in ("html", "pdf")]
 
 
 def markers(profile: str) -> Path:
-    """Return the folder in which the workflow marks the systems that it has trained in this run."""
+    """Return the folder in which the workflow marks the experiments that it has trained in this run."""
     return paths.build(profile) / "trained"
 
 
@@ -98,7 +103,10 @@ def _distrust_the_future(profile: str) -> None:
 
 @contextlib.contextmanager
 def _alone(profile: str) -> Iterator[int]:
-    """Yield the descriptor of a lock on the build folder, which ends with the last process that holds it."""
+    """Yield the descriptor of a lock on the build folder, which ends with the last process that holds it.
+
+    The workflow's process holds it too, so that it outlives a killed parent; filelock keeps its descriptor to itself.
+    """
     path = paths.build(profile) / "workflow.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as handle:
@@ -109,8 +117,8 @@ def _alone(profile: str) -> Iterator[int]:
         yield handle.fileno()
 
 
-def _command(profile: str, retrain: bool, cores: int, chapter: str | None) -> list[str]:
-    settings = [f"profile={profile}", f"retrain={int(retrain)}", *([f"only={chapter}"] if chapter else [])]
+def _command(profile: str, retrain: bool, cores: int, wanted: str) -> list[str]:
+    settings = [f"profile={profile}", f"retrain={int(retrain)}", wanted]
     accelerator = ["--resources", "accelerator=1"] if shutil.which("nvidia-smi") else []
     return [
         *(sys.executable, "-m", "snakemake", "--cores", str(cores), "--scheduler", "greedy"),

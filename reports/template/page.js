@@ -114,7 +114,7 @@
     });
   }
 
-  // A figure whose curves can be read by pointing at them; `points` are those of curve_points.py.
+  // A figure whose curves can be read by pointing at them; `points` are those of drawn.py.
   const REACH = 40; // pixels
 
   const written = (value) => String(value).replace("-", "−");
@@ -149,96 +149,6 @@
     });
   }
 
-  // Numbers: a click on one tells the cell and the run records behind it, as the appendix has them.
-  const SILENT = "code, math, a, sup, .citation, .caption-number, .number";
-  const MANY = 6; // systems; of more only the names are shown
-
-  function marked(main) {
-    const number = new RegExp(main.dataset.number, "gu");
-    for (const cell of main.querySelectorAll("table[data-cell] > tbody > tr > *")) {
-      const said = cell.cloneNode(true);
-      for (const silent of said.querySelectorAll(SILENT)) silent.remove();
-      if (said.textContent.search(number) >= 0) cell.classList.add("traced");
-    }
-    const walker = document.createTreeWalker(main, NodeFilter.SHOW_TEXT), texts = [];
-    while (walker.nextNode()) {
-      const parent = walker.currentNode.parentElement;
-      if (parent.closest("[data-cell]") && !parent.closest(`${SILENT}, thead, tbody`)) texts.push(walker.currentNode);
-    }
-    for (const text of texts) {
-      for (const match of [...text.data.matchAll(number)].reverse()) {
-        const shown = text.splitText(match.index), span = document.createElement("span");
-        shown.splitText(match[0].length);
-        span.className = "traced";
-        shown.replaceWith(span);
-        span.append(shown);
-      }
-    }
-  }
-
-  function paragraph(...pieces) {
-    const made = document.createElement("p");
-    made.append(...pieces);
-    return made;
-  }
-
-  function copied(entry) {
-    const copy = entry.cloneNode(true);
-    copy.removeAttribute("id");
-    return copy;
-  }
-
-  function records(shown) {
-    const row = shown.closest("tbody tr"), table = shown.closest("table");
-    const column = row && table.tHead ? table.tHead.rows[0].cells[shown.cellIndex].dataset.from : "";
-    const entries = (names = "") => names.split(" ").map((name) => document.getElementById(name)).filter(Boolean);
-    const stored = entries(shown.closest("[data-stored]")?.dataset.stored).map(copied);
-    const found = entries(row?.dataset.from || column || shown.closest("[data-from]")?.dataset.from);
-    if (!found.length && !stored.length) return [paragraph("No run record is behind it: it is computed from the images or from the text itself.")];
-    if (found.length > MANY) {
-      const links = found.flatMap((record) => {
-        const link = document.createElement("a");
-        link.href = `#${record.id}`;
-        link.textContent = record.id.replace("record-", "");
-        return [", ", link];
-      });
-      return [...stored, paragraph(`Its chapter reads ${found.length} systems: `, ...links.slice(1), ".")];
-    }
-    const copies = found.map(copied);
-    for (const copy of copies) {
-      const runs = [...copy.querySelectorAll("li")], own = runs.filter((run) => row?.textContent.includes(run.querySelector("code").textContent));
-      if (own.length) for (const run of runs) if (!own.includes(run)) run.remove();
-    }
-    return [...stored, ...copies];
-  }
-
-  function place(shown) {
-    const block = shown.closest("[data-cell]");
-    const chapter = block.dataset.chapter ? document.getElementById(`ch:${block.dataset.chapter}`) : block.closest("section[id^='ch:']");
-    const notebook = chapter?.querySelector(".notebook a[href$='.ipynb']");
-    return notebook ? ["Computed by cell ", block.dataset.cell, " of ", notebook.cloneNode(true), "."] : ["Listed from the run records."];
-  }
-
-  function traceable(main) {
-    marked(main);
-    const note = document.createElement("aside"), hint = paragraph("Click a number to see what is behind it.");
-    note.className = "provenance";
-    note.popover = "auto";
-    note.tabIndex = 0;
-    note.setAttribute("aria-label", "Where the number comes from");
-    hint.className = "notice hint";
-    document.querySelector("header.title").append(hint);
-    document.body.append(note);
-    main.addEventListener("click", (event) => {
-      const shown = event.target.closest(".traced");
-      if (!shown || event.target.closest("a, button") || !getSelection().isCollapsed) return;
-      const number = document.createElement("strong");
-      number.textContent = shown.textContent.trim();
-      note.replaceChildren(paragraph(number), paragraph(...place(shown)), ...records(shown));
-      note.showPopover();
-    });
-  }
-
   // A link within the page says on hover what it leads to: a reference, a caption, a title.
   const LONGEST = 240; // letters
 
@@ -251,7 +161,6 @@
   for (const link of document.querySelectorAll("main a[href^='#']")) previewed(link);
   document.querySelectorAll(".explorer").forEach(explorer);
   document.querySelectorAll("figure[data-points]").forEach(readable);
-  traceable(document.querySelector("main"));
   for (const table of document.querySelectorAll("main .table-scroll table")) {
     if (!table.tHead || !table.tBodies.length) continue;
     const rows = table.tBodies[0].rows.length;

@@ -29,8 +29,15 @@ def code(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_there_are_the_seven_chapters():
-    assert [name[:2] for name in chapter_files.names()[:7]] == ["01", "02", "03", "04", "05", "06", "07"]
+def test_there_are_the_chapters_of_thesis_and_supplement():
+    names = ["eda", "preprocessing_ablation", "vgg16", "resnet50", "mobilenet", "comparison", "explainability"]
+    assert chapter_files.thesis()[:7] == [f"{number:02}_{name}" for number, name in enumerate(names, 1)]
+    assert [name[:3] for name in chapter_files.supplement()[:2]] == ["s01", "s02"]
+
+
+def test_a_chapter_of_the_thesis_imports_nothing_of_the_extras(chapter, code):
+    imported = [node for cell in code for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.ImportFrom)]
+    assert chapter.startswith("s") or not [node.module for node in imported if "extras" in (node.module or "")]
 
 
 def test_the_first_cell_is_the_title_and_the_only_one(notebook):

@@ -1,4 +1,4 @@
-"""The committed PDF, page by page: nothing ends in a heading, runs off a page, is left empty, half said or too small.
+"""The committed PDFs, page by page: nothing ends in a heading, runs off a page, is left empty, half said or too small.
 
 What its figures and tables are reached by is looked at on the web page, too.
 """
@@ -17,7 +17,7 @@ from PIL import Image
 
 from cxr_helpers import paths
 
-PDF, PAGE = paths.ROOT / "reports" / "thesis.pdf", paths.ROOT / "reports" / "thesis.html"
+REPORTS = paths.ROOT / "reports"
 MARGIN, TEXT_WIDTH, HEAD, FOOT = 25, 160, 27, 26  # mm, of reports/template/thesis.typ
 UNITS_A_MM = 1.5 * 72 / 25.4  # of pdftohtml
 HEADING = 16  # its unit for letters: bold ones above it are a heading
@@ -29,10 +29,15 @@ LARGEST_GAP = 100  # mm below the last line of a page, of 243 that text may fill
 pytestmark = pytest.mark.skipif(shutil.which("pdftohtml") is None, reason="poppler is not installed")
 
 
+@pytest.fixture(scope="module", params=["thesis", "supplement"])
+def document(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def tree():
+def tree(document):
     """Return the PDF's text as pdftohtml gives it: pages of pieces of text, fonts, links."""
-    done = subprocess.run(["pdftohtml", "-xml", "-i", "-stdout", str(PDF)], capture_output=True, check=True)
+    done = subprocess.run(["pdftohtml", "-xml", "-i", "-stdout", str(REPORTS / f"{document}.pdf")], capture_output=True, check=True)
     return ElementTree.fromstring(done.stdout)
 
 
@@ -59,19 +64,19 @@ def test_no_page_ends_in_a_heading_or_is_empty(sheets):
 def test_no_page_ends_in_the_caption_of_a_table(sheets):
     for number, sheet in enumerate(sheets, start=1):
         said = "".join(text for *_, text in sheet[-2:])
-        assert not re.match(r"\s*Table\s+\d+\.", said), f"page {number} ends in the caption {said!r}"
+        assert not re.match(r"\s*Table\s+S?\d+\.", said), f"page {number} ends in the caption {said!r}"
 
 
 def test_a_table_that_goes_on_says_which_it_is(sheets):
     begun, continued = None, 0
     for number, sheet in enumerate(sheets, start=1):
-        for found in (re.match(r"\s*Table\s+(\d+)([.,])", said) for _, bold, said in sheet if bold):
+        for found in (re.match(r"\s*Table\s+(S?\d+)([.,])", said) for _, bold, said in sheet if bold):
             if found and found[2] == ".":
                 begun = found[1]
             elif found:
                 assert found[1] == begun, f"page {number} goes on with Table {found[1]}, but Table {begun} was begun last"
                 continued += 1
-    assert continued > 5
+    assert continued > 2
 
 
 def test_no_letter_is_smaller_than_seven_points(tree):
@@ -81,28 +86,29 @@ def test_no_letter_is_smaller_than_seven_points(tree):
     assert min(sizes) >= SMALLEST * UNITS_A_MM / 72 * 25.4
 
 
-def test_no_letter_of_a_figure_is_printed_smaller_than_seven_points():
-    figures = re.findall(r'<figure id="([^"]+)"[^>]*>\s*<img src="data:image/svg\+xml,([^"]*)"', PAGE.read_text(encoding="utf-8"))
-    assert len(figures) > 50
+def test_no_letter_of_a_figure_is_printed_smaller_than_seven_points(document):
+    figures = re.findall(r'<figure id="([^"]+)"[^>]*>\s*<img src="data:image/svg\+xml,([^"]*)"', (REPORTS / f"{document}.html").read_text("utf-8"))
+    assert len(figures) > 30
     for label, source in figures:
         svg = unquote(source)
-        size = [float(side) for side in re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups()]
+        size = [float(side) for side in re.search(r'viewBox=.0 0 ([\d.]+) ([\d.]+).', svg).groups()]
         scale = min(1, *(room / side for room, side in zip(PRINTED, size, strict=True)))
         letters = [100 * float(share) for share in re.findall(r"scale\((0\.\d+) -0\.\d+\)", svg)]  # of outlines of 100 points
         assert min(letters, default=SMALLEST) * scale > SMALLEST - 0.01, label
 
 
-def test_every_figure_and_table_is_led_to_from_the_opening_of_its_chapter(tree):
-    main = PAGE.read_text(encoding="utf-8").partition("<main")[2]
+def test_every_figure_and_table_is_led_to_from_the_opening_of_its_chapter(tree, document):
+    main = (REPORTS / f"{document}.html").read_text("utf-8").partition("<main")[2]
     labels = re.findall(r'<(?:figure|table) id="((?:fig|tbl):[^"]+)"', main)
-    assert len(labels) > 100 and [label for label in labels if f'href="#{label}"' not in main] == []
+    assert len(labels) > 80 and [label for label in labels if f'href="#{label}"' not in main] == []
     text = " ".join("".join(piece.itertext()) for piece in tree.iter("text"))
-    linked = {word for link in tree.iter("a") for word in re.findall(r"\d+", "".join(link.itertext()))}
+    linked = {word for link in tree.iter("a") for word in re.findall(r"S?\d+", "".join(link.itertext()))}
+    prefix = "S" if document == "supplement" else ""
     for kind in ("Figure", "Table"):
         count = sum(label.startswith(kind[0].lower()) for label in labels)
-        openings = re.findall(rf"\b{kind}s?:((?:\s*\d+\s*,?)+)", text)
-        listed = [number for opening in openings for number in re.findall(r"\d+", opening)]
-        assert listed == [str(number) for number in range(1, count + 1)] and set(listed) <= linked
+        openings = re.findall(rf"\b{kind}s?:((?:\s*S?\d+\s*,?)+)", text)
+        listed = [number for opening in openings for number in re.findall(r"S?\d+", opening)]
+        assert listed == [f"{prefix}{number}" for number in range(1, count + 1)] and set(listed) <= linked
 
 
 def test_no_page_says_what_only_a_draft_says(sheets):
@@ -111,13 +117,13 @@ def test_no_page_says_what_only_a_draft_says(sheets):
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def pictures(document):
     """Return every page as grey values (H, W) uint8."""
-    done = subprocess.run(["pdftoppm", "-r", str(DPI), "-gray", str(PDF)], capture_output=True, check=True)
+    done = subprocess.run(["pdftoppm", "-r", str(DPI), "-gray", str(REPORTS / f"{document}.pdf")], capture_output=True, check=True)
     stream, found = io.BytesIO(done.stdout), []
     while (sheet := picture(stream)) is not None:
         found.append(sheet)
-    assert len(found) > 100
+    assert len(found) > 60
     return found
 
 

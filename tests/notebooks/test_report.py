@@ -43,24 +43,25 @@ class Page(html.parser.HTMLParser):
             self.headings[-1] += data
 
 
-def titles() -> list[str]:
-    """Return the titles of the chapters as their sources have them."""
-    sources = [nbformat.read(chapter_files.source(name), as_version=4).cells[0].source for name in chapter_files.names()]
+def titles(document: str) -> list[str]:
+    """Return the titles of a document's chapters as their sources have them."""
+    names = getattr(chapter_files, document)()
+    sources = [nbformat.read(chapter_files.source(name), as_version=4).cells[0].source for name in names]
     return [source.splitlines()[0].removeprefix("# ").strip() for source in sources]
 
 
-def check(folder: Path, profile: str) -> None:
-    """Assert what holds for every whole report."""
-    page = Page((folder / "thesis.html").read_text(encoding="utf-8"))
+def check(folder: Path, profile: str, document: str = "thesis") -> None:
+    """Assert what holds for every whole document."""
+    page = Page((folder / f"{document}.html").read_text(encoding="utf-8"))
     assert page.meta["cxr-profile"] == profile
     assert not [address for address in page.fetched if not address.startswith(("data:", "#", "%23"))]
-    text = [words(sheet.extract_text()) for sheet in pypdf.PdfReader(folder / "thesis.pdf").pages]
-    for title in map(words, titles()):
+    text = [words(sheet.extract_text()) for sheet in pypdf.PdfReader(folder / f"{document}.pdf").pages]
+    for title in map(words, titles(document)):
         assert any(words(heading).endswith(title) for heading in page.headings), title
         assert sum(title in sheet for sheet in text) >= 2, f"{title} is not in the contents and on its own page"
     everything = " ".join(text)
     assert "Error" not in everything and "Traceback" not in everything
-    assert max((folder / f"thesis.{kind}").stat().st_size for kind in ("html", "pdf")) <= 15e6
+    assert max((folder / f"{document}.{kind}").stat().st_size for kind in ("html", "pdf")) <= 5e6
     assert (profile == "smoke") == all("synthetic" in sheet.lower() for sheet in text)
 
 
@@ -72,7 +73,7 @@ def test_the_smoke_report_is_whole_and_every_page_says_synthetic(smoke_run):
     check(paths.reports("smoke"), "smoke")
 
 
-def test_every_system_has_its_smoke_records(smoke_run):
+def test_every_experiment_has_its_smoke_records(smoke_run):
     for system in experiments.load("smoke"):
         assert all(record.info["profile"] == "smoke" for record in records.of(system, "smoke"))
 
@@ -85,8 +86,9 @@ def test_a_second_run_trains_and_executes_nothing(smoke_run):
     assert {path: path.stat().st_mtime_ns for path in paths.runs("smoke").rglob("*")} == stored
 
 
-def test_the_committed_report_is_whole():
-    check(paths.ROOT / "reports", "full")
+@pytest.mark.parametrize("document", ["thesis", "supplement"])
+def test_the_committed_report_is_whole(document):
+    check(paths.ROOT / "reports", "full", document)
 
 
 @pytest.mark.realdata
@@ -96,7 +98,7 @@ def test_the_real_report_is_made_from_the_committed_records_without_training(cha
         recorded = records.recorded_way(system, "full")
         assert recorded or system.waits_for, "without its records this test would train for hours"
     root = copy(tmp_path / "clone", (*PARTS, "notebooks", "reports"))
-    for page in root.glob("reports/thesis.*"):
+    for page in (*root.glob("reports/thesis.*"), *root.glob("reports/supplement.*")):
         page.unlink()
     done = run_all("--profile", "full", *chapters, root=root, CXR_BUILD_DIR=str(tmp_path / "build"))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -105,3 +107,4 @@ def test_the_real_report_is_made_from_the_committed_records_without_training(cha
         assert [path.stem for path in (tmp_path / "build/full/executed").glob("*.ipynb")] == ["06_comparison"]
     else:
         check(root / "reports", "full")
+        check(root / "reports", "full", "supplement")

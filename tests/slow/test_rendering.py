@@ -9,11 +9,12 @@ from urllib.parse import unquote
 import pandas as pd
 import pypdf
 import pytest
-from tiny_chapters import chapter, first_chapter, second_chapter, workplace
+from tiny_chapters import chapter, executed, first_chapter, second_chapter, workplace
 
-from cxr_helpers import paths, records
+from cxr_helpers import records
 from cxr_helpers.config import Config
-from cxr_helpers.report import appendix, citations, floats, rendering, syntax_tree
+from cxr_helpers.extras.report import appendix
+from cxr_helpers.report import references, rendering, tree
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def rendered(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         write = workplace(patch, tmp_path_factory.mktemp("report"))
         write("smoke", **{"01_eda": first_chapter(), "02_models": second_chapter()})
-        return rendering.render("smoke")
+        return rendering.render("smoke", ["thesis"])
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_page_tells_its_profile_and_asks_for_nothing(page):
 
 def test_full_profile_is_not_marked_synthetic(monkeypatch, tmp_path):
     workplace(monkeypatch, tmp_path)("full", **{"01_eda": chapter("One")})
-    page, document_pdf = rendering.render("full")
+    page, document_pdf = rendering.render("full", ["thesis"])
     assert '<meta name="cxr-profile" content="full">' in page.read_text(encoding="utf-8")
     assert "Synthetic" not in page.read_text(encoding="utf-8")
     assert not any("Synthetic" in words(sheet) for sheet in pypdf.PdfReader(document_pdf).pages)
@@ -122,13 +123,13 @@ def test_title_says_what_was_rendered(page):
 
 def test_pdf_has_the_parts_of_a_thesis_in_order(pdf):
     titles = [entry.title for entry in pdf.outline if not isinstance(entry, list)]
-    assert titles == ["Abstract", "1 Exploring the images", "2 Two models", "References", "A Run records"]
+    assert titles == ["Abstract", "1 Exploring the images", "2 Two models", "References"]
     text = " ".join(words(sheet) for sheet in pdf.pages)
     opening = ["Revision", "Abstract", "Contents", "List of Figures", "List of Tables", "Abbreviations"]
-    positions = [text.index(part) for part in [*opening, "Chapter 1", "Appendix A"]]
+    positions = [text.index(part) for part in [*opening, "Chapter 1", "Chapter 2"]]
     assert positions == sorted(positions)
     assert "Figure 2. ROC curves of two models. The rest of the caption" in text
-    assert "stays out of the list. Cell 4" in text
+    assert "Data:" not in text and "Computed by" not in text  # of the page
     assert "Error" not in text
 
 
@@ -171,10 +172,10 @@ def test_pictures_in_the_pdf_carry_their_alternative_text(pdf):
 
 
 def test_bibliography_has_unique_keys_and_is_read_whole():
-    source = citations.BIBLIOGRAPHY.read_text(encoding="utf-8")
+    source = tree.BIBLIOGRAPHY.read_text(encoding="utf-8")
     keys = re.findall(r"^@\w+\{([^,]+),", source, flags=re.MULTILINE)
     assert len(keys) == len(set(keys))
-    assert set(keys) == citations.keys()
+    assert set(keys) == references.keys()
 
 
 # ---- Pieces ------------------------------------------------------------------------------------------------------
@@ -189,17 +190,51 @@ def test_bibliography_has_unique_keys_and_is_read_whole():
     ],
 )
 def test_a_caption_is_split_after_its_first_sentence(caption, first):
-    inlines = syntax_tree.blocks(caption)[0]["c"]
-    stem, _ = floats.split_caption(inlines)
+    inlines = tree.blocks(caption)[0]["c"]
+    stem, _ = tree.split_caption(inlines)
     assert " ".join("".join(word.get("c", " ") for word in stem).split()) == first
 
 
+def test_each_figure_and_table_leads_to_its_data_its_cell_and_its_sources(page):
+    assert page.count('<div class="origin">') == 4
+    line = re.search(r'<figure id="fig:roc".*?<div class="origin">(.*?)</div>', page, re.DOTALL)[1]
+    assert '<a href="data/fig-roc.csv"><code>fig-roc.csv</code></a>' in line
+    assert re.search(r'<a href="[./]*/notebooks/02_models.ipynb">cell 4 of\s+<code>02_models.ipynb</code></a>', line)
+
+
+def test_the_page_names_the_digest_of_each_data_file(rendered, page):
+    digests = dict(re.findall(r'<(?:figure|table) id="([^"]+)"[^>]* data-digest="(\w+)"', page))
+    folder = rendered[0].parent / "data"
+    assert list(digests) == ["tbl:images", "fig:first", "fig:roc", "tbl:wide"]
+    for label, digest in digests.items():
+        assert hashlib.sha256((folder / f"{label.replace(':', '-')}.csv").read_bytes()).hexdigest() == digest
+
+
+def test_a_cell_that_is_tagged_shows_its_code_in_both(monkeypatch, tmp_path):
+    listing = chapter("One", executed("weights = gradient.mean(axis=(0, 1))", tags=["show-code"]), executed("hidden()"))
+    workplace(monkeypatch, tmp_path)("smoke", **{"01_eda": listing})
+    page, printed = rendering.render("smoke", ["thesis"])
+    assert "weights = gradient.mean(axis=(0, 1))" in page.read_text(encoding="utf-8")
+    assert any("weights = gradient.mean(axis=(0, 1))" in words(sheet) for sheet in pypdf.PdfReader(printed).pages)
+    assert "hidden()" not in page.read_text(encoding="utf-8")
+
+
+def test_a_supplement_numbers_with_an_s_and_ends_with_what_no_notebook_computes(monkeypatch, tmp_path):
+    write = workplace(monkeypatch, tmp_path)
+    write("smoke", **{"s01_more": chapter("More models", second_chapter().cells[2])})
+    page, printed = rendering.render("smoke", ["supplement"])
+    assert "Figure\u00a0S1." in page.read_text(encoding="utf-8")
+    titles = [entry.title for entry in pypdf.PdfReader(printed).outline if not isinstance(entry, list)]
+    assert titles == ["S1 More models", "S2 Run records", "References"]
+    assert any("Figure S1. ROC curves" in words(sheet) for sheet in pypdf.PdfReader(printed).pages)
+
+
 def test_the_appendix_lists_every_run(monkeypatch, tmp_path):
-    monkeypatch.setattr(paths, "runs", lambda profile: tmp_path)
+    workplace(monkeypatch, tmp_path)
     config = Config(model="mobilenet", seed=2, start="imagenet")
     history = pd.DataFrame({"epoch": [1, 2], "loss": [0.7, 0.6]})
     scores = pd.DataFrame([["a", "p", "test", 1, 0.9]], columns=records.SCORE_COLUMNS)
     info = {"pixels": "224×224 copy", "images": {"train": 4694}, "parameters": 3229889, "device": "CPU", "wall_time_s": 90.0}
-    chapter = appendix.run_records([records.write(config, "full", info, {"history": history, "scores": scores})], {}, "full")
+    listed = appendix.run_records([records.write(config, "full", info, {"history": history, "scores": scores})], {})
     row = f"| `{config.run_id}` | imagenet | 224×224 copy, at 224 | 4,694 | 2 | 3,229,889 | CPU | 1.5 |"
-    assert row in chapter.markdown.splitlines()
+    assert row in listed.markdown.splitlines()

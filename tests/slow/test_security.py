@@ -22,9 +22,9 @@ from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import published_model
 from cxr_helpers.models import weights
-from cxr_helpers.report import appendix, floats, syntax_tree, typst_pdf
+from cxr_helpers.report import chapters, tree, typst_pdf
 from cxr_helpers.workflow import chapter_files, execution
-from cxr_helpers.workflow.imports import PACKAGE
+from cxr_helpers.workflow.execution import PACKAGE
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -127,15 +127,15 @@ def test_no_command_lets_out_who_a_image_is_of(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def hostile() -> syntax_tree.Part:
+def hostile() -> tree.Part:
     """A chapter whose table holds what file names and metadata could bring."""
     rows = pd.DataFrame({"file": HOSTILE, "label": [f"x{text}" for text in HOSTILE]})
-    text = f"# Title\n\n{appendix.table('tbl:hostile', 'Names.', rows)}"
-    return floats.gather(syntax_tree.parse(appendix.chapter("hostile", text), appendix=True))
+    text = f"# Title\n\n{chapters.table('tbl:hostile', 'Names.', rows)}"
+    return tree.parse(chapters.listed("hostile", text))
 
 
 def test_no_name_becomes_html(hostile):
-    html = syntax_tree.write(hostile.cells[0].blocks, {}, "html5", [])
+    html = tree.write(hostile.cells[0].blocks, {}, "html5", [])
     tags = set(re.findall(r"<([a-zA-Z]+)", html))
     assert not tags & {"script", "img", "svg", "iframe", "object", "embed", "form", "a"}, tags
     assert "javascript:" not in re.sub(r"<[^>]*>", "", html).join(re.findall(r'(?:href|src)="([^"]*)"', html))
@@ -143,14 +143,14 @@ def test_no_name_becomes_html(hostile):
 
 
 def test_no_name_becomes_typst(hostile):
-    opening = syntax_tree.Part("abstract", [])
-    source = typst_pdf.source([opening, hostile], {})
+    opening = tree.Part("abstract", [])
+    source = typst_pdf.source([opening], [hostile], {})
     assert "read(" in source
     for position in (match.start() for match in re.finditer(r'#read\(', source)):
         before = source[:position]
         assert before.endswith("\\") or before.count("`") % 2 == 1, source[position - 20 : position + 20]
-    plain = syntax_tree.Cell("x", [{"t": "Para", "c": [Str("#read(1)")]}])
-    words = typst_pdf.source([opening, syntax_tree.Part("x", [plain])], {})
+    plain = tree.Cell("x", [{"t": "Para", "c": [Str("#read(1)")]}])
+    words = typst_pdf.source([opening], [tree.Part("x", [plain])], {})
     assert "\\#read(1)" in words
 
 

@@ -1,20 +1,23 @@
-"""A number that was changed by hand in the ledger, in the page or in a score file is found and named."""
+"""A number that was changed by hand in a data file, in a record, in a stored result or in the page is found and named."""
 
 import contextlib
 import json
+import re
 
 import nbformat
 import pandas as pd
 import pytest
-from matplotlib import pyplot as plt
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from tiny_chapters import chapter, first_chapter, second_chapter, shown, workplace
+from tiny_chapters import chapter, figure, first_chapter, second_chapter
+from tiny_chapters import workplace as project
 
 from cxr_helpers import paths, records
+from cxr_helpers.base import provenance
 from cxr_helpers.config import Config
 from cxr_helpers.data import dataset
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import document, ledger, print_check, rendering, verify
+from cxr_helpers.extras.report import verify
+from cxr_helpers.report import rendering
 from cxr_helpers.workflow import chapter_files
 
 CONFIG = Config(model="mobilenet")
@@ -22,11 +25,18 @@ CONFIG = Config(model="mobilenet")
 
 @pytest.fixture
 def report(monkeypatch, tmp_path):
-    """A rendered report of two tiny chapters whose cells "executed anew" say what they said."""
-    write = workplace(monkeypatch, tmp_path)
-    write("smoke", **{"01_eda": first_chapter(), "02_models": second_chapter()})
-    rendering.render("smoke")
-    monkeypatch.setattr(verify, "recomputed", lambda profile, cores: contextlib.nullcontext(paths.build(profile)))
+    """A rendered thesis of two tiny chapters whose cells "executed anew" say what they said; one figure is from a stored result."""
+    write = project(monkeypatch, tmp_path)
+    measured = paths.reports("smoke") / "measurements" / "speed.csv"
+    measured.parent.mkdir(parents=True)
+    measured.write_text("figure,value\nmilliseconds,12\n")
+    drawn = figure("fig:speed")
+    drawn.outputs[0].metadata["cxr"]["sources"] = {"reports/smoke/measurements/speed.csv": provenance.digest(measured)}
+    write("smoke", **{"01_eda": first_chapter(), "02_models": second_chapter(), "03_speed": chapter("Speed", drawn)})
+    scores = pd.DataFrame([["a", "p", "test", 1, 0.9]], columns=records.SCORE_COLUMNS)
+    records.write(CONFIG, "smoke", {}, {"scores": scores})
+    rendering.render("smoke", ["thesis"])
+    monkeypatch.setattr(verify, "recomputed", lambda profile, cores, documents: contextlib.nullcontext(paths.build(profile)))
     return paths.reports("smoke")
 
 
@@ -40,39 +50,68 @@ def test_a_report_that_nobody_touched_is_clean(report):
     assert verify.verify("smoke", 1) == []
 
 
-def test_a_number_changed_in_the_ledger_differs_from_page_pdf_and_records(report):
-    edited(report / "numbers.csv", "The best model reaches,,0.982", "The best model reaches,,0.992")
-    place = "02_models, cell 2, abstract, after 'The best model reaches': the ledger has 0.992"
-    printed = "abstract: the ledger has 0.992 1 times, the PDF prints it 0 times."
-    assert verify.verify("smoke", 1) == [f"{place}, the page has 0.982.", printed, f"{place}, computed anew it is 0.982."]
+def test_a_number_changed_in_a_figures_data_is_named(report):
+    edited(report / "data" / "fig-roc.csv", "panel 1,line,1,1", "panel 1,line,1,0.9")
+    assert verify.verify("smoke", 1) == ["fig:roc: fig-roc.csv is not what thesis.html was made from."]
+    (sentence,) = verify.differences("fig-roc.csv", "panel,kind,x,y\npanel 1,line,0,0\npanel 1,line,1,1\n", "smoke")
+    assert sentence == "fig-roc.csv, line 3: stored is 0.9, computed anew it is 1."
+
+
+def test_a_number_changed_in_the_stored_sentences_is_named(report):
+    edited(report / "data" / "text-02_models.csv", "reaches 0.982", "reaches 0.992")
+    (sentence,) = verify.verify("smoke", 1)
+    assert sentence.startswith("text-02_models.csv, line 2: stored is The best model reaches 0.992")
 
 
 def test_a_number_changed_in_the_page_is_named(report):
     edited(report / "thesis.html", "The best model reaches 0.982", "The best model reaches 0.983")
     (sentence,) = verify.verify("smoke", 1)
-    assert sentence.endswith("the ledger has 0.982, the page has 0.983.")
+    assert sentence.startswith("thesis.html: it has") and "reaches 0.983" in sentence and "reaches 0.982" in sentence
+
+
+def test_an_outline_moved_in_a_figure_of_the_page_is_named(report):
+    page = report / "thesis.html"
+    moved = re.sub(r"(M [\d.]+ )([\d.]+)( %0AL)", r"\g<1>77\3", page.read_text(encoding="utf-8"), count=1)
+    assert moved != page.read_text(encoding="utf-8")
+    page.write_text(moved, encoding="utf-8")
+    (sentence,) = verify.verify("smoke", 1)
+    assert sentence.startswith("thesis.html: it has ")
+
+
+def test_a_digest_changed_in_the_page_is_named(report):
+    page = report / "thesis.html"
+    digest = verify.DRAWN.findall(page.read_text(encoding="utf-8"))[0][1]
+    edited(page, digest, "0" * 64)
+    first, second = verify.verify("smoke", 1)
+    assert "is not what thesis.html was made from" in first and second == "thesis.pdf was not made from the data of thesis.html."
 
 
 def test_a_chapter_that_says_something_else_now_is_named(report):
-    write_anew = second_chapter()
-    write_anew.cells[1].outputs[0].data["text/markdown"] = "The best model reaches 0.981."
-    nbformat.write(write_anew, paths.build("smoke") / "executed" / "02_models.ipynb")
+    anew = second_chapter()
+    anew.cells[1].outputs[0].data["text/markdown"] = "The best model reaches 0.981."
+    nbformat.write(anew, chapter_files.executed("02_models", "smoke"))
+    data, page, pdf = verify.verify("smoke", 1)
+    assert data.endswith("stored is The best model reaches 0.982., computed anew it is The best model reaches 0.981..")
+    assert page.startswith("thesis.html: ") and pdf.startswith("thesis.pdf: ") and "0.981" in page and "0.981" in pdf
+
+
+def test_a_stored_result_changed_by_hand_is_named_and_nothing_is_executed(report, monkeypatch):
+    edited(report / "measurements" / "speed.csv", "12", "13")
+    monkeypatch.setattr(verify, "recomputed", None)
     (sentence,) = verify.verify("smoke", 1)
-    assert sentence.endswith("the ledger has 0.982, computed anew it is 0.981.")
+    assert sentence.startswith("reports/smoke/measurements/speed.csv is not what the report was made from")
+    (report / "measurements" / "speed.csv").unlink()
+    assert "speed.csv is missing" in verify.verify("smoke", 1)[0]
 
 
-def test_a_score_file_changed_by_hand_is_named_and_nothing_is_executed(report, monkeypatch, tmp_path):
-    monkeypatch.setattr(paths, "runs", lambda profile: tmp_path / "runs")
-    scores = pd.DataFrame([["a", "p", "test", 1, 0.9]], columns=records.SCORE_COLUMNS)
-    record = records.write(CONFIG, "smoke", {}, {"scores": scores})
-    assert verify.damages(record) == []
+def test_a_score_file_changed_by_hand_is_named_and_nothing_is_executed(report, monkeypatch):
+    (record,) = records.every("smoke")
     edited(record.folder / "scores.csv", "0.9", "0.8")
-    monkeypatch.setattr(rendering.records, "every", lambda profile: [record])
     monkeypatch.setattr(verify, "recomputed", None)
     (sentence,) = verify.verify("smoke", 1)
     assert f"scores.csv is not what run {CONFIG.run_id} wrote" in sentence
     (record.folder / "scores.csv").unlink()
-    (sentence,) = verify.damages(record)
+    (sentence,) = verify.damages([record])
     assert sentence == f"{record.folder / 'scores.csv'} is missing; restore it from git or train the run again with --retrain."
 
 
@@ -83,40 +122,17 @@ def test_without_page_or_pdf_there_is_nothing_to_verify(report, kind):
         verify.verify("smoke", 1)
 
 
-def test_a_number_that_the_pdf_lacks_is_named_with_its_part(report):
-    page, numbers = (report / "thesis.html").read_text(encoding="utf-8"), ledger.read("smoke")
-    assert print_check.lacking(numbers, page, report / "thesis.pdf") == []
-    numbers.loc[(numbers.label == "tbl:wide").idxmax(), "text"] = "0.555 [0.970, 0.991]"
-    sentence = "02_models: the ledger has 0.555 1 times, the PDF prints it 0 times."
-    assert print_check.lacking(numbers, page, report / "thesis.pdf") == [sentence]
-
-
-def test_a_curve_that_was_moved_in_the_page_is_named(monkeypatch, tmp_path):
-    fig, ax = plt.subplots()
-    ax.plot([0, 0.5, 1], [0, 0.75, 1], label="net")
-    curve = shown(document.figure, fig, "fig:curve", caption="A curve.", alt="A curve")
-    workplace(monkeypatch, tmp_path)("smoke", **{"01_eda": chapter("One", curve)})
-    rendering.render("smoke")
-    monkeypatch.setattr(verify, "recomputed", lambda profile, cores: contextlib.nullcontext(paths.build(profile)))
-    assert verify.verify("smoke", 1) == []
-    edited(paths.reports("smoke") / "thesis.html", "0.5,0.75]", "0.5,0.85]")
-    assert verify.verify("smoke", 1) == ["fig:curve: the page's curves are not those computed anew."]
-
-
-def test_the_readmes_picture_is_the_pages(monkeypatch, tmp_path):
-    monkeypatch.setattr(paths, "ROOT", tmp_path)
-    page = '<figure id="fig:final-roc">\n<img src="data:image/svg+xml,%3Csvg/%3E" alt="">'
-    (tmp_path / "reports").mkdir()
-    (tmp_path / "reports" / "overview.svg").write_text("<svg/>")
-    assert verify._overview(page, "full") == []
-    (tmp_path / "reports" / "overview.svg").write_text("<svg></svg>")
-    assert "overview.svg is not the page's fig:final-roc" in verify._overview(page, "full")[0]
+def test_numbers_are_equal_within_the_digits_that_are_stored(report):
+    stored = (report / "data" / "fig-roc.csv").read_text()
+    assert verify.differences("fig-roc.csv", stored.replace("line,1,1", "line,1,1.000001"), "smoke") == []
+    assert verify.differences("fig-roc.csv", stored.replace("line,1,1", "line,1,1.00001"), "smoke") != []
+    assert verify.differences("fig-gone.csv", stored, "smoke") == ["fig-gone.csv is missing; `cxr execute` of its chapter writes it."]
 
 
 @pytest.fixture
-def checkout(monkeypatch, tmp_path):
+def checkout(monkeypatch, tmp_path, workplace):
     """A checkout with one chapter that reads a stored number and writes over its file."""
-    root = tmp_path / "checkout"
+    root = workplace
     for folder in ("notebooks", "reports", "build/full/executed"):
         (root / folder).mkdir(parents=True)
     (root / "reports" / "stored.json").write_text("0.75")
@@ -132,12 +148,10 @@ def checkout(monkeypatch, tmp_path):
     )
     parameters = new_code_cell('profile = "auto"', metadata={"tags": ["parameters"]})
     cells = [new_markdown_cell("# One"), parameters, new_code_cell(code)]
-    nbformat.write(new_notebook(cells=cells), root / "notebooks" / "01_one.ipynb")
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), root / "notebooks" / "01_one.ipynb")
     source = dataset.Source(tmp_path, "given", "synthetic image")
     monkeypatch.setattr(verify.dataset, "discover", lambda profile: source)
-    monkeypatch.setattr(paths, "ROOT", root)
-    monkeypatch.setattr(paths, "NOTEBOOKS", root / "notebooks")
-    monkeypatch.delenv("CXR_BUILD_DIR", raising=False)
     return root
 
 

@@ -30,8 +30,10 @@ def checkout(tmp_path_factory):
     (root / "cxr_helpers" / "training" / "fit_or_load.py").write_text(TRAINING)
     (root / "cxr_helpers" / "experiments.toml").write_text(ALPHA)
     write_chapter(root / "notebooks", CHAPTERS[0], "print('images')")
-    for name in CHAPTERS[1:]:
-        write_chapter(root / "notebooks", name, "from cxr_helpers import records", "print(len(records.every(profile)))")
+    count = ("from cxr_helpers import records", "print(len(records.every(profile)))")
+    write_chapter(root / "notebooks", CHAPTERS[1], *count, reads=("experiment:alpha",))
+    write_chapter(root / "notebooks", CHAPTERS[2], *count, reads=("all experiments",))
+    write_chapter(root / "notebooks" / "supplement", "s01_more", "print('more')")
     done = run(root)
     assert done.returncode == 0, done.stdout + done.stderr
     assert trained(done) == ["alpha, official, seed 0", "alpha, official, seed 1"]
@@ -83,7 +85,7 @@ def test_new_times_on_old_files_train_nothing_and_execute_nothing(checkout):
 
 
 def test_only_the_changed_chapter_runs_again(checkout):
-    write_chapter(checkout / "notebooks", "02_alpha", "print('changed')")
+    write_chapter(checkout / "notebooks", "02_alpha", "print('changed')", reads=("experiment:alpha",))
     done = run(checkout)
     assert chapters(done) == ["02_alpha"] and rendered(done) == ["thesis.html", "thesis.pdf"] and not trained(done)
 
@@ -102,6 +104,25 @@ def test_retrain_with_only_trains_what_that_chapter_reports(checkout):
     assert trained(done) == ["alpha, official, seed 0", "alpha, official, seed 1"] and chapters(done) == ["02_alpha"]
     assert done.stdout.splitlines()[-1].strip() == str(checkout / "build" / "smoke" / "executed" / "02_alpha.ipynb")
     assert chapters(run(checkout)) == ["03_all"]
+
+
+def test_a_chapter_that_reads_no_record_trains_nothing(checkout):
+    for path in checkout.glob("reports/smoke/runs/*/*"):
+        path.unlink()
+    write_chapter(checkout / "notebooks", "01_eda", "print('other images')")
+    done = run(checkout, "--only", "1")
+    assert chapters(done) == ["01_eda"] and not trained(done)
+    assert len(trained(run(checkout))) == 2
+
+
+def test_the_supplement_is_made_where_it_is_asked_for(checkout):
+    assert not (checkout / "reports" / "smoke" / "supplement.html").exists()
+    done = run(checkout, "--supplement")
+    assert done.returncode == 0 and chapters(done) == ["s01_more"]
+    made = [str(checkout / "reports" / "smoke" / f"supplement.{kind}") for kind in ("html", "pdf")]
+    assert [line.strip() for line in done.stdout.splitlines()[-2:]] == made
+    done = run(checkout, "--only", "s01")
+    assert done.returncode == 0 and not chapters(done)
 
 
 def test_a_failed_chapter_is_named_and_the_old_report_stays(checkout):
@@ -130,7 +151,7 @@ def test_a_second_run_at_once_is_refused_and_a_lock_without_owner_is_not(checkou
 def test_an_unknown_chapter_is_one_sentence(checkout):
     done = run(checkout, "--only", "99")
     assert done.returncode == 1
-    assert done.stderr == "cxr: Chapter '99' is unknown; notebooks/ has 01_eda, 02_alpha, 03_all.\n"
+    assert done.stderr == "cxr: Chapter '99' is unknown; notebooks/ has 01_eda, 02_alpha, 03_all, s01_more.\n"
 
 
 @pytest.fixture

@@ -57,12 +57,12 @@ def copy(target: Path, parts: tuple[str, ...] = PARTS + REPORT_PARTS) -> Path:
     return target
 
 
-def write_chapter(folder: Path, name: str, *code: str, parameters: str = 'profile = "auto"') -> Path:
-    """Write a chapter of a title, a cell tagged `parameters` and the given code cells."""
+def write_chapter(folder: Path, name: str, *code: str, parameters: str = 'profile = "auto"', reads: tuple[str, ...] = ()) -> Path:
+    """Write a chapter of a title, a cell tagged `parameters` and the given code cells, which says what it `reads`."""
     tagged = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
     cells = [nbformat.v4.new_markdown_cell(f"# {name}"), tagged, *map(nbformat.v4.new_code_cell, code)]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel, "cxr": {"reads": list(reads)}})
     folder.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, folder / f"{name}.ipynb")
     return folder / f"{name}.ipynb"

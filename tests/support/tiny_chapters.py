@@ -1,5 +1,7 @@
 """Notebooks that look as if they had just been executed, and a place to render them in."""
 
+import shutil
+
 import nbformat
 import pandas as pd
 import pytest
@@ -7,7 +9,11 @@ from matplotlib import pyplot as plt
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from cxr_helpers import paths
-from cxr_helpers.report import document, duties, front_matter, rendering
+from cxr_helpers.extras.report import checklists
+from cxr_helpers.report import document, front_matter
+from cxr_helpers.workflow import chapter_files, shown_data
+
+FRONT_MATTER = paths.ROOT / "reports" / "front_matter.md"
 
 CAPTION = "ROC curves of two models. The rest of the caption cites [@delong1988] and stays out of the list."
 
@@ -27,6 +33,7 @@ def shown(show, *arguments, **words):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(document, "publish_display_data", collect)
+        patch.setattr(document.provenance, "sources", dict)  # of other tests
         show(*arguments, **words)
     return executed("secret_code()", *outputs)
 
@@ -67,18 +74,21 @@ def second_chapter():
 
 
 def workplace(patch, root):
-    """Send all that is rendered to `root`, and return a function that puts executed chapters of a profile there."""
-    patch.setenv("CXR_BUILD_DIR", str(root / "build"))
-    patch.setattr(paths, "reports", lambda profile: root / "reports" / profile)
-    patch.setattr(rendering.records, "every", lambda profile: [])
-    patch.setattr(duties, "FOLDER", root / "checklists")
+    """Make `root` the project's root, and return a function that puts executed chapters of a profile there."""
+    (root / "reports").mkdir(parents=True, exist_ok=True)
+    shutil.copy(FRONT_MATTER, root / "reports")
+    for name in ("CXR_BUILD_DIR", "CXR_PROFILE"):
+        patch.delenv(name, raising=False)
+    patch.setattr(paths, "ROOT", root)
+    patch.setattr(paths, "NOTEBOOKS", root / "notebooks")
+    patch.setattr(checklists, "FOLDER", root / "checklists")
     patch.setattr(front_matter, "_data", lambda profile: "7 images")
 
     def write(profile="smoke", **chapters):
-        patch.setattr(rendering.notebooks, "names", lambda: sorted(chapters))
         for name, notebook in chapters.items():
-            path = paths.build(profile) / "executed" / f"{name}.ipynb"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            nbformat.write(notebook, path)
+            for path in (chapter_files.source(name), chapter_files.executed(name, profile)):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                nbformat.write(notebook, path)
+            shown_data.store(notebook, name, profile)
 
     return write

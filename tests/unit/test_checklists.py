@@ -7,7 +7,8 @@ import pytest
 
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import duties, floats, rendering, syntax_tree
+from cxr_helpers.extras.report import checklists
+from cxr_helpers.report import front_matter, rendering, tree
 from cxr_helpers.workflow import chapter_files
 
 POINTER = re.compile(r"@((?:fig|tbl|ch|sec):[\w-]+)")
@@ -18,14 +19,14 @@ TRIPOD_PARTS = {3: "abc", 5: "ab", 6: "abc", 8: "abc", 9: "abc", 12: "abcdefg", 
 
 
 def answers(name):
-    return duties.items(duties.source(name))
+    return checklists.items(checklists.source(name))
 
 
 def texts():
     """Return all that answers say, the datasheet with them."""
-    rows = [row for name in duties.CHECKLISTS for row in answers(name).itertuples()]
-    sheet = (duties.FOLDER / "datasheet.md").read_text(encoding="utf-8")
-    others = (duties.FOLDER / "beside_others.csv").read_text(encoding="utf-8")
+    rows = [row for name in checklists.CHECKLISTS for row in answers(name).itertuples()]
+    sheet = (checklists.FOLDER / "datasheet.md").read_text(encoding="utf-8")
+    others = (checklists.FOLDER / "beside_others.csv").read_text(encoding="utf-8")
     return [sheet, others, *(row.where for row in rows), *(row.not_done for row in rows)]
 
 
@@ -35,7 +36,7 @@ def sections():
     for name in chapter_files.names():
         cells = nbformat.read(chapter_files.source(name), as_version=4).cells
         prose = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-        headings = [block["c"] for block in syntax_tree.blocks(prose) if block["t"] == "Header"]
+        headings = [block["c"] for block in tree.blocks(prose) if block["t"] == "Header"]
         found |= {f"ch:{name}"} | {f"sec:{name}-{identity}" for level, (identity, _, _), _ in headings if level == 2}
     return found
 
@@ -49,7 +50,7 @@ def test_tripod_has_its_27_items_in_order_with_their_parts():
     assert list(answers("tripod_ai").number) == expected
 
 
-@pytest.mark.parametrize("name", duties.CHECKLISTS)
+@pytest.mark.parametrize("name", checklists.CHECKLISTS)
 def test_every_item_has_a_place_or_a_reason(name):
     for row in answers(name).itertuples():
         assert bool(row.where) != bool(row.not_done), row.number
@@ -79,17 +80,21 @@ def test_an_item_without_an_answer_is_named(tmp_path):
     for fields in ("", 'where = "@ch:01_eda"\nnot_done = "no time"'):
         file.write_text(f'[[item]]\nnumber = "7"\nsection = "Data"\ntopic = "Sources"\n{fields}\n')
         with pytest.raises(CxrError, match="list.toml, item 7: write section, topic, and one of `where` and `not_done`"):
-            duties.items(file)
+            checklists.items(file)
 
 
 def test_the_appendices_are_card_datasheet_and_one_table_a_checklist():
-    chapters = {chapter.name: floats.gather(syntax_tree.parse(chapter, appendix=True)) for chapter in duties.chapters("full")}
+    chapters = {chapter.name: tree.parse(chapter) for chapter in checklists.chapters("full")}
     assert list(chapters) == ["model_card", "datasheet", "claim_2024", "tripod_ai", "beside_others"]
-    labels = [floats.label(block) for part in chapters.values() for block in part.cells[0].blocks if floats.label(block)]
+    labels = [tree.label(block) for part in chapters.values() for block in part.blocks if tree.label(block)]
     assert labels == ["tbl:model-card", "tbl:claim-2024", "tbl:tripod-ai", "tbl:beside-others"]
 
 
 @pytest.mark.report
 def test_every_pointer_resolves_in_the_executed_chapters(smoke_run):
-    labels = rendering.assemble("smoke", chapter_files.names()).names
-    assert {pointer for text in texts() for pointer in POINTER.findall(text)} - set(labels) == set()
+    made = rendering.assemble(["thesis"], "smoke", front_matter.facts("smoke"))
+    labels = set(made["thesis"].names) | sections()
+    there = {pointer for pointer in APPENDED | {f"ch:{name}" for name in APPENDICES}}
+    code = "".join(chapter_files.source(name).read_text(encoding="utf-8") for name in chapter_files.supplement())
+    named = {pointer for text in texts() for pointer in POINTER.findall(text)} - labels - there
+    assert {pointer for pointer in named if pointer not in code} == set()

@@ -17,6 +17,7 @@ def shown(monkeypatch):
     """Collect what is displayed, as (data, metadata) pairs."""
     displayed = []
     monkeypatch.setattr(document, "publish_display_data", lambda data, metadata: displayed.append((data, metadata)))
+    monkeypatch.setattr(document.provenance, "sources", dict)
     return displayed
 
 
@@ -33,7 +34,8 @@ def test_figure_is_shown_as_svg_and_png_with_its_words_and_closed(shown):
     assert data["image/svg+xml"].count("<svg") == 1
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
     words = {"label": "fig:line", "caption": "A line. It rises.", "alt": "A rising line."}
-    assert metadata["cxr"] == {"kind": "figure", "points": "", **words}
+    assert metadata["cxr"] == {"kind": "figure", "points": "", "sources": {}, **words}
+    assert data["text/csv"] == "panel,kind,x,y\npanel 1,line,0,0\npanel 1,line,1,1\n"
     assert not plt.fignum_exists(fig.number)
 
 
@@ -97,6 +99,17 @@ def test_table_is_shown_for_the_notebook_and_for_the_report(shown):
     assert '<td style="text-align:right">5,216</td>' in data["text/html"]
     assert "| train | 5,216 |" in data["text/markdown"]
     assert metadata["cxr"]["caption"] == "Images by folder."
+
+
+def test_a_table_carries_its_numbers_as_they_are(shown):
+    frame = pd.DataFrame({"auc": [0.98765432109, None]}, index=pd.Index(["a", "b"], name="model"))
+    document.table(frame, "tbl:auc", caption="Areas.", digits=2)
+    assert shown[-1][0]["text/csv"] == "model,auc\na,0.9876543\nb,\n"
+
+
+def test_code_is_shown_as_a_listing(shown):
+    document.code(line_figure)
+    assert shown[0][0]["text/markdown"].startswith("```python\ndef line_figure():\n    fig, ax")
 
 
 def test_empty_table_is_refused(shown):

@@ -10,15 +10,15 @@ from checkouts import write_chapter
 
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
-from cxr_helpers.workflow import chapter_files, execution, imports
+from cxr_helpers.workflow import chapter_files, execution
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(workplace, monkeypatch):
     """An empty folder of chapters, and a build folder beside it, both with a space in their path."""
-    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path / "all notebooks")
-    monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build here"))
-    return tmp_path / "all notebooks"
+    monkeypatch.setattr(paths, "NOTEBOOKS", workplace / "all notebooks")
+    monkeypatch.setenv("CXR_BUILD_DIR", str(workplace / "build here"))
+    return workplace / "all notebooks"
 
 
 def printed(path) -> str:
@@ -108,25 +108,54 @@ def test_an_unknown_chapter_lists_those_there_are(folder, text):
         chapter_files.find(text)
 
 
-def reached(path) -> set[str]:
-    return {found.relative_to(imports.PACKAGE).as_posix() for found in imports.reached(path)}
+def says_that_it_reads(folder, name, **said):
+    path = write_chapter(folder, name)
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata["cxr"] = said
+    nbformat.write(notebook, path)
 
 
-def test_a_chapter_depends_on_what_it_imports_and_on_what_that_imports(folder):
-    found = reached(write_chapter(folder, "01_eda", "from cxr_helpers.data import splits", "import cxr_helpers.base.files"))
-    assert {"data/splits.py", "data/manifest.py", "data/dataset.py", "errors.py", "files.py"} <= found
-    assert not {"training.py", "report/rendering.py", "cli.py"} & found
+def test_a_chapter_says_what_it_reads(folder):
+    said = ["experiment:vgg16_*", "experiment:resnet50_thesis", "measurements/speed.csv", "published*.csv"]
+    says_that_it_reads(folder, "01_eda", reads=said, shows_if_made=["final_model"])
+    whole, alone = (chapter_files.experiments_read("01_eda", "smoke", whole) for whole in (True, False))
+    assert {"vgg16_thesis", "vgg16_224", "resnet50_thesis"} <= set(alone) and not {"calibrated_ensemble", "resnet50_224"} & set(alone)
+    assert "calibrated_ensemble" in whole and "recipe_crop" not in whole
+    (paths.reports("smoke") / "measurements").mkdir(parents=True)
+    typed, measured = paths.reports("full") / "published_b.csv", paths.reports("smoke") / "measurements" / "speed.csv"
+    for path in (typed, measured):
+        path.write_text("x\n1\n")
+    assert chapter_files.files_read("01_eda", "smoke") == sorted([typed, measured])
 
 
-def test_imports_inside_functions_relative_ones_and_tables_count():
-    assert {"experiments.py", "experiments.toml", "config.py"} <= reached(imports.PACKAGE / "records.py")
-    assert "training.py" in reached(imports.PACKAGE / "cli.py")
-    assert "report/chapters.py" in reached(imports.PACKAGE / "report" / "syntax_tree.py")
+def test_a_chapter_that_says_nothing_or_reads_an_unknown_experiment_is_told(folder):
+    path = write_chapter(folder, "01_eda")
+    path.write_text(path.read_text().replace('"cxr"', '"other"'))
+    with pytest.raises(CxrError, match="01_eda.ipynb does not say what it reads"):
+        chapter_files.reads("01_eda")
+    says_that_it_reads(folder, "01_eda", reads=["experiment:vgg17"])
+    with pytest.raises(CxrError, match="'experiment:vgg17', which no experiment"):
+        chapter_files.experiments_read("01_eda", "smoke")
 
 
-def test_a_chapter_that_is_no_python_is_refused(folder):
-    with pytest.raises(CxrError, match="01_eda.ipynb cannot be read as Python"):
-        imports.reached(write_chapter(folder, "01_eda", "1 +"))
+def test_changed_parameters_are_tried_out_beside_the_report(folder):
+    write_chapter(folder, "01_eda", "print(profile, epochs)", parameters='profile = "auto"\nepochs = 20')
+    report = execution.execute("01_eda", "smoke")
+    tried = execution.execute("01_eda", "smoke", {"epochs": 3})
+    assert printed(tried) == "smoke 3\n" and printed(report) == "smoke 20\n" and tried.parent.name == "scratch"
+    with pytest.raises(CxrError, match="no parameter `epoch`.*profile, epochs"):
+        execution.execute("01_eda", "smoke", {"epoch": 3})
+
+
+def test_what_a_chapter_shows_goes_to_the_data_once_all_its_cells_ran(folder):
+    show = "from cxr_helpers.report import document\ndocument.text('It is 0.5.')"
+    write_chapter(folder, "01_eda", show, "1 / 0")
+    with pytest.raises(CxrError):
+        execution.execute("01_eda", "smoke")
+    assert not (paths.reports("smoke") / "data").exists()
+    write_chapter(folder, "01_eda", show)
+    execution.execute("01_eda", "smoke")
+    assert "It is 0.5." in (paths.reports("smoke") / "data" / "text-01_eda.csv").read_text()
 
 
 @pytest.mark.parametrize("failures", [1, 2])

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cxr_helpers import paths
+from cxr_helpers.base import provenance
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics
@@ -43,6 +44,7 @@ def load(kind: str, profile: str) -> pd.DataFrame:
         CxrError: there is none, or its file cannot be read.
     """
     path = table_path(kind, profile)
+    provenance.note(path)
     try:
         return pd.read_csv(path, dtype={"study": str}).astype({"batch_size": int, "width": int, "study": str})
     except (OSError, ValueError, KeyError) as error:

@@ -9,8 +9,7 @@ import pandas as pd
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import published_model
-from cxr_helpers.report import appendix
-from cxr_helpers.report.chapters import Chapter
+from cxr_helpers.report.chapters import Chapter, listed, table
 
 FOLDER = paths.ROOT / "reports" / "checklists"
 CHECKLISTS = ("claim_2024", "tripod_ai")
@@ -19,14 +18,14 @@ TITLE = re.compile(r"\A# (.*)")
 
 
 def chapters(profile: str) -> list[Chapter]:
-    """Return the appendices in the order in which the report has them; a report without the folder has none.
+    """Return the appendices in the order in which the report has them; without their folder there are none.
 
     Raises:
         CxrError: an item of a checklist has no answer, or two.
     """
     if not FOLDER.is_dir():
         return []
-    datasheet = appendix.chapter("datasheet", (FOLDER / "datasheet.md").read_text(encoding="utf-8"))
+    datasheet = listed("datasheet", (FOLDER / "datasheet.md").read_text(encoding="utf-8"))
     return [_card(profile), datasheet, *(_checklist(source(name)) for name in CHECKLISTS), _others()]
 
 
@@ -53,33 +52,33 @@ def items(file: Path) -> pd.DataFrame:
 def _checklist(file: Path) -> Chapter:
     document, rows = tomllib.loads(file.read_text(encoding="utf-8")), items(file)
     answers = rows["where"].where(rows["where"] != "", "*Not done.* " + rows.not_done)
-    shown = pd.DataFrame({"Item": rows.number, "Part": rows.section, "Topic": rows.topic, "Answer": answers})
-    table = appendix.table(f"tbl:{file.stem.replace('_', '-')}", f"{document['name']}, item by item.", shown)
-    return appendix.chapter(file.stem, f"# {document['title']}\n\n{document['source']}\n\n{table}")
+    rows = pd.DataFrame({"Item": rows.number, "Part": rows.section, "Topic": rows.topic, "Answer": answers})
+    shown = table(f"tbl:{file.stem.replace('_', '-')}", f"{document['name']}, item by item.", rows)
+    return listed(file.stem, f"# {document['title']}\n\n{document['source']}\n\n{shown}")
 
 
 def _others() -> Chapter:
     """Return what other reports and tools have, point by point, and what this one has instead or why not."""
-    shown = pd.read_csv(FOLDER / "beside_others.csv")
+    rows = pd.read_csv(FOLDER / "beside_others.csv")
     caption = "What a Quarto manuscript, a Jupyter Book and public repositories for the same task have, and what stands here."
     opening = (
         "Repositories are named as on GitHub; what they have was read from their descriptions and file lists in 2026, and "
         "what was not seen there may still exist. Of the two tools it is their documentation: [Quarto manuscripts]"
         "(https://quarto.org/docs/manuscripts), [Jupyter Book](https://jupyterbook.org)."
     )
-    table = appendix.table("tbl:beside-others", caption, shown.rename(columns=str.capitalize))
-    return appendix.chapter("beside_others", f"# Beside other reports\n\n{opening}\n\n{table}")
+    shown = table("tbl:beside-others", caption, rows.rename(columns=str.capitalize))
+    return listed("beside_others", f"# Beside other reports\n\n{opening}\n\n{shown}")
 
 
 def _card(profile: str) -> Chapter:
     """Return the model card, its title the same for every model and its table one with caption and number."""
     file = published_model.folder(profile) / "default.md"
     if not file.is_file():
-        return appendix.chapter("model_card", "# Model card\n\nNo model of this profile is published; `cxr publish` does it.")
+        return listed("model_card", "# Model card\n\nNo model of this profile is published; `cxr publish` does it.")
     text = TITLE.sub(r"# Model card\n\n**\1**", file.read_text(encoding="utf-8"))
     caption = (
         "Figures of the default model on the official test images at its operating point, as its card has them; "
         "the interval of each tells what other patients could change."
     )
-    boxed = PIPE_TABLE.sub(lambda match: f':::::: {{.table id="tbl:model-card"}}\n\n{caption}\n\n{match[0]}\n\n::::::', text)
-    return appendix.chapter("model_card", boxed)
+    boxed = PIPE_TABLE.sub(lambda match: table("tbl:model-card", caption, match[0]), text)
+    return listed("model_card", boxed)

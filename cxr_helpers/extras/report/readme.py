@@ -6,8 +6,8 @@ import re
 from cxr_helpers import paths
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import floats
-from cxr_helpers.report.syntax_tree import Part
+from cxr_helpers.report import tree
+from cxr_helpers.report.tree import Part
 from cxr_helpers.tables import final_model
 
 PICTURE = "fig:final-roc"
@@ -15,22 +15,22 @@ BLOCK = re.compile(r"<!-- result -->\n.*?<!-- /result -->", re.DOTALL)
 _TITLES = {"auc": "ROC AUC", "accuracy": "accuracy", "sensitivity": "sensitivity", "specificity": "specificity", "ece": "ECE"}
 
 
-def update(parts: list[Part], figures: dict[str, bytes]) -> None:
-    """Write the picture beside the report and the block into the README, where there is one.
+def update(document: str, profile: str, parts: list[Part], figures: dict[str, bytes]) -> None:
+    """Write the picture beside the real thesis and the block into the README, where there is one.
 
     Raises:
         CxrError: the README has lost the block's marks.
     """
     readme = paths.ROOT / "README.md"
-    shown = [block for part in parts for cell in part.cells for block in cell.blocks if floats.label(block) == PICTURE]
-    if not readme.is_file() or not shown:
+    shown = [block for part in parts for block in part.blocks if tree.label(block) == PICTURE]
+    if (document, profile) != ("thesis", "full") or not readme.is_file() or not shown:
         return
     text = readme.read_text(encoding="utf-8")
     if not BLOCK.search(text):
         raise CxrError(f"{readme} has no block between <!-- result --> and <!-- /result -->; put the two lines back.")
-    _, alt, (path, _) = floats.image(shown[0])["c"]
+    alt, path = tree.image(shown[0])
     atomic_write(paths.ROOT / "reports" / "overview.svg", figures[path])
-    atomic_write(readme, BLOCK.sub(lambda _: block(alt[0]["c"]), text))
+    atomic_write(readme, BLOCK.sub(lambda _: block(alt), text))
 
 
 def block(alt: str) -> str:

@@ -1,0 +1,1 @@
+"""What the supplement adds to the report: appendices, checklists, and the operating-point panel."""

@@ -1,0 +1,199 @@
+"""Compute every number of the committed report anew from the committed records, in a copy, and tell which differ."""
+
+import concurrent.futures
+import contextlib
+import csv
+import io
+import itertools
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+
+from cxr_helpers import paths, records
+from cxr_helpers.base import lazy, provenance
+from cxr_helpers.base.progress import say, since
+from cxr_helpers.data import dataset
+from cxr_helpers.errors import CxrError
+from cxr_helpers.records import Record
+from cxr_helpers.report import front_matter, rendering
+from cxr_helpers.workflow import chapter_files, shown_data
+from cxr_helpers.workflow.execution import PACKAGE
+
+pypdf = lazy.module("pypdf")
+
+STATED = re.compile(r'<meta name="cxr-(date|revision)" content="([^"]*)">')
+DRAWN = re.compile(r'<(?:figure|table) id="([^"]+)"[^>]* data-digest="(\w*)"')
+CLOSE = {"rel_tol": 2e-6, "abs_tol": 1e-9}  # data files hold seven digits
+
+
+def verify(profile: str, cores: int) -> list[str]:
+    """Return one sentence for every difference between the report and what its records give.
+
+    Compared are the files of all records and stored results with their hashes, and pages and PDFs with the digests of the data
+    files; where that holds, data files, pages and PDFs with what all chapters give, executed anew on `cores` processors.
+
+    Raises:
+        CxrError: a page or PDF is missing, or a chapter fails.
+    """
+    started, documents = time.monotonic(), _documents(profile)
+    for path in (paths.reports(profile) / f"{name}.{kind}" for name in documents for kind in rendering.FORMATS):
+        if not path.is_file():
+            raise CxrError(f"{path} is missing; `cxr render --profile {profile}` writes it, or restore it from git.")
+    broken = [*damages(records.every(profile)), *changed_sources(profile)]
+    broken += itertools.chain(*(stale(name, profile) for name in documents))
+    say(f"verify: records, stored results and digests of the data are {'not all ' if broken else ''}as they were written")
+    if broken:
+        return broken
+    with recomputed(profile, cores, documents) as build:
+        anew, changed = 0, []
+        for chapter in itertools.chain(*documents.values()):
+            files = shown_data.files(nbformat.read(build / "executed" / f"{chapter}.ipynb", as_version=4), chapter)
+            anew += len(files)
+            changed += [sentence for name, content in files.items() for sentence in differences(name, content, profile)]
+        say(f"verify: {anew:,} data files computed anew in {since(started)}; {len(changed)} differences")
+        return changed + _pages(documents, profile, build)
+
+
+def damages(found: list[Record]) -> list[str]:
+    """Return a sentence for each file of the records that is missing or not what the run wrote."""
+    sentences = []
+    for record in found:
+        for name in record.info["files"]:
+            try:
+                record.content(name)
+            except CxrError as error:
+                sentences.append(str(error))
+    return sentences
+
+
+def changed_sources(profile: str) -> list[str]:
+    """Return a sentence for each stored result that is not what the chapters have read."""
+    read = {}
+    for chapter in chapter_files.names():
+        read |= shown_data.sources(chapter, profile)["files"]
+    sentences = []
+    for name, digest in read.items():
+        path = paths.ROOT / name
+        if not path.is_file() or provenance.digest(path) != digest:
+            fault = "not what the report was made from" if path.is_file() else "missing"
+            sentences.append(f"{name} is {fault}; restore it from git, or make the report anew.")
+    return sentences
+
+
+def stale(document: str, profile: str) -> list[str]:
+    """Return a sentence for each data file that is not the one from which a figure or table of the page was made."""
+    html = (paths.reports(profile) / f"{document}.html").read_text(encoding="utf-8")
+    sentences = []
+    for label, digest in DRAWN.findall(html):
+        path = shown_data.folder(profile) / shown_data.file_name(label)
+        if not path.is_file() or shown_data.digest(path.read_text(encoding="utf-8")) != digest:
+            sentences.append(f"{label}: {path.name} is not what {document}.html was made from.")
+    printed = pypdf.PdfReader(paths.reports(profile) / f"{document}.pdf").metadata.get("/Keywords", "")
+    whole = rendering.digest_of(digest for _, digest in DRAWN.findall(html))
+    if f"data {whole}" not in printed:
+        sentences.append(f"{document}.pdf was not made from the data of {document}.html.")
+    return sentences
+
+
+def differences(name: str, anew: str, profile: str) -> list[str]:
+    """Return a sentence for the first place at which a stored data file is not what was computed anew; none if there is none."""
+    path = shown_data.folder(profile) / name
+    if not path.is_file():
+        return [f"{name} is missing; `cxr execute` of its chapter writes it."]
+    stored = path.read_text(encoding="utf-8")
+    if not name.endswith(".csv"):
+        return [] if stored == anew else [f"{name} names other stored results than were read anew."]
+    rows = itertools.zip_longest(*(csv.reader(io.StringIO(text)) for text in (stored, anew)), fillvalue=[])
+    for line, (old, new) in enumerate(rows, 1):
+        for was, found in itertools.zip_longest(old, new, fillvalue=""):
+            if not _same(was, found):
+                return [f"{name}, line {line}: stored is {was or 'nothing'}, computed anew it is {found or 'nothing'}."]
+    return []
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return one == other or math.isclose(float(one), float(other), **CLOSE)
+    except ValueError:
+        return False
+
+
+def _documents(profile: str) -> dict[str, list[str]]:
+    """Return the documents of the report with their chapters: of synthetic images the supplement only where there is one."""
+    found = {"thesis": chapter_files.thesis(), "supplement": chapter_files.supplement()}
+    there = [name for name in found if found[name] and (profile == "full" or (paths.reports(profile) / f"{name}.html").is_file())]
+    return {name: found[name] for name in there or found}
+
+
+def _pages(documents: dict[str, list[str]], profile: str, build: Path) -> list[str]:
+    """Return a sentence for each page and PDF that is not what the chapters give now, with the first place that differs."""
+    sentences, stored = [], {name: (paths.reports(profile) / f"{name}.html").read_text(encoding="utf-8") for name in documents}
+    for name, html in stored.items():
+        facts = front_matter.facts(profile) | {fact.capitalize(): value for fact, value in STATED.findall(html)}
+        anew = rendering.assemble([name], profile, facts, build=build)[name]
+        pairs = {"html": (html.splitlines(), anew.content("html").decode().splitlines())}
+        printed = (paths.reports(profile) / f"{name}.pdf").read_bytes()
+        pairs["pdf"] = (_printed(printed), _printed(anew.content("pdf")))
+        sentences += [f"{name}.{kind}: {_first_difference(*pair)}" for kind, pair in pairs.items() if pair[0] != pair[1]]
+    return sentences
+
+
+def _printed(pdf: bytes) -> list[str]:
+    return [line for sheet in pypdf.PdfReader(io.BytesIO(pdf)).pages for line in sheet.extract_text().splitlines()]
+
+
+def _first_difference(old: list[str], new: list[str]) -> str:
+    was, found = next(pair for pair in itertools.zip_longest(old, new, fillvalue="") if pair[0] != pair[1])
+    start = max(0, len(os.path.commonprefix([was, found])) - 60)
+    return f"it has {was[start : start + 120].strip()!r}, made anew {found[start : start + 120].strip()!r}."
+
+
+@contextlib.contextmanager
+def recomputed(profile: str, cores: int, documents: dict[str, list[str]] | None = None) -> Iterator[Path]:
+    """Yield a build folder in which the chapters of the documents have been executed anew; it goes when the block ends.
+
+    The chapters run in a copy of the checkout that is made of links: a file that they write replaces a link and leaves
+    the original as it is.
+    """
+    chapters = list(itertools.chain(*(documents or _documents(profile)).values()))
+    with tempfile.TemporaryDirectory(prefix="cxr-verify-") as name:
+        root = Path(name)
+        _copy_of_links(paths.NOTEBOOKS, root / "notebooks")
+        _copy_of_links(paths.ROOT / "reports", root / "reports")
+        _copy_of_links(paths.build(profile), root / "build" / profile)
+        shutil.rmtree(root / "build" / profile / "executed", ignore_errors=True)
+        with concurrent.futures.ThreadPoolExecutor(cores) as pool:
+            for number, chapter in enumerate(pool.map(lambda name: _execute(name, profile, root), chapters), 1):
+                say(f"verify: {chapter}, {number} of {len(chapters)} chapters")
+        yield root / "build" / profile
+
+
+def _copy_of_links(source: Path, target: Path) -> None:
+    """Make the folders of `source` in `target`, with a link for each file."""
+    for folder, _, files in os.walk(source):
+        here = target / Path(folder).relative_to(source)
+        here.mkdir(parents=True, exist_ok=True)
+        for name in files:
+            (here / name).symlink_to(Path(folder) / name)
+
+
+def _execute(chapter: str, profile: str, root: Path) -> str:
+    search = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
+    places = {"CXR_ROOT": str(root), "CXR_BUILD_DIR": str(root / "build"), "PYTHONPATH": search}
+    if profile == "full":  # the set may lie in the checkout, which the copy is not
+        places["CXR_DATA_DIR"] = str(dataset.discover(profile).root)
+    command = [sys.executable, "-m", "cxr_helpers.cli", "execute", chapter, "--profile", profile]
+    done = subprocess.run(command, env=os.environ | places, cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = done.stderr.strip().rpartition("\n")[2].removeprefix("cxr: ")
+        raise CxrError(f"The numbers cannot be computed anew: {last or f'chapter {chapter} failed without a word'}")
+    return chapter

@@ -1,0 +1,166 @@
+"""What a matplotlib figure draws, as numbers: a table of all its series, and the points that a page's reader can point at."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.collections import Collection, LineCollection, PathCollection
+from matplotlib.container import BarContainer, ErrorbarContainer
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.transforms import Bbox
+
+COLUMNS = ["panel", "kind", "series", "name", "x", "y", "low", "high", "value"]
+LONGEST = 500  # rows of one series, evenly chosen
+FEWEST = 3  # points of a curve that can be read by pointing; with fewer it is a reference line or a mark
+MOST = 60  # points kept of such a curve, evenly along its length
+_PER_MILLE = 1000
+_NOTE = re.compile(r"\s+\([^)]*\)$")  # "sensitivity (recall)"
+
+
+def numbers(fig: Figure) -> pd.DataFrame:
+    """Return what `fig` draws, one row a point, bar or cell, of `COLUMNS` those that say something.
+
+    `panel` and `series` are their names, `name` is what stands at the axis there, `low` and `high` are the ends of an error
+    bar or the heights of a band, `value` is that of a cell of a matrix. Of pictures there are no rows.
+    """
+    fig.draw_without_rendering()  # labels at the axes stand only then
+    rows = [row for number, ax in enumerate(fig.axes, 1) for row in _rows(ax, _title(ax) or f"panel {number}")]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table.loc[:, [column for column in table if table[column].notna().any() or column in ("x", "y")]]
+
+
+def _rows(ax: Axes, panel: str) -> Iterator[dict]:
+    inner = {id(child) for container in ax.containers for child in _flat(container)}
+    for container in ax.containers:
+        if isinstance(container, BarContainer):
+            yield from _named(ax, panel, "bar", container, _bars(container))
+        elif isinstance(container, ErrorbarContainer):
+            yield from _named(ax, panel, "interval", container, _intervals(container))
+    for artist in (artist for artist in (*ax.lines, *ax.collections, *ax.images) if id(artist) not in inner):
+        kind, points = _points(artist)
+        yield from _named(ax, panel, kind, artist, points)
+    for text in ax.texts:
+        if re.search(r"\d", text.get_text()):
+            yield {"panel": panel, "kind": "text", "name": " ".join(text.get_text().split())}
+
+
+def _named(ax: Axes, panel: str, kind: str, artist: Artist, points: pd.DataFrame) -> Iterator[dict]:
+    label = str(artist.get_label() or "")
+    series = "" if label.startswith("_") else " ".join(label.split())
+    kept = points.iloc[np.unique(np.linspace(0, len(points) - 1, LONGEST).astype(int))] if len(points) > LONGEST else points
+    names = [(which, _ticks(getattr(ax, f"{which}axis"))) for which in ("x", "y")]
+    for row in kept.to_dict("records"):
+        here = [ticks[round(row[which], 6)] for which, ticks in names if which in row and round(row[which], 6) in ticks]
+        yield {"panel": panel, "kind": kind, "series": series or None, "name": ", ".join(here) or None, **row}
+
+
+def _flat(container: tuple) -> Iterator[Artist]:
+    for child in container:
+        yield from _flat(child) if isinstance(child, tuple) else [child]
+
+
+def _bars(container: BarContainer) -> pd.DataFrame:
+    across = container.orientation == "horizontal"
+    boxes = [patch.get_bbox() for patch in container.patches]
+    found = [((box.x1, (box.y0 + box.y1) / 2) if across else ((box.x0 + box.x1) / 2, box.y1)) for box in boxes]
+    return pd.DataFrame(found, columns=["x", "y"], dtype=float)
+
+
+def _intervals(container: ErrorbarContainer) -> pd.DataFrame:
+    line, _, bars = container.lines
+    points = _xy(line.get_xydata()) if line is not None else pd.DataFrame()
+    across = 0 if container.has_xerr else 1
+    ends = [segment[:, across] for bar in bars[:1] for segment in bar.get_segments() if len(segment)]
+    middles = [segment.mean(axis=0) for bar in bars[:1] for segment in bar.get_segments() if len(segment)]
+    if len(points) != len(ends):
+        points = _xy(middles)
+    return points.assign(low=[min(each) for each in ends], high=[max(each) for each in ends]) if ends else points
+
+
+def _points(artist: Artist) -> tuple[str, pd.DataFrame]:
+    """Return the kind and the points of a line, of what was scattered, filled or shown as a small matrix of numbers."""
+    if isinstance(artist, Line2D):
+        return "line", _xy(artist.get_xydata())
+    if isinstance(artist, LineCollection):
+        return "line", _xy(np.concatenate([np.empty((0, 2)), *artist.get_segments()]))
+    if isinstance(artist, PathCollection):
+        return "point", _xy(artist.get_offsets())
+    values = artist.get_array()
+    if values is not None and np.ndim(values) == 2 and np.size(values) <= LONGEST:
+        y, x = np.indices(values.shape)
+        cells = np.ma.filled(np.ma.asarray(values, float), np.nan)
+        return "cell", pd.DataFrame({"x": x.ravel(), "y": y.ravel(), "value": cells.ravel()})
+    if isinstance(artist, Collection) and values is None:
+        return "band", _xy(np.concatenate([np.empty((0, 2)), *(path.vertices for path in artist.get_paths())]))
+    return "picture", _xy([])
+
+
+def _xy(points: object) -> pd.DataFrame:
+    return pd.DataFrame(np.ma.filled(np.ma.asarray(points, float), np.nan).reshape(-1, 2), columns=["x", "y"])
+
+
+def _ticks(axis: Axis) -> dict[float, str]:
+    """Return the words that stand at an axis, by their place; none where numbers stand."""
+    texts = [label.get_text().strip() for label in axis.get_majorticklabels()]
+    places = [round(float(place), 6) for place in axis.get_majorticklocs()]
+    worded = any(re.search(r"[A-Za-z]", text) for text in texts)
+    return {place: " ".join(text.split()) for place, text in zip(places, texts, strict=False) if worded and text}
+
+
+def _title(ax: Axes) -> str:
+    return (ax.get_title(loc="left") or ax.get_title()).split("\n")[0]
+
+
+def curves(fig: Figure, edge: float) -> str:
+    """Return the points of a figure's curves as JSON ("" where it has none); its picture ends `edge` inches beyond what is drawn.
+
+    The JSON is a list with one entry a panel: `x` and `y` are the axes' names, `curves` a list of [name, points], a point
+    being [left, top, x, y]: its place in the picture in thousandths of width and height, and its value.
+    """
+    fig.draw_without_rendering()
+    frame = fig.get_tightbbox().padded(edge)
+    panels = [(ax, _curves(ax)) for ax in fig.axes if ax.axison and ax.patch.get_visible()]
+    found = [
+        {
+            "x": _axis_name(ax, "x"),
+            "y": _axis_name(ax, "y"),
+            "curves": [[" ".join(name.split()), _spots(ax, line, frame)] for name, line in named],
+        }
+        for ax, named in panels
+        if named
+    ]
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":")) if found else ""
+
+
+def _curves(ax: Axes) -> list[tuple[str, Line2D]]:
+    """Return name and line of every curve of a panel; a curve without a name of its own has the panel's title."""
+    parts = {part.lines[0]: part.get_label() for part in ax.containers if getattr(part, "lines", None)}
+    named = [(str(parts.get(line) or line.get_label()), line) for line in ax.lines if len(line.get_xdata()) >= FEWEST]
+    return [(_title(ax) if name.startswith("_") else name, line) for name, line in named if line.get_visible()]
+
+
+def _axis_name(ax: Axes, which: str) -> str:
+    """Return an axis' label, that of the whole figure where the panel has none, or the panel's title for its height."""
+    own = getattr(ax, f"get_{which}label")()
+    shared = getattr(ax.figure, f"get_sup{which}label")()
+    return _NOTE.sub("", own or shared or (_title(ax) if which == "y" else "") or which)
+
+
+def _spots(ax: Axes, line: Line2D, frame: Bbox) -> list[list[float]]:
+    values = np.column_stack([np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)])
+    inside = (ax.transData - ax.transAxes).transform(values)
+    seen = np.isfinite(inside).all(axis=1) & (np.abs(inside - 0.5) <= 0.5 + 1e-6).all(axis=1)
+    values, inside = values[seen], inside[seen]
+    if not len(values):
+        return []
+    places = (ax.transData.transform(values) / ax.figure.dpi - frame.min) / frame.size
+    along = np.concatenate([[0], np.hypot(*np.diff(inside, axis=0).T).cumsum()])
+    kept = np.unique(np.searchsorted(along, np.linspace(0, along[-1], MOST))) if len(along) > MOST else np.arange(len(along))
+    spots = np.rint(_PER_MILLE * np.column_stack([places[:, 0], 1 - places[:, 1]])).astype(int)
+    return [[*spots[index].tolist(), *(float(f"{value:.4g}") for value in values[index])] for index in kept]

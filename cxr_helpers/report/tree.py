@@ -1,0 +1,195 @@
+"""Pandoc's document tree: read from Markdown, its figures and tables put together and checked, written as HTML or Typst."""
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pypandoc
+from pandocfilters import Code, Header, Image, Plain, Str, walk
+
+from cxr_helpers import paths
+from cxr_helpers.errors import CxrError
+from cxr_helpers.report.chapters import Chapter
+
+Node = dict[str, Any]
+
+# Markdown as Jupyter shows it: a list needs no blank line before it, "~5" and "(a)" stay as typed, "---" is a rule.
+READER = "markdown+lists_without_preceding_blankline" + "".join(
+    f"-{extension}"
+    for extension in (
+        *("blank_before_header", "blank_before_blockquote", "example_lists", "fancy_lists", "implicit_figures"),
+        *("latex_macros", "line_blocks", "pandoc_title_block", "raw_html", "raw_tex", "subscript", "superscript"),
+        *("table_captions", "yaml_metadata_block"),
+    )
+)
+SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
+LINKED = ("http", "https", "mailto")
+UNWRAPPED = ["--columns=10000", "--wrap=none"]  # a long line must not turn a table's columns into relative widths
+BIBLIOGRAPHY = paths.ROOT / "reports" / "references.bib"
+CITED = ["--citeproc", f"--bibliography={BIBLIOGRAPHY}", f"--csl={paths.TEMPLATE / 'ieee.csl'}", "--metadata=link-citations:true"]
+FAULT = "The report is not rendered:"
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """What one notebook cell says: `place` names it in messages; `abstract` tells whether it belongs there."""
+
+    place: str
+    blocks: list[Node]
+    abstract: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A chapter as a tree: its name and its cells in order."""
+
+    name: str
+    cells: list[Cell]
+
+    @property
+    def blocks(self) -> list[Node]:
+        """Return the blocks of all cells."""
+        return [block for cell in self.cells for block in cell.blocks]
+
+
+def parse(chapter: Chapter) -> Part:
+    """Parse a chapter's Markdown; its first cell must begin with the one `# Title` of the chapter.
+
+    Raises:
+        CxrError: the title is missing or there are two; a figure or table lacks its caption or alternative text; a picture or
+            table stands in prose.
+    """
+    cells = [_cell(block, chapter.name) for block in blocks(chapter.markdown)]
+    body = [cell for cell in cells if not cell.abstract]
+    if not body or not body[0].blocks or not _is_title(body[0].blocks[0]):
+        raise CxrError(f"Chapter {chapter.name} must begin with a Markdown cell whose first line is `# Title`.")
+    for position, cell in enumerate(body):
+        if any(_is_title(block) for block in cell.blocks[position == 0 :]):
+            raise CxrError(f"{cell.place} begins a second chapter; use `##` below the title.")
+    return Part(chapter.name, cells)
+
+
+def blocks(markdown: str) -> list[Node]:
+    """Return the blocks of a Markdown text; what could run in the page or the PDF has become words (see `_harmless`)."""
+    tree = json.loads(pypandoc.convert_text(markdown, "json", format=READER, extra_args=UNWRAPPED))["blocks"]
+    return transform(tree, _harmless)
+
+
+def write(content: list[Node], meta: Node, to: str, arguments: list[str]) -> str:
+    """Return `content` in pandoc's output format `to`; with `CITED` citations are set in the manner of the IEEE."""
+    tree = {"pandoc-api-version": [1, 23, 1], "meta": meta, "blocks": content}
+    return pypandoc.convert_text(json.dumps(tree), to, format="json", extra_args=["--wrap=none", *arguments])
+
+
+def transform(node: Any, action: Callable[[str, Any], Any]) -> Any:
+    """Return `node` with every element replaced by what `action(type, content)` returns for it (None: kept)."""
+    return walk(node, lambda kind, content, _format, _meta: action(kind, content), "", {})
+
+
+def label(block: Node) -> str:
+    """Return the label of a figure or table, "" for every other block."""
+    return block["c"][0][0] if block["t"] in ("Figure", "Table") else ""
+
+
+def caption(element: Node) -> list[Node]:
+    """Return the caption of a figure or table as inline elements."""
+    return element["c"][1][1][0]["c"]
+
+
+def with_caption(element: Node, inlines: list[Node]) -> Node:
+    """Return a figure or table with another caption."""
+    identity, _, *rest = element["c"]
+    return {"t": element["t"], "c": [identity, [None, [Plain(inlines)]], *rest]}
+
+
+def split_caption(inlines: list[Node]) -> tuple[list[Node], list[Node]]:
+    """Return a caption's first sentence without its full stop, for the lists of figures and tables, and what follows."""
+    end = next((position for position in range(len(inlines)) if _ends_sentence(inlines, position)), None)
+    if end is None:
+        return inlines, []
+    stem = Str(inlines[end]["c"].removesuffix("."))
+    return [*inlines[:end], stem], [Str("."), *inlines[end + 1 :]]
+
+
+def image(figure: Node) -> tuple[str, str]:
+    """Return the alternative text and the file of a figure's picture."""
+    _, alt, (path, _) = figure["c"][2][0]["c"][0]["c"]
+    return alt[0]["c"], path
+
+
+def has_class(block: Node, name: str) -> bool:
+    """Tell whether a block is a division of that class."""
+    return block["t"] == "Div" and name in block["c"][0][1]
+
+
+def _ends_sentence(inlines: list[Node], position: int) -> bool:
+    word, *following = inlines[position : position + 3]
+    if word["t"] != "Str" or not word["c"].endswith("."):
+        return False
+    # "vs. the" and "e.g. a" go on in lower case.
+    return len(following) < 2 or not (following[1]["t"] == "Str" and following[1]["c"][0].islower())
+
+
+def _harmless(kind: str, content: list) -> Node | list[Node] | None:
+    """Show as words what a file's name in a table could bring: raw HTML or Typst, links that are scripts, foreign pictures.
+
+    A panel is a block, which a cell of a table cannot hold.
+    """
+    if kind == "RawInline":
+        return Code(["", [], []], content[1])
+    if kind == "Link" and (scheme := SCHEME.match(content[2][0])) and scheme[1].lower() not in LINKED:
+        return content[1]
+    if kind == "Image" and (SCHEME.match(content[2][0]) or content[2][0].startswith("//")):
+        return content[1]
+    return None
+
+
+def _cell(block: Node, chapter: str) -> Cell:
+    if not has_class(block, "cell"):
+        raise CxrError(f"Chapter {chapter}: a cell closes a division (`:::`) that it did not open; remove the line.")
+    (_, _, pairs), content = block["c"]
+    note = dict(pairs)
+    place = f"chapter {chapter}, cell {note['number']}"
+    if any(has_class(inner, "cell") for inner in content):
+        raise CxrError(f"{place} opens a division (`:::`) and does not close it; add the closing line.")
+    return Cell(place, [_built(inner, chapter, place) for inner in content], note.get("part") == "abstract")
+
+
+def _is_title(block: Node) -> bool:
+    return block["t"] == "Header" and block["c"][0] == 1
+
+
+def _built(block: Node, chapter: str, place: str) -> Node:
+    """Return a figure or table for the division that the template made for it, a heading with an identifier of its own."""
+    if block["t"] == "Header":  # identifiers are unique over the chapters; the title's is `ch:<name>`
+        level, (identifier, classes, pairs), inlines = block["c"]
+        return Header(level, [f"ch:{chapter}" if level == 1 else f"{chapter}-{identifier}", classes, pairs], inlines)
+    if has_class(block, "figure") or has_class(block, "table"):
+        (identifier, classes, pairs), content = block["c"]
+        return _float(identifier, classes, dict(pairs), content, place)
+    transform([block], lambda kind, _content: _refused(kind, place))
+    return block
+
+
+def _float(identifier: str, classes: list[str], note: dict[str, str], content: list[Node], place: str) -> Node:
+    if not content or content[0]["t"] != "Para":
+        raise CxrError(f"{FAULT} {place} shows {identifier} without a caption; pass caption=.")
+    identity = [identifier, [], [[name, note[name]] for name in ("points", "digest") if note.get(name)]]
+    if "table" in classes:
+        if content[-1]["t"] != "Table":
+            raise CxrError(f"{FAULT} {place} shows {identifier}, which is no table.")
+        return with_caption({"t": "Table", "c": [identity, *content[-1]["c"][1:]]}, content[0]["c"])
+    if not note.get("alt", "").strip():
+        raise CxrError(f"{FAULT} {place} shows {identifier} without alternative text; pass alt=.")
+    picture = Image(["", [], []], [Str(note["alt"])], [note["source"], ""])
+    return {"t": "Figure", "c": [identity, [None, [Plain(content[0]["c"])]], [Plain([picture])]]}
+
+
+def _refused(kind: str, place: str) -> None:
+    if kind in ("Image", "Table"):
+        raise CxrError(
+            f"{FAULT} {place} holds a bare {kind.lower()}; "
+            "only document.figure and document.table give it a caption and a number."
+        )

@@ -1,0 +1,83 @@
+"""`reports/data/`: the numbers behind each figure and table, the computed sentences, and the stored results they come from.
+
+A figure or table has its CSV file, `fig-roc.csv` for `fig:roc`. A chapter has `text-03_vgg16.csv` (its sentences and captions:
+cell, label, sentence) and `sources-03_vgg16.json` (for each of them the files that stand behind it; each file's SHA-256).
+"""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from cxr_helpers import paths
+from cxr_helpers.base.files import atomic_write
+
+
+def folder(profile: str) -> Path:
+    """Return where the data of a profile's report lie."""
+    return paths.reports(profile) / "data"
+
+
+def file_name(label: str) -> str:
+    """Return the name of a figure's or table's file."""
+    return f"{label.replace(':', '-')}.csv"
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 (hex) of a data file's content, as the page names it."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def numbered(notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:
+    """Yield the cells with their numbers in the source notebook, where the cell that papermill injects does not exist."""
+    number = 0
+    for cell in notebook.cells:
+        number += "injected-parameters" not in cell.metadata.get("tags", [])
+        yield number, cell
+
+
+def shown(notebook: NotebookNode) -> Iterator[tuple[int, dict, dict]]:
+    """Yield (cell, what is noted of it, its contents by MIME type) of every figure, table and computed sentence."""
+    for number, cell in numbered(notebook):
+        for output in cell.get("outputs", []):
+            note = output.get("metadata", {}).get("cxr", {})
+            if note.get("kind") in ("figure", "table", "text"):
+                yield number, note, output.data
+
+
+def files(notebook: NotebookNode, chapter: str) -> dict[str, str]:
+    """Return the data files of an executed chapter: name -> content."""
+    found, sentences, behind, hashes = {}, [], [], {}
+    for cell, note, data in shown(notebook):
+        label = note.get("label", "")
+        sentence = note["caption"] if label else data["text/markdown"]
+        sentences.append((cell, label, " ".join(sentence.split())))
+        behind.append({"cell": cell, "label": label, "sources": list(note["sources"])})
+        hashes |= note["sources"]
+        if label:
+            found[file_name(label)] = data["text/csv"]
+    content = io.StringIO()
+    csv.writer(content, lineterminator="\n").writerows([("cell", "label", "sentence"), *sentences])
+    found[f"text-{chapter}.csv"] = content.getvalue()
+    said = {"files": dict(sorted(hashes.items())), "shown": behind}
+    return found | {f"sources-{chapter}.json": json.dumps(said, indent=1, ensure_ascii=False) + "\n"}
+
+
+def store(notebook: NotebookNode, chapter: str, profile: str) -> None:
+    """Write the data files of an executed chapter, and remove those of what it shows no more."""
+    new = files(notebook, chapter)
+    for label in {each["label"] for each in sources(chapter, profile)["shown"]} - {""}:
+        if file_name(label) not in new:
+            (folder(profile) / file_name(label)).unlink(missing_ok=True)
+    for name, content in new.items():
+        atomic_write(folder(profile) / name, content)
+
+
+def sources(chapter: str, profile: str) -> dict:
+    """Return what a chapter shows, and from what: `files` (path -> SHA-256) and `shown` (cell, label, sources)."""
+    path = folder(profile) / f"sources-{chapter}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"files": {}, "shown": []}

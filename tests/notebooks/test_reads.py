@@ -1,0 +1,62 @@
+"""What a chapter says that it reads is what it was seen to read."""
+
+import fnmatch
+import json
+
+import pytest
+
+from cxr_helpers import experiments, paths
+from cxr_helpers.workflow import chapter_files, shown_data
+
+
+def unexpected(chapter: str, profile: str) -> list[str]:
+    """Return what an executed chapter read without saying so."""
+    known = experiments.load(profile)
+    allowed = set(chapter_files.experiments_read(chapter, profile))
+    runs = {config.run_id for name in allowed for way in known[name].ways for config in way}
+    patterns = [f"*/{entry}" for entry in chapter_files.reads(chapter)]
+    return [
+        source
+        for source in shown_data.sources(chapter, profile)["files"]
+        if (source.split("/")[-2] not in runs if source.endswith("/run.json") else not any(fnmatch.fnmatch(source, p) for p in patterns))
+    ]
+
+
+def unread(chapter: str, profile: str) -> list[str]:
+    """Return what a chapter says that it reads, and was not seen to read although it is there."""
+    seen = set(shown_data.sources(chapter, profile)["files"])
+    known, missed = experiments.load(profile), []
+    for entry in (entry for entry in chapter_files.reads(chapter) if entry not in ("all experiments", "final_model")):
+        pattern = entry.removeprefix("experiment:")
+        if pattern != entry:
+            rows = fnmatch.filter(known, pattern)
+            runs = {config.run_id for name in rows for way in known[name].ways for config in way}
+            made = any((paths.runs(profile) / run).is_dir() for run in runs)
+            missed += [entry] if made and not runs & {source.split("/")[-2] for source in seen if "/runs/" in source} else []
+        else:
+            there = {path for folder in {paths.reports(profile), paths.reports("full")} for path in folder.glob(entry)}
+            named = {path.relative_to(paths.ROOT).as_posix() for path in there}
+            missed += [entry] if named and not named & seen else []
+    return missed
+
+
+@pytest.mark.report
+@pytest.mark.parametrize("chapter", chapter_files.thesis())
+def test_a_chapter_reads_what_it_says(chapter, smoke_run):
+    assert unexpected(chapter, "smoke") == []
+
+
+@pytest.mark.parametrize("chapter", chapter_files.names())
+def test_the_committed_chapter_read_what_it_says_and_nothing_else(chapter):
+    assert unexpected(chapter, "full") == [] and unread(chapter, "full") == []
+
+
+@pytest.mark.parametrize("chapter", chapter_files.names())
+def test_what_a_chapter_reads_is_known(chapter):
+    notebook = json.loads(chapter_files.source(chapter).read_text(encoding="utf-8"))
+    assert isinstance(notebook["metadata"]["cxr"]["reads"], list)
+    assert isinstance(chapter_files.experiments_read(chapter, "smoke"), list)
+
+
+def test_chapter_one_alone_trains_nothing():
+    assert chapter_files.experiments_read("01_eda", "smoke", whole=False) == []
