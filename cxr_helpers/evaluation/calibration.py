@@ -93,7 +93,7 @@ def measure(scores: pd.DataFrame, prevalence: float | None = None, n_boot: int =
     weights = weights / weights.sum(axis=1, keepdims=True) if prevalence is None else reweighted(weights, y_true, prevalence)
     found = {name: _error(weights * (y_score - y_true), bins) for name, bins in _bins(y_score).items()}
     found |= {"brier": weights @ (y_score - y_true) ** 2, "bce": weights @ cross_entropy(scores)}
-    low, high = np.percentile([found[name][1:] for name in TITLES], metrics.PERCENTILES, axis=1)
+    low, high = np.percentile([found[name][1:] for name in TITLES], bootstrap.PERCENTILES, axis=1)
     return pd.DataFrame({"value": [found[name][0] for name in TITLES], "ci_low": low, "ci_high": high}, index=list(TITLES))
 
 
@@ -118,7 +118,7 @@ def perfect(scores: pd.DataFrame, n_draws: int = 2000, seed: int = 0) -> pd.Data
     gaps = y_score - (np.random.default_rng(seed).random((n_draws, len(y_score))) < y_score)
     found = {name: _error(gaps / len(y_score), bins) for name, bins in _bins(y_score).items()}
     found["brier"] = (gaps**2).mean(axis=1)
-    low, high = np.percentile(list(found.values()), metrics.PERCENTILES, axis=1)
+    low, high = np.percentile(list(found.values()), bootstrap.PERCENTILES, axis=1)
     return pd.DataFrame({"value": [draws.mean() for draws in found.values()], "ci_low": low, "ci_high": high}, index=list(found))
 
 

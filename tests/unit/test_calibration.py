@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy.special import expit, logit
-from test_metrics import FOUR, random_scores, scores
+from tiny_scores import FOUR, random_scores, scores
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import bootstrap, calibration, metrics

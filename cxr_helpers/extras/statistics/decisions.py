@@ -32,7 +32,7 @@ def rates(
     fp, tn = weights @ (called & ~positive), weights @ (~called & ~positive)
     pairs = {"sensitivity": (tp, tp + fn), "specificity": (tn, tn + fp), "ppv": (tp, tp + fp), "npv": (tn, tn + fn)}
     found = np.array([bootstrap.ratio(*pair) for pair in pairs.values()])
-    low, high = np.percentile(found[:, 1:], metrics.PERCENTILES, axis=1)
+    low, high = np.percentile(found[:, 1:], bootstrap.PERCENTILES, axis=1)
     return pd.DataFrame({"value": found[:, 0], "ci_low": low, "ci_high": high}, index=list(pairs))
 
 
@@ -56,7 +56,7 @@ def net_benefit(scores: pd.DataFrame, prevalence: float | None = None, n_boot: i
     called = scores.y_score.to_numpy()[:, None] >= GRID
     worth = np.where(y_true[:, None] == 1, 1.0, -price)  # of calling an image PNEUMONIA, at every threshold
     curves = weights @ (called * worth)
-    low, high = np.percentile(curves[1:], metrics.PERCENTILES, axis=0)
+    low, high = np.percentile(curves[1:], bootstrap.PERCENTILES, axis=0)
     columns = {"threshold": GRID, "model": curves[0], "ci_low": low, "ci_high": high, "treat_all": weights[0] @ worth}
     return pd.DataFrame(columns)
 
