@@ -44,9 +44,6 @@ def scores(manifest: pd.DataFrame, splits: pd.DataFrame, thumbnails: np.ndarray 
     return {name: held_out.assign(y_score=y[held_out.index]).reset_index(drop=True) for name, y in predicted.items()}
 
 
-null_scores = scores  # the name that callers not moved yet use
-
-
 def regression(features: int) -> Pipeline:
     """Return an unfitted logistic regression on standardised features, of which there are so many.
 
