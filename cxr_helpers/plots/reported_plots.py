@@ -30,7 +30,7 @@ def reported_against_ours(table: pd.DataFrame) -> Figure:
     """Draw reported figures (open diamonds) beside ours (filled, with the 95 % interval), a row per experiment and metric.
 
     Args:
-        table: as `reported_vs_reproduced.table` returns it. Drawn are figures between 0 and 1 (accuracy, AUC, ...) that have both.
+        table: as `reported_vs_reproduced.table` returns it; drawn are figures from 0 to 1 (accuracy, AUC, ...) that have both.
 
     Colour and marker of ours give the verdict; a faint line joins the two; rows stand together by source and experiment.
 
@@ -39,7 +39,7 @@ def reported_against_ours(table: pd.DataFrame) -> Figure:
     """
     rows = _drawable(table)
     if rows.empty:
-        raise CxrError("The comparison has no figure between 0 and 1 that is both reported and reproduced; train an experiment first.")
+        raise CxrError("The comparison has no figure between 0 and 1 that is reported and reproduced; train an experiment first.")
     places = _places(rows)
     fig = empty_figure(0.85 + _LINE * (places.max() + 1), TEXT_WIDTH)
     ax = fig.subplots()

@@ -23,18 +23,18 @@ def formatted(frame: pd.DataFrame, digits: int | dict[str, formatting.Format] = 
     one cell, "0.950 (0.931–0.967)". Whole numbers get thousands separators; a missing value becomes an en dash; a value that
     would round to zero keeps two significant digits. Cells may hold Markdown (`[@key]`, `@tbl:x`).
     """
-    flat = _flat(frame)
+    cells = flat(frame)
     forms = frame.attrs.get("digits", {}) | (digits if isinstance(digits, dict) else {})
     rest = digits if isinstance(digits, int) else 3
-    estimates = {name: [f"{name}_low", f"{name}_high"] for name in flat if {f"{name}_low", f"{name}_high"} <= set(flat)}
+    estimates = {name: [f"{name}_low", f"{name}_high"] for name in cells if {f"{name}_low", f"{name}_high"} <= set(cells)}
     columns = {}
-    for name in flat.columns.difference(sum(estimates.values(), []), sort=False):
+    for name in cells.columns.difference(sum(estimates.values(), []), sort=False):
         form = f"{{:+.{rest}f}}" if forms.get(name) == "+" else forms.get(name, rest)
         if name in estimates:
-            rows = flat[[name, *estimates[name]]].to_numpy(float)
+            rows = cells[[name, *estimates[name]]].to_numpy(float)
             columns[name] = [written(formatting.estimate(*row, form)) for row in rows]
         else:
-            columns[name] = [_cell(value, form) for value in flat[name]]
+            columns[name] = [_cell(value, form) for value in cells[name]]
     return pd.DataFrame(columns, dtype=str)
 
 
@@ -57,11 +57,12 @@ def written(text: str) -> str:
     return PERCENT.sub("\u00a0%", HYPHEN.sub(MINUS, text))
 
 
-def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+def flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return `frame` with its named index as first columns, and every column named by one string."""
     named = any(name is not None for name in frame.index.names)
-    flat = frame.reset_index() if named or not isinstance(frame.index, pd.RangeIndex) else frame.copy()
-    flat.columns = [_name(name) for name in flat.columns]
-    return flat
+    table = frame.reset_index() if named or not isinstance(frame.index, pd.RangeIndex) else frame.copy()
+    table.columns = [_name(name) for name in table.columns]
+    return table
 
 
 def _name(name: object) -> str:

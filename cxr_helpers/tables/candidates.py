@@ -90,9 +90,7 @@ def ranking(runs: _Runs, reference: str, profile: str) -> pd.DataFrame:
         by_run = losses(own, profile)[[run.run_id for run in own]].mean()
         row = {"experiment": name, "seeds": len(own), LOSS: by_run.mean(), "SD": by_run.std()}
         rows.append(row | statistics.columns(DIFFERENCE, None if name == reference else gaps.loc[name]))
-    table = pd.DataFrame(rows).sort_values(LOSS, kind="stable", ignore_index=True)
-    table.attrs["digits"] = {DIFFERENCE: "{:+.3f}"}
-    return table
+    return statistics.shown_as(rows, {DIFFERENCE: "+"}).sort_values(LOSS, kind="stable", ignore_index=True)
 
 
 def joined_scores(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

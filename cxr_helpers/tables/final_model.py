@@ -52,9 +52,7 @@ def goals(run: Record) -> pd.DataFrame:
         row = {"figure": metrics.TITLES[name], "goal": f"{'≤' if less else '≥'} {goal:g}"}
         row |= statistics.columns("value (95 % CI)", found.loc[name])
         rows.append(row | {"missed_by": found.value[name] - goal if less else goal - found.value[name]})
-    table = pd.DataFrame(rows)
-    table.attrs["digits"] = dict.fromkeys(("missed_by", "verdict"), verdict)
-    return table
+    return statistics.shown_as(rows, dict.fromkeys(("missed_by", "verdict"), verdict))
 
 
 def write(run: Record, profile: str) -> Path:

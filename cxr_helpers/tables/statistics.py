@@ -8,7 +8,7 @@ import pandas as pd
 
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.records import Record
-from cxr_helpers.tables import selection
+from cxr_helpers.tables import formatting, selection
 
 SHOWN = ("roc_auc", "accuracy", "recall", "specificity", "brier")
 _Scores = Mapping[str, Sequence[pd.DataFrame]]
@@ -20,6 +20,13 @@ def columns(name: str, row) -> dict[str, float]:
     if row is None:
         return dict.fromkeys((name, f"{name}_low", f"{name}_high"), np.nan)
     return {name: row.value, f"{name}_low": row.ci_low, f"{name}_high": row.ci_high}
+
+
+def shown_as(rows: Sequence[dict], digits: Mapping[str, formatting.Format]) -> pd.DataFrame:
+    """Return a table of `rows` that brings the formats of some columns with it (see `formatting`)."""
+    table = pd.DataFrame(rows)
+    table.attrs["digits"] = dict(digits)
+    return table
 
 
 def metric_table(runs: Sequence[Record], split: str = "test", rule: str = "youden") -> pd.DataFrame:
@@ -61,9 +68,7 @@ def ablation(runs: Mapping[str, Sequence[Record]], reference: str, metric: str =
         spread = np.std([metrics.points(run.split("val"))[metric] for run in own], ddof=min(1, len(own) - 1))
         row = {"variant": name} | columns("val", val) | {"sd": spread}
         rows.append(row | columns("difference", gain) | columns("test", test))
-    table = pd.DataFrame(rows).sort_values("val", ascending=False, kind="stable", ignore_index=True)
-    table.attrs["digits"] = {"difference": "+"}
-    return table
+    return shown_as(rows, {"difference": "+"}).sort_values("val", ascending=False, kind="stable", ignore_index=True)
 
 
 def performance(
@@ -94,9 +99,7 @@ def differences(scores: _Scores, leader: str, metric: str, thresholds: _Threshol
             limits = thresholds.get(name, selection.THRESHOLD), thresholds.get(leader, selection.THRESHOLD)
             gap = metrics.difference(runs, scores[leader], limits).loc[metric]
             rows.append({"experiment": name} | columns("difference", gap))
-    table = pd.DataFrame(rows)
-    table.attrs["digits"] = {"difference": "+"}
-    return table
+    return shown_as(rows, {"difference": "+"})
 
 
 def cost_table(runs: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
@@ -108,6 +111,4 @@ def cost_table(runs: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
         row = {"experiment": name, "pixels": f"{config.size}×{config.size}", "start": info["initialisation"]}
         row |= {"parameters": info["parameters"], "trained": info["trainable_parameters"], "s per epoch": seconds}
         rows.append(row | {"memory (MB)": info["peak_memory_mb"], "file (MB)": info["model_bytes"] / 1e6})
-    table = pd.DataFrame(rows)
-    table.attrs["digits"] = {"s per epoch": 1, "file (MB)": 1}
-    return table
+    return shown_as(rows, {"s per epoch": 1, "file (MB)": 1})

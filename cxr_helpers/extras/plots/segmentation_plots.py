@@ -19,7 +19,9 @@ _Outlines = Mapping[str, Sequence[np.ndarray]]
 
 
 @styled
-def outlined_images(images: Sequence[np.ndarray], outlines: Sequence[_Outlines], titles: Sequence[str], columns: int = 4) -> Figure:
+def outlined_images(
+    images: Sequence[np.ndarray], outlines: Sequence[_Outlines], titles: Sequence[str], columns: int = 4
+) -> Figure:
     """Draw images with the outlines of lungs and heart.
 
     Args:

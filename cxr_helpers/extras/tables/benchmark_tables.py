@@ -9,6 +9,7 @@ import pandas as pd
 from cxr_helpers.base import stored_results
 from cxr_helpers.extras.benchmarks import comparisons
 from cxr_helpers.extras.inference import backends
+from cxr_helpers.tables.statistics import shown_as
 
 # Comparison -> the least ratio that was the project's goal, fixed before any was measured.
 GOALS = {
@@ -53,7 +54,7 @@ def compared(profile: str) -> pd.DataFrame:
             row |= {way: found[way] for way, _ in _WAYS} | {"unit": found.get("unit", "s"), "machine": found["machine"]}
             row |= {"baseline extrapolated": "yes" if found.get("extrapolated") else "no"}
         rows.append(row)
-    return _shown(rows, {"baseline": _cost, "ours": _cost})
+    return shown_as(rows, _DIGITS | {"baseline": _cost, "ours": _cost})
 
 
 def training(profile: str) -> pd.DataFrame:
@@ -78,7 +79,7 @@ def training(profile: str) -> pd.DataFrame:
             row |= {f"seeds, {words}": len(aucs)}
             digits |= {title: 4, f"{words} (s)": _cost}
         rows.append(row)
-    return _shown(rows, digits)
+    return shown_as(rows, _DIGITS | digits)
 
 
 def extraction(profile: str) -> pd.DataFrame:
@@ -92,7 +93,7 @@ def extraction(profile: str) -> pd.DataFrame:
             row |= {"over Keras": rate / found["images_per_second"][backends.KERAS]}
             rows.append(row | {"relative error": found["largest_relative_error"].get(engine, np.nan)})
     digits = {"10⁹ multiply-adds": 2, "images/s": "{:.1f}", "share of the limit": "{:.0%}", "over Keras": 2}
-    return _shown(rows, digits | {"relative error": "{:.0e}"})
+    return shown_as(rows, _DIGITS | digits | {"relative error": "{:.0e}"})
 
 
 def _ratio(name: str, found: dict | None) -> dict:
@@ -100,9 +101,3 @@ def _ratio(name: str, found: dict | None) -> dict:
     goal = GOALS.get(name, np.nan)
     ratio, least, largest = (found[f"ratio_{key}"] if found else np.nan for key in ("median", "min", "max"))
     return {RATIO: ratio, f"{RATIO}_low": least, f"{RATIO}_high": largest, "goal": goal, "missed_by": goal - ratio}
-
-
-def _shown(rows: list[dict], digits: dict) -> pd.DataFrame:
-    table = pd.DataFrame(rows)
-    table.attrs["digits"] = _DIGITS | digits
-    return table

@@ -23,7 +23,7 @@ def thresholds(cascades: _Runs) -> pd.DataFrame:
             row = {"cascade": name, "seed": run.config.seed, "NORMAL below": chosen.low}
             row |= {"PNEUMONIA from": chosen.high, "second model from": chosen.confirm}
             rows.append(row | {f"sent on, {split}": run.info["sent_on"][split] for split in ("val", "test")})
-    return _shown(rows, dict.fromkeys(("sent on, val", "sent on, test"), "{:.1%}"))
+    return statistics.shown_as(rows, dict.fromkeys(("sent on, val", "sent on, test"), "{:.1%}"))
 
 
 def alone(run: Record, stage: str, split: str = "test") -> pd.DataFrame:
@@ -51,7 +51,7 @@ def differences(cascades: _Runs) -> pd.DataFrame:
             for gap in gaps.itertuples():
                 row = {"cascade": name, "against": title, "metric": metrics.TITLES[gap.Index]}
                 rows.append(row | statistics.columns("difference", gap))
-    return _shown(rows, {"difference": "{:+.3f}"})
+    return statistics.shown_as(rows, {"difference": "{:+.3f}"})
 
 
 def costs(cascades: _Runs) -> pd.DataFrame:
@@ -71,7 +71,7 @@ def costs(cascades: _Runs) -> pd.DataFrame:
                 row = {"cascade": name, "pixels": f"{first} and {side}", "screen (ms)": times.screen.mean()}
                 row |= {"second model (ms)": alone_time, "sent on": share.mean(), "cascade (ms)": joint}
                 rows.append(row | {"as a multiple of the second": joint / alone_time})
-    return _shown(rows, {"sent on": "{:.1%}"})
+    return statistics.shown_as(rows, {"sent on": "{:.1%}"})
 
 
 def _members(runs: Sequence[Record]) -> dict[str, list[pd.DataFrame]]:
@@ -81,9 +81,3 @@ def _members(runs: Sequence[Record]) -> dict[str, list[pd.DataFrame]]:
         distinct = {run.info["members"][place]: run for run in runs}
         frames[f"{runs[0].config.members[place]} alone"] = [alone(run, stage) for run in distinct.values()]
     return frames
-
-
-def _shown(rows: list[dict], digits: dict) -> pd.DataFrame:
-    table = pd.DataFrame(rows)
-    table.attrs["digits"] = digits
-    return table

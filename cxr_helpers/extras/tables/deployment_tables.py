@@ -35,7 +35,7 @@ def exported(costs: pd.DataFrame, aucs: pd.DataFrame | None) -> pd.DataFrame:
         shown = {"network": row.network, "engine": backends.TITLES[row.engine], "precision": row.precision}
         shown |= {title: row[column] * factor for title, (column, factor, _) in _EXPORT.items()}
         rows.append(shown | _aucs(found, (row.network, row.engine, row.precision)))
-    return _shown(rows, {title: form for title, (_, _, form) in _EXPORT.items()})
+    return statistics.shown_as(rows, _AUCS | {title: form for title, (_, _, form) in _EXPORT.items()})
 
 
 def absent(costs: pd.DataFrame) -> list[tuple[str, str, str]]:
@@ -58,7 +58,7 @@ def pruned(aucs: pd.DataFrame) -> pd.DataFrame:
         share = float(precision.split(", ")[1].split()[0]) / 100
         row = {"network": network, "zero weights": share, "trained further": "yes" if "tuned" in precision else "no"}
         rows.append(row | {"MB, compressed": sizes[share]} | _aucs(found, key))
-    return _shown(rows, {"zero weights": "{:.0%}", "MB, compressed": 2})
+    return statistics.shown_as(rows, _AUCS | {"zero weights": "{:.0%}", "MB, compressed": 2})
 
 
 def pruning_curve(aucs: pd.DataFrame) -> pd.DataFrame:
@@ -85,7 +85,7 @@ def heads(aucs: pd.DataFrame) -> pd.DataFrame:
         name, engine, precision = key
         if name == compression.HEADS:
             rows.append({"features": precision, "engine": backends.TITLES[engine]} | _aucs(found, key))
-    return _shown(rows, {})
+    return statistics.shown_as(rows, _AUCS)
 
 
 def pareto(costs: pd.DataFrame, aucs: pd.DataFrame, split: str = "val") -> pd.DataFrame:
@@ -131,7 +131,7 @@ def goals(card: Card, profile: str) -> pd.DataFrame:
         row |= dict(zip(("value (95 % CI)_low", "value (95 % CI)_high"), bounds or [float("nan")] * 2, strict=True))
         rows.append(row | {"missed_by": value - goal if less else goal - value})
     digits = {"value (95 % CI)": lambda value: 4 if abs(value) < 0.1 else 2 if abs(value) < 10 else "{:.0f}"}
-    return _shown(rows, digits | dict.fromkeys(("missed_by", "verdict"), benchmark_tables.verdict))
+    return statistics.shown_as(rows, digits | dict.fromkeys(("missed_by", "verdict"), benchmark_tables.verdict))
 
 
 def losing(aucs: pd.DataFrame) -> pd.DataFrame:
@@ -153,9 +153,3 @@ def _aucs(found: dict, key: tuple) -> dict[str, float]:
         shown[f"AUC, {split}"] = figures[f"AUC, {split}"].value if f"AUC, {split}" in figures else float("nan")
         shown |= statistics.columns(f"difference, {split} (95 % CI)", figures.get(f"difference, {split}"))
     return shown
-
-
-def _shown(rows: list[dict], digits: dict) -> pd.DataFrame:
-    table = pd.DataFrame(rows)
-    table.attrs["digits"] = _AUCS | digits
-    return table

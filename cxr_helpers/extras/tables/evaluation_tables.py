@@ -187,7 +187,6 @@ def decision_panels(run: pd.DataFrame, prevalences: Sequence[float] = (0.625, 0.
 
 def shown(rows: list[dict]) -> pd.DataFrame:
     """Return a table whose differences are shown with their sign, p values by their size, and prevalences in per cent."""
-    table = pd.DataFrame(rows)
     forms = {"difference": "{:+.3f}", "p, ": lambda value: "<0.001" if value < 0.001 else 3, "prevalence": "{:.1%}"}
-    table.attrs["digits"] = {name: form for start, form in forms.items() for name in table if name.startswith(start)}
-    return table
+    names = {name for row in rows for name in row}
+    return statistics.shown_as(rows, {name: form for start, form in forms.items() for name in names if name.startswith(start)})

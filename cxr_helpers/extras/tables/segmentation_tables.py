@@ -49,9 +49,7 @@ def overlap_table(runs: Sequence[Record]) -> pd.DataFrame:
             row |= statistics.columns(title, bootstrap.mean_interval(images[name].to_numpy(), images.patient_id.to_numpy()))
         spread = by_seed[part, structure].std(ddof=min(1, len(runs) - 1))
         rows.append(row | {"weakest tenth, Dice below": images.dice.quantile(0.1), "SD over seeds": spread})
-    table = pd.DataFrame(rows)
-    table.attrs["digits"] = {"SD over seeds": "{:.3f}"}
-    return table
+    return statistics.shown_as(rows, {"SD over seeds": "{:.3f}"})
 
 
 def dice_figures(runs: Sequence[Record], split: str) -> pd.DataFrame | None:
@@ -89,9 +87,7 @@ def ratio_table(runs: Sequence[Record]) -> pd.DataFrame:
         row |= {"correlation": np.mean([images.predicted.corr(images.truth) for images in measured])}
         limits = {"bias (limits of agreement)_low": found.low, "bias (limits of agreement)_high": found.high}
         rows.append(row | {"bias (limits of agreement)": found.bias} | limits)
-    table = pd.DataFrame(rows)
-    table.attrs["digits"] = {"bias (limits of agreement)": "{:+.3f}"}
-    return table
+    return statistics.shown_as(rows, {"bias (limits of agreement)": "+"})
 
 
 def figures(runs: Sequence[Record], name: str = "films") -> pd.DataFrame:
