@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import bootstrap, metrics
 
-TEMPERATURES = (0.05, 20.0)  # where validation images are told apart without an error, no least temperature exists
+TEMPERATURES = (0.05, 20.0)  # where validation images are distinguished without an error, no least temperature exists
 TITLES = {
     "ece_width": f"ECE, {bootstrap.ECE_BINS} bins of equal width",
     "ece_count": f"ECE, {bootstrap.ECE_BINS} bins of equal count",

@@ -13,7 +13,7 @@ from cxr_helpers.evaluation import metrics
 from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, styled, value_grid
 from cxr_helpers.plots.style import figure as empty_figure
 
-# Told apart by colour (blind-safe: Paul Tol's high contrast), by lightness and by marker.
+# Distinguished by colour (blind-safe: Paul Tol's high contrast), by lightness and by marker.
 VERDICTS = {
     "reproduced": {"color": "#004488", "marker": "o"},
     "higher": {"color": "#DDAA33", "marker": "^"},

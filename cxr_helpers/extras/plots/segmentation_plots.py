@@ -13,7 +13,7 @@ from cxr_helpers.extras.statistics import agreement
 from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, styled
 from cxr_helpers.plots.style import figure as empty_figure
 
-# Light on a grey image, and told apart by the line too.
+# Light on a grey image, and distinguished by the line too.
 _LOOKS = {"lungs": {"color": "#F0E442", "linestyle": "-"}, "heart": {"color": "#E8743B", "linestyle": (0, (3, 1))}}
 _Outlines = Mapping[str, Sequence[np.ndarray]]
 

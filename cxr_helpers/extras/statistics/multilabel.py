@@ -97,7 +97,7 @@ def figure_name(label: str) -> str:
 def _aligned(runs: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
     """Return the runs' scores, checked to be of the same images and labels."""
     if not runs or any(frame.empty for frame in runs):
-        raise CxrError("No scores were given to evaluate; train the system first (`cxr train NAME`) and check the split.")
+        raise CxrError("No scores were given to evaluate; train the experiment first (`cxr train NAME`) and check the split.")
     keys = ["image_id", "label"]
     frames = [frame.sort_values(keys, ignore_index=True) for frame in runs]
     for frame in frames:
