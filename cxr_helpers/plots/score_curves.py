@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from cxr_helpers.evaluation import bootstrap, curves, metrics
-from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, colour, interval, looks, styled, unit_axes
+from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, colour, interval, looks, styled
 from cxr_helpers.plots.style import figure as empty_figure
 
 _LEARNING = {"loss": "Loss", "accuracy": "Accuracy", "auc": "ROC AUC"}
@@ -54,7 +54,8 @@ def roc_curves(scores: _Scores) -> Figure:
     ax = fig.subplots()
     ax.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)
     _bands(ax, scores, curves.roc_band, "roc_auc")
-    unit_axes(ax)
+    ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
+    ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xticks=ticks, yticks=ticks, aspect="equal")
     ax.set(xlabel="1 − specificity (false-positive rate)", ylabel="sensitivity (true-positive rate)")
     frame = {"frameon": True, "framealpha": 0.7, "edgecolor": "none"}  # fades what lies behind the text
     ax.legend(loc="lower right", title="AUC [95 % interval]", alignment="left", **frame)

@@ -125,12 +125,6 @@ def value_grid(ax: Axes, axis: str) -> None:
     ax.set_axisbelow(True)
 
 
-def unit_axes(ax: Axes) -> None:
-    """Let both axes run from 0 to 1 in one scale."""
-    ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
-    ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xticks=ticks, yticks=ticks, aspect="equal")
-
-
 @functools.cache
 def _experiments() -> dict[str, experiments.Experiment]:
     return experiments.load("full")

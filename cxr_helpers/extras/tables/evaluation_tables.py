@@ -4,6 +4,7 @@ Scores are name → scores of validation and test images, one frame per seed. Wh
 temperature) is chosen on validation images; test images are only reported.
 """
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 
@@ -154,8 +155,9 @@ def prevalence_table(run: pd.DataFrame, rule: str = "youden") -> pd.DataFrame:
     _, scores = tempered(run)
     source, rows = selection.part([run], "val")[0].y_true.mean(), []
     for prevalence in (None, *PREVALENCES):
-        corrected = scores if prevalence is None else calibration.prior_corrected(scores, source, prevalence)
-        found, values = calibration.measure(corrected, prevalence), decisions.rates(test, limit, prevalence)
+        corrected = scores if prevalence is None else decisions.prior_corrected(scores, source, prevalence)
+        weigh = functools.partial(decisions.reweighted, prevalence=prevalence) if prevalence else None
+        found, values = calibration.measure(corrected, weigh), decisions.rates(test, limit, prevalence)
         row = {"prevalence": prevalence or test.y_true.mean(), "scores": "corrected" if prevalence else "not corrected"}
         row |= statistics.columns("ECE", found.loc["ece_width"]) | statistics.columns("Brier score", found.loc["brier"])
         for name in ("ppv", "npv"):
@@ -181,7 +183,7 @@ def decision_panels(run: pd.DataFrame, prevalences: Sequence[float] = (0.625, 0.
     """Return title → decision curve of a run's test images, tempered, and corrected and weighted to each prevalence."""
     _, scores = tempered(run)
     source = selection.part([run], "val")[0].y_true.mean()
-    corrected = {share: calibration.prior_corrected(scores, source, share) for share in prevalences}
+    corrected = {share: decisions.prior_corrected(scores, source, share) for share in prevalences}
     return {f"prevalence {share:.1%}": decisions.net_benefit(part, share) for share, part in corrected.items()}
 
 
