@@ -9,8 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.base import provenance
-from cxr_helpers.base.files import atomic_write, read_arrays
+from cxr_helpers.base.files import read_arrays
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import gradcam, shap_maps, targets
@@ -78,7 +77,7 @@ def of(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Explaine
     """
     if per_outcome < 1:
         raise CxrError(f"per_outcome={per_outcome} leaves no image to explain; give 1 or more.")
-    if (record.folder / FILE).is_file():
+    if record.has(FILE):
         found = load(record)
         wanted = choose(results.answers(record, found.about["threshold"]), per_outcome).image_id
         if wanted.isin(found.answers.image_id).all():
@@ -118,16 +117,16 @@ def load(record: Record) -> Explained:
 
 
 def store(record: Record, file: str, about: dict, **arrays: np.ndarray) -> None:
-    """Write arrays and what is to be said `about` them, its run_id among it, beside a record."""
+    """Add arrays and what is to be said `about` them, its run_id among it, to a record."""
     content = io.BytesIO()
     np.savez_compressed(content, about=json.dumps(about), **arrays)
-    atomic_write(record.folder / file, content.getvalue())
+    record.add(file, content.getvalue())
 
 
 def stored(record: Record, file: str, names: tuple[str, ...], remedy: str) -> tuple[list[np.ndarray], dict]:
     """Return the named arrays and `about` of what `store` wrote; a broken file or another run's is a CxrError with the remedy."""
     path = record.folder / file
-    provenance.note(path)
+    record.content(file)  # refuses what is not what was written
     *arrays, about = read_arrays(path, (*names, "about"), remedy)
     about = json.loads(str(about))
     if about.get("run_id") != record.run_id:

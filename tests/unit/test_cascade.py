@@ -199,7 +199,7 @@ def test_maps_are_stored_once_and_refused_where_they_are_another_runs(explained,
     explained.info["run_id"] = "another"
     with pytest.raises(CxrError, match="belongs to run"):
         cascade_maps.of(explained, "smoke")
-    path.write_bytes(b"PK\x03\x04 broken")
+    explained.add(cascade_maps.FILE, b"PK\x03\x04 broken")
     with pytest.raises(CxrError, match="cannot be read"):
         cascade_maps.of(explained, "smoke")
 

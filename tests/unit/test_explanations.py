@@ -94,7 +94,7 @@ def test_a_model_that_is_not_the_records_is_refused(record):
 
 
 def test_missing_broken_or_foreign_files_are_refused(record):
-    (record.folder / explanations.FILE).write_bytes(b"PK\x03\x04 broken")
+    record.add(explanations.FILE, b"PK\x03\x04 broken")
     with pytest.raises(CxrError, match="cannot be read"):
         explanations.load(record)
     (record.folder / explanations.FILE).unlink()

@@ -51,7 +51,7 @@ def test_a_gallery_of_another_run_or_without_arrays_is_refused(built, record):
     record.info["run_id"] = "other"
     with pytest.raises(CxrError, match="belongs to run"):
         gallery.load(record)
-    (record.folder / gallery.FILE).write_bytes(b"no archive")
+    record.add(gallery.FILE, b"no archive")
     with pytest.raises(CxrError, match="remove it and execute the chapter again"):
         gallery.load(record)
 

@@ -44,7 +44,7 @@ def of(run: Record, profile: str) -> Explained:
     Raises:
         CxrError: the stored file is broken or another run's; or a member's model is not on this machine or not its record's.
     """
-    if not (run.folder / FILE).is_file():
+    if not run.has(FILE):
         build(run, profile)
     (images, maps), about = explanations.stored(run, FILE, ("films", "maps"), "remove it and execute the chapter again")
     chosen = answers(run).set_index("image_id").loc[about["image_id"]].reset_index()

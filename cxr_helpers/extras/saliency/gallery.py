@@ -32,7 +32,7 @@ def of(run: Record, profile: str) -> Explained:
     Raises:
         CxrError: the stored file is broken or another run's; or the model is not on this machine or not the record's.
     """
-    if not (run.folder / FILE).is_file():
+    if not run.has(FILE):
         build(run, profile)
     return load(run)
 
