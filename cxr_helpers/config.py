@@ -26,9 +26,9 @@ OLD_NAMES = {"augmentation": {"mild": "films"}}
 
 def whole_number(name: str, value: object, least: int, most: int | None = None) -> int:
     """Return `value` if it is a whole number in a range; else a CxrError that names the parameter `name`."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least or (most is not None and value > most):
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= (value if most is None else most):
         span = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise CxrError(f"Config: {name}={value!r} is out of range; give a whole number {span}.")
+        raise CxrError(f"{name}={value!r} is out of range; give a whole number {span}.")
     return value
 
 
@@ -42,9 +42,9 @@ class Config:
     `trainable` is "all", "head" (the backbone stays frozen), or the name prefix of the first backbone layer
     that is trained. `views` counts the cached augmented copies of each training image that a frozen backbone
     sees (0: the image as it is); with `stream` nothing is cached, and a frozen backbone runs anew on newly
-    augmented images in every epoch (online augmentation). `patience` 0 switches early stopping off. `size` is in pixels. `width` units
-    make a hidden layer in the head of a MobileNet (0: none). `label_smoothing` moves the labels that share of the way to
-    one half; `average` is the momentum of an exponential mean of the weights, which replaces them at the end (0: none).
+    augmented images in every epoch (online augmentation). `patience` 0 switches early stopping off. `size` is in pixels.
+    `width` units make a hidden layer in the head of a MobileNet (0: none). `label_smoothing` moves the labels that share of
+    the way to one half; `average` is the momentum of an exponential mean of the weights, which replaces them at the end (0: none).
     `mixup` is the parameter of the beta distribution by which pairs of training images are mixed (0: none).
 
     `features` names what an estimator of scikit-learn sees, `members` the experiments that an ensemble or a cascade joins,
@@ -109,7 +109,7 @@ class Config:
     @staticmethod
     def _check_number(name: str, value: object, span: str, fits: Callable[[float], bool]) -> None:
         if not isinstance(value, int | float) or isinstance(value, bool) or not fits(value):
-            raise CxrError(f"Config: {name}={value!r} is out of range; give a number {span}.")
+            raise CxrError(f"{name}={value!r} is out of range; give a number {span}.")
 
     def departures(self) -> dict[str, object]:
         """Return the fields that differ from their defaults, by name."""

@@ -1,21 +1,24 @@
-"""The systems of the report, read from experiments.toml: one row a system, one configuration a seed."""
+"""The experiments of the report, read from experiments.toml: one row an experiment, one configuration a seed."""
 
 import dataclasses
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
-from cxr_helpers.config import Config
+from cxr_helpers.config import Config, whole_number
 from cxr_helpers.errors import CxrError
 
 FILE = Path(__file__).with_name("experiments.toml")
+FIXED = ("model", "seed", "members", "own")  # fields that no parameter of a chapter changes
 
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """A system of the report: `source` is the document it reproduces (T, R, K, I, V of the digest, or "").
+    """An experiment of the report: `source` is the document it reproduces (T, R, K, I, V of the digest, or "").
 
     `configs` are its runs as the source has them, one per protocol and seed; `fallback` those that stand in where
     ImageNet weights cannot be had. With `waits_for` it is not made by itself: the sentence says what it needs.
+    `changes` are what a reader set otherwise than its row has it (see `configuration`), by name.
     """
 
     name: str
@@ -25,46 +28,107 @@ class Experiment:
     configs: tuple[Config, ...]
     fallback: tuple[Config, ...] = ()
     waits_for: str = ""
+    changes: Mapping[str, object] = dataclasses.field(default_factory=dict, compare=False)
 
     @property
     def ways(self) -> tuple[tuple[Config, ...], ...]:
-        """Return the sets of runs that answer for the system, the one to be preferred first."""
+        """Return the sets of runs that answer for the experiment, the one to be preferred first."""
         return (self.configs, self.fallback) if self.fallback else (self.configs,)
+
+    @property
+    def label(self) -> str:
+        """Return the name for tables and legends: that of the row, with what was changed behind it."""
+        return self.name + _in_words(self.changes)
 
 
 def load(profile: str, file: Path = FILE) -> dict[str, Experiment]:
-    """Return all systems by name, their configurations as the profile ("full" or "smoke") sets them."""
+    """Return all experiments by name, their configurations as the profile ("full" or "smoke") sets them."""
     with open(file, "rb") as handle:
         document = tomllib.load(handle)
     shared = document.pop("smoke", {})
     rows = {}
     for name, row in document.items():
         changes = shared | row.get("smoke", {}) if profile == "smoke" else {}
-        for system, title, variant in _expanded(name, row):
+        for each, title, variant in _expanded(name, row):
             configs = _configs(row, row["config"] | changes | variant)
             fallback, waits_for = (), ""
             if profile != "smoke":
                 fallback = _configs(row | row["fallback"], row["config"] | variant | row["fallback"]) if "fallback" in row else ()
                 waits_for = row.get("waits_for", "")
-            rows[system] = Experiment(system, title, row["chapter"], row.get("source", ""), configs, fallback, waits_for)
+            rows[each] = Experiment(each, title, row["chapter"], row.get("source", ""), configs, fallback, waits_for)
     return rows
 
 
-def get(system: str, profile: str) -> Experiment:
-    """Return one system; an unknown name is a CxrError that lists the known ones."""
-    systems = load(profile)
-    if system not in systems:
-        raise CxrError(f"System {system!r} is unknown; experiments.toml has {', '.join(systems)}.")
-    return systems[system]
+def get(name: str, profile: str) -> Experiment:
+    """Return one experiment; an unknown name is a CxrError that lists the known ones."""
+    rows = load(profile)
+    if name not in rows:
+        raise CxrError(f"Experiment {name!r} is unknown; experiments.toml has {', '.join(rows)}.")
+    return rows[name]
 
 
 def of_chapter(chapter: str, profile: str) -> list[Experiment]:
-    """Return the systems that a chapter, such as "05_mobilenet", reports."""
+    """Return the experiments that a chapter, such as "05_mobilenet", reports."""
     return [experiment for experiment in load(profile).values() if experiment.chapter == chapter]
 
 
+def configuration(name: str, profile: str, default: str = "", **parameters: object) -> Experiment:
+    """Return an experiment with the parameters of a chapter: fields of `Config`, and `seeds`, a list of whole numbers.
+
+    A parameter that has the value of the row as it is written, in whatever profile, changes nothing; any other takes the place
+    of what the profile has. `default` is the row whose values the chapter's parameters repeat, where that is not `name`.
+
+    Raises:
+        CxrError: the experiment or a parameter is unknown, or a value is out of its range; the sentence names it.
+    """
+    experiment, written = get(name, profile), written_values(default or name)
+    unknown = sorted(set(parameters) - set(written))
+    if unknown:
+        raise CxrError(f"Parameter {unknown[0]} is unknown; an experiment has {', '.join(written)}.")
+    changes = {field: value for field, value in parameters.items() if _plain(value) != _plain(written[field])}
+    if "seeds" in changes:
+        changes["seeds"] = _seeds(changes["seeds"])
+    configs, fallback = (_changed(way, changes) for way in (experiment.configs, experiment.fallback))
+    title = experiment.title + _in_words(changes)
+    return dataclasses.replace(experiment, title=title, configs=configs, fallback=fallback, changes=changes)
+
+
+def written_values(name: str) -> dict[str, object]:
+    """Return what a chapter's parameters can change of an experiment, with the values of its row: field -> value."""
+    configs = get(name, "full").configs
+    values = {field: value for field, value in dataclasses.asdict(configs[0]).items() if field not in FIXED}
+    return values | {"seeds": list(dict.fromkeys(config.seed for config in configs))}
+
+
+def _changed(configs: tuple[Config, ...], changes: Mapping[str, object]) -> tuple[Config, ...]:
+    """Return the configurations with other values of their fields, and with other seeds for each of their protocols."""
+    values = {field: value for field, value in changes.items() if field != "seeds"}
+    replaced = [dataclasses.replace(config, **values) for config in configs]
+    if "seeds" in changes:
+        replaced = [dataclasses.replace(config, seed=seed) for config in replaced for seed in changes["seeds"]]
+    return tuple(dict.fromkeys(replaced))
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _seeds(value: object) -> list[int]:
+    """Return the seeds that a reader gave, as a list or as one number."""
+    seeds = _plain(value) if isinstance(value, list | tuple) else [value]
+    if not seeds:
+        raise CxrError("seeds=[] is empty; give at least one whole number.")
+    return [whole_number("seeds", seed, 0) for seed in seeds]
+
+
+def _in_words(changes: Mapping[str, object]) -> str:
+    """Return " (epochs 3, dropout 0.2)", or "" where nothing was changed."""
+    said = ", ".join(f"{field.replace('_', ' ')} {value}" for field, value in changes.items())
+    return f" ({said})" if said else ""
+
+
 def _expanded(name: str, row: dict) -> list[tuple[str, str, dict]]:
-    """Return (system, title, changes of config) of a row; with `variants` it makes one system for each."""
+    """Return (experiment, title, changes of config) of a row; with `variants` it makes one experiment for each."""
     if "variants" not in row:
         return [(name, row["title"], {})]
     return [(f"{name}_{variant}", f"{row['title']}: {variant}", changes) for variant, changes in row["variants"].items()]

@@ -32,3 +32,8 @@ def tables(profile: str) -> Path:
 def build(profile: str) -> Path:
     """Return the folder of everything that can be made anew: manifest, packed arrays, features, models."""
     return (from_environment("CXR_BUILD_DIR") or ROOT / "build") / profile
+
+
+def scratch_runs(profile: str) -> Path:
+    """Return the folder of the records of what a chapter trains with changed parameters, never beside the committed ones."""
+    return build(profile) / "scratch" / "runs"

@@ -22,6 +22,7 @@ from cxr_helpers.errors import CxrError
 SCORE_COLUMNS = ["image_id", "patient_id", "split", "y_true", "y_score"]
 PLAIN_LIMIT = 100_000  # bytes; larger score files are compressed
 FORMAT = 2  # of run.json; 1, which does not say so, had no hash of its own content
+ADDED = "added.json"  # the files that came later, in the form of run.json's own list: name -> SHA-256
 _TEXT = dict.fromkeys(("image_id", "patient_id"), str)  # whatever it looks like: 012 is not 12, and NA is a name
 RESTORE = "restore it from git or train the run again with --retrain"
 
@@ -44,8 +45,9 @@ class Record:
     """One run's record.
 
     `info` is run.json. `scores` has the columns image_id, patient_id, split (val, test or external), y_true
-    (1 = PNEUMONIA) and y_score (P(PNEUMONIA) in [0, 1]); `history` has one row an epoch. Systems of another kind have
-    tables of their own, see the module that makes them.
+    (1 = PNEUMONIA) and y_score (P(PNEUMONIA) in [0, 1]); `history` has one row an epoch. Experiments of another kind have
+    tables of their own, see the module that makes them. What is computed later from a run's model (`add`) is under hash
+    as well: `ADDED` lists it, so that run.json stays as the run wrote it.
     """
 
     folder: Path
@@ -74,9 +76,34 @@ class Record:
         return self.table("scores")
 
     @property
+    def files(self) -> dict[str, str]:
+        """Return name -> SHA-256 (hex) of all files of the record but run.json: the run's, `ADDED`, and those it lists.
+
+        Raises:
+            CxrError: `ADDED` is broken or was changed by hand.
+        """
+        path = self.folder / ADDED
+        if not path.is_file():
+            return self._own
+        content = path.read_bytes()
+        try:
+            added = json.loads(content)["files"]
+            whole = content == _added(added)
+        except (ValueError, KeyError, TypeError) as error:
+            raise CxrError(f"{path} is no list of files ({error}); restore it from git or delete it.") from error
+        if not whole:
+            raise CxrError(f"{path} is not as it was written (its hash differs); restore it from git or delete it.")
+        return self._own | {ADDED: hashlib.sha256(content).hexdigest()} | added
+
+    @property
+    def _own(self) -> dict[str, str]:
+        """Return name -> SHA-256 (hex) of the files that the run left."""
+        return self.info.get("files", {})
+
+    @property
     def names(self) -> set[str]:
-        """Return the names of the stored tables."""
-        return {file.split(".")[0] for file in self.info["files"]}
+        """Return the names of the tables that the run left."""
+        return {file.split(".")[0] for file in self._own}
 
     @property
     def epochs(self) -> int | None:
@@ -86,7 +113,7 @@ class Record:
     def table(self, name: str) -> pd.DataFrame:
         """Return a stored table; one that the record lacks, or that was changed by hand, is a CxrError."""
         if name not in self._tables:
-            file = next((file for file in self.info["files"] if file.split(".")[0] == name), None)
+            file = next((file for file in self._own if file.split(".")[0] == name), None)
             if file is None:
                 raise CxrError(f"{self.folder} holds no table {name!r}; train the run again with --retrain.")
             content = self.content(file)
@@ -102,24 +129,62 @@ class Record:
         return self.scores[self.scores.split == name].reset_index(drop=True)
 
     def content(self, name: str) -> bytes:
-        """Return the bytes of one of the run's files (`info["files"]`); one that is missing or changed is a CxrError."""
+        """Return the bytes of one of the record's files (`files`); one that is missing or changed is a CxrError."""
+        remedy = RESTORE if name in self._own else "restore it from git, or delete it and make it again"
         try:
             content = (self.folder / name).read_bytes()
         except FileNotFoundError:
-            raise CxrError(
-                f"{self.folder / name} is missing; restore it from git or train the run again with --retrain."
-            ) from None
-        if hashlib.sha256(content).hexdigest() != self.info["files"][name]:
-            raise CxrError(
-                f"{self.folder / name} is not what run {self.run_id} wrote (its SHA-256 differs); "
-                "restore it from git or train the run again with --retrain."
-            )
+            raise CxrError(f"{self.folder / name} is missing; {remedy}.") from None
+        if hashlib.sha256(content).hexdigest() != (self._own.get(name) or self.files.get(name)):
+            raise CxrError(f"{self.folder / name} is not what run {self.run_id} wrote (its SHA-256 differs); {remedy}.")
         return content
 
+    def has(self, name: str) -> bool:
+        """Tell whether a file lies in the record and is listed; one that a killed process wrote and did not list is not there."""
+        return name in self.files and (self.folder / name).is_file()
 
-def write(config: Config, profile: str, info: dict, tables: dict[str, pd.DataFrame]) -> Record:
-    """Store a run's record whole: it is written beside the old one, which it then replaces."""
-    folder = paths.runs(profile) / config.run_id
+    def add(self, name: str, content: bytes) -> None:
+        """Store a file beside those of the run, under its hash; one of that name that was added before is replaced."""
+        if name in ("run.json", ADDED, *self._own):
+            raise CxrError(f"{name} is a file of run {self.run_id} itself; give another name.")
+        later = {file: digest for file, digest in self.files.items() if file not in (ADDED, *self._own)}
+        atomic_write(self.folder / name, content)
+        atomic_write(self.folder / ADDED, _added(later | {name: hashlib.sha256(content).hexdigest()}))
+
+    def damages(self) -> list[str]:
+        """Return a sentence for each file in the record's folder that is missing, changed, or under no hash."""
+        try:
+            listed = self.files
+        except CxrError as error:
+            return [str(error)]
+        sentences = []
+        for name in listed:
+            try:
+                self.content(name)
+            except CxrError as error:
+                sentences.append(str(error))
+        if (self.folder / "run.json").read_bytes() != _encoded(self.info):
+            sentences.append(f"{self.folder / 'run.json'} is not laid out as the run wrote it; {RESTORE}.")
+        unlisted = sorted(path for path in self.folder.glob("[!.]*") if path.name not in ("run.json", *listed))
+        return sentences + [f"{path} is under no hash of the record; delete it or make it again." for path in unlisted]
+
+
+def _added(later: dict[str, str]) -> bytes:
+    """Return the content of `ADDED`, which has a hash of its own."""
+    digest = hashlib.sha256(json.dumps(later, sort_keys=True).encode()).hexdigest()
+    return _encoded({"files": dict(sorted(later.items())), "files_sha256": digest})
+
+
+def _encoded(info: dict) -> bytes:
+    return (json.dumps(info, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def write(config: Config, profile: str, info: dict, tables: dict[str, pd.DataFrame], runs: Path | None = None) -> Record:
+    """Store a run's record whole: it is written beside the old one, which it then replaces.
+
+    `runs` is the folder of records, by default that of the profile.
+    """
+    folder = (runs or paths.runs(profile)) / config.run_id
     aside = folder.with_name(f"{folder.name}.old")
     _lies_in(folder)
     files.sweep(folder)
@@ -138,7 +203,7 @@ def write(config: Config, profile: str, info: dict, tables: dict[str, pd.DataFra
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in content.items()},
     }
     info["info_sha256"] = _digest(info)
-    atomic_write(draft / "run.json", json.dumps(info, indent=2, ensure_ascii=False) + "\n")
+    atomic_write(draft / "run.json", _encoded(info))
     if folder.exists():  # aside in one step: a folder that is being removed would look like a record
         folder.rename(old)
     draft.rename(folder)
@@ -178,9 +243,9 @@ def _digest(info: dict) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def load(config: Config, profile: str) -> Record | None:
-    """Return the record that answers for `config`, or None where none exists."""
-    folder = paths.runs(profile) / config.run_id
+def load(config: Config, profile: str, runs: Path | None = None) -> Record | None:
+    """Return the record that answers for `config`, or None where none exists; `runs` as for `write`."""
+    folder = (runs or paths.runs(profile)) / config.run_id
     return read(folder) if _lies_in(folder) else None
 
 
@@ -201,20 +266,20 @@ def every(profile: str) -> list[Record]:
     return [read(path.parent) for path in sorted(paths.runs(profile).glob("[!.]*/run.json"))]
 
 
-def of(system: str, profile: str) -> list[Record]:
-    """Return a system's records, one per protocol and seed, as written or else of its fallback.
+def of(name: str, profile: str) -> list[Record]:
+    """Return an experiment's records, one per protocol and seed, as written or else of its fallback.
 
     Raises:
         CxrError: one is missing; the sentence names the command.
     """
-    way = recorded_way(experiments.get(system, profile), profile)
+    way = recorded_way(experiments.get(name, profile), profile)
     if way is None:
-        raise CxrError(f"System {system} has no complete record; run `cxr train {system} --profile {profile}`.")
+        raise CxrError(f"Experiment {name} has no complete record; run `cxr train {name} --profile {profile}`.")
     return [load(config, profile) for config in way]
 
 
 def of_seed(experiment: experiments.Experiment, seed: int, profile: str) -> list[Record]:
-    """Return a system's records of one seed, as written, whether or not those of other seeds exist.
+    """Return an experiment's records of one seed, as written, whether or not those of other seeds exist.
 
     Raises:
         CxrError: it has none; the sentence names the command.
@@ -222,12 +287,12 @@ def of_seed(experiment: experiments.Experiment, seed: int, profile: str) -> list
     found = [record for config in experiment.configs if config.seed == seed and (record := load(config, profile))]
     if not found:
         command = f"cxr train {experiment.name} --seed {seed} --profile {profile}"
-        raise CxrError(f"System {experiment.name} has no record of seed {seed}; run `{command}`.")
+        raise CxrError(f"Experiment {experiment.name} has no record of seed {seed}; run `{command}`.")
     return found
 
 
 def recorded_way(experiment: experiments.Experiment, profile: str) -> tuple[Config, ...] | None:
-    """Return the runs that answer for a system, as written or its fallback's, or None where some of either are missing."""
+    """Return the runs that answer for an experiment, as written or its fallback's, or None where some of either are missing."""
     runs = paths.runs(profile)
     whole = (way for way in experiment.ways if all(_lies_in(runs / config.run_id) for config in way))
     return next(whole, None)

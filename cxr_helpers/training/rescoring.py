@@ -1,30 +1,33 @@
-"""Scores of images that training never saw, made with the saved models of a system's runs and stored beside each record.
+"""Scores of images that training never saw, made with the saved models of runs and added to their records.
 
 external.csv: image_id, patient_id, view, finding, y_true, y_score of the adult images. perturbed.csv.gz: image_id,
 corruption, severity (0: as it is), y_score of the official test images. Nothing may be chosen on either.
-perturbed_val.csv.gz: the same of the validation images, each corruption at one severity; recipes are chosen on it.
+perturbed_val.csv.gz: the same of the validation images, each corruption at one severity; configurations are chosen on it.
 
 What scores is a function of images (n, SIDE, SIDE) uint8 to P(PNEUMONIA) (n,), so that several models count as one.
 """
 
+import gzip
+import io
 import itertools
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.base.files import atomic_path
+from cxr_helpers.base import lazy
 from cxr_helpers.base.progress import say
-from cxr_helpers.config import Config
 from cxr_helpers.data import adult_images, corruptions, packing
 from cxr_helpers.data.preprocessing import VARIANTS, resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import calibration
-from cxr_helpers.extras.inference.published_model import Card
 from cxr_helpers.records import Record
 from cxr_helpers.training import members, saved
+
+batches = lazy.module("cxr_helpers.data.batches")
 
 EXTERNAL, PERTURBED, VALIDATION = "external.csv", "perturbed.csv.gz", "perturbed_val.csv.gz"
 VALIDATION_SEVERITY = 2
@@ -36,6 +39,13 @@ _SPLITS = {PERTURBED: "test", VALIDATION: "val"}
 _DIGITS = "%.7g"  # as in the records: sure scores lie so near 1 that four digits would tie them and change the AUC
 Scorer = Callable[[np.ndarray], np.ndarray]
 _BATCH = 64  # images that are held corrupted at a time
+
+
+class Input(Protocol):
+    """What says which images a network takes: a `Config`, or the card of a published model."""
+
+    size: int
+    variant: str
 
 
 def rescore(run: Record, profile: str, score: Scorer | None = None) -> None:
@@ -54,20 +64,25 @@ def rescore(run: Record, profile: str, score: Scorer | None = None) -> None:
 
 def _store(run: Record, profile: str, wanted: Sequence[str], score: Scorer | None = None) -> None:
     """Make those of the wanted files that are missing."""
-    missing = [name for name in wanted if not (run.folder / name).is_file()]
+    missing = [name for name in wanted if not run.has(name)]
     if missing:
         score = score or scorer(run, profile)
     for name in missing:
         say(f"rescore {run.run_id}: {name}")
         table = _external(score, adult_images.folder()) if name == EXTERNAL else perturbed(score, run, profile, name)
-        with atomic_path(run.folder / name) as temporary:
-            # A fixed time in the gzip header keeps equal tables equal to the last byte.
-            compression = {"method": "gzip", "mtime": 0} if name.endswith(".gz") else None
-            table.to_csv(temporary, index=False, float_format=_DIGITS, compression=compression)
+        run.add(name, encoded(table, name))
+
+
+def encoded(table: pd.DataFrame, name: str) -> bytes:
+    """Return rescored images as the file `name` holds them; equal tables give equal bytes."""
+    content = table.to_csv(index=False, float_format=_DIGITS).encode()
+    return gzip.compress(content, mtime=0) if name.endswith(".gz") else content
 
 
 def corrupted_validation(run: Record, profile: str) -> pd.DataFrame:
-    """Return the scores of a run's corrupted validation images: image_id ("image/corruption"), patient_id, split, y_true, y_score.
+    """Return the scores of a run's corrupted validation images.
+
+    Columns: image_id ("image/corruption"), patient_id, split, y_true, y_score.
 
     Raises:
         CxrError: as `of`.
@@ -77,7 +92,7 @@ def corrupted_validation(run: Record, profile: str) -> pd.DataFrame:
 
 
 def of_validation(table: pd.DataFrame, run: Record) -> pd.DataFrame:
-    """Return scores as `perturbed` gives them of validation images in the columns of `disturbed_validation`."""
+    """Return scores as `perturbed` gives them of validation images in the columns of `corrupted_validation`."""
     images = table[table.severity > 0].merge(run.split("val").drop(columns="y_score"), on="image_id", validate="many_to_one")
     return images.assign(image_id=images.image_id + "/" + images.perturbation)
 
@@ -91,15 +106,13 @@ def scorer(run: Record, profile: str) -> Scorer:
     return of_model(saved.of_run(run, profile), run.config)
 
 
-def of_model(model, config: Config | Card) -> Scorer:
+def of_model(model, config: Input) -> Scorer:
     """Return the scorer of a Keras model that takes images as `config` says: resized to its size, then its variant."""
     return of_function(model.predict_on_batch, config, model.input_shape[-1])
 
 
-def of_function(run: Callable[[np.ndarray], np.ndarray], config: Config | Card, channels: int = 3) -> Scorer:
+def of_function(run: Callable[[np.ndarray], np.ndarray], config: Input, channels: int = 3) -> Scorer:
     """Return the scorer of a function of images float32 (n, size, size, channels) in 0..255 to outputs (n, units)."""
-    from cxr_helpers.data import batches
-
     prepare = VARIANTS[config.variant]
 
     def score(images: np.ndarray) -> np.ndarray:
@@ -126,7 +139,7 @@ def _table(run: Record, profile: str, name: str) -> pd.DataFrame | None:
     if run.config.model not in members.JOINING:
         if name != EXTERNAL or adult_images.folder() is not None:
             _store(run, profile, [name])
-        return _read(run, name) if (run.folder / name).is_file() else None
+        return _read(run, name) if run.has(name) else None
     tables = of(members.joined(run, profile), profile, name)
     if tables is None:
         return None
@@ -169,10 +182,11 @@ def _batched(score: Scorer, images: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def _read(run: Record, name: str) -> pd.DataFrame:
-    path, columns = run.folder / name, _COLUMNS[name]
-    command = f"delete it and run `cxr rescore` for the system of run {run.run_id}"
+    command = f"delete it and run `cxr rescore` for the experiment of run {run.run_id}"
+    content, path = run.content(name), run.folder / name
     try:
-        table = pd.read_csv(path, dtype={"patient_id": str}, keep_default_na=False)[columns]
+        plain = gzip.decompress(content) if name.endswith(".gz") else content
+        table = pd.read_csv(io.BytesIO(plain), dtype={"patient_id": str}, keep_default_na=False)[_COLUMNS[name]]
     except (OSError, ValueError, KeyError, EOFError, zlib.error) as error:
         raise CxrError(f"{path} cannot be read ({error}); {command}.") from error
     if name in _SPLITS and set(table.image_id) != set(run.split(_SPLITS[name]).image_id):

@@ -24,7 +24,7 @@ def maker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
         found = store(system, [0.1, 0.9, 0.2, 0.8, *test], IMAGES)
         found.info.update(threshold=0.5, temperature=1.5)
         table = pd.DataFrame({"image_id": list("abcd"), "perturbation": "noise", "severity": 2, "y_score": corrupted})
-        table.to_csv(found.folder / rescoring.VALIDATION, index=False)
+        found.add(rescoring.VALIDATION, rescoring.encoded(table, rescoring.VALIDATION))
         return found
 
     return run

@@ -28,9 +28,9 @@ def make(tmp_path, monkeypatch):
 
     def run(test=(0.2, 0.8), **options):
         found = store("one", [0.1, 0.9, 0.1, 0.9, *test], IMAGES, **options)
-        table = pd.DataFrame({"image_id": list("acacbdbd"), "corruption": ["noise", "noise", "blur", "blur"] * 2})
+        table = pd.DataFrame({"image_id": list("acacbdbd"), "perturbation": ["noise", "noise", "blur", "blur"] * 2})
         table = pd.concat([table.assign(severity=2, y_score=DISTURBED), table.assign(severity=0, y_score=0.5)])
-        table.to_csv(found.folder / rescoring.VALIDATION, index=False)
+        found.add(rescoring.VALIDATION, rescoring.encoded(table, rescoring.VALIDATION))
         return found
 
     return run

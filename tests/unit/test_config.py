@@ -1,6 +1,9 @@
 """The key of a run answers for its configuration and for nothing else."""
 
 import dataclasses
+import hashlib
+import json
+import re
 
 import pytest
 
@@ -20,10 +23,75 @@ def test_key_changes_with_any_departure_and_ignores_spelt_out_defaults():
     assert len(keys) == 4
 
 
-@pytest.mark.parametrize("wrong", [{"start": "imagnet"}, {"epochs": 0}, {"dropout": 1.0}, {"size": 8}])
-def test_bad_values_are_refused(wrong):
-    with pytest.raises(CxrError, match="Config"):
+WRONG = [
+    {"start": "imagnet"},
+    {"epochs": 0},
+    {"epochs": 2.5},
+    {"epochs": True},
+    {"dropout": 1.5},
+    {"learning_rate": -1},
+    {"learning_rate": 0},
+    {"size": 8},
+    {"size": "x"},
+    {"mixup": -0.1},
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_bad_values_are_refused_by_name(wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(CxrError, match=f"{name}={value!r}"):
         Config("vgg16", **wrong)
+
+
+def test_a_value_that_was_renamed_has_the_key_of_the_old_one():
+    before = Config.from_dict({"model": "mobilenetv2", "augmentation": "films"})
+    assert before == Config("mobilenetv2", augmentation="mild") and before.augmentation == "mild"
+    said = {"augmentation": "films", "model": "mobilenetv2"}
+    assert before.key == hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def test_parameters_that_repeat_the_row_change_nothing_in_any_profile():
+    for profile in ("full", "smoke"):
+        found = experiments.configuration("vgg16_thesis", profile, **experiments.written_values("vgg16_thesis"))
+        assert found == experiments.get("vgg16_thesis", profile) and not found.changes
+        assert found.label == "vgg16_thesis" and found.title == "VGG-16"
+
+
+def test_a_changed_parameter_takes_the_place_of_the_profiles_own():
+    found = experiments.configuration("vgg16_thesis", "smoke", epochs=3, dropout=0.5, seeds=[1, 2])
+    assert found.changes == {"epochs": 3, "seeds": [1, 2]}
+    assert [(config.epochs, config.dropout, config.seed) for config in found.configs] == [(3, 0.2, 1), (3, 0.2, 2)]
+    assert found.title == "VGG-16 (epochs 3, seeds [1, 2])" and found.label.startswith("vgg16_thesis (epochs 3")
+    whole = experiments.configuration("vgg16_thesis", "full", epochs=3)
+    assert [config.epochs for way in whole.ways for config in way] == [3, 3] and whole.fallback[0].size == 64
+
+
+def test_the_parameters_of_a_chapter_leave_another_experiment_as_its_row_has_it():
+    values = experiments.written_values("vgg16_thesis")
+    found = experiments.configuration("mobilenet_official", "full", default="vgg16_thesis", **values)
+    assert found == experiments.get("mobilenet_official", "full") and not found.changes
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"epoch": 3}, "Parameter epoch is unknown; an experiment has protocol, "),
+        ({"model": "resnet50"}, "Parameter model is unknown"),
+        ({"epochs": 0}, "epochs=0 is out of range; give a whole number of at least 1"),
+        ({"seeds": []}, "seeds=\\[\\] is empty"),
+        ({"seeds": [0, -1]}, "seeds=-1 is out of range"),
+        ({"start": "photographs"}, "start='photographs' is unknown; choose one of imagenet, random"),
+    ],
+)
+def test_unknown_and_impossible_parameters_are_named(parameters, sentence):
+    with pytest.raises(CxrError, match=sentence):
+        experiments.configuration("vgg16_thesis", "full", **parameters)
+
+
+def test_a_row_that_is_unknown_is_named():
+    with pytest.raises(CxrError, match="Experiment 'vgg17' is unknown; experiments.toml has ablation_none, "):
+        experiments.configuration("vgg17", "full")
 
 
 def test_unknown_field_is_refused():
@@ -34,7 +102,7 @@ def test_unknown_field_is_refused():
 @pytest.mark.parametrize("profile", ["full", "smoke"])
 def test_every_system_has_a_chapter_and_its_own_run(profile):
     systems = experiments.load(profile).values()
-    assert all(system.chapter[:2].isdigit() and system.configs for system in systems)
+    assert all(re.match(r"s?\d\d_", system.chapter) and system.configs for system in systems)
     runs = [(config.run_id, system.chapter) for system in systems for config in system.configs]
     # On synthetic images one stand-in may do for several systems of a chapter, whose runs one process makes.
     distinct = runs if profile == "full" else set(runs)

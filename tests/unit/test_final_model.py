@@ -51,6 +51,6 @@ def test_the_adult_images_stand_beside_where_they_were_scored(make):
     run = make("x", RIGHT, RIGHT)
     adults = pd.DataFrame({"image_id": list("mnop"), "patient_id": list("mnop"), "view": "PA", "finding": "?"})
     adults = adults.assign(y_true=[0, 1, 0, 1], y_score=[0.1, 0.9, 0.8, 0.7])
-    adults.to_csv(run.folder / rescoring.EXTERNAL, index=False)
+    run.add(rescoring.EXTERNAL, rescoring.encoded(adults, rescoring.EXTERNAL))
     content = json.loads(final_model.write(run, "smoke").read_text())
     assert content["external_auc"] == pytest.approx(0.75) and len(content["external_auc_ci"]) == 2

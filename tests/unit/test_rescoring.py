@@ -45,8 +45,8 @@ def test_test_images_are_scored_in_every_corruption(store):
     rescoring.rescore(run, "smoke")
     table = pd.read_csv(run.folder / "perturbed.csv.gz")
     grades = sum(1 + len(each.levels) for each in corruptions.CORRUPTIONS.values())
-    assert len(table) == 2 * grades and table.columns.tolist() == ["image_id", "corruption", "severity", "y_score"]
-    found = table.set_index(["image_id", "corruption", "severity"]).y_score
+    assert len(table) == 2 * grades and table.columns.tolist() == ["image_id", "perturbation", "severity", "y_score"]
+    found = table.set_index(["image_id", "perturbation", "severity"]).y_score
     assert found.xs(0, level="severity")["c"].tolist() == pytest.approx([0.5] * len(corruptions.CORRUPTIONS))
     assert found["d", "contrast", 4] == pytest.approx(probability(60), abs=1e-4)  # the mean stays
     kept = (corruptions.SIDE - 2 * round(0.2 * corruptions.SIDE)) ** 2 / corruptions.SIDE**2
@@ -58,7 +58,7 @@ def test_validation_images_are_scored_in_one_grade_of_each_kind(store):
     (table,) = rescoring.of([store()], "smoke", rescoring.VALIDATION)
     assert set(table.image_id) == {"a", "b"} and set(table.severity) == {0, rescoring.VALIDATION_SEVERITY}
     assert len(table) == 2 * 2 * len(corruptions.CORRUPTIONS)
-    found = table.set_index(["image_id", "corruption", "severity"]).y_score
+    found = table.set_index(["image_id", "perturbation", "severity"]).y_score
     assert found["b", "contrast", 2] == pytest.approx(probability(60), abs=1e-3)
     side = corruptions.SIDE
     kept = (side - 2 * round(corruptions.CORRUPTIONS["borders"].levels[1] * side)) ** 2 / side**2
@@ -101,7 +101,7 @@ def test_a_failure_leaves_no_part_of_a_file(store):
 
     with pytest.raises(MemoryError):
         rescoring.rescore(run, "smoke", score)
-    assert sorted(path.name for path in run.folder.iterdir()) == ["run.json", "scores.csv"]
+    assert sorted(path.name for path in run.folder.iterdir()) == ["run.json", "scores.csv"] and not run.has(rescoring.PERTURBED)
 
 
 def test_missing_files_are_made_and_missing_adult_images_are_none(store):
@@ -114,7 +114,7 @@ def test_missing_files_are_made_and_missing_adult_images_are_none(store):
 @pytest.mark.parametrize("content", ["", "image_id,severity\nc,0\n"])
 def test_a_broken_file_is_named(store, content):
     run = store()
-    (run.folder / "external.csv").write_text(content)
+    run.add("external.csv", content.encode())
     with pytest.raises(CxrError, match="external.csv cannot be read.*cxr rescore"):
         rescoring.of([run], "smoke", rescoring.EXTERNAL)
 
@@ -122,7 +122,7 @@ def test_a_broken_file_is_named(store, content):
 def test_another_runs_images_are_refused(store):
     run, other = store(), store("two", images=IMAGES.assign(image_id=["a", "b", "c", "e"]))
     rescoring.rescore(run, "smoke", brightness)
-    (other.folder / "perturbed.csv.gz").write_bytes((run.folder / "perturbed.csv.gz").read_bytes())
+    other.add("perturbed.csv.gz", run.content("perturbed.csv.gz"))
     with pytest.raises(CxrError, match="holds other images than the run scored in split test"):
         rescoring.of([other], "smoke", rescoring.PERTURBED)
 

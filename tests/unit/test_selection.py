@@ -31,7 +31,7 @@ def runs(tmp_path, monkeypatch):
     for val in ([0.6, 0.5, 0.2, 0.8], [0.1, 0.7, 0.2, 0.8]):
         run = store("x", [*val, 0.5, 0.5, 0.5, 0.5], IMAGES)
         table = pd.DataFrame({"image_id": list("abcd"), "perturbation": "noise", "severity": 2, "y_score": val})
-        table.to_csv(run.folder / rescoring.VALIDATION, index=False)
+        run.add(rescoring.VALIDATION, rescoring.encoded(table, rescoring.VALIDATION))
         found.append(Blind(run.folder, run.config, run.info))
     return found
 
