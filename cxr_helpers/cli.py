@@ -23,7 +23,7 @@ experiments = lazy.module("cxr_helpers.experiments")
 manifest = lazy.module("cxr_helpers.data.manifest")
 weights = lazy.module("cxr_helpers.models.weights")
 records = lazy.module("cxr_helpers.records")
-fit_or_load = lazy.module("cxr_helpers.training.fit_or_load")
+training = lazy.module("cxr_helpers.training")
 chapter_files = lazy.module("cxr_helpers.workflow.chapter_files")
 execution = lazy.module("cxr_helpers.workflow.execution")
 pipeline = lazy.module("cxr_helpers.workflow.pipeline")
@@ -142,7 +142,7 @@ def _make(name: str, configs: Iterable, profile: str, retrain: bool) -> None:
             continue
         say(f"{label}: begins")
         started = time.monotonic()
-        fit_or_load.train(config, profile, retrain=retrain)
+        training.train(config, profile, retrain=retrain)
         say(f"{label}: {config.run_id} in {since(started)}")
 
 

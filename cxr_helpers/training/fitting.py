@@ -1,6 +1,8 @@
 """Fit a model: on images read batch by batch, or on the stored outputs of its frozen layers."""
 
+import contextlib
 import dataclasses
+import os
 import time
 from collections.abc import Callable
 
@@ -8,12 +10,12 @@ import keras
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.base import progress
+from cxr_helpers.base import plugins, progress
 from cxr_helpers.config import Config
 from cxr_helpers.data import batches
 from cxr_helpers.errors import CxrError
 from cxr_helpers.models import catalogue
-from cxr_helpers.training import augmentation, cached_features, devices
+from cxr_helpers.training import augmentation, cached_features
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +94,7 @@ def compile_model(model: keras.Model, config: Config, steps: int, parts: int = 1
 def _fit_streamed(task: Task) -> Fitted:
     """Train on images read batch by batch, augmented anew in every epoch."""
     val = batches.Batches(task.pixels, *task.part("val"), task.config.batch_size)
-    with devices.spread(task.model, task.config.batch_size) as model:
+    with _spread(task.model, task.config.batch_size) as model:
         trainer, train = streaming(task, model)
         history, seconds, parts = _run(task, trainer, train, val)
     outputs = cached_features.extract(task.model, task.pixels, task.table.row.to_numpy(), label="scores")
@@ -129,9 +131,16 @@ def _fit_stored(task: Task) -> Fitted:
         views = cached_features.stored(config, task.profile, backbone, task.pixels, rows, task.data_hash, config.views, run)
     val_rows, val_labels = task.part("val")
     train = batches.StoredBatches(views, labels, config.batch_size, config.seed)
-    with devices.spread(head, config.batch_size) as trainer:
+    with _spread(head, config.batch_size) as trainer:
         history, seconds, parts = _run(task, trainer, train, (plain[0, val_rows], val_labels))
     return Fitted(history, _scores(task, head.predict(plain[0, task.table.row], batch_size=256, verbose=0)), seconds, parts)
+
+
+def _spread(model: keras.Model, batch_size: int) -> contextlib.AbstractContextManager[keras.Model]:
+    """Return a context with the model to be fitted: itself, or where CXR_DEVICES asks for it a copy on several devices."""
+    if os.environ.get("CXR_DEVICES", "1") == "1":
+        return contextlib.nullcontext(model)
+    return plugins.load("devices", "spread")(model, batch_size)
 
 
 def _scores(task: Task, outputs: np.ndarray) -> np.ndarray:

@@ -10,12 +10,12 @@ from cxr_helpers.data import batches, manifest, packing, splits
 from cxr_helpers.extras.statistics import multilabel
 from cxr_helpers.models import catalogue
 from cxr_helpers.records import Product, model_path
-from cxr_helpers.training import fitting
+from cxr_helpers.training import fitting, own_network
 
 
-def make(config: Config, profile: str) -> Product:
-    """Train the configured network and save it; its scores are P(PNEUMONIA) of validation and test images."""
-    task, start = prepare(config, profile)
+def make(config: Config, profile: str, model: keras.Model | None = None) -> Product:
+    """Train the configured network, or `model` in its place, and save it; its scores are of validation and test images."""
+    task, start = prepare(config, profile, model)
     return trained(task, start, images_info(profile, task.table))
 
 
@@ -39,9 +39,13 @@ def trained(task: fitting.Task, start: str, info: dict) -> Product:
     return Product(info, {"history": fitted.history, "scores": scores[scores.split != "train"]})
 
 
-def prepare(config: Config, profile: str) -> tuple[fitting.Task, str]:
-    """Return (the configured network with its images, note on its start), ready to be fitted."""
-    model, start = catalogue.build(config)
+def prepare(config: Config, profile: str, model: keras.Model | None = None) -> tuple[fitting.Task, str]:
+    """Return (the configured network, or `model`, with its images; note on its start), ready to be fitted."""
+    start = own_network.START
+    if model is None:
+        model, start = catalogue.build(config)
+    else:
+        catalogue.unfreeze(model, config.trainable)
     table = labelled_images(profile, config.protocol)
     pixels = packing.load(profile, config.size, config.variant)
     _standardise(model, pixels, table)

@@ -6,10 +6,10 @@ import os
 import platform
 from pathlib import Path
 
-import keras
+from cxr_helpers.base import lazy, revision
+from cxr_helpers.training import devices
 
-from cxr_helpers.base import revision
-from cxr_helpers.training import accelerators
+keras = lazy.module("keras")
 
 PACKAGES = (
     *("keras", "tensorflow", "jax", "torch", "numpy", "scikit-learn", "scikit-image", "optuna"),
@@ -34,6 +34,12 @@ def current() -> dict:
     }
 
 
+def accelerator_memory() -> dict[str, int]:
+    """Return `accelerator_peak_memory_mb` of this process, or nothing where there is only the processor."""
+    peak = devices.peak_memory()
+    return {"accelerator_peak_memory_mb": round(peak)} if peak else {}
+
+
 def machine() -> str:
     """Return system, processor and number of cores in words."""
     lines = _PROCESSORS.read_text().splitlines() if _PROCESSORS.is_file() else []
@@ -47,4 +53,4 @@ def _versions() -> dict[str, str]:
 
 
 def _device() -> str:
-    return accelerators.name() or f"CPU ({platform.machine()})"
+    return devices.accelerator() or f"CPU ({platform.machine()})"

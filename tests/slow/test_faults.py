@@ -81,7 +81,7 @@ def checkout():
     """A copy of the checkout in which everything was made once, readable by everybody, and what that came to."""
     folder = Path(tempfile.mkdtemp(prefix="cxr-faults-"))
     root = copy(folder / NAME)
-    (root / "cxr_helpers" / "training" / "fit_or_load.py").write_text(TRAINING)
+    (root / "cxr_helpers" / "training" / "__init__.py").write_text(TRAINING)
     title = root / "cxr_helpers" / "report" / "front_matter.py"  # pages are compared to the last byte, over midnight too
     assert (text := title.read_text()).count(TODAY) == 1
     title.write_text(text.replace(TODAY, "datetime.date(2026, 1, 1)"))

@@ -23,7 +23,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import search, trials
 from cxr_helpers.extras.plots.search_plots import search_progress, search_trials
 from cxr_helpers.records import model_path
-from cxr_helpers.training import fit_or_load
+from cxr_helpers.training import runs
 
 TINY = Config("custom_cnn", size=32, epochs=2, trainable="head")
 
@@ -181,10 +181,10 @@ def reports(workplace, monkeypatch):
 
 
 def test_a_run_trains_the_chosen_values_under_its_own_name_and_seed(reports):
-    record = fit_or_load.train(dataclasses.replace(TINY, search="random"), "smoke")
+    record = runs.train(dataclasses.replace(TINY, search="random"), "smoke")
     table = trials.load("random", "smoke")
     assert len(table) == 2 and record.info["chosen"] == trials.chosen(table) and record.info["study"] == table.study[0]
-    plain = fit_or_load.train(dataclasses.replace(TINY, **record.info["chosen"]), "smoke")
+    plain = runs.train(dataclasses.replace(TINY, **record.info["chosen"]), "smoke")
     pd.testing.assert_frame_equal(record.scores, plain.scores)  # the trials before it left no trace
     assert model_path("smoke", record.run_id).stat().st_size == record.info["model_bytes"]
 

@@ -28,7 +28,7 @@ CHAPTERS = ("01_eda", "02_alpha", "03_all")
 def checkout(tmp_path_factory):
     """A copy of the checkout in which everything was made once."""
     root = copy(tmp_path_factory.mktemp("workflow") / "a checkout")
-    (root / "cxr_helpers" / "training" / "fit_or_load.py").write_text(TRAINING)
+    (root / "cxr_helpers" / "training" / "__init__.py").write_text(TRAINING)
     (root / "cxr_helpers" / "experiments.toml").write_text(ALPHA)
     write_chapter(root / "notebooks", CHAPTERS[0], "print('images')")
     count = ("from cxr_helpers import records", "print(len(records.every(profile)))")

@@ -5,7 +5,7 @@ import pandas as pd
 
 from cxr_helpers import experiments
 from cxr_helpers.extras.benchmarks import accelerator
-from cxr_helpers.training import accelerators, augmentation, run_environment
+from cxr_helpers.training import augmentation, devices, run_environment
 
 
 def test_a_share_is_operations_over_the_matrix_rate():
@@ -28,8 +28,8 @@ def test_matrix_products_are_timed_on_any_device():
 
 
 def test_a_machine_without_accelerator_says_so():
-    assert (accelerators.name() is None) == (accelerators.peak_memory() is None)
-    assert run_environment.current()["device"] == (accelerators.name() or run_environment.current()["device"])
+    assert (devices.accelerator() is None) == (devices.peak_memory() is None)
+    assert run_environment.current()["device"] == (devices.accelerator() or run_environment.current()["device"])
 
 
 def test_a_shared_device_is_recorded_as_shared(monkeypatch):

@@ -52,7 +52,7 @@ def calls(workplace, monkeypatch):
         info = {"initialisation": "random", "device": "CPU", "pixels": "synthetic image", "wall_time_s": 90}
         return records.write(config, profile, info, {"history": pd.DataFrame({"epoch": [0, 1]}), "scores": scores})
 
-    monkeypatch.setattr(cli, "fit_or_load", types.SimpleNamespace(train=train))
+    monkeypatch.setattr(cli, "training", types.SimpleNamespace(train=train))
     return noted
 
 

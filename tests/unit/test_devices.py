@@ -12,7 +12,7 @@ import pytest
 from checkouts import SUPPORT
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.training import devices
+from cxr_helpers.extras.makers import several_devices
 
 SCRIPT = """
     import json, os, sys
@@ -23,13 +23,14 @@ SCRIPT = """
         tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
     import keras
     from cxr_helpers.config import Config
-    from cxr_helpers.training import devices, fitting
+    from cxr_helpers.extras.makers import several_devices
+    from cxr_helpers.training import fitting
 
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (40, 32, 32), dtype=np.uint8)
     table = pd.DataFrame({"row": range(40), "y_true": rng.integers(0, 2, 40), "split": ["train"] * 32 + ["val"] * 8})
 
-    synchronise = devices._synchronise
+    synchronise = several_devices._synchronise
 
     def network(frozen, dropout):
         keras.utils.set_random_seed(0)
@@ -43,7 +44,7 @@ SCRIPT = """
 
     def losses(number, frozen, synchronised=True, augmentation="none", dropout=0.0):
         os.environ["CXR_DEVICES"] = str(number)
-        devices._synchronise = synchronise if synchronised else lambda model: None
+        several_devices._synchronise = synchronise if synchronised else lambda model: None
         config = Config("custom_cnn", size=32, epochs=2, batch_size=8, augmentation=augmentation, learning_rate=1e-2)
         model, steps = network(frozen, dropout), []
         watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda step, logs: steps.append(logs["loss"]))
@@ -52,7 +53,7 @@ SCRIPT = """
 
     cases = {"frozen": dict(frozen=True), "synchronised": dict(frozen=False), "each": dict(frozen=False, synchronised=False)}
     found = {name: [losses(number, **case) for number in (1, 2)] for name, case in cases.items()}
-    found["drawn"] = [losses(2, frozen=False, augmentation="images", dropout=0.5)]
+    found["drawn"] = [losses(2, frozen=False, augmentation="mild", dropout=0.5)]
     print(json.dumps(found))
 """
 
@@ -99,12 +100,12 @@ def test_augmentation_and_dropout_train_on_two_devices(found):
 
 @pytest.mark.parametrize("asked", ["0", "99", "two", "-1"])
 def test_a_number_of_devices_that_is_not_here_is_one_sentence(monkeypatch, asked):
-    monkeypatch.setenv(devices.VARIABLE, asked)
+    monkeypatch.setenv(several_devices.VARIABLE, asked)
     with pytest.raises(CxrError, match=f"CXR_DEVICES is '{asked}': give a number from 1 to"):
-        devices.count()
+        several_devices.count()
 
 
 def test_a_batch_that_does_not_divide_is_refused(monkeypatch):
-    monkeypatch.setattr(devices, "count", lambda: 3)
-    with pytest.raises(CxrError, match="batch_size 16 cannot be divided among 3 devices"), devices.spread(None, 16):
+    monkeypatch.setattr(several_devices, "count", lambda: 3)
+    with pytest.raises(CxrError, match="batch_size 16 cannot be divided among 3 devices"), several_devices.spread(None, 16):
         pass

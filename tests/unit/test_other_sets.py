@@ -13,7 +13,7 @@ from cxr_helpers.extras.other_sets import image_sets, synthetic_sets
 from cxr_helpers.extras.other_sets.chestxray14 import LABELS
 from cxr_helpers.extras.statistics import multilabel
 from cxr_helpers.models import catalogue
-from cxr_helpers.training import fit_or_load
+from cxr_helpers.training import runs
 
 TINY = Config("custom_cnn", size=32, epochs=6, batch_size=16, data="chestxray14")
 
@@ -29,7 +29,7 @@ def own_folders(tmp_path, monkeypatch, tmp_path_factory):
 
 
 def test_a_sigmoid_for_every_label_learns_what_can_be_seen():
-    record = fit_or_load.train(TINY, "smoke")
+    record = runs.train(TINY, "smoke")
     assert record.history.loss.iloc[-1] < record.history.loss.iloc[0]
     assert list(record.scores) == [*records.SCORE_COLUMNS, "label"]
     assert record.scores.groupby("split").label.value_counts().groupby("split").nunique().to_dict() == {"test": 1, "val": 1}
@@ -62,22 +62,22 @@ def test_new_units_leave_the_rest_of_the_network_as_it_was():
 
 def test_a_frozen_backbone_is_trained_on_stored_features():
     config = dataclasses.replace(TINY, trainable="head", views=2, augmentation="kilaru", epochs=2)
-    record = fit_or_load.train(config, "smoke")
-    assert len(list((fit_or_load.records.paths.build("smoke") / "features").glob("*.npy"))) == 2
+    record = runs.train(config, "smoke")
+    assert len(list((records.paths.build("smoke") / "features").glob("*.npy"))) == 2
     assert record.scores.label.nunique() == len(LABELS)
 
 
 @pytest.mark.parametrize(("data", "policy"), [("skin", "skin"), ("brain", "none")])
 def test_binary_sets_are_learnt(data, policy):
     config = dataclasses.replace(TINY, data=data, augmentation=policy, patience=3)
-    record = fit_or_load.train(config, "smoke")
+    record = runs.train(config, "smoke")
     assert list(record.scores) == records.SCORE_COLUMNS
     test = record.split("test")
     assert test.y_score[test.y_true == 1].median() > test.y_score[test.y_true == 0].median()
 
 
 def test_an_estimator_sees_the_features_of_its_own_set():
-    record = fit_or_load.train(Config("logistic", size=32, features="pca", data="brain"), "smoke")
+    record = runs.train(Config("logistic", size=32, features="pca", data="brain"), "smoke")
     test = record.split("test")
     assert record.info["images"] == {"train": 144, "test": 40, "val": 16}
     assert len(test) == 40
@@ -94,13 +94,13 @@ def test_an_estimator_sees_the_features_of_its_own_set():
 )
 def test_what_a_set_does_not_have_is_refused(changes, sentence):
     with pytest.raises(CxrError, match=sentence):
-        fit_or_load.train(dataclasses.replace(TINY, **changes), "smoke")
+        runs.train(dataclasses.replace(TINY, **changes), "smoke")
 
 
 def test_a_record_names_the_files_that_were_left_out(tmp_path, monkeypatch):
     synthetic_sets.write_brain(tmp_path / "set")
     (tmp_path / "set" / "yes" / "Y1.jpg").write_bytes(b"")
     monkeypatch.setenv("CXR_BRAIN_DIR", str(tmp_path / "set"))
-    record = fit_or_load.train(Config("logistic", size=32, features="pca", data="brain"), "full")
+    record = runs.train(Config("logistic", size=32, features="pca", data="brain"), "full")
     assert record.info["images_left_out"] == 1
     assert sum(record.info["images"].values()) == 199

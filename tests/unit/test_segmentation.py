@@ -14,7 +14,7 @@ from cxr_helpers.extras.makers import segmentation_images as images
 from cxr_helpers.extras.networks import unet
 from cxr_helpers.extras.other_sets.synthetic import Image
 from cxr_helpers.records import model_path
-from cxr_helpers.training import fit_or_load
+from cxr_helpers.training import runs
 
 TINY = Config("unet", size=32, epochs=3, batch_size=4, learning_rate=3e-3, schedule="cosine")
 
@@ -121,7 +121,7 @@ def test_tables_of_a_segmenter_that_is_right():
 
 
 def test_a_run_learns_and_leaves_its_record(few):
-    record = fit_or_load.train(TINY, "smoke")
+    record = runs.train(TINY, "smoke")
     assert record.history.loss.iloc[-1] < record.history.loss.iloc[0]
     assert record.info["images"] == {"train": 8, "val": 4, "test": 5, "synthetic": 5, "randomised": 5, "films": 4}
     dice = record.table("dice")

@@ -10,7 +10,7 @@ from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.data import manifest, packing, splits
 from cxr_helpers.errors import CxrError
-from cxr_helpers.training import fit_or_load, network
+from cxr_helpers.training import network, runs
 
 TINY = Config("custom_cnn", size=32, epochs=4, batch_size=8, learning_rate=1e-3)
 
@@ -35,7 +35,7 @@ def bright_images(tmp_path, monkeypatch):
 
 
 def test_loss_falls_and_record_is_complete(bright_images):
-    record = fit_or_load.train(TINY, "smoke")
+    record = runs.train(TINY, "smoke")
     assert record.history.loss.iloc[-1] < record.history.loss.iloc[0]
     assert list(record.scores.columns) == records.SCORE_COLUMNS
     assert record.scores.split.value_counts().to_dict() == {"val": 8, "test": 8}
@@ -45,16 +45,16 @@ def test_loss_falls_and_record_is_complete(bright_images):
 
 
 def test_asked_again_it_loads_and_retrained_it_repeats_itself(bright_images, monkeypatch):
-    first = fit_or_load.train(TINY, "smoke")
-    second = fit_or_load.train(TINY, "smoke", retrain=True)
+    first = runs.train(TINY, "smoke")
+    second = runs.train(TINY, "smoke", retrain=True)
     pd.testing.assert_frame_equal(first.scores, second.scores)
-    monkeypatch.setattr(network.models, "build", lambda config: pytest.fail("trained although a record exists"))
-    assert fit_or_load.train(TINY, "smoke").info == second.info
+    monkeypatch.setattr(network.catalogue, "build", lambda config: pytest.fail("trained although a record exists"))
+    assert runs.train(TINY, "smoke").info == second.info
 
 
 def test_stored_features_train_only_the_head(bright_images):
     config = dataclasses.replace(TINY, trainable="head", views=2, augmentation="kilaru", epochs=3)
-    record = fit_or_load.train(config, "smoke")
+    record = runs.train(config, "smoke")
     assert len(record.history) == 3
     head = record.info["trainable_parameters"]
     assert head < record.info["parameters"]
@@ -63,12 +63,12 @@ def test_stored_features_train_only_the_head(bright_images):
 
 
 def test_thesis_softmax_scores_are_the_pneumonia_unit(bright_images):
-    record = fit_or_load.train(Config("vgg16", size=32, epochs=1, batch_size=8, learning_rate=1e-4), "smoke")
+    record = runs.train(Config("vgg16", size=32, epochs=1, batch_size=8, learning_rate=1e-4), "smoke")
     assert record.scores.y_score.between(0, 1).all()
 
 
 def test_a_record_edited_by_hand_is_refused(bright_images):
-    record = fit_or_load.train(dataclasses.replace(TINY, epochs=1), "smoke")
+    record = runs.train(dataclasses.replace(TINY, epochs=1), "smoke")
     path = record.folder / "scores.csv"
     path.write_text(path.read_text().replace(",1,", ",0,", 1))
     with pytest.raises(CxrError, match="SHA-256"):
@@ -76,7 +76,7 @@ def test_a_record_edited_by_hand_is_refused(bright_images):
 
 
 def test_a_broken_run_json_is_named(bright_images):
-    record = fit_or_load.train(dataclasses.replace(TINY, epochs=1), "smoke")
+    record = runs.train(dataclasses.replace(TINY, epochs=1), "smoke")
     (record.folder / "run.json").write_text('{"config": {')
     with pytest.raises(CxrError, match="run.json is not a run record"):
         records.read(record.folder)

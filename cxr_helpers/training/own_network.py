@@ -1,0 +1,65 @@
+"""A network that a chapter defines itself, in place of one of `models`."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from cxr_helpers.base import progress
+from cxr_helpers.config import Config
+from cxr_helpers.errors import CxrError
+
+START = "as the chapter builds it"  # what the record says of the first weights
+
+
+def built(config: Config, build: Callable[[Config], keras.Model]) -> tuple[Config, keras.Model]:
+    """Return (configuration, model) of a chapter's network; graph and first weights enter the configuration's key.
+
+    Where the configuration trains only what lies above a layer that the network lacks, all its layers are trained.
+
+    Raises:
+        CxrError: `build` returns no Keras model from images of the configured size to one or two units.
+    """
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.precision)
+    try:
+        model = build(config)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    _check(model, config)
+    first = "features" if config.trainable == "head" else config.trainable
+    if first != "all" and not any(layer.name.startswith(first) for layer in model.layers):
+        progress.say(f"the chapter's network has no layer {first!r}, from which on {config.model} is trained: all layers are")
+        config = dataclasses.replace(config, trainable="all", views=0, stream=False)
+    return dataclasses.replace(config, model="own", own=fingerprint(model)), model
+
+
+def fingerprint(model: keras.Model) -> str:
+    """Return the SHA-256 (hex) of a model's graph and weights; what its layers are called is no part of it."""
+    names = {layer.name: f"layer_{place}" for place, layer in enumerate(model._flatten_layers())}
+
+    def plain(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: plain(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(inner) for inner in value]
+        return names.get(value, value) if isinstance(value, str) else value
+
+    digest = hashlib.sha256(json.dumps(plain(json.loads(model.to_json())), sort_keys=True).encode())
+    for weight in model.get_weights():
+        digest.update(np.ascontiguousarray(weight))
+    return digest.hexdigest()
+
+
+def _check(model: object, config: Config) -> None:
+    if not isinstance(model, keras.Model):
+        raise CxrError(f"build(configuration) returned {type(model).__name__}; return a keras.Model.")
+    side = (config.size, config.size)
+    if model.input_shape[1:3] != side or model.input_shape[3:] not in ((1,), (3,)) or model.output_shape not in ((None, 1), (None, 2)):
+        raise CxrError(
+            f"The network of build(configuration) leads from {model.input_shape} to {model.output_shape}; it must lead from "
+            f"(None, {config.size}, {config.size}, 1 or 3) to (None, 1), a sigmoid unit, or (None, 2), softmax units."
+        )

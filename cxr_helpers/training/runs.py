@@ -1,0 +1,93 @@
+"""The one door to a result: a record that is there is read, and what has none is trained."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from cxr_helpers import experiments, paths, records
+from cxr_helpers.base import lazy, plugins, processes, progress
+from cxr_helpers.config import Config
+from cxr_helpers.data.preprocessing import VARIANTS
+from cxr_helpers.errors import CxrError
+from cxr_helpers.experiments import Experiment
+from cxr_helpers.records import Product, Record
+
+keras = lazy.module("keras")
+calibrated = lazy.module("cxr_helpers.training.calibrated")
+ensemble = lazy.module("cxr_helpers.training.ensemble")
+network = lazy.module("cxr_helpers.training.network")
+own_network = lazy.module("cxr_helpers.training.own_network")
+run_environment = lazy.module("cxr_helpers.training.run_environment")
+
+Build = Callable[[Config], "keras.Model"]
+
+
+def train(config: Config, profile: str, retrain: bool = False) -> Record:
+    """Return the record of `config`, making it where none exists or `retrain` asks for it."""
+    record = None if retrain else records.load(config, profile)
+    return record or _made(config, profile, _maker(config))
+
+
+def fit_or_load(experiment: Experiment, profile: str, build: Build | None = None) -> list[Record]:
+    """Return the records of an experiment, one per protocol and seed, training what a chapter's parameters changed.
+
+    Args:
+        experiment: as `experiments.configuration` gives it. Without changes its committed records are returned. Otherwise the
+            changes are made to the runs that these records are of (as written, or the fallback), and what no record answers
+            for is trained, an epoch a line, and kept under the build folder (`paths.scratch_runs`).
+        profile: "full" or "smoke".
+        build: a network of the reader's own in place of the experiment's: a function of the configuration that returns a Keras
+            model, pixels (size, size, 1 or 3) in 0..255 → P(PNEUMONIA), one sigmoid or two softmax units.
+
+    Raises:
+        CxrError: nothing was changed and there is no complete record, a variant is unknown, or `build` returns no such model.
+    """
+    if not experiment.changes and build is None:
+        return records.of(experiment.name, profile)
+    original = experiments.get(experiment.name, profile)
+    recorded = records.recorded_way(original, profile)
+    configs = experiment.ways[original.ways.index(recorded) if recorded else 0]
+    for config in configs:
+        if config.variant not in VARIANTS:
+            raise CxrError(f"variant={config.variant!r} is unknown; choose one of {', '.join(VARIANTS)}.")
+    return [_kept_apart(config, profile, build) for config in configs]
+
+
+def _kept_apart(config: Config, profile: str, build: Build | None) -> Record:
+    """Return the committed record of a changed configuration, else that of the scratch store, training it where it has none."""
+    make, store = _maker(config), paths.scratch_runs(profile)
+    if build is not None:
+        config, model = own_network.built(config, build)
+        make = functools.partial(network.make, model=model)
+    record = records.load(config, profile) or records.load(config, profile, store)
+    if record is None:
+        progress.say(f"{config.run_id}: no record answers for this configuration; it is trained, for at most {config.epochs} epochs")
+        record = _made(config, profile, make, store)
+    return record
+
+
+def _made(config: Config, profile: str, make: Callable[[Config, str], Product], store: Path | None = None) -> Record:
+    """Make a run and store its record; `store` as for `records.write`."""
+    started = time.perf_counter()
+    processes.forget_peak()  # of the runs before this one
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.precision)
+    try:
+        product = make(config, profile)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    info = {"profile": profile} | product.info | run_environment.current() | run_environment.accelerator_memory()
+    info |= {"wall_time_s": round(time.perf_counter() - started, 1), "peak_memory_mb": round(processes.peak_memory())}
+    return records.write(config, profile, info, product.tables, store)
+
+
+def _maker(config: Config) -> Callable[[Config, str], Product]:
+    """Return what makes a configuration's run: the extras make what is no network of `models`."""
+    if config.search or config.data != "kermany":
+        return plugins.load("makers", "search" if config.search else "other_set")
+    if config.model in ("ensemble", "calibrated"):
+        return {"ensemble": ensemble, "calibrated": calibrated}[config.model].make
+    return plugins.load("makers", config.model) if config.model in plugins.names("makers") else network.make
