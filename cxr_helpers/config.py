@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from cxr_helpers.errors import CxrError
 
@@ -32,6 +32,14 @@ def whole_number(name: str, value: object, least: int, most: int | None = None) 
     return value
 
 
+def one_of(name: str, value: object, known: Iterable[object]) -> object:
+    """Return `value` if it is known; else a CxrError that names the parameter `name` and lists what is."""
+    known = list(known)
+    if value not in known:
+        raise CxrError(f"{name}={value!r} is unknown; choose one of {', '.join(map(str, known))}.")
+    return value
+
+
 @dataclasses.dataclass(frozen=True)
 class Config:
     """Configuration of one training run.
@@ -44,7 +52,7 @@ class Config:
     sees (0: the image as it is); with `stream` nothing is cached, and a frozen backbone runs anew on newly
     augmented images in every epoch (online augmentation). `patience` 0 switches early stopping off. `size` is in pixels.
     `width` units make a hidden layer in the head of a MobileNet (0: none). `label_smoothing` moves the labels that share of
-    the way to one half; `average` is the momentum of an exponential mean of the weights, which replaces them at the end (0: none).
+    the way to one half; `average` is the momentum of an exponential mean of the weights, which replaces them (0: none).
     `mixup` is the parameter of the beta distribution by which pairs of training images are mixed (0: none).
 
     `features` names what an estimator of scikit-learn sees, `members` the experiments that an ensemble or a cascade joins,
@@ -92,8 +100,7 @@ class Config:
             now = {then: name for name, then in renamed.items()}
             object.__setattr__(self, field, now.get(getattr(self, field), getattr(self, field)))
         for field, allowed in CHOICES.items():
-            if getattr(self, field) not in allowed:
-                raise CxrError(f"Config: {field}={getattr(self, field)!r} is unknown; choose one of {', '.join(allowed)}.")
+            one_of(field, getattr(self, field), allowed)
         for field, least in LEAST.items():
             whole_number(field, getattr(self, field), least)
         for field in SHARES:

@@ -167,7 +167,7 @@ def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple
             if not out_of_memory(error):
                 raise
         if parts >= config.batch_size:
-            raise CxrError(f"{config.run_id}: the memory does not hold one image at a time; lower `size` or take a smaller model.")
+            raise CxrError(f"{config.run_id}: the memory does not hold a single image; lower `size` or take a smaller model.")
         parts *= 2
         whole, part = config.batch_size, -(-config.batch_size // parts)
         said = f"the memory does not hold a batch of {whole}; again with {part} images at a time, {whole} an update"

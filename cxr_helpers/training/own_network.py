@@ -57,8 +57,8 @@ def fingerprint(model: keras.Model) -> str:
 def _check(model: object, config: Config) -> None:
     if not isinstance(model, keras.Model):
         raise CxrError(f"build(configuration) returned {type(model).__name__}; return a keras.Model.")
-    side = (config.size, config.size)
-    if model.input_shape[1:3] != side or model.input_shape[3:] not in ((1,), (3,)) or model.output_shape not in ((None, 1), (None, 2)):
+    taken = [(None, config.size, config.size, channels) for channels in (1, 3)]
+    if model.input_shape not in taken or model.output_shape not in ((None, 1), (None, 2)):
         raise CxrError(
             f"The network of build(configuration) leads from {model.input_shape} to {model.output_shape}; it must lead from "
             f"(None, {config.size}, {config.size}, 1 or 3) to (None, 1), a sigmoid unit, or (None, 2), softmax units."

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from cxr_helpers import experiments, paths, records
 from cxr_helpers.base import lazy, plugins, processes, progress
-from cxr_helpers.config import Config
+from cxr_helpers.config import Config, one_of
 from cxr_helpers.data.preprocessing import VARIANTS
-from cxr_helpers.errors import CxrError
 from cxr_helpers.experiments import Experiment
 from cxr_helpers.records import Product, Record
 
@@ -51,8 +50,7 @@ def fit_or_load(experiment: Experiment, profile: str, build: Build | None = None
     recorded = records.recorded_way(original, profile)
     configs = experiment.ways[original.ways.index(recorded) if recorded else 0]
     for config in configs:
-        if config.variant not in VARIANTS:
-            raise CxrError(f"variant={config.variant!r} is unknown; choose one of {', '.join(VARIANTS)}.")
+        one_of("variant", config.variant, VARIANTS)
     return [_kept_apart(config, profile, build) for config in configs]
 
 
@@ -64,7 +62,7 @@ def _kept_apart(config: Config, profile: str, build: Build | None) -> Record:
         make = functools.partial(network.make, model=model)
     record = records.load(config, profile) or records.load(config, profile, store)
     if record is None:
-        progress.say(f"{config.run_id}: no record answers for this configuration; it is trained, for at most {config.epochs} epochs")
+        progress.say(f"{config.run_id}: no record answers for it, so that it is trained, for at most {config.epochs} epochs")
         record = _made(config, profile, make, store)
     return record
 

@@ -191,7 +191,7 @@ def val(made: fitting.Task, size: int) -> batches.Batches:
 
 def test_no_memory_for_a_single_image_is_one_sentence():
     hopeless = task(0)
-    with pytest.raises(CxrError, match="does not hold one image at a time; lower `size`"):
+    with pytest.raises(CxrError, match="does not hold a single image; lower `size`"):
         fitting._run(hopeless, hopeless.model, batches.Batches(hopeless.pixels, *hopeless.part("train"), 16, 0), None)
 
 

@@ -1,0 +1,140 @@
+"""What chapters on one experiment show alike: how it was trained, its results, and what a reader's changes made of them.
+
+Labels begin with the chapter's `prefix` ("vgg16": fig:vgg16-roc); titles and captions follow the experiment.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import pandas as pd
+
+from cxr_helpers import plots, records
+from cxr_helpers.config import Config, whole_number
+from cxr_helpers.data import packing
+from cxr_helpers.evaluation import metrics
+from cxr_helpers.experiments import Experiment
+from cxr_helpers.records import Record
+from cxr_helpers.report import document
+from cxr_helpers.tables import results
+
+MOST_EXAMPLES = 48  # images of a grid that can still be seen
+
+
+def training(experiment: Experiment, runs: Sequence[Record], prefix: str) -> None:
+    """Show the whole configuration of the first run, how it was made, and the learning curves of all."""
+    run, title = runs[0], experiment.title
+    document.table(
+        configuration_table(run.config),
+        f"tbl:{prefix}-configuration",
+        caption=f"{title}: the whole training configuration of the first run; marked is what departs from the default.",
+    )
+    document.table(results.setting(run), f"tbl:{prefix}-setting", caption=f"{title}: how the run behind this chapter was made.")
+    epochs = len(run.history)
+    document.text(
+        f"Training took **{run.info['wall_time_s'] / 60:.1f} minutes** for {epochs} epochs, "
+        f"{run.info['training_time_s'] / epochs:.0f} seconds an epoch."
+    )
+    document.figure(
+        plots.histories([run.history for run in runs], experiment.name),
+        f"fig:{prefix}-learning",
+        caption=f"{title}: loss and accuracy by epoch on training and validation images. A dot marks the epoch with the least "
+        "loss on validation images.",
+        alt=f"Learning curves of {title}: loss and accuracy on training and validation images by epoch.",
+    )
+
+
+def configuration_table(config: Config) -> pd.DataFrame:
+    """Return every field of a configuration: field, value, default ("–" where there is none), and a mark where they differ."""
+    rows = []
+    for field in dataclasses.fields(config):
+        value, default = getattr(config, field.name), field.default
+        known = default is not dataclasses.MISSING
+        row = {"field": f"`{field.name}`", "value": _said(value), "default": _said(default) if known else "–"}
+        rows.append(row | {"departs": "●" if not known or value != default else ""})
+    return pd.DataFrame(rows)
+
+
+def beside_record(experiment: Experiment, runs: Sequence[Record], profile: str, prefix: str, split: str = "test") -> None:
+    """Show what a reader changed beside the committed record, paired over patients; nothing where nothing was changed."""
+    committed = records.of(experiment.name, profile)
+    if {run.run_id for run in runs} == {run.run_id for run in committed}:
+        return
+    label = experiment.label if experiment.changes else f"{experiment.name} (own network)"
+    scores = {f"record of {experiment.name}": results.scores(committed, split), label: results.scores(runs, split)}
+    caption = f"{label} beside the committed record, threshold 0.5."
+    document.table(results.system_table(scores), f"tbl:{prefix}-changed", caption=caption)
+    gap = metrics.difference(scores[label], results.scores(committed, split))
+    table = gap.set_axis(["difference", "95 % from", "to"], axis=1).rename(index=metrics.TITLES).rename_axis("metric")
+    caption = f"{label} minus the committed record, paired over patients."
+    document.table(table.reset_index(), f"tbl:{prefix}-changed-difference", caption=caption)
+    auc = gap.loc["roc_auc"]
+    verdict = "holds zero: these images do not distinguish the two" if auc.ci_low <= 0 <= auc.ci_high else "excludes zero"
+    document.text(f"Changed minus record in AUC: **{results.signed(*auc)}**; the 95 % interval {verdict}.")
+
+
+def metric_section(experiment: Experiment, runs: Sequence[Record], prefix: str) -> None:
+    """Show metrics, confusion matrices, ROC and precision–recall curves and calibration on the test images."""
+    run, title, scores = runs[0], experiment.title, {experiment.label: results.scores(runs)}
+    threshold, protocol = results.thresholds(runs)[0], run.config.protocol
+    images = "the official test images" if protocol == "official" else f"the test images of `{protocol}`"
+    both = {f"at {text}": (run.split("test"), limit) for text, limit in (("0.5", 0.5), (f"{threshold:.3f}", threshold))}
+    document.table(
+        results.metric_table(runs),
+        f"tbl:{prefix}-metrics",
+        caption=f"{title} on {images}, at 0.5 and at the operating point {threshold:.3f} chosen on validation.",
+    )
+    document.figure(
+        plots.confusion_matrices(both),
+        f"fig:{prefix}-confusion",
+        caption=f"{title}: confusion matrices on {images}, at 0.5 and at the operating point {threshold:.3f}.",
+        alt=f"Confusion matrices of {title} with counts and row percentages.",
+    )
+    document.figure(
+        plots.roc_curves(scores),
+        f"fig:{prefix}-roc",
+        caption=f"{title}: ROC curve on {images}, with its 95 % band from a bootstrap over patients.",
+        alt="ROC curve with its 95 % band; the legend gives the area and its interval.",
+    )
+    document.figure(
+        plots.pr_curves(scores),
+        f"fig:{prefix}-pr",
+        caption=f"{title}: precision–recall curve on {images}, with its 95 % band; the line across is the "
+        "prevalence.",
+        alt="Precision–recall curve with its 95 % band above the line of the prevalence.",
+    )
+    document.figure(
+        plots.calibration({experiment.label: run.split("test")}),
+        f"fig:{prefix}-calibration",
+        caption=f"{title}: reliability diagram, observed share of pneumonia against predicted probability, 15 equal-width bins. "
+        "Bars: 95 % Wilson intervals over images.",
+        alt=f"Reliability diagram of {title} against the diagonal of perfect calibration.",
+    )
+
+
+def examples(experiment: Experiment, run: Record, profile: str, prefix: str, count: int) -> None:
+    """Show `count` classified test images, right and wrong alike, and say how many of all are wrong.
+
+    Raises:
+        CxrError: `count` is no whole number from 1 to `MOST_EXAMPLES`.
+    """
+    whole_number("examples", count, 1, MOST_EXAMPLES)
+    answered = results.answers(run, results.thresholds([run])[0])
+    drawn = results.examples(answered, count)
+    document.figure(
+        plots.classified_images(packing.images(profile, drawn.image_id), drawn),
+        f"fig:{prefix}-images",
+        caption=f"{experiment.title}: test images with true label, predicted label and the probability that the model gives it "
+        "(below 50 % where the threshold is not one half; framed: wrong); drawn at random from right and wrong answers alike.",
+        alt="Grid of chest radiographs with true label, predicted label and confidence above each.",
+    )
+    wrong = int((~answered.correct).sum())
+    document.text(f"At the operating point {wrong} of {len(answered)} test images are classified wrongly.")
+
+
+def _said(value: object) -> str:
+    """Return a value of a configuration as a table says it."""
+    if isinstance(value, tuple):
+        return ", ".join(value) or "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value) or "–"
