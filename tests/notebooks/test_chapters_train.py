@@ -108,16 +108,12 @@ def test_a_network_of_ones_own_is_trained_once_and_shown_beside_the_record(proje
     (kept,) = [name for name in runs(project / "build" / "smoke" / "scratch" / "runs") if name.startswith("own-")]
     again = worked(project, BUILD)
     assert "epoch 1 of" not in again and kept in runs(project / "build" / "smoke" / "scratch" / "runs")
-    other = worked(project, BUILD.replace("Conv2D(4", "Conv2D(5"))
-    assert "epoch 1 of 1" in other
 
 
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
         ({"examples": 0}, "examples=0 is out of range; give a whole number from 1 to 48"),
-        ({"epochs": 0}, "epochs=0 is out of range; give a whole number of at least 1"),
-        ({"dropout": 1.5}, "dropout=1.5 is out of range"),
         ({"variant": "sharpened"}, "variant='sharpened' is unknown; choose one of none, gaussian"),
         ({"experiment": "vgg17"}, "Experiment 'vgg17' is unknown"),
     ],
