@@ -20,7 +20,7 @@ metrics = lazy.module("cxr_helpers.evaluation.metrics")
 records = lazy.module("cxr_helpers.records")
 stored_results = lazy.module("cxr_helpers.base.stored_results")
 rescoring = lazy.module("cxr_helpers.training.rescoring")
-training_matrix = lazy.module("cxr_helpers.training.matrix")
+training_matrix = lazy.module("cxr_helpers.extras.makers.training_matrix")
 candidates = lazy.module("cxr_helpers.tables.candidates")
 results = lazy.module("cxr_helpers.tables.results")
 methods = lazy.module("cxr_helpers.explain.methods")
@@ -184,7 +184,7 @@ def matrix(
     minutes: Annotated[float, typer.Option(help="after which no further run begins")] = 1440,
 ) -> None:
     """Train on an accelerator what waits for one; KERAS_BACKEND says whether by TensorFlow, JAX or PyTorch."""
-    chosen = [experiments.get(name, profile) for name in names] if names else training_matrix.systems(profile)
+    chosen = [experiments.get(name, profile) for name in names] if names else training_matrix.waiting(profile)
     training_matrix.run(chosen, profile, side_by_side, minutes)
 
 

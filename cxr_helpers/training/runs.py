@@ -15,8 +15,6 @@ from cxr_helpers.experiments import Experiment
 from cxr_helpers.records import Product, Record
 
 keras = lazy.module("keras")
-calibrated = lazy.module("cxr_helpers.training.calibrated")
-ensemble = lazy.module("cxr_helpers.training.ensemble")
 network = lazy.module("cxr_helpers.training.network")
 own_network = lazy.module("cxr_helpers.training.own_network")
 run_environment = lazy.module("cxr_helpers.training.run_environment")
@@ -86,6 +84,4 @@ def _maker(config: Config) -> Callable[[Config, str], Product]:
     """Return what makes a configuration's run: the extras make what is no network of `models`."""
     if config.search or config.data != "kermany":
         return plugins.load("makers", "search" if config.search else "other_set")
-    if config.model in ("ensemble", "calibrated"):
-        return {"ensemble": ensemble, "calibrated": calibrated}[config.model].make
     return plugins.load("makers", config.model) if config.model in plugins.names("makers") else network.make

@@ -3,10 +3,14 @@
 import numpy as np
 
 from cxr_helpers import experiments, records
+from cxr_helpers.base import lazy
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.records import Record
 from cxr_helpers.training import members
+
+keras = lazy.module("keras")
+batches = lazy.module("cxr_helpers.data.batches")
 
 _CHECKED = 8  # images on which a saved model is compared with its record
 AGREEMENT = 0.02  # largest difference between a stored score and the model's score on this machine
@@ -33,10 +37,6 @@ def model(record: Record, profile: str, images: np.ndarray, y_score: np.ndarray)
     Raises:
         CxrError: the model is missing, or scores the images otherwise than the record.
     """
-    import keras
-
-    from cxr_helpers.data import batches
-
     path = records.model_path(profile, record.run_id)
     command = f"`cxr train {system(record)} --retrain` makes it anew"
     if not path.is_file():

@@ -19,6 +19,7 @@ OWN = {
     "03_vgg16": "vgg16_thesis",
     "04_resnet50": "resnet50_thesis",
     "05_mobilenet": "mobilenetv2_finetuned",
+    "08_final_model": "mobilenetv2_final",
 }
 SMALL = "ablation_none"  # on synthetic images one epoch of a small network
 BUILD = '''

@@ -11,7 +11,8 @@ from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
-from cxr_helpers.training import calibrated, rescoring, saved
+from cxr_helpers.extras.makers import calibrated
+from cxr_helpers.training import rescoring, saved
 
 IMAGES = pd.DataFrame({"image_id": list("abcdef"), "patient_id": list("pqrstu"), "y_true": [0, 1, 0, 1, 0, 1]})
 IMAGES = IMAGES.assign(split=["val"] * 4 + ["test"] * 2)

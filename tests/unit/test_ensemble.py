@@ -7,7 +7,8 @@ from tiny_runs import IMAGES
 from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
-from cxr_helpers.training import ensemble, members
+from cxr_helpers.extras.makers import ensemble
+from cxr_helpers.training import members
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pytest
 from cxr_helpers import experiments, records
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
-from cxr_helpers.training import matrix, rescoring, run_environment
+from cxr_helpers.extras.makers import training_matrix
+from cxr_helpers.training import rescoring, run_environment
 
 
 @pytest.fixture
@@ -33,13 +34,13 @@ def chosen(*names):
 
 
 def test_it_holds_what_waits_for_an_accelerator():
-    names = [row.name for row in matrix.systems("full")]
+    names = [row.name for row in training_matrix.waiting("full")]
     assert {"vgg16_224", "resnet50_224", "mobilenetv2_final_224"} <= set(names)
     assert "resnet50_chestxray14" not in names
 
 
 def test_first_seeds_come_first_and_those_of_chapter_17_are_rescored(calls):
-    matrix.run(chosen("vgg16_224", "mobilenet_final_224"), "full", 1, 60)
+    training_matrix.run(chosen("vgg16_224", "mobilenet_final_224"), "full", 1, 60)
     assert calls == [
         ("train", "vgg16_224", "0", None),
         ("train", "mobilenet_final_224", "0", None),
@@ -53,29 +54,27 @@ def test_first_seeds_come_first_and_those_of_chapter_17_are_rescored(calls):
 
 def test_a_run_that_fails_is_named_and_the_others_go_on(calls):
     with pytest.raises(CxrError, match="Not trained: resnet50_224, seed 1. The same command goes on"):
-        matrix.run(chosen("resnet50_224"), "full", 2, 60)
+        training_matrix.run(chosen("resnet50_224"), "full", 2, 60)
     assert sorted(calls) == [("train", "resnet50_224", seed, "2") for seed in "012"]
 
 
 def test_no_run_begins_when_the_time_is_over(calls):
     with pytest.raises(CxrError, match="no time left"):
-        matrix.run(chosen("vgg16_224"), "full", 1, 0)
+        training_matrix.run(chosen("vgg16_224"), "full", 1, 0)
     assert calls == []
 
 
 def test_recorded_runs_are_left_alone(calls, monkeypatch):
     row = experiments.get("vgg16_224", "full")
     monkeypatch.setattr(records, "load", lambda config, profile: config.seed != 2)
-    matrix.run([dataclasses.replace(row)], "full", 1, 60)
+    training_matrix.run([dataclasses.replace(row)], "full", 1, 60)
     assert calls == [("train", "vgg16_224", "2", None)]
 
 
-def test_a_run_of_chapter_17_without_scores_of_corrupted_images_is_made_up_for(calls, monkeypatch, tmp_path):
-    monkeypatch.setattr(records, "load", lambda config, profile: types.SimpleNamespace(folder=tmp_path / str(config.seed)))
-    for seed in "02":
-        (tmp_path / seed).mkdir()
-        (tmp_path / seed / rescoring.VALIDATION).touch()
-    matrix.run(chosen("mobilenetv2_final_224"), "full", 1, 60)
+def test_a_run_of_chapter_17_without_scores_of_corrupted_images_is_made_up_for(calls, monkeypatch):
+    made = {seed: types.SimpleNamespace(has=lambda name, seed=seed: name == rescoring.VALIDATION and seed != 1) for seed in range(3)}
+    monkeypatch.setattr(records, "load", lambda config, profile: made[config.seed])
+    training_matrix.run(chosen("mobilenetv2_final_224"), "full", 1, 60)
     assert [call[:3] for call in calls] == [(command, "mobilenetv2_final_224", "1") for command in ("train", "rescore")]
 
 

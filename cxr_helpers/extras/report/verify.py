@@ -64,15 +64,8 @@ def verify(profile: str, cores: int) -> list[str]:
 
 
 def damages(found: list[Record]) -> list[str]:
-    """Return a sentence for each file of the records that is missing or not what the run wrote."""
-    sentences = []
-    for record in found:
-        for name in record.info["files"]:
-            try:
-                record.content(name)
-            except CxrError as error:
-                sentences.append(str(error))
-    return sentences
+    """Return a sentence for each file of the records that is missing, not what was written, or under no hash."""
+    return [sentence for record in found for sentence in record.damages()]
 
 
 def changed_sources(profile: str) -> list[str]:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from cxr_helpers import records
-from cxr_helpers.training import matrix
+from cxr_helpers.extras.makers import training_matrix
 
 
 def runs(profile: str) -> pd.DataFrame:
@@ -13,7 +13,7 @@ def runs(profile: str) -> pd.DataFrame:
     `side by side` runs on one device); memory (MB of the accelerator that a run had in use at most).
     """
     rows = []
-    for experiment in matrix.systems(profile):
+    for experiment in training_matrix.waiting(profile):
         found = [record for config in experiment.configs if (record := records.load(config, profile))]
         if not found:
             continue

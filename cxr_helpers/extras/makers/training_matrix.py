@@ -10,22 +10,23 @@ from concurrent.futures import ThreadPoolExecutor
 from cxr_helpers import experiments, records
 from cxr_helpers.base.progress import say, since
 from cxr_helpers.config import Config
+from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.experiments import Experiment
-from cxr_helpers.training import rescoring
+from cxr_helpers.training import rescoring, run_environment
 
-NEEDS = "an accelerator"  # how the `waits_for` of such a system begins
-RESCORED = "08_final_model"  # the chapter whose systems are ranked on corrupted images
+NEEDS = "an accelerator"  # how the `waits_for` of such an experiment begins
+RESCORED = "08_final_model"  # the chapter whose experiments are ranked on corrupted images
 
 
-def systems(profile: str) -> list[Experiment]:
-    """Return the systems that wait for an accelerator, in the order of experiments.toml."""
-    waiting = [row.name for row in experiments.load("full").values() if row.waits_for.startswith(NEEDS)]
-    return [experiments.get(name, profile) for name in waiting]
+def waiting(profile: str) -> list[Experiment]:
+    """Return the experiments that wait for an accelerator, in the order of experiments.toml."""
+    names = [row.name for row in experiments.load("full").values() if row.waits_for.startswith(NEEDS)]
+    return [experiments.get(name, profile) for name in names]
 
 
 def run(chosen: Iterable[Experiment], profile: str, side_by_side: int, minutes: float) -> None:
-    """Train what has no record yet: the first seed of every system, then the second, and so on.
+    """Train what has no record yet: the first seed of every experiment, then the second, and so on.
 
     A process costs an accelerator little where networks are small, since the time goes into starting steps. After `minutes`
     no further run begins. Records are kept as they come, so that a stopped matrix goes on with what is missing.
@@ -33,9 +34,6 @@ def run(chosen: Iterable[Experiment], profile: str, side_by_side: int, minutes: 
     Raises:
         CxrError: runs failed; the sentence names them.
     """
-    from cxr_helpers.data import packing
-    from cxr_helpers.training import run_environment
-
     chosen, started = list(chosen), time.monotonic()
     every = [(place, row, config) for row in chosen for place, config in enumerate(row.configs)]
     jobs = sorted((job for job in every if _left(*job[1:], profile)), key=lambda job: job[0])
@@ -68,7 +66,7 @@ def run(chosen: Iterable[Experiment], profile: str, side_by_side: int, minutes: 
 def _left(row: Experiment, config: Config, profile: str) -> bool:
     """Tell whether a run has no record, or lacks the scores of corrupted images that it is ranked on."""
     record = records.load(config, profile)
-    return not record or (row.chapter == RESCORED and not (record.folder / rescoring.VALIDATION).is_file())
+    return not record or (row.chapter == RESCORED and not record.has(rescoring.VALIDATION))
 
 
 def _cxr(command: str) -> list[str]:
