@@ -130,7 +130,10 @@ class Record:
 
     def content(self, name: str) -> bytes:
         """Return the bytes of one of the record's files (`files`); one that is missing or changed is a CxrError."""
-        remedy = RESTORE if name in self._own else "restore it from git, or delete it and make it again"
+        remedy = RESTORE
+        if name not in self._own:  # whose hash run.json does not hold
+            provenance.note(self.folder / ADDED)
+            remedy = "restore it from git, or delete it and make it again"
         try:
             content = (self.folder / name).read_bytes()
         except FileNotFoundError:

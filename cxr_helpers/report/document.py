@@ -73,12 +73,6 @@ def code(*things: Callable | type) -> None:
     _publish({"text/markdown": f"```python\n{source}\n```"}, "code")
 
 
-def code(*things: Callable | type) -> None:
-    """Show the source of functions or classes as a listing, in the notebook and in the report."""
-    source = "\n\n".join(textwrap.dedent(inspect.getsource(thing)).rstrip() for thing in things)
-    publish_display_data({"text/markdown": f"```python\n{source}\n```"}, metadata={"cxr": {"kind": "code"}})
-
-
 def panel(markup: str) -> None:
     """Show HTML in the notebook and in the web page but not in the PDF: what it shows must stand in a figure or table too.
 
