@@ -1,5 +1,7 @@
 """Networks of `models`, trained on the images of a protocol: the maker of most systems."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import pandas as pd
@@ -7,7 +9,6 @@ import pandas as pd
 from cxr_helpers.base.files import atomic_path
 from cxr_helpers.config import Config
 from cxr_helpers.data import batches, manifest, packing, splits
-from cxr_helpers.extras.statistics import multilabel
 from cxr_helpers.models import catalogue
 from cxr_helpers.records import Product, model_path
 from cxr_helpers.training import fitting, own_network
@@ -19,11 +20,14 @@ def make(config: Config, profile: str, model: keras.Model | None = None) -> Prod
     return trained(task, start, images_info(profile, task.table))
 
 
-def trained(task: fitting.Task, start: str, info: dict) -> Product:
-    """Fit a task's model and save it; `info` says what is known of its images, `start` how its weights began."""
+def trained(task: fitting.Task, start: str, info: dict, long: Callable[..., pd.DataFrame] | None = None) -> Product:
+    """Fit a task's model and save it; `info` says what is known of its images, `start` how its weights began.
+
+    Of a task with many labels `long` makes the scores: (table, labels, y_score (N, labels)) → one row an image and label.
+    """
     fitted = fitting.fit(task)
     if task.labels:
-        scores = multilabel.long(task.table, task.labels, fitted.y_score)
+        scores = long(task.table, task.labels, fitted.y_score)
     else:
         scores = task.table.assign(y_score=fitted.y_score)
     info = info | {

@@ -31,7 +31,7 @@ def configurations(tmp_path, monkeypatch):
         for run in runs[name]:
             plain = pd.DataFrame({"image_id": list("abcd"), "perturbation": "noise", "severity": 0, "y_score": 0.5})
             table = pd.concat([plain, plain.assign(severity=2, y_score=corrupted[name])])
-            table.to_csv(run.folder / rescoring.VALIDATION, index=False)
+            run.add(rescoring.VALIDATION, rescoring.encoded(table, rescoring.VALIDATION))
     return runs
 
 

@@ -10,6 +10,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import classical, descriptors
 from cxr_helpers.extras.other_sets import image_sets, set_packing
 from cxr_helpers.extras.other_sets.image_sets import ImageSet
+from cxr_helpers.extras.statistics import multilabel
 from cxr_helpers.models import catalogue
 from cxr_helpers.records import Product
 from cxr_helpers.training import fitting, network
@@ -32,7 +33,7 @@ def make(config: Config, profile: str) -> Product:
     model, start = _network(config, found)  # refused, if it is, before a packing that may take an hour
     pixels, table, info = _packed(config, profile, found)
     task = fitting.Task(config, profile, model, pixels, table, info["data_hash"], labels=found.labels)
-    return network.trained(task, start, info)
+    return network.trained(task, start, info, multilabel.long)
 
 
 def _packed(config: Config, profile: str, found: ImageSet) -> tuple[np.ndarray, pd.DataFrame, dict]:
