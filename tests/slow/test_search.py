@@ -236,7 +236,7 @@ def test_a_gain_is_paired_by_seed_and_by_image():
 
 
 def test_an_unknown_metric_is_refused():
-    with pytest.raises(CxrError, match="Metric 'auc' is unknown; choose one of roc_auc"):
+    with pytest.raises(CxrError, match="Metric 'auc' is unknown; choose one of accuracy"):
         trials.gains({}, [], "auc")
 
 

@@ -1,7 +1,7 @@
-"""Small networks of which it is known what they can have learnt: the program drew their images, or dealt their labels.
+"""Small networks of which it is known what they can have learnt: their images are synthetic, or their labels permuted.
 
 `clean` saw synthetic images; `marker` the same images with a letter near the upper right corner of every PNEUMONIA image, a
-shortcut that needs no lung; `labels` a few real training images, `shuffled` the same images with their labels dealt at random.
+shortcut that needs no lung; `labels` a few real training images, `shuffled` the same images with permuted labels.
 They are fitted where they are asked for (a minute at most) and kept in the build folder.
 """
 
@@ -23,7 +23,7 @@ SIDE = 64  # pixels
 KINDS = ("clean", "marker", "labels", "shuffled")
 _REAL = ("labels", "shuffled")  # of these the images are the set's
 _WIDTHS = (16, 32, 64, 64)  # filters of the convolutions; all but the last are pooled
-_FIRST_SHUFFLE = 1000  # seed of the dealt labels
+_FIRST_SHUFFLE = 1000  # seed of the permuted labels
 
 
 @dataclass(frozen=True)

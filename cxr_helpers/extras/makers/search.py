@@ -135,7 +135,7 @@ class Pruning(keras.callbacks.Callback):
 
 
 def _train(trial: optuna.Trial, config: Config, profile: str) -> float:
-    """Train one trial's setting and return its validation AUC; the test images' scores are not looked at."""
+    """Train one trial's setting and return its validation AUC; no score of a test image is used."""
     setting = dataclasses.replace(config, seed=TRIAL_SEED, search="", **suggest(trial))
     keras.utils.set_random_seed(setting.seed)
     task, _ = network.prepare(setting, profile)
