@@ -7,11 +7,13 @@ patient was drawn; so all resamples are computed in one go, and tied scores are 
 import functools
 
 import numpy as np
+import pandas as pd
 
 from cxr_helpers.errors import CxrError
 
 CLIP = 1e-7  # probabilities are kept this far from 0 and 1, so that one sure error has a finite cross-entropy
 ECE_BINS = 15
+PERCENTILES = (2.5, 97.5)
 
 
 def patient_weights(patient_id: np.ndarray, n_boot: int, seed: int) -> np.ndarray:
@@ -38,34 +40,40 @@ def usable_weights(patient_id: np.ndarray, y_true: np.ndarray, n_boot: int, seed
         CxrError: no resample holds both classes.
     """
     patient_id, y_true = np.asarray(patient_id, dtype=str), np.asarray(y_true)
-    return _usable_weights(_Column(patient_id), _Column(y_true), n_boot, seed)
+    return _usable_weights(Column(patient_id), Column(y_true), n_boot, seed)
 
 
-class _Column:
-    """An array that is equal to another of the same content, so that its resamples are drawn once."""
+class Column:
+    """An array that is equal to another of the same content, so that what is computed from it is computed once."""
 
     def __init__(self, values: np.ndarray) -> None:
-        self.values, self._content = values, (values.dtype.str, values.tobytes())
+        self.values = np.asarray(values, dtype=str) if values.dtype == object else values
+        self._content = (self.values.dtype.str, self.values.tobytes())
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Column) and self._content == other._content
+        return isinstance(other, Column) and self._content == other._content
 
     def __hash__(self) -> int:
         return hash(self._content)
 
 
-@functools.lru_cache(maxsize=2)  # systems are compared on the same images; of all images the weights take 94 MB
-def _usable_weights(patient_id: _Column, y_true: _Column, n_boot: int, seed: int) -> tuple[np.ndarray, int]:
+@functools.lru_cache(maxsize=2)  # experiments are compared on the same images; of all images the weights take 94 MB
+def _usable_weights(patient_id: Column, y_true: Column, n_boot: int, seed: int) -> tuple[np.ndarray, int]:
     weights = patient_weights(patient_id.values, n_boot, seed)
     positive = weights @ y_true.values
     usable = (positive > 0) & (positive < weights.sum(axis=1))
     if not usable.any():
-        raise CxrError(
-            f"None of {n_boot} resamples of patients holds both classes; raise n_boot or give more patients."
-        )
+        raise CxrError(f"None of {n_boot} resamples of patients holds both classes; raise n_boot or give more patients.")
     kept = weights[usable]
     kept.setflags(write=False)
     return kept, int(n_boot - usable.sum())
+
+
+def mean_interval(values: np.ndarray, patient_id: np.ndarray, n_boot: int = 2000, seed: int = 0) -> pd.Series:
+    """Return value, ci_low, ci_high: the mean of `values` (N,), one an image, with its 95 % percentile interval over patients."""
+    weights = patient_weights(patient_id, n_boot, seed)
+    low, high = np.percentile(weights @ values / weights.sum(axis=1), PERCENTILES)
+    return pd.Series({"value": float(np.mean(values)), "ci_low": float(low), "ci_high": float(high)})
 
 
 def cumulative_counts(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -101,9 +109,7 @@ def average_precision(tp: np.ndarray, fp: np.ndarray) -> np.ndarray:
     return (np.diff(tp) * ratio(tp, tp + fp)[:, 1:]).sum(axis=1) / tp[:, -1]
 
 
-def weighted_metrics(
-    y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray, threshold: float
-) -> dict[str, np.ndarray]:
+def weighted_metrics(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray, threshold: float) -> dict[str, np.ndarray]:
     """Return every metric of every resample; a resample must hold both classes.
 
     Args:

@@ -3,6 +3,8 @@
 Scores are data frames as `metrics` describes them.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
@@ -11,13 +13,14 @@ from scipy.special import expit, logit
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import bootstrap, metrics
 
-TEMPERATURES = (0.05, 20.0)  # where validation images are told apart without an error, no least temperature exists
+TEMPERATURES = (0.05, 20.0)  # where validation images are distinguished without an error, no least temperature exists
 TITLES = {
     "ece_width": f"ECE, {bootstrap.ECE_BINS} bins of equal width",
     "ece_count": f"ECE, {bootstrap.ECE_BINS} bins of equal count",
     "brier": "Brier score",
     "bce": "Cross-entropy",
 }
+Weigh = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def fit_temperature(val_scores: pd.DataFrame) -> float:
@@ -51,34 +54,13 @@ def at_temperature(y_score: np.ndarray, temperature: float) -> np.ndarray:
     return expit(_logits(y_score) / temperature)
 
 
-def prior_corrected(scores: pd.DataFrame, source: float, target: float) -> pd.DataFrame:
-    """Return the scores as they should be where a share `target` of images shows PNEUMONIA (Saerens et al. 2002).
-
-    Args:
-        scores: P(PNEUMONIA), calibrated for images of which a share `source` shows PNEUMONIA.
-        source, target: in (0, 1).
-    """
-    return scores.assign(y_score=expit(_logits(scores.y_score.to_numpy(float)) + logit(target) - logit(source)))
-
-
-def reweighted(weights: np.ndarray, y_true: np.ndarray, prevalence: float) -> np.ndarray:
-    """Return the weights (K, N), scaled by class: each row adds up to 1, its images of PNEUMONIA to `prevalence`.
-
-    Args:
-        weights: (K, N), non-negative; every row holds both classes.
-        y_true: (N,) in {0, 1}.
-        prevalence: in (0, 1).
-    """
-    parts = [(weights * y_true, prevalence), (weights * (1 - y_true), 1 - prevalence)]
-    return sum(share * part / part.sum(axis=1, keepdims=True) for part, share in parts)
-
-
-def measure(scores: pd.DataFrame, prevalence: float | None = None, n_boot: int = 2000, seed: int = 0) -> pd.DataFrame:
+def measure(scores: pd.DataFrame, weigh: Weigh | None = None, n_boot: int = 2000, seed: int = 0) -> pd.DataFrame:
     """Return calibration error, Brier score and cross-entropy with their 95 % intervals over patients.
 
     Args:
         scores: the images of one split.
-        prevalence: images are weighted to this share of PNEUMONIA; None takes them as they are.
+        weigh: turns the weights of images (K, N) and their labels (N,) into others, as for another prevalence; None takes
+            the images as they are.
         n_boot: resamples of patients.
         seed: of the resampling.
 
@@ -90,10 +72,11 @@ def measure(scores: pd.DataFrame, prevalence: float | None = None, n_boot: int =
     y_true, y_score = scores.y_true.to_numpy(), scores.y_score.to_numpy()
     drawn, _ = bootstrap.usable_weights(scores.patient_id.to_numpy(), y_true, n_boot, seed)
     weights = np.vstack([np.ones(len(y_true)), drawn])
-    weights = weights / weights.sum(axis=1, keepdims=True) if prevalence is None else reweighted(weights, y_true, prevalence)
+    weights = weigh(weights, y_true) if weigh else weights
+    weights = weights / weights.sum(axis=1, keepdims=True)
     found = {name: _error(weights * (y_score - y_true), bins) for name, bins in _bins(y_score).items()}
     found |= {"brier": weights @ (y_score - y_true) ** 2, "bce": weights @ cross_entropy(scores)}
-    low, high = np.percentile([found[name][1:] for name in TITLES], metrics.PERCENTILES, axis=1)
+    low, high = np.percentile([found[name][1:] for name in TITLES], bootstrap.PERCENTILES, axis=1)
     return pd.DataFrame({"value": [found[name][0] for name in TITLES], "ci_low": low, "ci_high": high}, index=list(TITLES))
 
 
@@ -118,7 +101,7 @@ def perfect(scores: pd.DataFrame, n_draws: int = 2000, seed: int = 0) -> pd.Data
     gaps = y_score - (np.random.default_rng(seed).random((n_draws, len(y_score))) < y_score)
     found = {name: _error(gaps / len(y_score), bins) for name, bins in _bins(y_score).items()}
     found["brier"] = (gaps**2).mean(axis=1)
-    low, high = np.percentile(list(found.values()), metrics.PERCENTILES, axis=1)
+    low, high = np.percentile(list(found.values()), bootstrap.PERCENTILES, axis=1)
     return pd.DataFrame({"value": [draws.mean() for draws in found.values()], "ci_low": low, "ci_high": high}, index=list(found))
 
 

@@ -61,7 +61,7 @@ def _band(runs: Sequence[pd.DataFrame], curve: _Curve, n_boot: int, seed: int) -
     weights = np.vstack([np.ones(len(y_true)), weights])
     scores = [frame.y_score.to_numpy() for frame in frames]
     lines = np.mean([_on_grid(y_true, y_score, weights, curve) for y_score in scores], axis=0)
-    low, high = np.percentile(lines[1:], metrics.PERCENTILES, axis=0)
+    low, high = np.percentile(lines[1:], bootstrap.PERCENTILES, axis=0)
     return pd.DataFrame({"x": GRID, "y": lines[0], "ci_low": low, "ci_high": high})
 
 

@@ -1,7 +1,7 @@
 """Metrics of stored scores, each with a 95 % interval from a bootstrap over patients.
 
 Scores are data frames with the columns image_id, patient_id, split, y_true (1 = PNEUMONIA) and y_score
-(P(PNEUMONIA) in [0, 1]). Where a system was trained with several seeds, its figure is the mean over the seeds, and its
+(P(PNEUMONIA) in [0, 1]). Where an experiment was trained with several seeds, its figure is the mean over the seeds, and its
 interval that of the mean: every resample of patients is the same for all seeds, so the interval speaks of the
 images, not of the spread between seeds.
 """
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn import metrics as sklearn_metrics
+from sklearn.metrics import confusion_matrix
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import bootstrap
@@ -31,7 +31,6 @@ TITLES = {
     "ece": "ECE",
 }
 COUNTS = ("tp", "fp", "tn", "fn")
-PERCENTILES = (2.5, 97.5)
 
 
 def title(metric: str) -> str:
@@ -82,13 +81,13 @@ def difference(
     n_boot: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return ours minus theirs for every metric, paired: both systems are resampled with the same patients.
+    """Return ours minus theirs for every metric, paired: both experiments are resampled with the same patients.
 
     Args and returns as in `evaluate_seeds`; `threshold` may be a pair, ours and theirs. An interval without 0 is a
     difference that the images support.
 
     Raises:
-        CxrError: the two systems were scored on different images.
+        CxrError: the two experiments were scored on different images.
     """
     aligned([*ours, *theirs])
     limits = threshold if isinstance(threshold, tuple) else (threshold, threshold)
@@ -116,23 +115,24 @@ def unpaired_difference(
     return _table(points - other_points, samples[:usable] - other_samples[:usable], degenerate).loc[list(TITLES)]
 
 
-def compare(systems: Mapping[str, Sequence[pd.DataFrame]], metric: str = "roc_auc", **options) -> pd.DataFrame:
-    """Return one metric per system: index system, columns value, ci_low, ci_high; `options` as `evaluate_seeds`."""
+def compare(scores: Mapping[str, Sequence[pd.DataFrame]], metric: str = "roc_auc", **options) -> pd.DataFrame:
+    """Return one metric per experiment: index experiment, columns value, ci_low, ci_high; `options` as `evaluate_seeds`."""
     if metric not in TITLES:
         raise CxrError(f"Metric {metric!r} is unknown; choose one of {', '.join(TITLES)}.")
-    rows = {name: evaluate_seeds(runs, **options).loc[metric] for name, runs in systems.items()}
-    return pd.DataFrame(rows).T.rename_axis("system")
+    rows = {name: evaluate_seeds(runs, **options).loc[metric] for name, runs in scores.items()}
+    return pd.DataFrame(rows).T.rename_axis("experiment")
 
 
 def points(scores: pd.DataFrame, threshold: float = 0.5) -> pd.Series:
     """Return every metric of one run without intervals; errors as `evaluate`."""
-    return pd.Series(_kept_points(_Scores(checked(scores)), float(threshold)))
+    return pd.Series(_points(*_columns(checked(scores)), float(threshold)))
 
 
 def confusion(scores: pd.DataFrame, threshold: float = 0.5) -> dict[str, int]:
     """Return the counts tp, fp, tn, fn of PNEUMONIA iff y_score >= threshold."""
     scores = checked(scores)
-    return _counts(scores.y_true, scores.y_score >= threshold)
+    counts = confusion_matrix(scores.y_true, scores.y_score >= threshold, labels=[0, 1]).ravel()
+    return dict(zip(("tn", "fp", "fn", "tp"), counts.tolist(), strict=True))
 
 
 def checked(scores: pd.DataFrame) -> pd.DataFrame:
@@ -157,7 +157,7 @@ def aligned(runs: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
     """Return the runs' scores with equal rows in equal order; other images, or no run, is a CxrError."""
     frames = [checked(scores) for scores in runs]
     if not frames:
-        raise CxrError("No run was given to evaluate; train the system first (`cxr train NAME`).")
+        raise CxrError("No run was given to evaluate; train the experiment first (`cxr train NAME`).")
     if not all(np.array_equal(frame.image_id.to_numpy(), frames[0].image_id.to_numpy()) for frame in frames):
         raise CxrError("The runs were scored on different images; compare runs of one protocol and one split.")
     return frames
@@ -169,65 +169,36 @@ def _sampled(
     """Return the metrics, their resamples (one row each), both averaged over runs, and the degenerate ones' number."""
     frames = aligned(runs)
     thresholds = np.broadcast_to(threshold, len(frames))
-    asked = [(_Scores(frame), float(limit)) for frame, limit in zip(frames, thresholds, strict=True)]
-    points = [_kept_points(*each) for each in asked]
+    asked = [(*_columns(frame), float(limit)) for frame, limit in zip(frames, thresholds, strict=True)]
     resampled = [_resampled(*each, n_boot, seed) for each in asked]
     samples = sum(table for table, _ in resampled) / len(resampled)
-    return pd.DataFrame(points).mean(), samples, resampled[0][1]
+    return pd.DataFrame([_points(*each) for each in asked]).mean(), samples, resampled[0][1]
 
 
-def _counts(y_true: np.ndarray, called: np.ndarray) -> dict[str, int]:
-    tn, fp, fn, tp = sklearn_metrics.confusion_matrix(y_true, called, labels=[0, 1]).ravel()
-    return {"tp": int(tp), "fp": int(fp), "tn": int(tn), "fn": int(fn)}
-
-
-class _Scores:
-    """The columns of a run that its metrics depend on; equal content is equal, so that they are computed once."""
-
-    def __init__(self, frame: pd.DataFrame) -> None:
-        self.patient_id, self.y_true, self.y_score = (frame[name].to_numpy() for name in ("patient_id", "y_true", "y_score"))
-        self.digest = pd.util.hash_pandas_object(frame[["patient_id", "y_true", "y_score"]], index=False).to_numpy().tobytes()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Scores) and self.digest == other.digest
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
+def _columns(frame: pd.DataFrame) -> list[bootstrap.Column]:
+    """Return the columns that metrics depend on; equal content is equal, so that metrics are computed once."""
+    return [bootstrap.Column(frame[name].to_numpy()) for name in ("patient_id", "y_true", "y_score")]
 
 
 @functools.lru_cache(maxsize=512)
-def _resampled(scores: _Scores, threshold: float, n_boot: int, seed: int) -> tuple[pd.DataFrame, int]:
+def _resampled(
+    patient_id: bootstrap.Column, y_true: bootstrap.Column, y_score: bootstrap.Column, threshold: float, n_boot: int, seed: int
+) -> tuple[pd.DataFrame, int]:
     """Return one run's metrics in every usable resample, and how many others held one class only."""
-    weights, degenerate = bootstrap.usable_weights(scores.patient_id, scores.y_true, n_boot, seed)
-    return pd.DataFrame(bootstrap.weighted_metrics(scores.y_true, scores.y_score, weights, threshold)), degenerate
+    weights, degenerate = bootstrap.usable_weights(patient_id.values, y_true.values, n_boot, seed)
+    return pd.DataFrame(bootstrap.weighted_metrics(y_true.values, y_score.values, weights, threshold)), degenerate
 
 
 @functools.lru_cache(maxsize=4096)
-def _kept_points(scores: _Scores, threshold: float) -> dict[str, float]:
-    return _points(scores.y_true, scores.y_score, threshold)
-
-
-def _points(y_true: np.ndarray, y_score: np.ndarray, threshold: float) -> dict[str, float]:
-    """Return the metrics of the scores as they are, from scikit-learn (ECE: see `bootstrap.calibration_error`)."""
-    called = (y_score >= threshold).astype(int)
-    return _counts(y_true, called) | {
-        "accuracy": sklearn_metrics.accuracy_score(y_true, called),
-        "bce": sklearn_metrics.log_loss(y_true, y_score.clip(bootstrap.CLIP, 1 - bootstrap.CLIP)),
-        "precision": sklearn_metrics.precision_score(y_true, called, zero_division=0),
-        "recall": sklearn_metrics.recall_score(y_true, called),
-        "f1": sklearn_metrics.f1_score(y_true, called, zero_division=0),
-        "specificity": sklearn_metrics.recall_score(y_true, called, pos_label=0),
-        "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(y_true, called),
-        "mcc": sklearn_metrics.matthews_corrcoef(y_true, called),
-        "roc_auc": sklearn_metrics.roc_auc_score(y_true, y_score),
-        "pr_auc": sklearn_metrics.average_precision_score(y_true, y_score),
-        "brier": sklearn_metrics.brier_score_loss(y_true, y_score),
-        "ece": float(bootstrap.calibration_error(y_true, y_score, np.ones((1, len(y_true))))[0]),
-    }
+def _points(_: bootstrap.Column, y_true: bootstrap.Column, y_score: bootstrap.Column, threshold: float) -> dict[str, float]:
+    """Return the metrics of the scores as they are: every image counts once."""
+    once = np.ones((1, len(y_true.values)))
+    found = bootstrap.weighted_metrics(y_true.values, y_score.values, once, threshold)
+    return {name: float(row[0]) for name, row in found.items()}
 
 
 def _table(points: pd.Series, samples: pd.DataFrame, degenerate: int) -> pd.DataFrame:
-    low, high = np.percentile(samples[points.index], PERCENTILES, axis=0)
+    low, high = np.percentile(samples[points.index], bootstrap.PERCENTILES, axis=0)
     table = pd.DataFrame({"value": points, "ci_low": low, "ci_high": high}).rename_axis("metric")
     table.attrs["degenerate"] = degenerate
     return table

@@ -12,14 +12,12 @@ GREY_STATISTICS = ["mean", "std", "p05", "p50", "p95"]
 THUMBNAIL_SIDE = 32
 
 
-def null_scores(
-    manifest: pd.DataFrame, splits: pd.DataFrame, thumbnails: np.ndarray | None = None
-) -> dict[str, pd.DataFrame]:
+def scores(manifest: pd.DataFrame, splits: pd.DataFrame, thumbnails: np.ndarray | None = None) -> dict[str, pd.DataFrame]:
     """Fit the shortcut baselines on the training images and score the others.
 
     "always PNEUMONIA" gives every image the training prevalence; "image width", "grey statistics" (mean, standard
     deviation, 5th, 50th and 95th percentile of the grey values) and "32×32 thumbnail" are logistic regressions on
-    standardised features. A model whose input is not known for every image (no published width, no thumbnails) is
+    standardised features. One whose input is not known for every image (no published width, no thumbnails) is
     left out.
 
     Args:
@@ -33,28 +31,17 @@ def null_scores(
     Raises:
         CxrError: the splits do not name every image, or the thumbnails are not (N, 32, 32).
     """
-    images = manifest.drop(columns="split", errors="ignore").merge(
-        splits[["image_id", "split"]], on="image_id", how="left"
-    )
+    images = manifest.drop(columns="split", errors="ignore").merge(splits[["image_id", "split"]], on="image_id", how="left")
     if images.split.isna().any():
-        raise CxrError(
-            f"The split has no row for {images.image_id[images.split.isna()].iloc[0]}; make it from this manifest."
-        )
-    inputs = {
-        "image width": images[["width"]].to_numpy(float),
-        "grey statistics": images[GREY_STATISTICS].to_numpy(float),
-    }
+        raise CxrError(f"The split has no row for {images.image_id[images.split.isna()].iloc[0]}; make it from this manifest.")
+    inputs = {"image width": images[["width"]].to_numpy(float), "grey statistics": images[GREY_STATISTICS].to_numpy(float)}
     if thumbnails is not None:
         inputs["32×32 thumbnail"] = _flat(thumbnails, len(images))
     prevalence = images.y_true[images.split == "train"].mean()
-    scores = {"always PNEUMONIA": np.full(len(images), prevalence)}
-    scores |= {name: _regression(x, images) for name, x in inputs.items() if np.isfinite(x).all()}
-    held_out = images.split != "train"
-    columns = ["image_id", "patient_id", "split", "y_true"]
-    return {
-        name: images.assign(y_score=y)[held_out][[*columns, "y_score"]].reset_index(drop=True)
-        for name, y in scores.items()
-    }
+    predicted = {"always PNEUMONIA": np.full(len(images), prevalence)}
+    predicted |= {name: _regression(x, images) for name, x in inputs.items() if np.isfinite(x).all()}
+    held_out = images[images.split != "train"][["image_id", "patient_id", "split", "y_true"]]
+    return {name: held_out.assign(y_score=y[held_out.index]).reset_index(drop=True) for name, y in predicted.items()}
 
 
 def regression(features: int) -> Pipeline:
@@ -69,10 +56,8 @@ def regression(features: int) -> Pipeline:
 def _flat(thumbnails: np.ndarray, count: int) -> np.ndarray:
     """Return the thumbnails as float32 rows of 1,024 pixels."""
     if thumbnails.shape != (count, THUMBNAIL_SIDE, THUMBNAIL_SIDE):
-        raise CxrError(
-            f"Thumbnails of shape {thumbnails.shape} do not fit {count} images; "
-            f"pass packing.load(profile, {THUMBNAIL_SIDE})."
-        )
+        advice = f"pass packing.load(profile, {THUMBNAIL_SIDE})"
+        raise CxrError(f"Thumbnails of shape {thumbnails.shape} do not fit {count} images; {advice}.")
     return np.asarray(thumbnails, dtype=np.float32).reshape(count, -1)
 
 

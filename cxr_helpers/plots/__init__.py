@@ -1,36 +1,17 @@
 """Figures of the report: every function returns a matplotlib Figure and shows nothing.
 
 They share one style and one palette (`style`): a model family has one colour wherever it is drawn, intervals are shown,
-and text is readable at the width of an A4 page.
+and text is readable at the width of an A4 page. A module is imported when one of its functions is first used.
 """
 
-from cxr_helpers.plots.dataset_plots import class_counts, grey_statistics, images_per_patient, original_sizes
-from cxr_helpers.plots.image_grids import answer_title, classified_images, heat_maps, image_grid
-from cxr_helpers.plots.pipeline_flow import flow_chart
-from cxr_helpers.plots.reported_plots import reported_against_ours
-from cxr_helpers.plots.result_plots import confusion_matrices, forest
-from cxr_helpers.plots.score_curves import calibration, histories, pr_curves, roc_curves
-from cxr_helpers.plots.style import CLASS_COLOURS, COLOURS, TEXT_WIDTH, colour
+import lazy_loader
 
-__all__ = [
-    "CLASS_COLOURS",
-    "COLOURS",
-    "TEXT_WIDTH",
-    "answer_title",
-    "calibration",
-    "class_counts",
-    "classified_images",
-    "colour",
-    "confusion_matrices",
-    "image_grid",
-    "flow_chart",
-    "forest",
-    "grey_statistics",
-    "heat_maps",
-    "histories",
-    "images_per_patient",
-    "original_sizes",
-    "pr_curves",
-    "reported_against_ours",
-    "roc_curves",
-]
+_FUNCTIONS = {
+    "flow_charts": ["flow_chart", "image_flow"],
+    "image_grids": ["answer_title", "classified_images", "heat_maps", "image_grid"],
+    "reported_plots": ["reported_against_ours"],
+    "result_plots": ["against_severity", "confusion_matrices", "forest"],
+    "score_curves": ["calibration", "histories", "pr_curves", "roc_curves"],
+    "style": ["CLASS_COLOURS", "COLOURS", "TEXT_WIDTH", "colour"],
+}
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs=_FUNCTIONS)

@@ -35,9 +35,8 @@ def classified_images(images: np.ndarray, answers: pd.DataFrame, columns: int = 
         answers: label, predicted ("NORMAL" or "PNEUMONIA"), confidence (of the predicted class, 0 to 1).
     """
     wrong = (answers.label != answers.predicted).to_numpy()
-    fig, panels = _grid(
-        images, [answer_title(*row) for row in answers[["label", "predicted", "confidence"]].to_numpy()], columns
-    )
+    titles = [answer_title(*row) for row in answers[["label", "predicted", "confidence"]].to_numpy()]
+    fig, panels = _grid(images, titles, columns)
     for ax, failed in zip(panels, wrong, strict=False):
         if failed:
             ax.spines[:].set(visible=True, linewidth=2.5, color="black")
@@ -87,23 +86,17 @@ def _scale(ax: Axes, colours: str, ticks: tuple[float, float, float], label: str
 
 
 def _grid(images: np.ndarray, titles: Sequence[str], columns: int) -> tuple[Figure, np.ndarray]:
-    rows = -(-len(images) // columns)
-    fig, panels = _table_of_images(rows, columns, title_lines=1 + max(title.count("\n") for title in titles))
-    for ax, image, title in zip(panels.ravel(), images, titles, strict=False):
+    """Return a figure with square panels that fill the width, and the panels (N,) that hold an image."""
+    rows, side = -(-len(images) // columns), min(TEXT_WIDTH / columns, 2)
+    lines = 1 + max(title.count("\n") for title in titles)
+    fig = empty_figure(rows * (side + 0.15 * lines) + 0.25, side * columns)
+    panels = fig.subplots(rows, columns, squeeze=False).ravel()
+    for ax, image, title in zip(panels, images, titles, strict=False):
         _show(ax, image)
         ax.set_title(title, loc="center", fontsize=8)
-    for ax in panels.ravel()[len(images) :]:
+    for ax in panels[len(images) :]:
         ax.set_axis_off()
-    return fig, panels.ravel()[: len(images)]
-
-
-def _table_of_images(
-    rows: int, columns: int, width: float = TEXT_WIDTH, title_lines: int = 0
-) -> tuple[Figure, np.ndarray]:
-    """Return a figure with (rows, columns) square panels that fill the width."""
-    side = min(width / columns, 2)
-    fig = empty_figure(rows * (side + 0.15 * title_lines) + 0.25, side * columns)
-    return fig, fig.subplots(rows, columns, squeeze=False)
+    return fig, panels[: len(images)]
 
 
 def _show(ax: Axes, picture: np.ndarray) -> None:

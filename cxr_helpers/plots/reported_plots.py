@@ -10,10 +10,10 @@ from matplotlib.lines import Line2D
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics
-from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, styled
+from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, styled, value_grid
 from cxr_helpers.plots.style import figure as empty_figure
 
-# Told apart by colour (blind-safe: Paul Tol's high contrast), by lightness and by marker.
+# Distinguished by colour (blind-safe: Paul Tol's high contrast), by lightness and by marker.
 VERDICTS = {
     "reproduced": {"color": "#004488", "marker": "o"},
     "higher": {"color": "#DDAA33", "marker": "^"},
@@ -22,24 +22,24 @@ VERDICTS = {
 }
 _SHARE = re.compile("accuracy|precision|recall|sensitivity|specificity|f1|auc|dice", re.IGNORECASE)
 _LINE, _SMALL, _MARK = 0.185, 7, 4.8  # inches a row, points of its words and of its marks
-_REACH = 195  # points from the axis to the systems' names
+_REACH = 195  # points from the axis to the experiments' names
 
 
 @styled
 def reported_against_ours(table: pd.DataFrame) -> Figure:
-    """Draw reported figures (open diamonds) beside ours (filled, with the 95 % interval), a row per system and metric.
+    """Draw reported figures (open diamonds) beside ours (filled, with the 95 % interval), a row per experiment and metric.
 
     Args:
-        table: as `comparison.table` returns it. Drawn are figures between 0 and 1 (accuracy, AUC, ...) that have both.
+        table: as `reported_vs_reproduced.table` returns it; drawn are figures from 0 to 1 (accuracy, AUC, ...) that have both.
 
-    Colour and marker of ours give the verdict; a faint line joins the two; rows stand together by source and system.
+    Colour and marker of ours give the verdict; a faint line joins the two; rows stand together by source and experiment.
 
     Raises:
         CxrError: no figure has both.
     """
     rows = _drawable(table)
     if rows.empty:
-        raise CxrError("The comparison has no figure between 0 and 1 that is both reported and reproduced; train a system first.")
+        raise CxrError("The comparison has no figure between 0 and 1 that is reported and reproduced; train an experiment first.")
     places = _places(rows)
     fig = empty_figure(0.85 + _LINE * (places.max() + 1), TEXT_WIDTH)
     ax = fig.subplots()
@@ -53,15 +53,14 @@ def reported_against_ours(table: pd.DataFrame) -> Figure:
     _headings(ax, rows, places)
     ax.set(xlabel="share, or area under the curve", ylim=(places.max() + 0.7, -0.7))
     ax.tick_params(axis="y", length=0)
-    ax.grid(axis="x", color="#E6E6E6", linewidth=0.7)
-    ax.set_axisbelow(True)
+    value_grid(ax, "x")
     ax.spines["left"].set_visible(False)
     fig.legend(handles=_legend(rows), loc="outside upper center", ncols=3)
     return fig
 
 
 def _drawable(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that have both figures on a scale from 0 to 1, by source and system in their own order."""
+    """Return the rows that have both figures on a scale from 0 to 1, by source and experiment in their own order."""
     share = table.metric.str.contains(_SHARE) & ~table.metric.str.contains(" minus ")
     rows = table[share & table.reported.between(0, 1) & table.reproduced.between(0, 1)]
     keys = {name: {value: place for place, value in enumerate(rows[name].unique())} for name in ("source", "system")}
@@ -74,7 +73,7 @@ def _places(rows: pd.DataFrame) -> np.ndarray:
 
 
 def _headings(ax: Axes, rows: pd.DataFrame, places: np.ndarray) -> None:
-    """Write each source above its rows, and each system at the left of its first."""
+    """Write each source above its rows, and each experiment at the left of its first."""
     words = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center", "fontsize": _SMALL}
     for place, (source, system) in zip(places, rows[["source", "system"]].itertuples(index=False), strict=True):
         first = rows.index[rows.source == source][0], rows.index[rows.system == system][0]

@@ -1,4 +1,4 @@
-"""Results: confusion matrices and forest plots."""
+"""Results: confusion matrices, one metric of many experiments, and a metric against the severity of corruptions."""
 
 from collections.abc import Mapping
 
@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from cxr_helpers.data.corruptions import CORRUPTIONS
 from cxr_helpers.evaluation import metrics
-from cxr_helpers.plots.style import INK, TEXT_WIDTH, colour, interval, styled
+from cxr_helpers.plots.style import INK, TEXT_WIDTH, colour, interval, looks, rows_of_intervals, styled, value_grid
 from cxr_helpers.plots.style import figure as empty_figure
 
 _CLASSES = ("NORMAL", "PNEUMONIA")
+_COLUMNS = 4  # corruptions side by side
+_MARKERS = "osD^"
 
 
 @styled
@@ -21,34 +24,31 @@ def confusion_matrices(panels: Mapping[str, tuple[pd.DataFrame, float]]) -> Figu
         panels: title -> (scores of one run on one split, threshold).
     """
     fig = empty_figure(2.7, min(TEXT_WIDTH, 2.6 * len(panels)))
-    for ax, (title, (scores, threshold)) in zip(
-        fig.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
-    ):
+    axes = fig.subplots(1, len(panels), squeeze=False)[0]
+    for ax, (title, (scores, threshold)) in zip(axes, panels.items(), strict=True):
         counts = metrics.confusion(scores, threshold)
         table = np.array([[counts["tn"], counts["fp"]], [counts["fn"], counts["tp"]]])
         shares = table / table.sum(axis=1, keepdims=True)
         ax.imshow(shares, cmap="Greys", vmin=0, vmax=1.25)
         for (row, column), count in np.ndenumerate(table):
-            ink = "white" if shares[row, column] > 0.6 else "black"
-            ax.text(column, row - 0.08, f"{count:,}", color=ink, ha="center", va="center", fontsize=13)
-            ax.text(
-                column, row + 0.2, f"{100 * shares[row, column]:.1f} %", color=ink, ha="center", va="center", fontsize=8
-            )
+            style = {"color": "white" if shares[row, column] > 0.6 else "black", "ha": "center", "va": "center"}
+            ax.text(column, row - 0.08, f"{count:,}", fontsize=13, **style)
+            ax.text(column, row + 0.2, f"{100 * shares[row, column]:.1f} %", fontsize=8, **style)
         ax.set(title=title, xlabel="predicted", xticks=(0, 1), xticklabels=_CLASSES, yticks=(0, 1), yticklabels=())
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
-    fig.axes[0].set_ylabel("reference standard")
-    fig.axes[0].set_yticks((0, 1), _CLASSES, rotation=90, va="center")
+    axes[0].set_ylabel("reference standard")
+    axes[0].set_yticks((0, 1), _CLASSES, rotation=90, va="center")
     return fig
 
 
 @styled
 def forest(table: pd.DataFrame, label: str, reference: float | None = None) -> Figure:
-    """Draw one metric of many systems with 95 % intervals, in the order of the table.
+    """Draw one metric of many experiments with 95 % intervals, in the order of the table.
 
     Args:
-        table: index system; columns value, ci_low, ci_high, as `metrics.compare` gives them, and perhaps `reported`: a
-            figure of the source document, drawn as an open diamond where it is known.
+        table: index name; columns value, ci_low, ci_high, as `metrics.compare` gives them, and perhaps `reported`: a figure of
+            the source document, drawn as an open diamond where it is known.
         label: of the axis, as "ROC AUC, official test".
         reference: where a vertical line stands, as 0.5 for chance.
     """
@@ -56,20 +56,38 @@ def forest(table: pd.DataFrame, label: str, reference: float | None = None) -> F
     ax = fig.subplots()
     if reference is not None:
         ax.axvline(reference, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-    for place, (name, row) in enumerate(table.iterrows()):
-        ax.plot([row.ci_low, row.ci_high], [place, place], color=colour(name), linewidth=2.2, solid_capstyle="butt")
-        ax.plot(row.value, place, "o", color=colour(name), markersize=4)
-        text = interval(row.value, row.ci_low, row.ci_high)
-        ax.annotate(text, (1, place), (6, 0), ("axes fraction", "data"), "offset points", va="center")
+    rows_of_intervals(ax, table, interval)
     if "reported" in table:
-        places = np.arange(len(table))
-        ax.plot(
-            table.reported, places, "D", color=INK, markerfacecolor="none", markersize=5.5, label="reported in the text"
-        )
+        look = {"color": INK, "markerfacecolor": "none", "markersize": 5.5}
+        ax.plot(table.reported, np.arange(len(table)), "D", label="reported in the text", **look)
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1))
-    ax.set(xlabel=label, yticks=range(len(table)), yticklabels=table.index, ylim=(len(table) - 0.5, -0.5))
-    ax.tick_params(axis="y", length=0)
-    ax.grid(axis="x", color="#E6E6E6", linewidth=0.7)
-    ax.set_axisbelow(True)
-    ax.spines["left"].set_visible(False)
+    ax.set(xlabel=label)
+    return fig
+
+
+@styled
+def against_severity(curves: Mapping[str, pd.DataFrame], label: str) -> Figure:
+    """Draw a metric against severity, a panel per corruption, with 95 % bands; severity 0 is the image as it is.
+
+    Args:
+        curves: title → corruption, severity, value, ci_low, ci_high, as `robustness_tables` gives them for one metric.
+        label: of the metric.
+    """
+    rows = -(-len(CORRUPTIONS) // _COLUMNS)
+    fig = empty_figure(1.95 * rows + 0.4, TEXT_WIDTH)
+    panels = fig.subplots(rows, _COLUMNS, sharey=True).ravel()
+    styles = looks(curves)
+    for ax, (kind, corruption) in zip(panels, CORRUPTIONS.items(), strict=True):
+        for marker, (name, curve) in zip(_MARKERS, curves.items(), strict=False):
+            part = curve[curve.corruption == kind]
+            ax.fill_between(part.severity, part.ci_low, part.ci_high, color=colour(name), alpha=0.15, linewidth=0)
+            ax.plot(part.severity, part.value, marker=marker, markersize=3.5, label=name, **styles[name])
+        ticks = ["as is", *(f"{level:g}" for level in corruption.levels)]
+        ax.set(title=kind, xticks=range(len(ticks)), xticklabels=ticks)
+        ax.set_xlabel(corruption.unit, fontsize=7)
+        ax.tick_params(axis="x", labelsize=7)
+        value_grid(ax, "y")
+    for ax in panels[::_COLUMNS]:
+        ax.set_ylabel(label)
+    fig.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(2, len(curves)))
     return fig

@@ -8,20 +8,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from cxr_helpers.evaluation import bootstrap, curves, metrics
-from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, colour, interval, looks, styled, unit_axes
+from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, colour, interval, looks, styled
 from cxr_helpers.plots.style import figure as empty_figure
 
 _LEARNING = {"loss": "Loss", "accuracy": "Accuracy", "auc": "ROC AUC"}
-_Systems = Mapping[str, Sequence[pd.DataFrame]]
+_Scores = Mapping[str, Sequence[pd.DataFrame]]
 
 
 @styled
 def histories(runs: Sequence[pd.DataFrame], name: str) -> Figure:
-    """Draw the learning curves of a system, a line per seed: training faint, validation strong.
+    """Draw the learning curves of an experiment, a line per seed: training faint, validation strong.
 
     Args:
         runs: one history per seed: epoch (from 0) and, as far as they exist, loss, accuracy, auc and their val_ twins.
-        name: of the system; decides the colour.
+        name: of the experiment; decides the colour.
 
     A dot marks each seed's epoch of least validation loss.
     """
@@ -41,11 +41,11 @@ def histories(runs: Sequence[pd.DataFrame], name: str) -> Figure:
 
 
 @styled
-def roc_curves(systems: _Systems) -> Figure:
+def roc_curves(scores: _Scores) -> Figure:
     """Draw ROC curves with their 95 % bands over patients; the legend gives AUC and interval, best first.
 
     Args:
-        systems: title -> scores of one split, one frame per seed (averaged at equal false-positive rate).
+        scores: title -> scores of one split, one frame per seed (averaged at equal false-positive rate).
 
     Raises:
         CxrError: as `metrics.evaluate`.
@@ -53,8 +53,9 @@ def roc_curves(systems: _Systems) -> Figure:
     fig = empty_figure(4.4, 4.4)
     ax = fig.subplots()
     ax.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)
-    _bands(ax, systems, curves.roc_band, "roc_auc")
-    unit_axes(ax)
+    _bands(ax, scores, curves.roc_band, "roc_auc")
+    ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
+    ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xticks=ticks, yticks=ticks, aspect="equal")
     ax.set(xlabel="1 − specificity (false-positive rate)", ylabel="sensitivity (true-positive rate)")
     frame = {"frameon": True, "framealpha": 0.7, "edgecolor": "none"}  # fades what lies behind the text
     ax.legend(loc="lower right", title="AUC [95 % interval]", alignment="left", **frame)
@@ -62,7 +63,7 @@ def roc_curves(systems: _Systems) -> Figure:
 
 
 @styled
-def pr_curves(systems: _Systems) -> Figure:
+def pr_curves(scores: _Scores) -> Figure:
     """Draw precision-recall curves with their 95 % bands; the line across is the prevalence, what chance reaches.
 
     Args and errors as `roc_curves`; the legend gives the average precision. The precision axis starts below the
@@ -70,55 +71,49 @@ def pr_curves(systems: _Systems) -> Figure:
     """
     fig = empty_figure(4.2, 4.6)
     ax = fig.subplots()
-    _bands(ax, systems, curves.pr_band, "pr_auc")
-    prevalence = next(iter(systems.values()))[0].y_true.mean()
+    _bands(ax, scores, curves.pr_band, "pr_auc")
+    prevalence = next(iter(scores.values()))[0].y_true.mean()
     ax.axhline(prevalence, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
     ax.annotate(f"prevalence {prevalence:.3f}", (0, prevalence), (4, 3), textcoords="offset points")
     ax.set(xlabel="sensitivity (recall)", ylabel="precision (positive predictive value)")
     # The room below the prevalence line holds the legend.
-    ax.set(xlim=(0, 1.01), ylim=(max(0, prevalence - 0.12 - 0.035 * len(systems)), 1.01))
+    ax.set(xlim=(0, 1.01), ylim=(max(0, prevalence - 0.12 - 0.035 * len(scores)), 1.01))
     ax.legend(loc="lower left", title="average precision [95 % interval]", alignment="left")
     return fig
 
 
-def _bands(ax: Axes, systems: _Systems, band, metric: str) -> None:
-    """Draw the curve and band of every system, the best named first."""
-    areas = metrics.compare(systems, metric).sort_values("value", ascending=False, kind="stable")
-    styles = looks(systems)
+def _bands(ax: Axes, scores: _Scores, band, metric: str) -> None:
+    """Draw the curve and band of every experiment, the best named first."""
+    areas = metrics.compare(scores, metric).sort_values("value", ascending=False, kind="stable")
+    styles = looks(scores)
     for name, row in areas.iterrows():
-        curve = band(systems[name])
+        curve = band(scores[name])
         label = f"{name}  {interval(row.value, row.ci_low, row.ci_high)}"
         ax.fill_between(curve.x, curve.ci_low, curve.ci_high, color=colour(name), alpha=0.15, linewidth=0)
         ax.plot(curve.x, curve.y, **styles[name], label=label)
 
 
 @styled
-def calibration(systems: Mapping[str, pd.DataFrame]) -> Figure:
+def calibration(scores: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw reliability diagrams, a panel per run, over the number of images in each bin.
 
     Args:
-        systems: title -> scores of one run on one split.
+        scores: title -> scores of one run on one split.
 
     Dots: observed share of PNEUMONIA with its 95 % Wilson interval, in the 15 bins of the ECE, which the title gives.
     """
-    columns = 2 if len(systems) == 4 else min(3, len(systems))
-    rows = -(-len(systems) // columns)
+    columns = 2 if len(scores) == 4 else min(3, len(scores))
+    rows = -(-len(scores) // columns)
     fig = empty_figure(3.1 * rows, min(TEXT_WIDTH, 2.9 * columns))
     panels = fig.subplots(2 * rows, columns, squeeze=False, sharex=True, height_ratios=[4, 1] * rows)
-    for place in range(columns * rows):
-        upper, lower = (
-            panels[2 * (place // columns), place % columns],
-            panels[2 * (place // columns) + 1, place % columns],
-        )
-        if place < len(systems):
-            name = list(systems)[place]
-            _reliability(upper, lower, name, systems[name])
-        else:
-            upper.set_axis_off()
-            lower.set_axis_off()
-    for row in range(rows):
-        panels[2 * row, 0].set_ylabel("observed share")
-        panels[2 * row + 1, 0].set_ylabel("images")
+    upper, lower = panels[::2].ravel(), panels[1::2].ravel()
+    for above, below, (name, part) in zip(upper, lower, scores.items(), strict=False):
+        _reliability(above, below, name, part)
+    for ax in (*upper[len(scores) :], *lower[len(scores) :]):
+        ax.set_axis_off()
+    for first, second in zip(panels[::2, 0], panels[1::2, 0], strict=True):
+        first.set_ylabel("observed share")
+        second.set_ylabel("images")
     fig.supxlabel("predicted P(PNEUMONIA)", fontsize=8.5)
     return fig
 

@@ -4,8 +4,10 @@ import functools
 import itertools
 import re
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 
 import matplotlib
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,7 +17,7 @@ from cxr_helpers import experiments
 TEXT_WIDTH = 6.3  # inches between the margins of an A4 page
 
 # One colour per model family: Okabe and Ito's colour-blind-safe palette, with a brown that keeps apart from it for what joins
-# several networks, and a grey for what is no trained system.
+# several networks, and a grey for what is no network.
 COLOURS = {
     "ensemble": "#7A4A1E",
     "vgg16": "#D55E00",
@@ -23,8 +25,8 @@ COLOURS = {
     "mobilenetv2": "#CC79A7",
     "mobilenet": "#009E73",
     "custom_cnn": "#E69F00",
-    "other": "#000000",  # trained systems of no family above
-    "null": "#555555",
+    "other": "#000000",  # networks of no family above
+    "baseline": "#555555",  # shortcut baselines
 }
 # Classes and pathogens differ from every model and, by lightness, from each other in grey print.
 CLASS_COLOURS = {"NORMAL": "#56B4E9", "PNEUMONIA": "#332288", "bacteria": "#332288", "virus": "#8C7FD1"}
@@ -61,12 +63,17 @@ _STYLE = (
 )
 
 
+def applied() -> AbstractContextManager:
+    """Return a context in which figures are drawn in the report's style; matplotlib's settings stay as they were."""
+    return matplotlib.rc_context(_STYLE)
+
+
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Run a drawing function in the report's style, leaving matplotlib's settings as they were."""
+    """Run a drawing function in the report's style (see `applied`)."""
 
     @functools.wraps(draw)
     def drawn(*args, **options) -> Figure:
-        with matplotlib.rc_context(_STYLE):
+        with applied():
             return draw(*args, **options)
 
     return drawn
@@ -80,17 +87,16 @@ def figure(height: float, width: float = TEXT_WIDTH) -> Figure:
 def colour(name: str) -> str:
     """Return the colour of a model family.
 
-    It is that of the configuration where a system of experiments.toml is named ("calibrated_finetuned" is a MobileNetV2), else
+    It is that of the configuration where one of experiments.toml is named ("calibrated_finetuned" is a MobileNetV2), else
     that which the title contains ("VGG-16, frozen"), else the grey of shortcut baselines.
     """
-    systems = _systems()
-    system = next((word for word in _WORD.findall(name) if word in systems), None)
-    plain = _plain(name)
-    return COLOURS[_family(system) if system else next((family for family in COLOURS if _plain(family) in plain), "null")]
+    known, plain = _experiments(), _plain(name)
+    named = next((word for word in _WORD.findall(name) if word in known), None)
+    return COLOURS[_family(named) if named else next((family for family in COLOURS if _plain(family) in plain), "baseline")]
 
 
 def looks(names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return colour and line style per name: systems of one family share the colour and differ in the line."""
+    """Return colour and line style per name: experiments of one family share the colour and differ in the line."""
     lines = {shade: itertools.cycle(_LINES) for shade in COLOURS.values()}
     return {name: {"color": colour(name), "linestyle": next(lines[colour(name)])} for name in names}
 
@@ -100,20 +106,33 @@ def interval(value: float, low: float, high: float) -> str:
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def unit_axes(ax: Axes) -> None:
-    """Let both axes run from 0 to 1 in one scale."""
-    ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
-    ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xticks=ticks, yticks=ticks, aspect="equal")
+def rows_of_intervals(ax: Axes, table: pd.DataFrame, written: Callable[[float, float, float], str]) -> None:
+    """Draw value, ci_low and ci_high of each row of `table` in its family's colour, the figures written at the right."""
+    for place, (name, row) in enumerate(table.iterrows()):
+        ax.plot([row.ci_low, row.ci_high], [place, place], color=colour(name), linewidth=2.2, solid_capstyle="butt")
+        ax.plot(row.value, place, "o", color=colour(name), markersize=4)
+        text = written(row.value, row.ci_low, row.ci_high)
+        ax.annotate(text, (1, place), (6, 0), ("axes fraction", "data"), "offset points", va="center")
+    ax.set(yticks=range(len(table)), yticklabels=table.index, ylim=(len(table) - 0.5, -0.5))
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    value_grid(ax, "x")
+
+
+def value_grid(ax: Axes, axis: str) -> None:
+    """Draw faint lines behind the marks, from the ticks of an axis ("x" or "y")."""
+    ax.grid(axis=axis, color="#E6E6E6", linewidth=0.7)
+    ax.set_axisbelow(True)
 
 
 @functools.cache
-def _systems() -> dict[str, experiments.Experiment]:
+def _experiments() -> dict[str, experiments.Experiment]:
     return experiments.load("full")
 
 
-def _family(system: str) -> str:
-    """Return the family of what a system consists of: of the one network that it calibrates, averages or takes features from."""
-    config = _systems()[system].configs[0]
+def _family(name: str) -> str:
+    """Return the family of what an experiment consists of: of the network that it calibrates, averages or takes features from."""
+    config = _experiments()[name].configs[0]
     if config.members and config.model in ("calibrated", "soup"):
         return _family(config.members[0])
     network = (config.features or config.model).replace("resnet", "resnet50", 1)

@@ -6,6 +6,8 @@ import re
 
 import pandas as pd
 
+from cxr_helpers.tables import formatting
+
 MINUS = "\u2212"
 ABSENT = "\u2013"
 PERCENT = re.compile(r"(?<=\d)%")
@@ -13,20 +15,30 @@ HYPHEN = re.compile(r"(?<![\w.,–-])-(?=\.?\d)")  # before a number, not within
 NUMBER = re.compile(rf"[<>≤≥±+{MINUS}-]?\.?\d[\d.,]*(e[{MINUS}+]\d+)?([ \u00a0]?%| [a-zA-Z]{{1,3}})?( ?[\[(±].*)?")
 
 
-def formatted(frame: pd.DataFrame, digits: int | dict[str, int] = 3) -> pd.DataFrame:
+def formatted(frame: pd.DataFrame, digits: int | dict[str, formatting.Format] = 3) -> pd.DataFrame:
     """Return `frame` as strings, its named index as first columns.
 
-    `digits` are the decimals of floating-point columns: one count for all, or one per column name (3 for the others).
-    Whole numbers get thousands separators; a missing value becomes an en dash; a value that would round to zero
-    keeps two significant digits. Cells may hold Markdown (`[@key]`, `@tbl:x`).
+    `digits` are the decimals of floating-point columns: one count for all, or a format (see `tables.formatting`) per column name
+    (3 decimals for the others); a table may bring formats of its own in `attrs["digits"]`. Columns x, x_low and x_high become
+    one cell, "0.950 (0.931–0.967)". Whole numbers get thousands separators; a missing value becomes an en dash; a value that
+    would round to zero keeps two significant digits. Cells may hold Markdown (`[@key]`, `@tbl:x`).
     """
     cells = flat(frame)
-    decimals = digits if isinstance(digits, dict) else dict.fromkeys(cells.columns, digits)
-    columns = {name: [_cell(value, decimals.get(name, 3)) for value in cells[name]] for name in cells.columns}
+    forms = frame.attrs.get("digits", {}) | (digits if isinstance(digits, dict) else {})
+    rest = digits if isinstance(digits, int) else 3
+    estimates = {name: [f"{name}_low", f"{name}_high"] for name in cells if {f"{name}_low", f"{name}_high"} <= set(cells)}
+    columns = {}
+    for name in cells.columns.difference(sum(estimates.values(), []), sort=False):
+        form = f"{{:+.{rest}f}}" if forms.get(name) == "+" else forms.get(name, rest)
+        if name in estimates:
+            rows = cells[[name, *estimates[name]]].to_numpy(float)
+            columns[name] = [written(formatting.estimate(*row, form)) for row in rows]
+        else:
+            columns[name] = [_cell(value, form) for value in cells[name]]
     return pd.DataFrame(columns, dtype=str)
 
 
-def markdown(frame: pd.DataFrame, digits: int | dict[str, int] = 3) -> str:
+def markdown(frame: pd.DataFrame, digits: int | dict[str, formatting.Format] = 3) -> str:
     """Return `frame` as a Markdown pipe table, columns of numbers aligned right."""
     cells = formatted(frame, digits)
     rules = ["--:" if numeric(cells[name]) else ":--" for name in cells.columns]
@@ -58,16 +70,18 @@ def _name(name: object) -> str:
     return "" if parts == ["index"] else ", ".join(parts)
 
 
-def _cell(value: object, decimals: int) -> str:
+def _cell(value: object, form: formatting.Format) -> str:
     if isinstance(value, str):
         return written(value)
     if value is None or pd.isna(value):
         return ABSENT
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return str(value)
+    if not isinstance(form, int):
+        return written(formatting.number(float(value), form))
     if isinstance(value, numbers.Integral):
         return f"{int(value):,}".replace("-", MINUS)
-    return _real(float(value), decimals)
+    return _real(float(value), form)
 
 
 def _real(value: float, decimals: int) -> str:

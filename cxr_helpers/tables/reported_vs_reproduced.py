@@ -1,7 +1,5 @@
 """The table reported / reproduced: the figures of the source documents beside those of runs and measurements."""
 
-import functools
-import tomllib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -11,14 +9,12 @@ import pandas as pd
 from cxr_helpers import experiments, paths
 from cxr_helpers.base import stored_results
 from cxr_helpers.base.files import atomic_write
-from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.experiments import Experiment
 from cxr_helpers.records import Record
-from cxr_helpers.tables import figures, results
+from cxr_helpers.tables import figures, selection
 
 COLUMNS = ["system", "source", "metric", "reported", "reproduced", "ci_low", "ci_high", "verdict", "status", "command"]
-ABSENT = "–"
 NOT_TESTABLE = "not testable here"
 SOURCES = {
     "T": "Kondragunta 2024",
@@ -27,28 +23,22 @@ SOURCES = {
     "I": "IJAREAS 2025",
     "V": "Valenzuela 2024",
 }
-# A system that a document names without a figure gets these rows.
+# An experiment that a document names without a figure gets these rows.
 NAMED = [{"metric": "accuracy"}, {"metric": "roc_auc"}]
-LESS_IS_BETTER = ("bce", "fp", "fn", figures.GAP)
-PERFORMANCE = "on performance"
 Runs = Mapping[str, Sequence[Record]]
 
 
 def reported(file: Path | None = None) -> dict[str, dict]:
-    """Return what the source documents report, by system, from reports/reported.toml (its head explains the fields).
+    """Return what the source documents report, by experiment, from reports/reported.toml (its head explains the fields).
 
-    Systems of experiments.toml that reproduce a document, but for which it gives no figure, follow with `NAMED`.
+    Those of experiments.toml that reproduce a document, but for which it gives no figure, follow with `NAMED`.
     """
-    given = file or paths.reports("full") / "reported.toml"
-    try:
-        texts = tomllib.loads(given.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise CxrError(f"{given} cannot be read ({error}); restore it from git.") from error
+    texts = stored_results.read(file or paths.reports("full") / "reported.toml", "")
     if file is None:
-        for name, system in experiments.load("full").items():
-            if system.source:
+        for name, experiment in experiments.load("full").items():
+            if experiment.source:
                 texts.setdefault(name, {"figures": NAMED})
-                texts[name].setdefault("source", SOURCES[system.source])
+                texts[name].setdefault("source", SOURCES[experiment.source])
     return texts
 
 
@@ -56,7 +46,7 @@ def table(runs: Runs, texts: Mapping[str, dict] | None = None, profile: str = "f
     """Set every reported figure beside ours.
 
     Args:
-        runs: system -> its runs, one per seed (and fold); a system without runs waits.
+        runs: experiment -> its runs, one per seed (and fold); one without runs waits.
         texts: as `reported()` returns them, which is the default.
         profile: whose measurements are read.
 
@@ -66,12 +56,19 @@ def table(runs: Runs, texts: Mapping[str, dict] | None = None, profile: str = "f
         spread. `verdict`: see `verdict`; "not testable here" where the run departs from the text, the text gives no
         figure, or there is no run; `status` ("real: ..." or "waits: ...") says why.
     """
-    texts = reported() if texts is None else texts
-    known = experiments.load("full")
-    rows = []
-    for system, text in texts.items():
-        subject = _Subject(system, text, runs.get(text.get("runs_of", system), ()), known, profile)
-        rows += [_row(subject, figure, runs) for figure in text["figures"]]
+    known, rows = experiments.load("full"), []
+    for name, text in (reported() if texts is None else texts).items():
+        trained = text.get("runs_of", name)
+        own = runs.get(trained, ())
+        ours = figures.of(own, text.get("split", "test"), text.get("rule", "")) if own else None
+        for figure in text["figures"]:
+            row = {"system": name, "source": text["source"], "metric": figure["metric"], "reported": figure.get("value")}
+            row |= {"verdict": NOT_TESTABLE, "command": f"cxr train {trained}" if trained in known else ""}
+            if "measured" in figure:
+                row |= _measured(profile, text, figure)
+            else:
+                row |= _of_runs(runs, own, ours, text, figure) if own else {"status": _waiting(known.get(trained))}
+            rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -82,59 +79,41 @@ def write(comparison: pd.DataFrame, profile: str) -> Path:
     return path
 
 
-class _Subject:
-    """A system of the table: what the text says of it, its runs, and the figures that these give."""
-
-    def __init__(self, name: str, text: dict, runs: Sequence[Record], known: Mapping[str, Experiment], profile: str):
-        self.name, self.text, self.runs, self.profile = name, text, runs, profile
-        trained = text.get("runs_of", name)
-        self.experiment = known.get(trained)
-        self.command = f"cxr train {trained}" if trained in known else ""
-
-    @functools.cached_property
-    def figures(self) -> pd.DataFrame:
-        return figures.of(self.runs, self.text.get("split", "test"), self.text.get("rule", ""))
-
-    def exact(self, figure: dict) -> bool:
-        """Tell whether the text's value is no rounded one: a count, or an order of growth."""
-        return self.text.get("exact", False) or figure.get("of", figure["metric"]) in metrics.COUNTS
-
-
-def _row(subject: _Subject, figure: dict, runs: Runs) -> dict:
-    row = {"system": subject.name, "source": subject.text["source"], "metric": figure["metric"]}
-    row |= {"reported": figure.get("value"), "verdict": NOT_TESTABLE, "command": subject.command}
-    if "measured" in figure:
-        return row | _measured(subject, figure)
-    if not subject.runs:
-        return row | {"status": _waiting(subject.experiment)}
+def _of_runs(runs: Runs, own: Sequence[Record], ours: pd.DataFrame, text: dict, figure: dict) -> dict:
+    """Return what a row holds of an experiment's own runs, whose figures are `ours`."""
     name = figure.get("of", figure["metric"])
-    ours, reasons = subject.figures, departures(subject.runs[0], subject.text, figure, subject.figures.attrs["images"])
+    reasons = departures(own[0], text, figure, ours.attrs["images"])
     if "against" in figure:
         if not runs.get(figure["against"]):
-            return row | {"status": f"waits: no run of {figure['against']} yet"}
-        ours = metrics.difference(*(results.pooled(part) for part in (subject.runs, runs[figure["against"]])))
+            return {"status": f"waits: no run of {figure['against']} yet"}
+        ours = metrics.difference(selection.pooled(own), selection.pooled(runs[figure["against"]]))
     if name not in ours.index:
-        return row | {"status": "waits: no record holds this figure"}
+        return {"status": "waits: no record holds this figure"}
     value, low, high = ours.loc[name, figures.COLUMNS]
-    row |= {"reproduced": value, "ci_low": low, "ci_high": high, "status": _status(subject.runs, reasons)}
-    return row if reasons else row | {"verdict": verdict(figure["value"], value, low, high, subject.exact(figure))}
+    row = {"reproduced": value, "ci_low": low, "ci_high": high, "status": _status(own, reasons)}
+    return row if reasons else row | {"verdict": verdict(figure["value"], value, low, high, _exact(text, figure))}
 
 
-def _measured(subject: _Subject, figure: dict) -> dict:
-    """Return the row's figures from a measurement; what the text says of another machine is not judged."""
-    command = f"cxr measure {figure['measured']}"
-    found = stored_results.measurement(figure["measured"], subject.profile, missing_ok=True)
+def _measured(profile: str, text: dict, figure: dict) -> dict:
+    """Return what a row holds of a measurement; what the text says of another machine is not judged."""
+    row = {"command": f"cxr measure {figure['measured']}"}
+    found = stored_results.measurement(figure["measured"], profile, missing_ok=True)
     name = figure.get("of", figure["metric"])
     if found is None or name not in set(found.figure):
-        return {"status": "waits: not measured yet", "command": command}
+        return row | {"status": "waits: not measured yet"}
     value, low, high = found.set_index("figure").loc[name, figures.COLUMNS]
-    row = {"reproduced": value, "ci_low": low, "ci_high": high, "command": command}
-    if subject.profile == "smoke":
+    row |= {"reproduced": value, "ci_low": low, "ci_high": high}
+    if profile == "smoke":
         return row | {"status": "waits: synthetic images"}
     reason = figure.get("apart") or ("too wide an interval" if undecided(figure["value"], value, low, high) else "")
     if reason:
         return row | {"status": f"real: measured; {reason}"}
-    return row | {"status": "real: measured", "verdict": verdict(figure["value"], value, low, high, subject.exact(figure))}
+    return row | {"status": "real: measured", "verdict": verdict(figure["value"], value, low, high, _exact(text, figure))}
+
+
+def _exact(text: dict, figure: dict) -> bool:
+    """Tell whether the text's value is no rounded one: a count, or an order of growth."""
+    return text.get("exact", False) or figure.get("of", figure["metric"]) in metrics.COUNTS
 
 
 def departures(run: Record, text: dict, figure: dict, images: int) -> list[str]:
@@ -192,70 +171,23 @@ def undecided(value: float, ours: float, low: float, high: float) -> bool:
     return high - low >= scale or (low <= value <= high and abs(ours - value) > scale / 2)
 
 
-def distinct(comparison: pd.DataFrame, texts: Mapping[str, dict] | None = None) -> pd.Series:
-    """Return of each figure that the texts report, once however many rows it has, whether one of them could be judged.
-
-    Index: the system in whose entry of reported.toml the figure first stands (`same_as`), and metric.
-    """
-    texts = reported() if texts is None else texts
-    given = comparison.dropna(subset="reported")
-    first = given.system.map(lambda name: texts[name].get("same_as", name))
-    return (given.verdict != NOT_TESTABLE).groupby([first, given.metric], sort=False).any()
-
-
-def judged_in_words(comparison: pd.DataFrame) -> str:
-    """Return in words how many rows could be judged, of which kind those are that are reproduced, and where ours are better."""
-    judged = comparison[comparison.verdict != NOT_TESTABLE]
-    if judged.empty:
-        return "None of the documents' figures could be judged."
-    kinds = judged.metric.map(_kind)
-    agrees = judged.verdict == "reproduced"
-    counted = kinds[agrees].value_counts()
-    named = f": {', '.join(f'{count} {kind}' for kind, count in counted.items())}" if len(counted) else ""
-    apart = judged[~agrees & (kinds == PERFORMANCE)]
-    better = (apart.verdict == "higher") ^ apart.metric.isin(LESS_IS_BETTER)
-    worse = ", ".join(metrics.title(name) for name in dict.fromkeys(apart.metric[~better]))
-    return (
-        f"Of the {len(comparison.dropna(subset='reported'))} rows with a reported figure {len(judged)} could be judged, "
-        f"and {agrees.sum()} of these are reproduced{named}. Rows on performance: {(kinds == PERFORMANCE).sum()}, of these "
-        f"{(agrees & (kinds == PERFORMANCE)).sum()} reproduced, {better.sum()} in which ours is the better figure and "
-        f"{(~better).sum()} in which it is the worse{f' ({worse})' if worse else ''}."
-    )
-
-
-def _kind(metric: str) -> str:
-    if metric.endswith("exponent of N"):
-        return "on growth"
-    if metric == "parameters" or "(MB)" in metric:
-        return "on size"
-    return "on time" if "time" in metric else PERFORMANCE
-
-
 def brief(comparison: pd.DataFrame) -> pd.DataFrame:
-    """Return the table as a page can hold it: system, metric, reported, ours with its interval, verdict."""
-    ours = [_ours_in_words(row) for row in comparison.itertuples()]
-    said = [_said(value) for value in comparison.reported]
+    """Return the table as a page can hold it: experiment, metric, reported, ours (with its interval), verdict."""
+    table = comparison[["system"]].set_axis(["experiment"], axis=1).assign(metric=comparison.metric.map(metrics.title))
+    table = table.assign(reported=comparison.reported.astype(float))
+    for name, column in (("ours", "reproduced"), ("ours_low", "ci_low"), ("ours_high", "ci_high")):
+        table[name] = comparison[column].astype(float)
     verdicts = comparison.verdict.mask(comparison.reported.isna(), "no figure given").mask(comparison.reproduced.isna(), "waits")
-    named = comparison[["system"]].assign(metric=comparison.metric.map(metrics.title))
-    return named.assign(reported=said, ours=ours, verdict=verdicts).reset_index(drop=True)
+    table = table.assign(verdict=verdicts).reset_index(drop=True)
+    table.attrs["digits"] = {
+        "reported": lambda value: "{:,.0f}" if float(value).is_integer() else "{:g}",
+        "ours": lambda value: 3 if abs(value) < 10 else 1 if value < 1000 else 0,
+    }
+    return table
 
 
 def reasons(comparison: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per system and status: the metrics it holds for, and in what the runs depart from the text."""
-    named = comparison.assign(metric=comparison.metric.map(metrics.title))
-    groups = named.groupby(["system", "status"], sort=False).metric.agg(", ".join)
-    return groups.reset_index()[["system", "metric", "status"]].rename(columns={"metric": "metrics"})
-
-
-def _said(value: float) -> str:
-    if pd.isna(value):
-        return ABSENT
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:g}"
-
-
-def _ours_in_words(row) -> str:
-    if pd.isna(row.reproduced):
-        return ABSENT
-    digits = 3 if abs(row.reproduced) < 10 else 1 if row.reproduced < 1000 else 0
-    value, low, high = (f"{number:,.{digits}f}" for number in (row.reproduced, row.ci_low, row.ci_high))
-    return value if pd.isna(row.ci_low) else f"{value} ({low} to {high})" if row.ci_low < 0 else f"{value} ({low}–{high})"
+    """Return one row per experiment and status: the metrics it holds for, and in what the runs depart from the text."""
+    named = comparison.assign(metrics=comparison.metric.map(metrics.title)).rename(columns={"system": "experiment"})
+    groups = named.groupby(["experiment", "status"], sort=False).metrics.agg(", ".join)
+    return groups.reset_index()[["experiment", "metrics", "status"]]

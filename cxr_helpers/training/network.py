@@ -7,7 +7,7 @@ import pandas as pd
 from cxr_helpers.base.files import atomic_path
 from cxr_helpers.config import Config
 from cxr_helpers.data import batches, manifest, packing, splits
-from cxr_helpers.evaluation import multilabel
+from cxr_helpers.extras.statistics import multilabel
 from cxr_helpers.models import catalogue
 from cxr_helpers.records import Product, model_path
 from cxr_helpers.training import fitting

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cxr_helpers import paths
-from cxr_helpers.base import processes
+from cxr_helpers.base import plugins, processes
 from cxr_helpers.base.progress import say, since
-from cxr_helpers.data import dataset, download, manifest
+from cxr_helpers.data import dataset, manifest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.workflow import chapter_files
 
@@ -63,10 +63,10 @@ def choose(profile: str) -> str:
     """
     resolved = dataset.resolve_profile(profile)
     if resolved == "full":
-        download.ensure()
+        plugins.load("sets", "published")()
     elif profile == "auto" and not os.environ.get("CXR_PROFILE"):
         try:
-            download.ensure()
+            plugins.load("sets", "published")()
         except CxrError as error:
             say(f"{error} Going on with synthetic images (profile smoke).")
         else:

@@ -84,7 +84,7 @@ def checkout(host, tmp_path_factory):
     root = copy(tmp_path_factory.mktemp("download") / "checkout", PARTS)
     with open(root / "cxr_helpers/data/dataset.py", "a") as module:
         module.write(PATCH.format(counts=tiny_images.COUNTS, port=host.server_port))
-    path = root / "cxr_helpers/data/download.py"
+    path = root / "cxr_helpers/extras/other_sets/download.py"
     text = path.read_text().replace('"https://www.kaggle.com"', '"http://127.0.0.1:1"')
     path.write_text(text.replace("_SILENCE_SECONDS = 30", "_SILENCE_SECONDS = 5"))
     return root

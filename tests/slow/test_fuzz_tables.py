@@ -16,10 +16,10 @@ from cxr_helpers import records
 from cxr_helpers.base import processes
 from cxr_helpers.base.files import read_arrays
 from cxr_helpers.config import Config
-from cxr_helpers.data import adult_images, download, manifest
+from cxr_helpers.data import adult_images, manifest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import out_of_distribution, own_images, published_model
-from cxr_helpers.extras.other_sets import chestxray14, class_folders, label_tables, skin_lesions
+from cxr_helpers.extras.other_sets import chestxray14, class_folders, download, label_tables, skin_lesions
 
 ANY = settings(max_examples=60, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 CELL = st.one_of(

@@ -6,8 +6,9 @@ import re
 import pytest
 from checkouts import ALPHA, copy, run_all, write_chapter
 
-from cxr_helpers.data import dataset, download
+from cxr_helpers.data import dataset
 from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.other_sets import download
 from cxr_helpers.workflow import pipeline
 
 TRAINING = '''

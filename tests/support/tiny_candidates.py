@@ -23,7 +23,7 @@ def maker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
     def run(system, corrupted, test):
         found = store(system, [0.1, 0.9, 0.2, 0.8, *test], IMAGES)
         found.info.update(threshold=0.5, temperature=1.5)
-        table = pd.DataFrame({"image_id": list("abcd"), "corruption": "noise", "severity": 2, "y_score": corrupted})
+        table = pd.DataFrame({"image_id": list("abcd"), "perturbation": "noise", "severity": 2, "y_score": corrupted})
         table.to_csv(found.folder / rescoring.VALIDATION, index=False)
         return found
 

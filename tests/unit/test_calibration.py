@@ -1,12 +1,20 @@
 """Temperature, calibration error and change of prevalence against values worked out by hand and known generators."""
 
+import functools
+
 import numpy as np
 import pytest
 from scipy.special import expit, logit
-from test_metrics import FOUR, random_scores, scores
+from tiny_scores import FOUR, random_scores, scores
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import bootstrap, calibration, metrics
+from cxr_helpers.extras.statistics import decisions
+
+
+def at(prevalence):
+    """Return what weights images to a prevalence."""
+    return functools.partial(decisions.reweighted, prevalence=prevalence)
 
 
 def calibrated(n=20000, seed=0, temperature=1.0):
@@ -48,12 +56,12 @@ def test_scaling_keeps_the_order():
 
 def test_change_of_prevalence_multiplies_the_odds():
     # Odds 3 at a prevalence of one half; at one fifth the prior odds are 1/4: 3/4, which is 3/7.
-    found = calibration.prior_corrected(scores([1, 0], [0.75, 0.25]), 0.5, 0.2).y_score
+    found = decisions.prior_corrected(scores([1, 0], [0.75, 0.25]), 0.5, 0.2).y_score
     assert found.to_numpy() == pytest.approx([3 / 7, 1 / 13])
 
 
 def test_weights_of_a_prevalence():
-    weights = calibration.reweighted(np.array([[1.0, 1, 1, 1], [2, 0, 1, 3]]), np.array([1, 1, 0, 0]), 0.2)
+    weights = decisions.reweighted(np.array([[1.0, 1, 1, 1], [2, 0, 1, 3]]), np.array([1, 1, 0, 0]), 0.2)
     assert weights == pytest.approx(np.array([[0.1, 0.1, 0.4, 0.4], [0.2, 0, 0.2, 0.6]]))
 
 
@@ -77,15 +85,15 @@ def test_weighted_images_are_those_of_another_prevalence():
     # Three images of PNEUMONIA and one NORMAL at one half is the same as that image three times.
     images = scores([1, 1, 1, 0], [0.9, 0.8, 0.4, 0.3])
     repeated = scores([1, 1, 1, 0, 0, 0], [0.9, 0.8, 0.4, 0.3, 0.3, 0.3])
-    assert calibration.measure(images, 0.5, n_boot=50).value.brier == pytest.approx(metrics.points(repeated).brier)
-    assert calibration.measure(images, 0.5, n_boot=50).value.ece_width == pytest.approx(metrics.points(repeated).ece)
+    assert calibration.measure(images, at(0.5), n_boot=50).value.brier == pytest.approx(metrics.points(repeated).brier)
+    assert calibration.measure(images, at(0.5), n_boot=50).value.ece_width == pytest.approx(metrics.points(repeated).ece)
 
 
 def test_correct_change_of_prevalence_keeps_scores_calibrated():
     images = calibrated()
-    rarer = calibration.prior_corrected(images, images.y_true.mean(), 0.05)
-    assert calibration.measure(rarer, 0.05, n_boot=20).value.ece_width < 0.01
-    assert calibration.measure(images, 0.05, n_boot=20).value.ece_width > 0.15
+    rarer = decisions.prior_corrected(images, images.y_true.mean(), 0.05)
+    assert calibration.measure(rarer, at(0.05), n_boot=20).value.ece_width < 0.01
+    assert calibration.measure(images, at(0.05), n_boot=20).value.ece_width > 0.15
 
 
 def test_a_perfect_model_has_the_error_of_its_own_scores():

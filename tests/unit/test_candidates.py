@@ -1,10 +1,14 @@
-"""The final model is chosen on corrupted validation images, whatever the test images say."""
+"""Candidates are ranked, and the final model is chosen, on corrupted validation images, whatever the test images say."""
 
+import numpy as np
+import pandas as pd
 import pytest
 from tiny_candidates import IMAGES, maker
+from tiny_runs import stored
 
 from cxr_helpers.evaluation import calibration
-from cxr_helpers.tables import candidates, training_configurations
+from cxr_helpers.tables import candidates
+from cxr_helpers.training import rescoring
 
 RIGHT, HALF = [0.2, 0.8, 0.2, 0.8], [0.2, 0.8, 0.8, 0.2]
 
@@ -14,49 +18,72 @@ def make(tmp_path, monkeypatch):
     return maker(tmp_path, monkeypatch)
 
 
-def test_the_least_loss_on_corrupted_validation_images_wins_whatever_the_test_images_say(make):
-    systems = {"good on test": [make("x", HALF, RIGHT)]}
-    systems["good on validation"] = [make("y", HALF, HALF), make("y", RIGHT, HALF)]
-    table = candidates.table(systems, "smoke", {}, {})
-    assert table.system.tolist() == ["good on validation", "good on test"]
-    assert table.seeds.tolist() == [2, 1] and table.networks.tolist() == [1, 1]
-    assert table["Accuracy"].iloc[1].startswith("1.000") and table["Accuracy"].iloc[0].startswith("0.500")
-    assert candidates.choose(systems, "smoke").run_id == systems["good on validation"][1].run_id
+@pytest.fixture
+def configurations(tmp_path, monkeypatch):
+    """Two training configurations: "sure" is the better one on the test images, "calm" on corrupted validation images."""
+    make = stored(tmp_path / "runs", monkeypatch)
+    images = IMAGES.assign(patient_id=list("pqrspqrs"))
+    test = {"sure": [0.1, 0.9, 0.1, 0.9], "calm": [0.6, 0.9, 0.1, 0.2]}
+    corrupted = {"sure": [0.9, 0.9, 0.9, 0.9], "calm": [0.4, 0.6, 0.4, 0.6]}
+    runs = {}
+    for name, scores in test.items():
+        runs[name] = [make(name, [0.1, 0.9, 0.2, 0.8, *scores], images) for _ in range(2)]
+        for run in runs[name]:
+            plain = pd.DataFrame({"image_id": list("abcd"), "perturbation": "noise", "severity": 0, "y_score": 0.5})
+            table = pd.concat([plain, plain.assign(severity=2, y_score=corrupted[name])])
+            table.to_csv(run.folder / rescoring.VALIDATION, index=False)
+    return runs
+
+
+def test_a_loss_is_the_mean_cross_entropy_of_the_corrupted_images_only(configurations):
+    table = candidates.losses(configurations["sure"], "smoke")
+    assert table.loss.tolist() == pytest.approx([-np.log(0.1), -np.log(0.9)] * 2)
+    assert candidates.losses(configurations["calm"], "smoke").loss.tolist() == pytest.approx([-np.log(0.6)] * 4)
+
+
+def test_the_order_is_that_of_the_loss_whatever_the_test_images_say(configurations):
+    table = candidates.ranking(configurations, "sure", "smoke")
+    assert table.experiment.tolist() == ["calm", "sure"] and table.seeds.tolist() == [2, 2] and table.SD.tolist() == [0, 0]
+    assert table[candidates.LOSS].tolist() == pytest.approx([-np.log(0.6), -np.log(0.09) / 2])
+    difference = -np.log(0.6) + np.log(0.09) / 2
+    assert table[candidates.DIFFERENCE].iloc[0] == pytest.approx(difference) and np.isnan(table[candidates.DIFFERENCE].iloc[1])
+    assert table[f"{candidates.DIFFERENCE}_low"].iloc[0] <= difference <= table[f"{candidates.DIFFERENCE}_high"].iloc[0]
+
+
+def test_differences_are_paired_and_leave_the_reference_out(configurations):
+    table = candidates.differences(configurations, "sure", "smoke")
+    assert table.index.tolist() == ["calm"]
+    assert table.value["calm"] == pytest.approx(-np.log(0.6) + np.log(0.09) / 2)
+    assert table.ci_low["calm"] <= table.value["calm"] <= table.ci_high["calm"]
+
+
+def test_the_least_loss_wins_whatever_the_test_images_say(make):
+    runs = {"good on test": [make("x", HALF, RIGHT)]}
+    runs["good on validation"] = [make("y", HALF, HALF), make("y", RIGHT, HALF)]
+    assert candidates.least(runs, "smoke") == "good on validation"
+    assert candidates.choose(runs, "smoke").run_id == runs["good on validation"][1].run_id
 
 
 def test_of_candidates_that_hold_the_result_the_smallest_is_taken(make, monkeypatch):
-    """Two of four patients like one candidate better, two the other: they are not told apart. A third is worse on all images."""
-    systems = {"large": [make("x", [0.1, 0.9, 0.45, 0.55], HALF)], "small": [make("y", [0.4, 0.6, 0.2, 0.8], HALF)]}
-    systems["worse"] = [make("z", [0.6, 0.4, 0.6, 0.4], RIGHT)]
-    sizes = {systems["large"][0].run_id: 3, systems["small"][0].run_id: 2, systems["worse"][0].run_id: 1}
+    """Two of four patients like one candidate better, two the other: not distinguishable. A third is worse on all images."""
+    runs = {"large": [make("x", [0.1, 0.9, 0.45, 0.55], HALF)], "small": [make("y", [0.4, 0.6, 0.2, 0.8], HALF)]}
+    runs["worse"] = [make("z", [0.6, 0.4, 0.6, 0.4], RIGHT)]
+    sizes = {runs["large"][0].run_id: 3, runs["small"][0].run_id: 2, runs["worse"][0].run_id: 1}
     monkeypatch.setattr(candidates.members, "networks", lambda run, profile: [run] * sizes[run.run_id])
-    table = candidates.table(systems, "smoke", {"small": "12"}, {})
-    assert table.system.iloc[-1] == "worse"
-    gaps = table.set_index("system")[candidates.GAP]
-    assert gaps.iloc[0] == "–" and gaps.iloc[1].startswith("+0.") and "(-0." in gaps.iloc[1]  # not told apart
-    assert "(+0." in gaps.worse and list(candidates.held(systems, "smoke")) == list(gaps.index[:2])
-    assert table.set_index("system")["ms an image"].to_dict() == {"small": "12", "large": "–", "worse": "–"}
-    assert candidates.choose(systems, "smoke").run_id == systems["small"][0].run_id
-    sizes[systems["large"][0].run_id] = 1
-    assert candidates.choose(systems, "smoke").run_id == systems["large"][0].run_id
+    gaps = candidates.ranking(runs, candidates.least(runs, "smoke"), "smoke").set_index("experiment")
+    assert gaps.index[-1] == "worse" and gaps[f"{candidates.DIFFERENCE}_low"].worse > 0
+    assert gaps[f"{candidates.DIFFERENCE}_low"].iloc[1] < 0 < gaps[f"{candidates.DIFFERENCE}_high"].iloc[1]
+    assert list(candidates.held(runs, "smoke")) == list(gaps.index[:2])
+    assert candidates.choose(runs, "smoke").run_id == runs["small"][0].run_id
+    sizes[runs["large"][0].run_id] = 1
+    assert candidates.choose(runs, "smoke").run_id == runs["large"][0].run_id
 
 
-def test_shortcut_baselines_stand_below_at_their_own_threshold(make):
-    scores = IMAGES.assign(y_score=[0.3, 0.6, 0.3, 0.6] + RIGHT)
-    table = candidates.table({"one": [make("x", RIGHT, RIGHT)]}, "smoke", {}, {"image width": scores})
-    assert table.system.tolist() == ["one", "shortcut baseline: image width"]
-    assert table["MB"].tolist() == ["0.0", "–"] and table["Accuracy"].iloc[1].startswith("1.000")  # at 0.6, from validation
-
-
-def test_a_further_network_is_a_mean_over_all_choices(make):
+def test_an_ensemble_has_the_mean_score_and_a_temperature_of_its_own():
     """Two networks of which each is wrong about another image: their mean is right about all."""
-    runs = [make("x", [0.1, 0.9, 0.1, 0.4], [0.1, 0.9, 0.1, 0.05]), make("x", [0.1, 0.4, 0.1, 0.9], [0.1, 0.05, 0.1, 0.9])]
-    table = candidates.sizes(runs, "smoke")
-    assert table.networks.tolist() == [1, 2] and table.choices.tolist() == [2, 1]
-    assert table["ROC AUC, test"].iloc[0].startswith("0.500") and table["ROC AUC, test"].iloc[1].startswith("1.000")
-    assert table["difference (95 % CI)"].iloc[0] == "–" and table["difference (95 % CI)"].iloc[1].startswith("+0.500")
-    (each, both) = table[training_configurations.LOSS]
-    mean = IMAGES[IMAGES.split == "val"].assign(y_score=[0.1, 0.65, 0.1, 0.65])
-    assert both < each and both == pytest.approx(
-        calibration.cross_entropy(calibration.tempered(mean, calibration.fit_temperature(mean))).mean()
-    )
+    val = IMAGES[IMAGES.split == "val"]
+    one, other = val.assign(y_score=[0.1, 0.9, 0.1, 0.4]), val.assign(y_score=[0.1, 0.4, 0.1, 0.9])
+    both = candidates.joined_scores([one, other])
+    assert both.y_score.tolist() == pytest.approx([0.1, 0.65, 0.1, 0.65])
+    loss = calibration.cross_entropy(calibration.tempered(both, calibration.fit_temperature(both))).mean()
+    assert candidates.tempered_loss(both) == pytest.approx(loss) and loss < candidates.tempered_loss(one)

@@ -111,7 +111,7 @@ def test_costs_add_the_second_model_for_the_share_sent_on_also_at_the_screens_si
     times = ["screen (ms)", "second model (ms)", "cascade (ms)", "as a multiple of the second"]
     assert costs.loc["160 and 80", times].tolist() == [10, 5, 12.5, 2.5]
     assert costs.loc["160 and 160", times].tolist() == [10, 10, 15, 1.5]
-    assert set(costs["sent on"]) == {"50.0%"}
+    assert set(costs["sent on"]) == {0.5}
 
 
 def test_members_alone_are_compared_on_the_same_images(made):
@@ -124,9 +124,9 @@ def test_members_alone_are_compared_on_the_same_images(made):
         "slow alone": {"c": True, "d": False},
     }
     gaps = cascade_tables.differences({"cascade": [made]}).set_index(["against", "metric"]).difference
-    assert gaps["quick alone", "Sensitivity"] == "-1.000" and gaps["slow alone", "Specificity"] == "+1.000"
+    assert gaps["quick alone", "Sensitivity"] == -1 and gaps["slow alone", "Specificity"] == 1
     row = cascade_tables.thresholds({"cascade": [made]}).iloc[0]
-    assert row["NORMAL below"] == 0.3 and row["sent on, test"] == "50.0%"
+    assert row["NORMAL below"] == 0.3 and row["sent on, test"] == 0.5
 
 
 def test_a_cascade_has_two_members_on_the_same_images(run):

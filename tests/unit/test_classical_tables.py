@@ -17,7 +17,7 @@ def scored(y_score) -> list[pd.DataFrame]:
 def test_pairs_are_higher_lower_or_open():
     right, noise = scored(0.1 + 0.8 * IMAGES.y_true), scored(np.random.default_rng(0).uniform(size=40))
     table = classical_tables.versus({"a": right, "b": noise, "c": right}, ["a", "b"], ["c"])
-    assert table[["system", "against", "outcome"]].to_numpy().tolist() == [["a", "c", "open"], ["b", "c", "lower"]]
+    assert table[["experiment", "against", "outcome"]].to_numpy().tolist() == [["a", "c", "open"], ["b", "c", "lower"]]
     assert table.difference[0] == 0
     assert classical_tables.versus({"a": right, "b": noise}, ["a"], ["b"], "accuracy").outcome.tolist() == ["higher"]
 
@@ -27,7 +27,7 @@ def test_the_settings_name_what_each_seed_chose():
     runs = [types.SimpleNamespace(info=info), types.SimpleNamespace(info=info | {"chosen": {"C": 10.0}, "training_time_s": 4.0})]
     row = classical_tables.settings({"svm": runs}).iloc[0]
     assert row.to_dict() == {
-        "system": "svm",
+        "experiment": "svm",
         "inputs": 100,
         "network behind them": "no network",
         "chosen, by seed": "C 0.01; C 10",

@@ -4,13 +4,14 @@ import dataclasses
 
 import pandas as pd
 import pytest
-from test_metrics import random_scores
+from tiny_scores import random_scores
 
 from cxr_helpers import experiments, paths
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.benchmarks import measurements
+from cxr_helpers.report import table_cells
 from cxr_helpers.tables import figures, reported_vs_reproduced
 
 INFO = {
@@ -86,28 +87,6 @@ def test_counts_and_orders_of_growth_are_exact(monkeypatch):
     monkeypatch.setattr(reported_vs_reproduced.stored_results, "measurement", lambda name, profile, missing_ok: found)
     figure = {"metric": "exponent", "value": 1, "measured": "complexity"}
     assert [row(figure, exact=exact).verdict for exact in (False, True)] == ["reproduced", "higher"]
-
-
-def test_a_figure_counts_once_however_many_systems_answer_to_it():
-    texts = text({"metric": "accuracy", "value": 0.9}, {"metric": "recall", "value": 0.9}, {"metric": "roc_auc"})
-    texts["b"] = texts["a"] | {"same_as": "a", "figures": [{"metric": "accuracy", "value": 0.9}]}
-    table = reported_vs_reproduced.table({"a": [run(start="random")], "b": [run()]}, texts)
-    assert reported_vs_reproduced.distinct(table, texts).to_dict() == {("a", "accuracy"): True, ("a", "recall"): False}
-
-
-def test_what_was_reproduced_is_said_by_kind():
-    def made(metric, verdict):
-        return dict(zip(reported_vs_reproduced.COLUMNS, ["a", "Doe", metric, 1, 1, None, None, verdict, "", ""], strict=True))
-
-    rows = [made("time of loading, exponent of N", "reproduced"), made("parameters", "reproduced")]
-    rows += [made("roc_auc", "reproduced"), made("accuracy", "higher"), made("fn", "higher"), made("recall", "lower")]
-    said = reported_vs_reproduced.judged_in_words(pd.DataFrame([*rows, made("f1", reported_vs_reproduced.NOT_TESTABLE)]))
-    assert said == (
-        "Of the 7 rows with a reported figure 6 could be judged, and 3 of these are reproduced: 1 on growth, 1 on size, "
-        "1 on performance. Rows on performance: 4, of these 1 reproduced, 1 in which ours is the better figure and 2 in which "
-        "it is the worse (FN, Sensitivity)."
-    )
-    assert reported_vs_reproduced.judged_in_words(pd.DataFrame([made("f1", reported_vs_reproduced.NOT_TESTABLE)])).startswith("None")
 
 
 def test_a_row_holds_figure_interval_status_and_command(monkeypatch):
@@ -198,7 +177,7 @@ def test_a_measured_figure_comes_from_the_measurement(monkeypatch):
     apart = row(figure | {"apart": "another machine"})
     assert (apart.verdict, apart.status) == ("not testable here", "real: measured; another machine")
     wide = {"value": [0.2], "ci_low": [0.1], "ci_high": [0.7]}  # holds 0.65, from which ours is far
-    monkeypatch.setattr(reported_vs_reproduced.stored_results, "measurement", lambda name, profile, missing_ok: found.assign(**wide))
+    found = found.assign(**wide)
     assert (row(figure).verdict, row(figure).status) == ("not testable here", "real: measured; too wide an interval")
     monkeypatch.setattr(reported_vs_reproduced.stored_results, "measurement", lambda name, profile, missing_ok: None)
     assert row(figure).status == "waits: not measured yet"
@@ -288,10 +267,12 @@ def test_a_broken_file_is_named(tmp_path):
 def test_the_brief_table_reads_as_a_page_does():
     columns = ["a", "Doe 2020", "tp", 635.0, 607.0, 596.31, 616.72, "lower", "real: 3 seeds", ""]
     waiting = ["b", "Doe 2020", "accuracy", 0.912, None, None, None, "not testable here", "waits: no run yet", ""]
-    brief = reported_vs_reproduced.brief(pd.DataFrame([columns, waiting], columns=reported_vs_reproduced.COLUMNS))
+    made = pd.DataFrame([columns, waiting], columns=reported_vs_reproduced.COLUMNS)
+    brief = table_cells.formatted(reported_vs_reproduced.brief(made))
     assert brief.iloc[0].tolist() == ["a", "TP", "635", "607.0 (596.3–616.7)", "lower"]
     assert brief.iloc[1].tolist() == ["b", "Accuracy", "0.912", "–", "waits"]
     nameless = ["c", "Doe 2020", "accuracy", None, 0.9, 0.8, 0.95, "not testable here", "real: 1 seed", ""]
     without_run = [*nameless[:4], None, None, None, *nameless[7:]]
-    brief = reported_vs_reproduced.brief(pd.DataFrame([nameless, without_run], columns=reported_vs_reproduced.COLUMNS))
+    made = pd.DataFrame([nameless, without_run], columns=reported_vs_reproduced.COLUMNS)
+    brief = table_cells.formatted(reported_vs_reproduced.brief(made))
     assert brief.verdict.tolist() == ["no figure given", "waits"] and brief.reported.tolist() == ["–", "–"]

@@ -16,8 +16,9 @@ import requests
 import tiny_images
 
 from cxr_helpers import paths
-from cxr_helpers.data import dataset, download
+from cxr_helpers.data import dataset
 from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.other_sets import download
 
 PUBLISHED = dataset.DATASET
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_metrics import FOUR, random_scores, scores
+from tiny_scores import FOUR, random_scores, scores
 
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.statistics import decisions

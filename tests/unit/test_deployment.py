@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from tiny_models import SIDE, detector
 
-from cxr_helpers.base import stored_results
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.benchmarks import compression, export_measurements
 from cxr_helpers.extras.inference import artefact, backends, pruning
 from cxr_helpers.extras.plots import deployment_plots as drawings
 from cxr_helpers.extras.tables import deployment_tables
 from cxr_helpers.models import joined
+from cxr_helpers.report import table_cells
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, SIDE, SIDE, 1)).astype("float32")
 
@@ -112,64 +112,44 @@ def costs() -> pd.DataFrame:
 def test_tables_hold_costs_aucs_and_paired_differences():
     aucs = compression.figures(scores())
     table = deployment_tables.exported(costs(), aucs)
-    assert table["ms, one image"].tolist() == ["8.0", "2.0"]
-    assert table["MB"].tolist() == ["8.00", "2.00"]
+    assert table["ms, one image"].tolist() == [8, 2] and table["MB"].tolist() == [8, 2]
     found = aucs.set_index("figure").value
-    assert table["AUC, val"].tolist() == [f"{found[f'net|{way}: AUC, val']:.4f}" for way in ("keras|float32", "openvino|int8")]
+    assert table["AUC, val"].tolist() == [found[f"net|{way}: AUC, val"] for way in ("keras|float32", "openvino|int8")]
     gap = found["net|openvino|int8: AUC, test"] - found["net|keras|float32: AUC, test"]
-    assert table["difference, test (95 % CI)"][0] == "–"
-    assert table["difference, test (95 % CI)"][1].startswith(f"{gap:+.4f} (")
+    assert table["difference, test (95 % CI)"].tolist() == pytest.approx([np.nan, gap], nan_ok=True)
+    assert table_cells.formatted(table)["difference, test (95 % CI)"].iloc[1].startswith(table_cells.written(f"{gap:+.4f} ("))
     pruned = deployment_tables.pruned(aucs)
-    assert pruned[["zero weights", "trained further", "MB, compressed"]].values.tolist() == [["50%", "no", "2.00"]]
+    assert pruned[["zero weights", "trained further", "MB, compressed"]].values.tolist() == [[0.5, "no", 2]]
     curve = deployment_tables.pruning_curve(aucs)
     assert curve[curve.split == "val"].share.tolist() == [0.0, 0.5]
-    assert "at no share that was tried" in deployment_tables.pruning_sentence(aucs)
-    front = deployment_tables.pareto(costs(), aucs)
-    assert "net in int8 on OpenVINO (2.0 ms, 2.00 MB" in deployment_tables.front_sentence(front)
-    assert len(drawings.pareto(front, backends.TITLES).axes) == len(drawings.pruning(curve).axes) == 2
+    val = curve[curve.split == "val"].sort_values("share")
+    assert [deployment_tables.held(val, limit, val.value.iloc[0])[0] for limit in (0.002, 1)] == [0, 0.5]
+    exports = deployment_tables.pareto(costs(), aucs)
+    assert "int8" in set(deployment_tables.front(exports).precision)
+    assert len(drawings.pareto(exports, backends.TITLES).axes) == len(drawings.pruning(curve).axes) == 2
 
 
 def test_an_engine_on_which_8_bits_lose_is_named_beside_the_claim():
     aucs = compression.figures(scores())
     name = "net|openvino|int8: difference, test"
-    judged = []
+    found = []
     for low, high in ((-0.03, 0.001), (-0.03, -0.01)):
         table = aucs.copy()
         table.loc[table.figure == name, ["ci_low", "ci_high"]] = low, high
-        judged.append(deployment_tables.claims(costs(), CARD, table).verdict.iloc[-1])
-    assert judged[0] == "open for the deployed file, on OpenVINO"
-    assert judged[1].startswith("open for the deployed file, on OpenVINO; does not hold on OpenVINO (net ")
+        found.append(deployment_tables.losing(table).engine.tolist())
+    assert found == [[], ["openvino"]]
 
 
 def test_a_missing_export_is_named():
     table = costs()
-    assert deployment_tables.absent(table) == ""
+    assert deployment_tables.absent(table) == []
     other = table.assign(figure=table.figure.str.replace("net,", "other,"))[lambda found: ~found.figure.str.contains("int8")]
-    said = deployment_tables.absent(pd.concat([table, other], ignore_index=True))
-    assert said.endswith(": other on OpenVINO in int8.")
+    assert deployment_tables.absent(pd.concat([table, other], ignore_index=True)) == [("other", "openvino", "int8")]
 
 
-def test_a_cut_that_further_training_makes_worse_is_said():
-    columns = ["share", "tuned", "split", "value", "ci_low", "ci_high"]
-    rows = [(0.0, False, 0.99, 0.98, 1.0), (0.5, False, 0.8, 0.7, 0.9), (0.5, True, 0.9, 0.85, 0.95)]
-    rows += [(0.9, False, 0.3, 0.2, 0.4), (0.9, True, 0.2, 0.1, 0.3)]
-    curve = pd.DataFrame([(share, tuned, "val", *values) for share, tuned, *values in rows], columns=columns)
-    said = deployment_tables._worsened(curve[~curve.tuned & (curve.share > 0)], curve[curve.tuned])
-    assert "At 90% (0.300 to 0.200) of zeros training further leaves a lower AUC" in said and "as at 90%" in said
-    assert deployment_tables._worsened(curve.iloc[1:2], curve.iloc[2:3]) == ""
-
-
-def test_goals_tell_what_is_met_missed_and_not_timed(monkeypatch):
-    monkeypatch.setattr(stored_results, "benchmark", lambda *_, **__: None)
-    assert deployment_tables.goals(CARD, "full").verdict.tolist() == [
-        "met",
-        "open",
-        "met",
-        "met",
-        "missed by 0.001",
-        "missed by 0.001",
-    ]
-    monkeypatch.setattr(stored_results, "benchmark", lambda *_, **__: {"ratio_median": 20.0, "deployed_sha256": ""})
-    assert deployment_tables.goals(CARD, "full").verdict[1] == "missed by 5"
-    monkeypatch.setattr(stored_results, "benchmark", lambda *_, **__: {"ratio_median": 90.0, "deployed_sha256": "of another file"})
-    assert deployment_tables.goals(CARD, "full").verdict[1] == "open"
+@pytest.mark.parametrize(("timed", "missed_by"), [(None, np.nan), ((20.0, ""), 5), ((90.0, "of another file"), np.nan)])
+def test_goals_tell_what_is_met_missed_and_not_timed(monkeypatch, timed, missed_by):
+    latency = timed and {"ratio_median": timed[0], "deployed_sha256": timed[1]}
+    monkeypatch.setattr(deployment_tables.stored_results, "benchmark", lambda *_, **__: latency)
+    found = deployment_tables.goals(CARD, "full").missed_by
+    assert found.tolist() == pytest.approx([2.5 - 3, missed_by, -0.001, -0.001, 0.001, 0.001], nan_ok=True)

@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.saliency import map_checks as checks
 from cxr_helpers.extras.saliency import map_measures as measures
+from cxr_helpers.extras.saliency import map_subjects
 from cxr_helpers.extras.saliency import measure_plots as drawings
 
 SYSTEM = "mine"
@@ -90,6 +92,12 @@ def test_the_matrix_is_symmetric_and_empty_where_nothing_was_compared():
     matrix = measures.agreement(TABLE, SYSTEM)
     assert matrix.loc["Grad-CAM", "edge detector"] == matrix.loc["edge detector", "Grad-CAM"] == -0.3
     assert np.isnan(matrix.loc["Grad-CAM", "Grad-CAM"])
+
+
+def test_the_stored_checks_are_those_of_the_stored_measures():
+    stored = pd.read_csv(paths.tables("full") / checks.FILE)
+    found = checks.verdicts(measures.load("full"), map_subjects.PLANS["full"].experiments[0])
+    pd.testing.assert_frame_equal(*(table.set_index("method").sort_index() for table in (stored, found)))
 
 
 def test_verdicts_follow_the_rules():

@@ -1,11 +1,14 @@
 """AUC per label against values worked out by hand; labels of one class are said, not dropped."""
 
+import types
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import metrics, multilabel
+from cxr_helpers.evaluation import metrics
+from cxr_helpers.extras.statistics import multilabel
 
 LABELS = ("Mass", "Edema", "Hernia")
 
@@ -34,7 +37,6 @@ def test_every_label_and_the_mean_by_hand():
 
 def test_a_label_of_one_class_is_said():
     table = multilabel.evaluate([scores(TRUE, SCORE)], n_boot=50)
-    assert multilabel.untested(table) == ["Hernia"]
     assert table.loc["Hernia", ["value", "ci_low", "ci_high"]].isna().all()
 
 
@@ -87,16 +89,15 @@ def test_what_cannot_be_evaluated_is_refused():
             multilabel.evaluate(runs, n_boot=10)
 
 
-def test_the_table_on_the_page_says_why_a_label_has_no_figure():
-    page = multilabel.label_table(multilabel.evaluate([scores(TRUE, SCORE)], n_boot=50)).set_index("label")
-    assert page.loc["Hernia", "95 % CI"] == "one class only"
-    assert page.loc["Mass", "95 % CI"] == "1.000–1.000"
-    assert page.loc["Edema", "AUC"] == 2.5 / 4
+def test_the_table_on_the_page_holds_auc_and_bounds():
+    page = multilabel.shown(multilabel.evaluate([scores(TRUE, SCORE)], n_boot=50)).set_index("label")
+    assert page.loc["Mass", ["AUC", "AUC_low", "AUC_high"]].to_list() == [1, 1, 1]
+    assert np.isnan(page.AUC["Hernia"]) and page.AUC["Edema"] == 2.5 / 4
 
 
-def test_reported_figures_stand_beside_their_labels():
-    table = multilabel.evaluate([scores(TRUE, SCORE)], n_boot=50)
-    figures = [{"metric": "mean AUC", "value": 0.8}, {"metric": "AUC Mass", "value": 0.9}, {"metric": "accuracy", "value": 0.1}]
-    reported = multilabel.beside(table, figures).reported
-    assert reported["mean"] == 0.8 and reported["Mass"] == 0.9 and np.isnan(reported["Edema"])
-    assert multilabel.mean_table({"one": table}).to_dict("records")[0]["mean AUC"] == table.value["mean"]
+def test_figures_have_the_names_under_which_they_are_reported():
+    run = types.SimpleNamespace(names={"scores"}, scores=scores(TRUE, SCORE))
+    table = multilabel.figures([run], "test")
+    assert table.value["AUC Mass"] == 1 and table.value["mean AUC"] == (1 + 2.5 / 4) / 2 and table.attrs["images"] == 4
+    binary = types.SimpleNamespace(names={"scores"}, scores=scores(TRUE, SCORE).drop(columns="label"))
+    assert multilabel.figures([binary], "test") is None

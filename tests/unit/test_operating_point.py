@@ -1,7 +1,7 @@
 """Operating points: each rule against a case small enough to try every threshold by hand."""
 
 import pytest
-from test_metrics import random_scores, scores
+from tiny_scores import random_scores, scores
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics, operating_point

@@ -8,10 +8,10 @@ import pytest
 from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import multilabel
 from cxr_helpers.extras.makers import other_set_runs
 from cxr_helpers.extras.other_sets import image_sets, synthetic_sets
 from cxr_helpers.extras.other_sets.chestxray14 import LABELS
+from cxr_helpers.extras.statistics import multilabel
 from cxr_helpers.models import catalogue
 from cxr_helpers.training import fit_or_load
 

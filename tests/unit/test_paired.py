@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from test_metrics import random_scores, scores
+from tiny_scores import random_scores, scores
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import metrics, paired
+from cxr_helpers.evaluation import metrics
+from cxr_helpers.extras.statistics import paired
 
 
 def other_scores(images, seed=1):

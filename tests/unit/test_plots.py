@@ -8,34 +8,17 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
-from test_metrics import FOUR, random_scores
+from seen_colours import relative_luminance
+from tiny_scores import FOUR, random_scores
 
 from cxr_helpers import experiments, plots
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.plots import style
 
 
-@pytest.fixture
-def manifest():
-    rng = np.random.default_rng(0)
-    table = pd.DataFrame(
-        {"label": ["NORMAL"] * 20 + ["PNEUMONIA"] * 40, "pathogen": [""] * 20 + ["bacteria", "virus"] * 20}
-    )
-    table["image_id"] = [f"f{i}" for i in range(60)]
-    table["patient_id"] = [f"n{i}" for i in range(20)] + [f"p{i // 4}" for i in range(40)]
-    for column in ("width", "height", *plots.dataset.GREY_TITLES):
-        table[column] = rng.integers(50, 200, 60)
-    return table
-
-
 def words(fig):
     fig.draw_without_rendering()
     return [text.get_text() for text in fig.findobj(matplotlib.text.Text) if text.get_text()]
-
-
-def relative_luminance(shade):
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(shade)]
-    return np.dot(linear, [0.2126, 0.7152, 0.0722])
 
 
 @pytest.mark.parametrize(
@@ -46,7 +29,7 @@ def relative_luminance(shade):
         ("MobileNetV2, fine-tuned", "mobilenetv2"),
         ("mobilenet_rahman", "mobilenet"),
         ("Custom CNN", "custom_cnn"),
-        ("image width", "null"),
+        ("image width", "baseline"),
         ("ablation_gaussian+clahe", "mobilenetv2"),
         ("search_grid", "mobilenetv2"),
         ("calibrated_finetuned,\nadult images", "mobilenetv2"),
@@ -56,12 +39,12 @@ def relative_luminance(shade):
         ("svm_hog", "other"),
     ],
 )
-def test_a_family_has_one_colour_whatever_its_system_is_called(name, family):
+def test_a_family_has_one_colour_whatever_its_experiment_is_called(name, family):
     assert plots.colour(name) == plots.COLOURS[family]
 
 
-def test_no_trained_system_looks_like_a_shortcut_baseline():
-    assert [name for name in experiments.load("full") if plots.colour(name) == plots.COLOURS["null"]] == []
+def test_no_trained_network_looks_like_a_shortcut_baseline():
+    assert [name for name in experiments.load("full") if plots.colour(name) == plots.COLOURS["baseline"]] == []
 
 
 # Linear RGB as people without red-sensitive or without green-sensitive cones see it (Machado, Oliveira and Fernandes 2009).
@@ -82,56 +65,27 @@ def lab(shade, seen):
 
 
 @pytest.mark.parametrize("eyes", SEEN)
-def test_the_colours_of_two_families_are_told_apart_by_all_eyes(eyes):
+def test_the_colours_of_two_families_are_distinguishable_by_all_eyes(eyes):
     shades = {family: lab(shade, np.array(SEEN[eyes])) for family, shade in plots.COLOURS.items()}
     for one, other in itertools.combinations(shades, 2):
         assert np.linalg.norm(shades[one] - shades[other]) > 15, (one, other)  # 2.3 are just noticed side by side
 
 
-def test_colours_are_distinct_and_systems_of_a_family_differ_in_the_line():
+def test_colours_are_distinct_and_experiments_of_a_family_differ_in_the_line():
     assert len(set(plots.COLOURS.values()) | set(plots.CLASS_COLOURS.values())) == len(plots.COLOURS) + 3
     normal, bacteria, virus = (
         relative_luminance(plots.CLASS_COLOURS[name]) for name in ("NORMAL", "bacteria", "virus")
     )
-    assert normal - virus > 0.1 and virus - bacteria > 0.1  # told apart in grey print
+    assert normal - virus > 0.1 and virus - bacteria > 0.1  # distinguishable in grey print
     looks = style.looks(["MobileNet a", "MobileNet b", "VGG-16"])
     assert looks["MobileNet a"]["color"] == looks["MobileNet b"]["color"]
     assert looks["MobileNet a"]["linestyle"] != looks["MobileNet b"]["linestyle"]
 
 
-def test_drawing_leaves_no_trace(manifest):
+def test_drawing_leaves_no_trace():
     before, open_figures = matplotlib.rcParams.copy(), plt.get_fignums()
-    plots.images_per_patient(manifest)
+    plots.forest(pd.DataFrame({"value": [0.9], "ci_low": [0.8], "ci_high": [1.0]}, index=["VGG-16"]), "AUC")
     assert matplotlib.rcParams == before and plt.get_fignums() == open_figures
-
-
-def test_class_counts_are_written_into_the_bars(manifest):
-    splits = manifest[["image_id"]].assign(split=["train", "train", "test"] * 20)
-    shown = words(plots.class_counts(manifest, splits))
-    table = manifest.merge(splits)
-    assert str((table.split == "train").sum()) in shown and {"train", "test", "PNEUMONIA, viral"} <= set(shown)
-    for count in table.groupby(["split", "label", "pathogen"]).size():
-        assert str(count) in shown
-    assert "val" not in shown  # an absent split has no empty bar
-
-
-def test_images_per_patient_counts_patients(manifest):
-    normal, pneumonia = plots.images_per_patient(manifest).axes
-    assert [(bar.get_x() + 0.4, bar.get_height()) for bar in normal.patches] == [(1, 20)]
-    assert [(bar.get_x() + 0.4, bar.get_height()) for bar in pneumonia.patches] == [(4, 10)]
-
-
-def test_original_sizes_leave_out_unknown_ones(manifest):
-    manifest["width"] = manifest.width.where(manifest.index > 2)
-    scatter = plots.original_sizes(manifest).axes[0].collections[0]
-    assert len(scatter.get_offsets()) == 57 and scatter.get_rasterized()
-
-
-def test_grey_statistics_have_a_panel_each(manifest):
-    fig = plots.grey_statistics(manifest)
-    assert set(plots.dataset.GREY_TITLES.values()) <= set(words(fig))
-    heights = [path.get_paths()[0].vertices[:, 1].max() for ax in fig.axes[:5] for path in ax.collections]
-    assert len(heights) == 10 and max(heights) <= 1  # shares: the larger class is not the taller one by its size
 
 
 def test_histories_mark_the_epoch_of_least_validation_loss():
@@ -147,8 +101,8 @@ def test_histories_mark_the_epoch_of_least_validation_loss():
 @pytest.mark.parametrize(("draw", "metric"), [(plots.roc_curves, "roc_auc"), (plots.pr_curves, "pr_auc")])
 def test_curves_name_the_best_first_with_area_and_interval(draw, metric):
     good = random_scores(seed=1)
-    systems = {"image width": [good.assign(y_score=0.5)], "VGG-16": [good, good]}
-    fig = draw(systems)
+    scores = {"image width": [good.assign(y_score=0.5)], "VGG-16": [good, good]}
+    fig = draw(scores)
     legend = [text.get_text() for text in fig.axes[0].get_legend().get_texts()]
     row = metrics.evaluate(good).loc[metric]
     assert legend[0] == f"VGG-16  {row.value:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}]" and legend[1].startswith(

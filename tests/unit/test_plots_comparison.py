@@ -4,7 +4,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from test_plots import relative_luminance
+from seen_colours import relative_luminance
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.plots.reported_plots import VERDICTS, reported_against_ours

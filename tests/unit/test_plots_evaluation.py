@@ -5,17 +5,17 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
-from test_metrics import random_scores
+from tiny_scores import random_scores
 
-from cxr_helpers.evaluation import strata
 from cxr_helpers.extras.plots import evaluation_plots as drawings
-from cxr_helpers.extras.statistics import decisions
+from cxr_helpers.extras.statistics import decisions, strata
 from cxr_helpers.plots import style
 
 
 @pytest.fixture
 def pair():
-    row = {"system": "mobilenetv2 a", "against": "vgg16 b", "auc": 0.1, "auc_holm": 0.01, "accuracy": -0.05, "accuracy_holm": 0.2}
+    row = {"experiment": "mobilenetv2 a", "against": "vgg16 b"}
+    row |= {"auc": 0.1, "auc_holm": 0.01, "accuracy": -0.05, "accuracy_holm": 0.2}
     return pd.DataFrame([row])
 
 
@@ -51,7 +51,7 @@ def test_strata_have_a_row_each_and_hollow_marks_without_interval():
     few = {"ci_low": np.nan, "ci_high": np.nan, "normal": 1, "pneumonia": 20}
     parts = [{"stratum": "1: below 900", "value": 0.8} | few, {"stratum": "2: from 900", "value": 0.7} | row]
     parts += [{"stratum": name, "value": 0.75} | row for name in (strata.WITHIN, strata.ALL, strata.DIFFERENCE)]
-    table = pd.concat([pd.DataFrame(parts).assign(system=name) for name in ("vgg16_thesis", "image width")])
+    table = pd.concat([pd.DataFrame(parts).assign(experiment=name) for name in ("vgg16_thesis", "image width")])
     fig = drawings.auc_by_stratum(table, "published width")
     assert [ax.get_title(loc="left") for ax in fig.axes] == ["vgg16\nthesis", "image width"]
     labels = [label.get_text() for label in fig.axes[0].get_yticklabels()]

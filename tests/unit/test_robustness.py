@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from tiny_runs import stored
 
+from cxr_helpers import plots
 from cxr_helpers.data.corruptions import CORRUPTIONS
-from cxr_helpers.plots import robustness_plots as drawings
 from cxr_helpers.tables import robustness_tables
 
 PATIENTS = [f"p{number}" for number in range(12)]
@@ -36,49 +36,30 @@ def perturbed(run, **worst):
         for severity in range(len(corruption.levels) + 1):
             last = severity == len(corruption.levels)
             scores = worst.get(kind, test.y_score) if last else test.y_score
-            rows.append(pd.DataFrame({"image_id": test.image_id, "corruption": kind, "severity": severity, "y_score": scores}))
+            rows.append(pd.DataFrame({"image_id": test.image_id, "perturbation": kind, "severity": severity, "y_score": scores}))
     return pd.concat(rows, ignore_index=True)
-
-
-def test_inside_stands_beside_outside_at_the_operating_point(run):
-    table = robustness_tables.inside_and_outside({"one": [SEPARATED]}, {"one": [MIXED]}, {"one": [0.5]})
-    assert table.images.tolist() == ["official test", "adult"]
-    inside, outside = table.iloc[0], table.iloc[1]
-    assert inside["ROC AUC"].startswith("1.000") and inside["Specificity"].startswith("1.000")
-    # 3 of 6 found and 5 of 6 ruled out; (5·3 + (5·3 + 1·3) / 2) / 36 for the AUC.
-    assert outside["Sensitivity"].startswith("0.500") and outside["Specificity"].startswith("0.833")
-    assert outside["ROC AUC"].startswith("0.667")
-
-
-def test_composition_counts_images_and_patients():
-    images = MIXED.assign(patient_id=["p0"] * 6 + PATIENTS[6:], view=["PA"] * 9 + ["AP"] * 3)
-    table = robustness_tables.composition(images)
-    assert table.to_dict("records") == [
-        {"class": "NORMAL", "view": "PA", "images": 6, "patients": 1},
-        {"class": "PNEUMONIA", "view": "AP", "images": 3, "patients": 3},
-        {"class": "PNEUMONIA", "view": "PA", "images": 3, "patients": 3},
-    ]
 
 
 def test_groups_have_an_auc_only_with_enough_patients_of_both_classes():
     few = adults([0.2] * 12, "AP").iloc[4:].assign(image_id=lambda images: "x" + images.image_id)
     table = robustness_tables.groups([pd.concat([MIXED, few], ignore_index=True)], [0.5], "view").set_index("view")
     assert table.index.tolist() == ["PA", "AP"]
-    assert table.AUC["PA"].startswith("0.667") and table.AUC["AP"] == "–"
-    assert table["called PNEUMONIA"]["PA"].startswith("0.333") and table["called PNEUMONIA"]["AP"].startswith("0.000")
-    assert table["mean P(PNEUMONIA)"]["AP"].startswith("0.200")
+    assert table.AUC["PA"] == pytest.approx(2 / 3) and np.isnan(table.AUC["AP"])
+    assert table["called PNEUMONIA"].to_dict() == pytest.approx({"PA": 1 / 3, "AP": 0})
+    assert table["mean P(PNEUMONIA)"]["AP"] == pytest.approx(0.2)
 
 
 def test_groups_of_few_patients_have_no_interval_and_one_class_no_auc():
     images = pd.concat([adults([0.4] * 12).iloc[6:].assign(finding="common"), adults([0.4] * 12).iloc[6:9].assign(finding="rare")])
     images["image_id"] = [f"f{number}" for number in range(9)]
     table = robustness_tables.groups([images], [0.5], "finding").set_index("finding")
-    assert table["mean P(PNEUMONIA)"].tolist() == ["0.400 (0.400–0.400)", "0.400"] and "AUC" not in table
+    assert table["mean P(PNEUMONIA)"].tolist() == pytest.approx([0.4, 0.4]) and "AUC" not in table
+    assert table["mean P(PNEUMONIA)_low"].tolist() == pytest.approx([0.4, np.nan], nan_ok=True)
 
 
 def test_groups_average_over_runs_at_their_own_operating_points():
     table = robustness_tables.groups([MIXED, MIXED], [0.5, 0.95], "finding")  # 4 of 12 called by the first, none by the second
-    assert table["called PNEUMONIA"][0].startswith("0.167")
+    assert table["called PNEUMONIA"].iloc[0] == pytest.approx(1 / 6)
 
 
 def test_severity_shows_the_loss_and_pairs_it_with_the_same_images(run):
@@ -92,16 +73,9 @@ def test_severity_shows_the_loss_and_pairs_it_with_the_same_images(run):
     assert (unchanged[["change", "change_low", "change_high"]] == 0).all(axis=None)
 
 
-def test_the_severest_grades_are_listed_with_their_levels(run):
-    table = robustness_tables.severest(robustness_tables.against_severity([run], [perturbed(run, blur=MIXED.y_score.to_numpy())]))
-    assert table.corruption.tolist() == list(CORRUPTIONS)
-    blur = table.set_index("corruption").loc["blur"]
-    assert blur.level.startswith("4 (") and blur.AUC.startswith("0.667") and blur["change in AUC"].startswith("-0.333")
-
-
-def test_the_figure_has_a_panel_per_corruption_and_a_line_per_system(run):
+def test_the_figure_has_a_panel_per_corruption_and_a_line_per_experiment(run):
     curve = robustness_tables.against_severity([run], [perturbed(run)]).query("metric == 'roc_auc'")
-    fig = drawings.against_severity({"MobileNetV2": curve, "MobileNet": curve.assign(value=0.5)}, "ROC AUC")
+    fig = plots.against_severity({"MobileNetV2": curve, "MobileNet": curve.assign(value=0.5)}, "ROC AUC")
     assert [ax.get_title(loc="left") for ax in fig.axes] == list(CORRUPTIONS)
     for ax, corruption in zip(fig.axes, CORRUPTIONS.values(), strict=True):
         first, second = ax.lines

@@ -29,7 +29,7 @@ def runs(tmp_path, monkeypatch):
         measures.append(measured("synthetic", "c", 0, "predicted", np.nan))
         shift = 0.1 * seed  # the mean of two seeds is 0.05 above the first
         for place, ratio in enumerate((0.1, 0.2, 0.3, 0.25, 0.4, np.nan if seed else 0.5)):
-            measures.append(measured("images", f"f{place}", place // 3, "predicted", ratio + shift, parts=2 - (place == 5)))
+            measures.append(measured("films", f"f{place}", place // 3, "predicted", ratio + shift, parts=2 - (place == 5)))
         corners = [("a", "synthetic", "lungs", part, x, x) for part in (0, 1) for x in (0.1, 0.2, 0.3)]
         outlines = pd.DataFrame(corners, columns=["image_id", "set", "structure", "part", "x", "y"])
         tables = {"dice": overlap, "measures": pd.DataFrame(measures), "outlines": outlines}
@@ -40,24 +40,30 @@ def runs(tmp_path, monkeypatch):
 def test_dice_is_the_mean_over_seeds_with_an_interval_over_patients(runs):
     table = results.overlap_table(runs).set_index("structure")
     assert list(table.index) == ["lungs", "heart"] and set(table.set) == {"synthetic, as drawn"}
-    assert table["Dice (95 % CI)"]["lungs"] == "0.550 (0.400–0.700)"  # images of 0.7 and 0.4, either drawn twice at most
-    assert table["Dice (95 % CI)"]["heart"] == "1.000 (1.000–1.000)"
-    assert table["Dice of one fixed outline"]["heart"] == "0.300 (0.300–0.300)"
+    columns = ["Dice (95 % CI)", "Dice (95 % CI)_low", "Dice (95 % CI)_high"]
+    assert table.loc["lungs", columns].to_list() == pytest.approx([0.55, 0.4, 0.7])  # of 0.7 and 0.4, either drawn twice at most
+    assert table.loc["heart", columns].to_list() == [1, 1, 1] and table["Dice of one fixed outline"]["heart"] == pytest.approx(0.3)
     assert table["SD over seeds"]["lungs"] == pytest.approx(np.std([0.6, 0.5], ddof=1), abs=5e-4)
     assert table["weakest tenth, Dice below"]["lungs"] == pytest.approx(0.43)  # a tenth of the way from 0.4 to 0.7
+
+
+def test_the_reported_figures_are_the_same_means(runs):
+    found = results.dice_figures(runs, "test")
+    assert found.loc["Dice lungs, synthetic"].to_list() == pytest.approx([0.55, 0.4, 0.7])
 
 
 def test_ratios_are_compared_where_both_are_known(runs):
     ratios = results.ratios(runs[0])
     assert ratios.image_id.tolist() == ["a", "b", "c"] and ratios.truth.tolist() == [0.3, 0.4, 0.5]
     (row,) = results.ratio_table(runs).to_dict("records")
-    assert (row["images"], row["true ratio"]) == (3, "0.300–0.500")
+    assert (row["images"], row["least true ratio"], row["largest"]) == (3, 0.3, 0.5)
     assert row["measurable"] == pytest.approx(2 / 3)
-    assert row["mean absolute error"] == row["bias"] == pytest.approx(0.04)
+    assert row["mean absolute error"] == row["bias (limits of agreement)"] == pytest.approx(0.04)
     assert row["of a constant"] == pytest.approx(0.2 / 3)  # 0.4 for each of 0.3, 0.4, 0.5
     assert row["correlation"] == pytest.approx(1)  # two points
     spread = 1.96 * np.std([0.02, 0.06], ddof=1)
-    assert row["limits of agreement"] == f"{0.04 - spread:+.3f} to {0.04 + spread:+.3f}"
+    assert row["bias (limits of agreement)_low"] == pytest.approx(0.04 - spread)
+    assert row["bias (limits of agreement)_high"] == pytest.approx(0.04 + spread)
 
 
 def test_a_figure_that_one_seed_missed_counts_for_none(runs):
@@ -66,7 +72,8 @@ def test_a_figure_that_one_seed_missed_counts_for_none(runs):
     normal, pneumonia = results.plausibility(runs).to_dict("records")
     assert (normal["class"], normal["images"], normal["two lungs"], normal["ratio measurable"]) == ("NORMAL", 3, 1, 1)
     assert pneumonia["two lungs"] == pneumonia["ratio measurable"] == pytest.approx(2 / 3)
-    assert normal["cardiothoracic ratio"] == "0.250 (0.200 to 0.300)"
+    quartiles = [normal[f"cardiothoracic ratio{end}"] for end in ("", "_low", "_high")]
+    assert quartiles == pytest.approx([0.25, 0.2, 0.3])
 
 
 def test_auc_of_one_figure_alone(runs):
@@ -82,11 +89,11 @@ def test_auc_of_one_figure_alone(runs):
 def test_outlines_come_by_image_and_structure(runs):
     shown = results.outlines(runs[0], "synthetic")
     assert [part.tolist() for part in shown["a"]["lungs"]] == [[[0.1, 0.1], [0.2, 0.2], [0.3, 0.3]]] * 2
-    assert results.outlines(runs[0], "images") == {}
+    assert results.outlines(runs[0], "films") == {}
 
 
 def test_examples_are_the_same_images_for_every_run(runs, monkeypatch):
-    monkeypatch.setattr(results.segmentation_images, "SHOWN", {"synthetic": 1, "images": 4})
+    monkeypatch.setattr(results.segmentation_images, "SHOWN", {"synthetic": 1, "films": 4})
     monkeypatch.setattr(results.packing, "images", lambda profile, names: np.zeros((len(names), 8, 8), np.uint8))
     first, second = (results.image_examples(run, "smoke") for run in runs)
     assert len(first.images) == 4 and [title.split()[0] for title in first.titles] == ["NORMAL"] * 2 + ["PNEUMONIA"] * 2
@@ -96,7 +103,7 @@ def test_examples_are_the_same_images_for_every_run(runs, monkeypatch):
 
 def test_the_stored_outline_of_a_synthetic_image_stands_beside_the_true_one(tmp_path, monkeypatch):
     monkeypatch.setattr(records.paths, "runs", lambda profile: tmp_path)
-    monkeypatch.setattr(results.segmentation_images, "SHOWN", {"synthetic": 1, "images": 4})
+    monkeypatch.setattr(results.segmentation_images, "SHOWN", {"synthetic": 1, "films": 4})
     dice = pd.DataFrame({"set": "randomised", "image_id": "synthetic0000", "structure": ["lungs", "heart"], "dice": [0.9, 0.75]})
     corners = pd.DataFrame({"image_id": "synthetic0000", "set": "randomised", "structure": "heart", "part": 0, "x": [0.1, 0.2]})
     corners["y"] = 0.3

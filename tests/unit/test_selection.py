@@ -5,7 +5,7 @@ import pytest
 from tiny_runs import stored
 
 from cxr_helpers.records import Record
-from cxr_helpers.tables import candidates, results, training_configurations
+from cxr_helpers.tables import candidates, selection
 from cxr_helpers.training import rescoring
 
 IMAGES = pd.DataFrame({"image_id": list("abcdefgh"), "patient_id": list("pqrstuvw"), "y_true": [0, 1] * 4})
@@ -30,20 +30,20 @@ def runs(tmp_path, monkeypatch):
     store, found = stored(tmp_path / "runs", monkeypatch), []
     for val in ([0.6, 0.5, 0.2, 0.8], [0.1, 0.7, 0.2, 0.8]):
         run = store("x", [*val, 0.5, 0.5, 0.5, 0.5], IMAGES)
-        table = pd.DataFrame({"image_id": list("abcd"), "corruption": "noise", "severity": 2, "y_score": val})
+        table = pd.DataFrame({"image_id": list("abcd"), "perturbation": "noise", "severity": 2, "y_score": val})
         table.to_csv(run.folder / rescoring.VALIDATION, index=False)
         found.append(Blind(run.folder, run.config, run.info))
     return found
 
 
 def test_a_run_a_threshold_a_recipe_and_the_final_model_are_chosen_without_a_test_score(runs):
-    assert results.best_on_validation(runs) is runs[1]
-    assert results.thresholds(runs) == [0.8, 0.7]
-    losses = training_configurations.losses(runs, "smoke")[[run.run_id for run in runs]].mean()
+    assert selection.best_on_validation(runs) is runs[1]
+    assert selection.thresholds(runs) == [0.8, 0.7]
+    losses = candidates.losses(runs, "smoke")[[run.run_id for run in runs]].mean()
     assert losses.iloc[1] < losses.iloc[0]
     assert candidates.choose({"one": runs[:1], "two": runs[1:]}, "smoke") is runs[1]
 
 
 def test_a_report_of_test_images_does_ask_for_them(runs):
     with pytest.raises(AssertionError, match="split test"):
-        results.scores(runs)
+        selection.scores(runs)

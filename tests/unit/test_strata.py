@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
-from test_metrics import random_scores, scores
+from tiny_scores import random_scores, scores
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import metrics, strata
+from cxr_helpers.evaluation import metrics
+from cxr_helpers.extras.statistics import strata
 
 
 def named(images, groups):

@@ -28,7 +28,7 @@ def measure(profile: str) -> pd.DataFrame:
     both = pd.concat([children, adults.join(grey)], ignore_index=True).assign(width=float("nan"))
     small = [resize(image, shortcut_baselines.THUMBNAIL_SIDE) for image in images]
     thumbnails = np.stack([*packing.load(profile, shortcut_baselines.THUMBNAIL_SIDE), *small])
-    found = shortcut_baselines.null_scores(both, both[["image_id", "split"]], thumbnails)
+    found = shortcut_baselines.scores(both, both[["image_id", "split"]], thumbnails)
     parts = [scores[scores.split == "external"].assign(model=name) for name, scores in found.items()]
     return pd.concat(parts, ignore_index=True)
 

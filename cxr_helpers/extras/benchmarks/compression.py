@@ -22,10 +22,11 @@ from cxr_helpers.base.files import atomic_path, mapped
 from cxr_helpers.base.progress import say
 from cxr_helpers.config import Config
 from cxr_helpers.data import manifest, packing
-from cxr_helpers.evaluation import metrics, paired
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.benchmarks import harness
 from cxr_helpers.extras.inference import backends, deployed_networks, exports
 from cxr_helpers.extras.inference.deployed_networks import Network
+from cxr_helpers.extras.statistics import paired
 
 catalogue = lazy.module("cxr_helpers.models.catalogue")
 fitting = lazy.module("cxr_helpers.training.fitting")

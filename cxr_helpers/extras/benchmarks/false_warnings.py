@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cxr_helpers.data import adult_images, manifest, packing
-from cxr_helpers.evaluation import agreement
+from cxr_helpers.evaluation import bootstrap
 from cxr_helpers.extras.inference import out_of_distribution
 from cxr_helpers.tables import results
 
@@ -41,7 +41,7 @@ def measure(profile: str) -> pd.DataFrame:
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     """Return the share of each set that is warned of, with its 95 % interval over patients: figure, value, ci_low, ci_high."""
     groups = repeats.groupby("set", sort=False)
-    shares = {name: agreement.mean_interval(part.warned.to_numpy(float), part.patient_id.to_numpy()) for name, part in groups}
+    shares = {name: bootstrap.mean_interval(part.warned.to_numpy(float), part.patient_id.to_numpy()) for name, part in groups}
     return pd.DataFrame(shares).T.rename_axis("figure").reset_index()
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.base.progress import say
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import calibration, metrics, operating_point, paired
+from cxr_helpers.evaluation import calibration, metrics, operating_point
 from cxr_helpers.extras.inference import backends, deployed_networks, exports, published_model
+from cxr_helpers.extras.statistics import paired
 from cxr_helpers.training import rescoring
 
 FILE, CARD = "deployed.onnx", "deployed.json"

@@ -16,12 +16,11 @@ import pandas as pd
 
 from cxr_helpers.config import Config
 from cxr_helpers.data import adult_images, packing, preprocessing
-from cxr_helpers.evaluation import agreement
 from cxr_helpers.extras.makers import segmentation_images as images
 from cxr_helpers.extras.makers.domain_randomisation import randomise
 from cxr_helpers.extras.networks import unet
 from cxr_helpers.extras.other_sets.synthetic import Image
-from cxr_helpers.extras.statistics import cardiothoracic
+from cxr_helpers.extras.statistics import agreement, cardiothoracic
 from cxr_helpers.records import Product
 from cxr_helpers.training import fitting, network
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
 from cxr_helpers.extras.statistics.growth import Growth
-from cxr_helpers.plots.style import TEXT_WIDTH, colour, styled
+from cxr_helpers.plots.style import TEXT_WIDTH, colour, rows_of_intervals, styled
 from cxr_helpers.plots.style import figure as empty_figure
 
 
@@ -71,17 +71,12 @@ def durations(table: pd.DataFrame, label: str) -> Figure:
     """
     fig = empty_figure(0.75 + 0.25 * len(table), TEXT_WIDTH)
     ax = fig.subplots()
-    for place, (name, row) in enumerate(table.iterrows()):
-        ax.plot([row.ci_low, row.ci_high], [place, place], color=colour(name), linewidth=2.2, solid_capstyle="butt")
-        ax.plot(row.value, place, "o", color=colour(name), markersize=4)
-        shown = (row.value, row.ci_low, row.ci_high)
-        value, low, high = (f"{number:.0f}" if number >= 100 else f"{number:#.3g}" for number in shown)
-        text = f"{value} [{low}, {high}]"
-        ax.annotate(text, (1, place), (6, 0), ("axes fraction", "data"), "offset points", va="center")
-    ax.set(xlabel=label, xscale="log", yticks=range(len(table)), yticklabels=table.index, ylim=(len(table) - 0.5, -0.5))
+    rows_of_intervals(ax, table, _written)
+    ax.set(xlabel=label, xscale="log")
     ax.xaxis.set_major_formatter("{x:g}")
-    ax.tick_params(axis="y", length=0)
-    ax.grid(axis="x", color="#E6E6E6", linewidth=0.7)
-    ax.set_axisbelow(True)
-    ax.spines["left"].set_visible(False)
     return fig
+
+
+def _written(*figures: float) -> str:
+    value, low, high = (f"{figure:.0f}" if figure >= 100 else f"{figure:#.3g}" for figure in figures)
+    return f"{value} [{low}, {high}]"

@@ -1,4 +1,4 @@
-"""Figures of the evaluation: all pairs of systems, decision curves, AUC by stratum."""
+"""Figures of the evaluation: all pairs of experiments, decision curves, AUC by stratum."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from cxr_helpers.evaluation import paired, strata
+from cxr_helpers.extras.statistics import paired, strata
 from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, colour, styled
 from cxr_helpers.plots.style import figure as empty_figure
 
@@ -18,27 +18,27 @@ _SMALL = 7  # points: the least of any figure
 
 @styled
 def pair_matrix(table: pd.DataFrame, names: Sequence[str]) -> Figure:
-    """Draw the difference of every two systems, row minus column: AUC below the diagonal, accuracy above it.
+    """Draw the difference of every two experiments, row minus column: AUC below the diagonal, accuracy above it.
 
-    Purple: the row's system has the higher figure; orange: the column's. A frame and bold figures mark what holds after
+    Purple: the row's has the higher figure; orange: the column's. A frame and bold figures mark what holds after
     Holm's correction.
 
     Args:
         table: as `evaluation_tables.pairs` gives it.
-        names: of the systems, in the order of the rows.
+        names: of the experiments, in the order of the rows.
     """
     fig = empty_figure(1.4 + 0.42 * len(names))
     ax = fig.subplots()
     gaps, held = np.full((2, len(names), len(names)), np.nan)
     for pair in table.itertuples():
-        first, second = names.index(pair.system), names.index(pair.against)
+        first, second = names.index(pair.experiment), names.index(pair.against)
         for key, place in (("auc", max(first, second)), ("accuracy", min(first, second))):
             cell = place, first + second - place
             gaps[cell] = getattr(pair, key) * (1 if place == first else -1)
             held[cell] = getattr(pair, f"{key}_holm") < paired.SIGNIFICANT
     ax.imshow(gaps, cmap="PuOr", vmin=-_SHADE, vmax=_SHADE, alpha=0.75)
     for (row, column), gap in np.ndenumerate(gaps):
-        if np.isfinite(gap):  # without the zero before the point, so that ten systems fit beside each other
+        if np.isfinite(gap):  # without the zero before the point, so that ten of them fit beside each other
             _mark(ax, row, column, f"{gap:+.3f}".replace("0.", ".").replace("-", "−"), bool(held[row, column]))
     ax.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor", fontsize=_SMALL)
     ax.set_yticks(range(len(names)), names, fontsize=_SMALL)
@@ -62,7 +62,7 @@ def decision_curves(panels: Mapping[str, pd.DataFrame], name: str) -> Figure:
 
     Args:
         panels: title → curve as `decisions.net_benefit` gives it.
-        name: of the system; decides the colour.
+        name: of the experiment; decides the colour.
     """
     fig = empty_figure(2.7, min(TEXT_WIDTH, 3.15 * len(panels)))
     for ax, (title, curve) in zip(fig.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
@@ -79,25 +79,25 @@ def decision_curves(panels: Mapping[str, pd.DataFrame], name: str) -> Figure:
 
 @styled
 def auc_by_stratum(table: pd.DataFrame, label: str) -> Figure:
-    """Draw the AUC within each stratum and over the pairs of one stratum, with 95 % intervals, a panel per system.
+    """Draw the AUC within each stratum and over the pairs of one stratum, with 95 % intervals, a panel per experiment.
 
-    The dashed line is the system's AUC over all pairs, the dotted one chance. Hollow: too few images for an interval.
+    The dashed line is the AUC over all pairs, the dotted one chance. Hollow: too few images for an interval.
 
     Args:
         table: as `subgroup_tables.by_stratum` gives it.
         label: what the images are divided by.
     """
-    systems = list(table.system.unique())
+    names = list(table.experiment.unique())
     shown = table[~table.stratum.isin((strata.ALL, strata.DIFFERENCE))]
     rows = list(shown.stratum.unique())
     counts = shown.drop_duplicates("stratum").set_index("stratum")
     least = min(0.4, shown[["value", "ci_low"]].min(axis=None))
     fig = empty_figure(0.95 + 0.3 * len(rows))
-    for ax, name in zip(fig.subplots(1, len(systems), sharex=True, sharey=True, squeeze=False)[0], systems, strict=True):
-        whole = table[(table.system == name) & (table.stratum == strata.ALL)].value.iloc[0]
+    for ax, name in zip(fig.subplots(1, len(names), sharex=True, sharey=True, squeeze=False)[0], names, strict=True):
+        whole = table[(table.experiment == name) & (table.stratum == strata.ALL)].value.iloc[0]
         ax.axvline(whole, color=colour(name), linewidth=1, linestyle=(0, (4, 2)))
         ax.axvline(0.5, color=FAINT, linewidth=1, linestyle=":")
-        for place, found in enumerate(shown[shown.system == name].set_index("stratum").loc[rows].itertuples()):
+        for place, found in enumerate(shown[shown.experiment == name].set_index("stratum").loc[rows].itertuples()):
             pooled = found.Index == strata.WITHIN
             ax.plot([found.ci_low, found.ci_high], [place, place], color=colour(name), linewidth=2, solid_capstyle="butt")
             fill = colour(name) if np.isfinite(found.ci_low) else "white"

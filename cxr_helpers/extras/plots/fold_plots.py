@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cxr_helpers.evaluation import metrics
-from cxr_helpers.plots.style import INK, TEXT_WIDTH, colour, styled
+from cxr_helpers.plots.style import INK, TEXT_WIDTH, colour, styled, value_grid
 from cxr_helpers.plots.style import figure as empty_figure
 
 _MARKERS = "osD^"
@@ -17,7 +17,7 @@ def cross_validation(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw each fold's figures with 95 % intervals, a panel per metric; all folds and the official test stand below.
 
     Args:
-        tables: system -> images, metric, value, ci_low, ci_high, as `cxr_helpers.extras.tables.fold_tables.table` gives them.
+        tables: experiment -> images, metric, value, ci_low, ci_high, as `cxr_helpers.extras.tables.fold_tables.table` gives them.
     """
     first = next(iter(tables.values()))
     rows, shown = list(first.images.unique()), list(first.metric.unique())
@@ -32,7 +32,6 @@ def cross_validation(tables: Mapping[str, pd.DataFrame]) -> Figure:
             ax.errorbar(part.value, places, xerr=ends, fmt=_MARKERS[number], label=name, markersize=4, **shade)
         ax.axhline(sum(row.startswith("fold") for row in rows) - 0.5, color=INK, linewidth=0.6, linestyle=":")
         ax.set(title=metrics.TITLES[metric], yticks=range(len(rows)), yticklabels=rows, ylim=(len(rows) - 0.5, -0.5))
-        ax.grid(axis="x", color="#E6E6E6", linewidth=0.7)
-        ax.set_axisbelow(True)
+        value_grid(ax, "x")
     fig.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(tables))
     return fig

@@ -11,7 +11,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from cxr_helpers.plots.style import COLOURS, INK, TEXT_WIDTH, styled
 from cxr_helpers.plots.style import figure as empty_figure
 
-# Told apart by lightness and marker too.
+# Distinguished by lightness and marker too.
 _KINDS = {"grid": {"color": INK, "marker": "s"}, "random": {"color": COLOURS["mobilenetv2"], "marker": "o"}}
 _NAMES = {"learning_rate": "learning rate", "dropout": "dropout", "batch_size": "batch size", "width": "hidden units"}
 _LOGARITHMIC = ("learning_rate", "batch_size")

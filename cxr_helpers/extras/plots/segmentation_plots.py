@@ -8,17 +8,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from cxr_helpers.evaluation import agreement
+from cxr_helpers.evaluation import bootstrap
+from cxr_helpers.extras.statistics import agreement
 from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, styled
 from cxr_helpers.plots.style import figure as empty_figure
 
-# Light on a grey image, and told apart by the line too.
+# Light on a grey image, and distinguished by the line too.
 _LOOKS = {"lungs": {"color": "#F0E442", "linestyle": "-"}, "heart": {"color": "#E8743B", "linestyle": (0, (3, 1))}}
 _Outlines = Mapping[str, Sequence[np.ndarray]]
 
 
 @styled
-def outlined_images(images: Sequence[np.ndarray], outlines: Sequence[_Outlines], titles: Sequence[str], columns: int = 4) -> Figure:
+def outlined_images(
+    images: Sequence[np.ndarray], outlines: Sequence[_Outlines], titles: Sequence[str], columns: int = 4
+) -> Figure:
     """Draw images with the outlines of lungs and heart.
 
     Args:
@@ -63,7 +66,7 @@ def overlap(table: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
     rng = np.random.default_rng(0)  # spreads the points, so that they do not hide each other
     for place, (_, part) in enumerate(rows):
         ax.plot(part.dice, place + rng.uniform(-0.22, 0.22, len(part)), "o", color=FAINT, markersize=2.2, rasterized=True)
-        mean = agreement.mean_interval(part.dice.to_numpy(), part.patient_id.to_numpy())
+        mean = bootstrap.mean_interval(part.dice.to_numpy(), part.patient_id.to_numpy())
         ax.plot([mean.ci_low, mean.ci_high], [place, place], color=INK, linewidth=2.2, solid_capstyle="butt")
         ax.plot(mean.value, place, "D", color=INK, markersize=4, label="mean, 95 % interval")
         ax.plot(part.null_dice.mean(), place, "o", color=INK, markerfacecolor="white", markersize=5, label="one fixed outline")

@@ -12,6 +12,7 @@ from cxr_helpers.explain import methods
 from cxr_helpers.extras.saliency import map_measures as measures
 from cxr_helpers.extras.saliency.map_measures import ADULT, CLEAN, DRAWN, LABELS, MARKED, RANK, TEST
 
+FILE = "explanation_checks.csv"  # among the profile's tables
 PASSES, FAILS, UNMEASURED = "passes", "fails", "–"
 _ALL_RANDOM = "all weights random"
 _MARKER = "which of two models uses a marker whose place is known"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.evaluation import agreement, metrics
+from cxr_helpers.evaluation import bootstrap, metrics
 from cxr_helpers.extras.saliency import map_measures as names
 from cxr_helpers.extras.saliency.map_subjects import Plan, Subject
 from cxr_helpers.extras.statistics import localisation, map_similarity
@@ -56,7 +56,7 @@ def rows(parts: Sequence[Part], plan: Plan) -> pd.DataFrame:
 def row(method: str, model: str, data: str, measure: str, values: np.ndarray, patients: np.ndarray | None = None) -> dict:
     """Return one row: the mean of `values` (n,) with its interval over patients (over images where these are not given)."""
     patients = np.arange(len(values)) if patients is None else patients
-    found = agreement.mean_interval(np.asarray(values, float), patients)
+    found = bootstrap.mean_interval(np.asarray(values, float), patients)
     return {"method": method, "model": model, "data": data, "measure": measure, **found, "n": len(values)}
 
 

@@ -19,7 +19,7 @@ from cxr_helpers.base.progress import say
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import methods, targets
 from cxr_helpers.extras.makers import planted
-from cxr_helpers.extras.saliency import controls, map_subjects, map_table
+from cxr_helpers.extras.saliency import controls, map_checks, map_subjects, map_table
 from cxr_helpers.extras.saliency import map_measures as names
 from cxr_helpers.extras.saliency.map_subjects import Subject
 from cxr_helpers.extras.statistics import faithfulness, localisation, map_similarity
@@ -29,6 +29,8 @@ run_environment = lazy.module("cxr_helpers.training.run_environment")
 
 def measure(profile: str, afresh: bool = False) -> Path:
     """Make `explanation_measures.csv` (columns `COLUMNS`) and return its path; beside it a .json says how it was made.
+
+    `map_checks.FILE` holds which method passes which check, for chapters that do not measure.
 
     Parts that are stored in the build folder are taken from there unless `afresh`, so that a stopped call goes on.
     """
@@ -43,6 +45,8 @@ def measure(profile: str, afresh: bool = False) -> Path:
     path = names.path(profile)
     atomic_write(path.with_suffix(".json"), json.dumps(about, indent=2, ensure_ascii=False) + "\n")
     atomic_write(path, table[names.COLUMNS].to_csv(index=False, float_format="%.6g"))
+    checks = map_checks.verdicts(names.load(profile), plan.experiments[0])
+    atomic_write(path.with_name(map_checks.FILE), checks.to_csv(index=False))
     return path
 
 

@@ -33,7 +33,7 @@ def measure(lungs: np.ndarray, heart: np.ndarray) -> dict[str, float]:
         heart: (H, W) bool; only its largest component counts.
 
     Returns:
-        `lung_parts` is 0, 1 or 2. Where two lungs cannot be told apart, thoracic width, asymmetry and ratio are NaN;
+        `lung_parts` is 0, 1 or 2. Where two lungs cannot be distinguished, thoracic width, asymmetry and ratio are NaN;
         without any lung its area and height are NaN too, without a heart the heart's figures and the ratio.
     """
     parts = [part for part in components(lungs, 2) if part.sum() >= SMALLEST_LUNG * components(lungs, 1)[0].sum()]

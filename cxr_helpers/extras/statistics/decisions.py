@@ -2,11 +2,35 @@
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 
-from cxr_helpers.evaluation import bootstrap, calibration, metrics
+from cxr_helpers.evaluation import bootstrap, metrics
 
 TITLES = {"sensitivity": "Sensitivity", "specificity": "Specificity", "ppv": "PPV", "npv": "NPV"}
 GRID = np.linspace(0.01, 0.99, 99)  # threshold probabilities of a decision curve
+
+
+def prior_corrected(scores: pd.DataFrame, source: float, target: float) -> pd.DataFrame:
+    """Return the scores as they should be where a share `target` of images shows PNEUMONIA (Saerens et al. 2002).
+
+    Args:
+        scores: P(PNEUMONIA), calibrated for images of which a share `source` shows PNEUMONIA.
+        source, target: in (0, 1).
+    """
+    certain = scores.y_score.to_numpy(float).clip(bootstrap.CLIP, 1 - bootstrap.CLIP)
+    return scores.assign(y_score=expit(logit(certain) + logit(target) - logit(source)))
+
+
+def reweighted(weights: np.ndarray, y_true: np.ndarray, prevalence: float) -> np.ndarray:
+    """Return the weights (K, N), scaled by class: each row adds up to 1, its images of PNEUMONIA to `prevalence`.
+
+    Args:
+        weights: (K, N), non-negative; every row holds both classes.
+        y_true: (N,) in {0, 1}.
+        prevalence: in (0, 1).
+    """
+    parts = [(weights * y_true, prevalence), (weights * (1 - y_true), 1 - prevalence)]
+    return sum(share * part / part.sum(axis=1, keepdims=True) for part, share in parts)
 
 
 def rates(
@@ -32,7 +56,7 @@ def rates(
     fp, tn = weights @ (called & ~positive), weights @ (~called & ~positive)
     pairs = {"sensitivity": (tp, tp + fn), "specificity": (tn, tn + fp), "ppv": (tp, tp + fp), "npv": (tn, tn + fn)}
     found = np.array([bootstrap.ratio(*pair) for pair in pairs.values()])
-    low, high = np.percentile(found[:, 1:], metrics.PERCENTILES, axis=1)
+    low, high = np.percentile(found[:, 1:], bootstrap.PERCENTILES, axis=1)
     return pd.DataFrame({"value": found[:, 0], "ci_low": low, "ci_high": high}, index=list(pairs))
 
 
@@ -56,7 +80,7 @@ def net_benefit(scores: pd.DataFrame, prevalence: float | None = None, n_boot: i
     called = scores.y_score.to_numpy()[:, None] >= GRID
     worth = np.where(y_true[:, None] == 1, 1.0, -price)  # of calling an image PNEUMONIA, at every threshold
     curves = weights @ (called * worth)
-    low, high = np.percentile(curves[1:], metrics.PERCENTILES, axis=0)
+    low, high = np.percentile(curves[1:], bootstrap.PERCENTILES, axis=0)
     columns = {"threshold": GRID, "model": curves[0], "ci_low": low, "ci_high": high, "treat_all": weights[0] @ worth}
     return pd.DataFrame(columns)
 
@@ -68,5 +92,5 @@ def _weighted(scores: pd.DataFrame, prevalence: float | None, n_boot: int, seed:
     drawn, _ = bootstrap.usable_weights(scores.patient_id.to_numpy(), y_true, n_boot, seed)
     weights = np.vstack([np.ones(len(y_true)), drawn])
     if prevalence is not None:
-        return scores, calibration.reweighted(weights, y_true, prevalence)
+        return scores, reweighted(weights, y_true, prevalence)
     return scores, weights / weights.sum(axis=1, keepdims=True)

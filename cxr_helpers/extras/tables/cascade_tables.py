@@ -1,4 +1,4 @@
-"""What a chapter says of cascades: thresholds, figures beside either model alone, cost. Systems are name → runs, one a seed."""
+"""What a chapter says of cascades: thresholds, figures beside either model alone, cost. Cascades are name → runs, one a seed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,22 +8,22 @@ import pandas as pd
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.makers import cascade
 from cxr_helpers.records import Record
-from cxr_helpers.tables import results
+from cxr_helpers.tables import selection, statistics
 
 SHOWN = ("accuracy", "recall", "specificity", "roc_auc")
-_Systems = Mapping[str, Sequence[Record]]
+_Runs = Mapping[str, Sequence[Record]]
 
 
-def thresholds(systems: _Systems) -> pd.DataFrame:
+def thresholds(cascades: _Runs) -> pd.DataFrame:
     """Return one row a run: the thresholds that validation gave, and the shares of images sent on."""
     rows = []
-    for name, runs in systems.items():
+    for name, runs in cascades.items():
         for run in runs:
             chosen = cascade.Thresholds(**run.info["thresholds"])
             row = {"cascade": name, "seed": run.config.seed, "NORMAL below": chosen.low}
             row |= {"PNEUMONIA from": chosen.high, "second model from": chosen.confirm}
-            rows.append(row | {f"sent on, {split}": f"{run.info['sent_on'][split]:.1%}" for split in ("val", "test")})
-    return pd.DataFrame(rows)
+            rows.append(row | {f"sent on, {split}": run.info["sent_on"][split] for split in ("val", "test")})
+    return statistics.shown_as(rows, dict.fromkeys(("sent on, val", "sent on, test"), "{:.1%}"))
 
 
 def alone(run: Record, stage: str, split: str = "test") -> pd.DataFrame:
@@ -34,35 +34,34 @@ def alone(run: Record, stage: str, split: str = "test") -> pd.DataFrame:
     return table.assign(y_score=cascade.centred(table[f"{stage}_score"], threshold))[list(run.scores)]
 
 
-def beside(systems: _Systems) -> dict[str, list[pd.DataFrame]]:
+def beside(cascades: _Runs) -> dict[str, list[pd.DataFrame]]:
     """Return the test scores of the cascades and of each model alone, one frame a run; all decide at 0.5."""
-    frames = {name: results.scores(runs) for name, runs in systems.items()}
-    for runs in systems.values():
+    frames = {name: selection.scores(runs) for name, runs in cascades.items()}
+    for runs in cascades.values():
         frames |= _members(runs)
     return frames
 
 
-def differences(systems: _Systems) -> pd.DataFrame:
+def differences(cascades: _Runs) -> pd.DataFrame:
     """Return cascade minus either model alone on the test images, paired over patients, one row per pair and metric."""
     rows = []
-    for name, runs in systems.items():
+    for name, runs in cascades.items():
         for title, theirs in _members(runs).items():
-            gaps = metrics.difference(results.scores(runs), theirs).loc[list(SHOWN)]
+            gaps = metrics.difference(selection.scores(runs), theirs).loc[list(SHOWN)]
             for gap in gaps.itertuples():
                 row = {"cascade": name, "against": title, "metric": metrics.TITLES[gap.Index]}
-                interval = f"{gap.ci_low:+.3f} to {gap.ci_high:+.3f}"
-                rows.append(row | {"difference": f"{gap.value:+.3f}", "95 % CI": interval})
-    return pd.DataFrame(rows)
+                rows.append(row | statistics.columns("difference", gap))
+    return statistics.shown_as(rows, {"difference": "{:+.3f}"})
 
 
-def costs(systems: _Systems) -> pd.DataFrame:
+def costs(cascades: _Runs) -> pd.DataFrame:
     """Return ms per test image of either model and of the cascade, means over its runs, one row per cascade.
 
     Where the second model was trained on images of another size than the screen's, a second row has its time at that
     size; the share sent on is the same, since the screen decides on it.
     """
     rows = []
-    for name, runs in systems.items():
+    for name, runs in cascades.items():
         share = np.array([run.info["sent_on"]["test"] for run in runs])
         times = pd.DataFrame([run.info["ms_per_film"] for run in runs])
         first, second = runs[0].info["pixel_sides"]
@@ -70,9 +69,9 @@ def costs(systems: _Systems) -> pd.DataFrame:
             if stage in times:
                 joint, alone_time = (times.screen + share * times[stage]).mean(), times[stage].mean()
                 row = {"cascade": name, "pixels": f"{first} and {side}", "screen (ms)": times.screen.mean()}
-                row |= {"second model (ms)": alone_time, "sent on": f"{share.mean():.1%}", "cascade (ms)": joint}
+                row |= {"second model (ms)": alone_time, "sent on": share.mean(), "cascade (ms)": joint}
                 rows.append(row | {"as a multiple of the second": joint / alone_time})
-    return pd.DataFrame(rows)
+    return statistics.shown_as(rows, {"sent on": "{:.1%}"})
 
 
 def _members(runs: Sequence[Record]) -> dict[str, list[pd.DataFrame]]:

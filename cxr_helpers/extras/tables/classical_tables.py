@@ -9,14 +9,14 @@ from cxr_helpers.evaluation import metrics
 from cxr_helpers.records import Record
 
 
-def settings(systems: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
-    """Return one row per system: its inputs, what validation chose for each seed, seconds (mean over seeds), size."""
+def settings(runs: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
+    """Return one row per experiment: its inputs, what validation chose for each seed, seconds (mean over seeds), size."""
     rows = []
-    for name, runs in systems.items():
-        info = runs[0].info
-        row = {"system": name, "inputs": info["inputs"], "network behind them": info["initialisation"]}
-        row |= {"chosen, by seed": "; ".join(_words(run.info["chosen"]) for run in runs)}
-        row |= {"s per run": np.mean([run.info["training_time_s"] for run in runs]), "file (MB)": info["model_bytes"] / 1e6}
+    for name, own in runs.items():
+        info = own[0].info
+        row = {"experiment": name, "inputs": info["inputs"], "network behind them": info["initialisation"]}
+        row |= {"chosen, by seed": "; ".join(_words(run.info["chosen"]) for run in own)}
+        row |= {"s per run": np.mean([run.info["training_time_s"] for run in own]), "file (MB)": info["model_bytes"] / 1e6}
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -27,12 +27,12 @@ def versus(
     """Set each of `ours` against each of `theirs`, paired over patients, at threshold 0.5 where the metric has one.
 
     Args:
-        scores: system -> scores on one split, one frame per seed.
-        ours, theirs: names of systems.
+        scores: experiment -> scores on one split, one frame per seed.
+        ours, theirs: names of experiments.
         metric: a key of `metrics.TITLES`.
 
     Returns:
-        One row per pair: system, against, difference (ours minus theirs), ci_low, ci_high (95 %), and outcome:
+        One row per pair: experiment, against, difference (ours minus theirs), ci_low, ci_high (95 %), and outcome:
         "higher", "lower", or "open" where the interval holds 0.
     """
     rows = []
@@ -40,7 +40,7 @@ def versus(
         for rival in theirs:
             gap = metrics.difference(scores[name], scores[rival]).loc[metric]
             outcome = "higher" if gap.ci_low > 0 else "lower" if gap.ci_high < 0 else "open"
-            row = {"system": name, "against": rival, "difference": gap.value, "ci_low": gap.ci_low, "ci_high": gap.ci_high}
+            row = {"experiment": name, "against": rival, "difference": gap.value, "ci_low": gap.ci_low, "ci_high": gap.ci_high}
             rows.append(row | {"outcome": outcome})
     return pd.DataFrame(rows)
 

@@ -7,13 +7,13 @@ import pandas as pd
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.records import Record
-from cxr_helpers.tables import results
+from cxr_helpers.tables import selection, statistics
 
 METRICS = ("roc_auc", "accuracy")
 
 
 def table(folds: Sequence[Record], official: Sequence[Record]) -> pd.DataFrame:
-    """Return AUC and accuracy (at 0.5) of a system's folds and of the same system on the official test images.
+    """Return AUC and accuracy (at 0.5) of an experiment's folds and of the same experiment on the official test images.
 
     Args:
         folds: one run per fold; their test images are the left-out patients'.
@@ -30,8 +30,8 @@ def table(folds: Sequence[Record], official: Sequence[Record]) -> pd.DataFrame:
     protocols = [run.config.protocol for run in folds]
     if len(set(protocols)) < len(folds) or not all(protocol.startswith("patient_cv_") for protocol in protocols):
         raise CxrError(f"Cross-validation needs one run per fold by patient, but got {', '.join(protocols)}.")
-    parts = {f"fold {number}": results.scores([run]) for number, run in enumerate(folds, 1)}
-    together, test = results.pooled(folds), results.scores(official)
+    parts = {f"fold {number}": selection.scores([run]) for number, run in enumerate(folds, 1)}
+    together, test = selection.pooled(folds), selection.scores(official)
     of_test = [scores[scores.image_id.isin(test[0].image_id)] for scores in together]
     parts |= {"all folds": together, "official test, by folds": of_test, "official test": test}
     rows = []
@@ -48,11 +48,12 @@ def spread(found: pd.DataFrame, metric: str = "roc_auc") -> tuple[float, float]:
 
 
 def brief(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the tables of several systems as a page can hold them: a row per set of images, each figure with its interval."""
+    """Return the tables of several experiments as a page can hold them: a row per set of images."""
     rows = []
-    for system, found in tables.items():
+    for name, found in tables.items():
         for images, part in found.groupby("images", sort=False):
-            row = {"system": system, "images": images, "n": part.n.iloc[0]}
-            figures = {metrics.TITLES[one.metric]: results.cell(one) for one in part.itertuples()}
-            rows.append(row | figures)
+            row = {"experiment": name, "images": images, "n": part.n.iloc[0]}
+            for one in part.itertuples():
+                row |= statistics.columns(metrics.TITLES[one.metric], one)
+            rows.append(row)
     return pd.DataFrame(rows)

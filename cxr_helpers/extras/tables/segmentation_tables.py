@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 
 from cxr_helpers.data import packing
-from cxr_helpers.evaluation import agreement, bootstrap
+from cxr_helpers.evaluation import bootstrap
 from cxr_helpers.extras.makers import segmentation_images
+from cxr_helpers.extras.statistics import agreement
 from cxr_helpers.extras.statistics.cardiothoracic import FIGURES
 from cxr_helpers.records import Record
-from cxr_helpers.tables import results
+from cxr_helpers.tables import selection, statistics
 
 SETS = {
     "synthetic": "synthetic, as drawn",
@@ -44,14 +45,27 @@ def overlap_table(runs: Sequence[Record]) -> pd.DataFrame:
     rows = []
     for (part, structure), images in _by_set(overlap(runs)):
         row = {"set": SETS[part], "structure": structure, "images": len(images), "patients": images.patient_id.nunique()}
-        row |= {title: _mean(images[name], images.patient_id) for name, title in _OVERLAPS.items()}
+        for name, title in _OVERLAPS.items():
+            row |= statistics.columns(title, bootstrap.mean_interval(images[name].to_numpy(), images.patient_id.to_numpy()))
         spread = by_seed[part, structure].std(ddof=min(1, len(runs) - 1))
-        rows.append(row | {"weakest tenth, Dice below": images.dice.quantile(0.1), "SD over seeds": round(spread, 3)})
-    return pd.DataFrame(rows)
+        rows.append(row | {"weakest tenth, Dice below": images.dice.quantile(0.1), "SD over seeds": spread})
+    return statistics.shown_as(rows, {"SD over seeds": "{:.3f}"})
+
+
+def dice_figures(runs: Sequence[Record], split: str) -> pd.DataFrame | None:
+    """Return "Dice <structure>, <set>": value, ci_low, ci_high over images of the mean over runs; None where runs hold no masks.
+
+    The sets are those of the record, whatever the `split`.
+    """
+    if "dice" not in runs[0].names:
+        return None
+    parts = overlap(runs).groupby(["set", "structure"])
+    found = {key: bootstrap.mean_interval(part.dice.to_numpy(), part.patient_id.to_numpy()) for key, part in parts}
+    return pd.DataFrame({f"Dice {structure}, {name}": row for (name, structure), row in found.items()}).T
 
 
 def ratios(run: Record) -> pd.DataFrame:
-    """Return the images of a run whose cardiothoracic ratio is known: set, image_id, predicted and truth (NaN: not measurable)."""
+    """Return the images whose cardiothoracic ratio is known: set, image_id, predicted and truth (NaN: not measurable)."""
     table = run.table("measures")
     wide = table.pivot_table(index=["set", "image_id"], columns="source", values="cardiothoracic_ratio", dropna=False)
     return wide[wide.truth.notna()].reset_index()
@@ -67,12 +81,13 @@ def ratio_table(runs: Sequence[Record]) -> pd.DataFrame:
         every = [images[images.set == name] for images in (ratios(run) for run in runs)]
         measured, truth = [images.dropna() for images in every], every[0].truth
         found = pd.DataFrame([agreement.bland_altman(images.predicted, images.truth) for images in measured]).mean()
-        row = {"set": SETS[name], "images": len(truth), "true ratio": f"{truth.min():.3f}–{truth.max():.3f}"}
+        row = {"set": SETS[name], "images": len(truth), "least true ratio": truth.min(), "largest": truth.max()}
         row |= {"measurable": np.mean([len(images) for images in measured]) / len(truth)}
         row |= {"mean absolute error": found.error, "of a constant": (truth - truth.mean()).abs().mean()}
-        row |= {"correlation": np.mean([images.predicted.corr(images.truth) for images in measured]), "bias": found.bias}
-        rows.append(row | {"limits of agreement": f"{found.low:+.3f} to {found.high:+.3f}"})
-    return pd.DataFrame(rows)
+        row |= {"correlation": np.mean([images.predicted.corr(images.truth) for images in measured])}
+        limits = {"bias (limits of agreement)_low": found.low, "bias (limits of agreement)_high": found.high}
+        rows.append(row | {"bias (limits of agreement)": found.bias} | limits)
+    return statistics.shown_as(rows, {"bias (limits of agreement)": "+"})
 
 
 def figures(runs: Sequence[Record], name: str = "films") -> pd.DataFrame:
@@ -90,11 +105,12 @@ def plausibility(runs: Sequence[Record]) -> pd.DataFrame:
     """Return, by class of the test images, how often two lungs and a ratio were found, and median (quartiles) of the figures."""
     table, rows = figures(runs), []
     for label, part in table.groupby("y_true"):
-        row = {"class": results.CLASSES[label], "images": len(part)}
+        row = {"class": selection.CLASSES[label], "images": len(part)}
         row |= {"two lungs": (part.lung_parts == 2).mean(), "ratio measurable": part.cardiothoracic_ratio.notna().mean()}
         for figure in ("lung_area", "lung_asymmetry", "cardiothoracic_ratio"):
             low, middle, high = part[figure].quantile([0.25, 0.5, 0.75])
-            row[FIGURES[figure].lower()] = f"{middle:.3f} ({low:.3f} to {high:.3f})"
+            title = FIGURES[figure].lower()
+            row |= {title: middle, f"{title}_low": low, f"{title}_high": high}
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -115,9 +131,9 @@ def separation(runs: Sequence[Record], n_boot: int = 2000, seed: int = 0) -> pd.
         y_true, values = images.y_true.to_numpy(), images[figure].to_numpy()
         weights, _ = bootstrap.usable_weights(images.patient_id.to_numpy(), y_true, n_boot, seed)
         areas = bootstrap.roc_auc(*bootstrap.cumulative_counts(y_true, values, np.vstack([np.ones(len(images)), weights])))
-        low, high = np.percentile(areas[1:], (2.5, 97.5))
+        low, high = np.percentile(areas[1:], bootstrap.PERCENTILES)
         rows[title] = {"value": areas[0], "ci_low": low, "ci_high": high, "images": len(images)}
-    return pd.DataFrame(rows).T.rename_axis("system")
+    return pd.DataFrame(rows).T.rename_axis("figure")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +171,7 @@ def image_examples(run: Record, profile: str) -> Examples:
     found, table = outlines(run, "films"), run.table("measures").query("set == 'films'")
     chosen = table.set_index("image_id").loc[segmentation_images.sample(table)]
     ratios = [f"ratio {ratio:.2f}" if ratio == ratio else "no ratio" for ratio in chosen.cardiothoracic_ratio]
-    titles = [f"{results.CLASSES[label]}\n{ratio}" for label, ratio in zip(chosen.y_true, ratios, strict=True)]
+    titles = [f"{selection.CLASSES[label]}\n{ratio}" for label, ratio in zip(chosen.y_true, ratios, strict=True)]
     return Examples(list(packing.images(profile, chosen.index)), [found.get(name, {}) for name in chosen.index], titles)
 
 
@@ -163,7 +179,3 @@ def _by_set(images: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
     """Return ((set, structure), its images) in the order of `SETS`, lungs before heart."""
     parts = {key: part for key, part in images.groupby(["set", "structure"])}
     return [(key, parts[key]) for key in itertools.product(SETS, STRUCTURES) if key in parts]
-
-
-def _mean(values: pd.Series, patient_id: pd.Series) -> str:
-    return results.cell(agreement.mean_interval(values.to_numpy(), patient_id.to_numpy()))

@@ -59,7 +59,7 @@ def auc(runs: Sequence[pd.DataFrame], strata: pd.Series, n_boot: int = 2000, see
         by_run.append([*_share(parts[:, 0], parts[:, 1]), within, whole, within - whole])
     found = np.mean(by_run, axis=0)
     # pandas leaves out the resamples that hold no pair of a stratum
-    low, high = pd.DataFrame(found[:, 1:]).quantile(np.divide(metrics.PERCENTILES, 100), axis=1).to_numpy()
+    low, high = pd.DataFrame(found[:, 1:]).quantile(np.divide(bootstrap.PERCENTILES, 100), axis=1).to_numpy()
     table = pd.DataFrame({"value": found[:, 0], "ci_low": low, "ci_high": high}, index=[*names, WITHIN, ALL, DIFFERENCE])
     table[["normal", "pneumonia"]] = [_counts(y_true[groups == name]) for name in names] + [_counts(y_true)] * 3
     few = table.index.isin(names) & (table[["normal", "pneumonia"]].min(axis=1) < FEWEST)

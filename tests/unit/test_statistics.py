@@ -1,4 +1,4 @@
-"""What a chapter says of a system follows from its scores, and validation alone decides."""
+"""What a chapter says of an experiment follows from its scores, and validation alone decides."""
 
 import types
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxr_helpers.tables import results
+from cxr_helpers.tables import selection, statistics
 
 
 def run(val_scores, test_scores=(0.1, 0.6, 0.4, 0.9), **info):
@@ -23,46 +23,47 @@ SURE, UNSURE = run([0.1, 0.2, 0.7, 0.8]), run([0.1, 0.8, 0.2, 0.9])
 
 
 def test_thresholds_come_from_validation():
-    assert results.thresholds([SURE]) == [0.7]
+    assert selection.thresholds([SURE]) == [0.7]
 
 
 def test_a_run_that_was_made_with_an_operating_point_keeps_it_where_no_other_rule_is_asked_for():
     calibrated = run([0.1, 0.2, 0.7, 0.8], threshold=0.77)
-    assert results.thresholds([calibrated, SURE]) == [0.77, 0.7]
-    assert results.thresholds([calibrated], "sensitivity>=0.5") == [0.8]
+    assert selection.thresholds([calibrated, SURE]) == [0.77, 0.7]
+    assert selection.thresholds([calibrated], "sensitivity>=0.5") == [0.8]
 
 
 def test_best_on_validation_ignores_the_test_images():
     worse_on_test = run([0.1, 0.2, 0.7, 0.8], test_scores=(0.9, 0.8, 0.2, 0.1))
-    assert results.best_on_validation([UNSURE, worse_on_test]) is worse_on_test
+    assert selection.best_on_validation([UNSURE, worse_on_test]) is worse_on_test
 
 
 def test_metric_table_has_both_thresholds():
-    table = results.metric_table([SURE]).set_index("metric")
+    table = statistics.metric_table([SURE]).set_index("metric")
     assert table.loc["Sensitivity", "at 0.5"] == 0.5 and table.loc["Specificity", "at 0.5"] == 0.5
     assert table.loc["Specificity", "at operating point"] == 1.0
     assert table.loc["ROC AUC", "at 0.5"] == table.loc["ROC AUC", "at operating point"] == 0.75
 
 
 def test_answers_name_classes_and_confidence_of_the_predicted_class():
-    answered = results.answers(SURE, 0.5)
+    answered = selection.answers(SURE, 0.5)
     assert answered.predicted.tolist() == ["NORMAL", "PNEUMONIA", "NORMAL", "PNEUMONIA"]
     np.testing.assert_allclose(answered.confidence, [0.9, 0.6, 0.6, 0.9])
     assert answered.correct.tolist() == [True, False, False, True]
 
 
 def test_examples_take_every_outcome():
-    drawn = results.examples(results.answers(SURE, 0.5), 4)
+    drawn = selection.examples(selection.answers(SURE, 0.5), 4)
     assert set(zip(drawn.y_true, drawn.y_predicted, strict=True)) == {(0, 0), (0, 1), (1, 0), (1, 1)}
 
 
 def test_ablation_ranks_by_validation_and_pairs_with_the_reference():
-    table = results.ablation({"reference": [UNSURE], "better": [SURE]}, "reference")
+    table = statistics.ablation({"reference": [UNSURE], "better": [SURE]}, "reference")
     assert table.variant.tolist() == ["better", "reference"]
     assert table.difference.tolist() == pytest.approx([0.25, 0.0])
+    assert (table.difference_low <= table.difference).all() and (table.difference <= table.difference_high).all()
 
 
 def test_differences_are_to_the_leader():
-    systems = {"a": results.scores([SURE]), "b": results.scores([UNSURE])}
-    table = results.differences(systems, "a", "roc_auc")
-    assert table.system.tolist() == ["b"] and table.difference.tolist() == [0.0]
+    scores = {"a": selection.scores([SURE]), "b": selection.scores([UNSURE])}
+    table = statistics.differences(scores, "a", "roc_auc")
+    assert table.experiment.tolist() == ["b"] and table.difference.tolist() == [0.0]

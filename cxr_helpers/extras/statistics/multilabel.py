@@ -4,14 +4,15 @@ Scores are long data frames: image_id, patient_id, split, label, y_true (1 = the
 probability in [0, 1]); one row per image and label.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import bootstrap, metrics
+from cxr_helpers.evaluation import bootstrap
+from cxr_helpers.records import Record
 
 MEAN = "mean"
 _BLOCK = 2_000_000  # weights held in memory at a time
@@ -64,29 +65,28 @@ def evaluate(runs: Sequence[pd.DataFrame], n_boot: int = 2000, seed: int = 0) ->
     patients = frames[0].drop_duplicates("image_id").set_index("image_id").patient_id[y_true.index]
     samples = _samples(y_true, y_score, patients.to_numpy(), usable, n_boot, seed)
     points[MEAN], samples[MEAN] = points.mean(), samples.mean(axis=1)
-    low, high = np.nanpercentile(samples[points.index], metrics.PERCENTILES, axis=0)
+    low, high = np.nanpercentile(samples[points.index], bootstrap.PERCENTILES, axis=0)
     intervals = pd.DataFrame({"value": points, "ci_low": low, "ci_high": high})
     return counts.join(intervals).rename_axis("label")
 
 
-def label_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of `evaluate` as a page can hold it: label, positives, images, AUC and its interval."""
-    words = ["one class only" if np.isnan(row.value) else _interval(row) for row in table.itertuples()]
-    shown = table.reset_index()[["label", "positives", "images", "value"]].rename(columns={"value": "AUC"})
-    return shown.assign(**{"95 % CI": words})
+def figures(runs: Sequence[Record], split: str) -> pd.DataFrame | None:
+    """Return the AUCs of runs with many labels by the names under which they are reported; None for runs of another kind.
+
+    "mean AUC", "AUC Mass" and so on; columns as `evaluate`. `attrs["images"]` counts the images.
+    """
+    if "scores" not in runs[0].names or "label" not in runs[0].scores:
+        return None
+    scores = [run.scores[run.scores["split"] == split] for run in runs]
+    table = evaluate(scores).rename(index=figure_name)
+    table.attrs["images"] = scores[0].image_id.nunique()
+    return table
 
 
-def mean_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return one row per system (its table of `evaluate`): the mean AUC and its interval."""
-    means = {name: table.loc[MEAN] for name, table in tables.items()}
-    rows = [{"system": name, "mean AUC": mean.value, "95 % CI": _interval(mean)} for name, mean in means.items()]
-    return pd.DataFrame(rows)
-
-
-def beside(table: pd.DataFrame, figures: Sequence[Mapping]) -> pd.DataFrame:
-    """Return a table of `evaluate` with the column reported: what a text's figures (metric, value) say, NaN for nothing."""
-    said = {figure["metric"]: figure["value"] for figure in figures}
-    return table.assign(reported=[said.get(figure_name(label), np.nan) for label in table.index])
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of `evaluate` as a page can hold it: label, positives, images, AUC with its bounds."""
+    found = table.reset_index()[["label", "positives", "images"]]
+    return found.assign(AUC=table.value.to_numpy(), AUC_low=table.ci_low.to_numpy(), AUC_high=table.ci_high.to_numpy())
 
 
 def figure_name(label: str) -> str:
@@ -94,19 +94,10 @@ def figure_name(label: str) -> str:
     return "mean AUC" if label == MEAN else f"AUC {label}"
 
 
-def untested(table: pd.DataFrame) -> list[str]:
-    """Return the labels of a table of `evaluate` that have no AUC because the split has one class of them only."""
-    return list(table.index[table.value.isna()])
-
-
-def _interval(row) -> str:
-    return f"{row.ci_low:.3f}–{row.ci_high:.3f}"
-
-
 def _aligned(runs: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
     """Return the runs' scores, checked to be of the same images and labels."""
     if not runs or any(frame.empty for frame in runs):
-        raise CxrError("No scores were given to evaluate; train the system first (`cxr train NAME`) and check the split.")
+        raise CxrError("No scores were given to evaluate; train the experiment first (`cxr train NAME`) and check the split.")
     keys = ["image_id", "label"]
     frames = [frame.sort_values(keys, ignore_index=True) for frame in runs]
     for frame in frames:

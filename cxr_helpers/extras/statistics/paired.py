@@ -1,6 +1,6 @@
-"""Two systems on the same images: whether they differ in AUC or in accuracy by more than chance.
+"""Two experiments on the same images: whether they differ in AUC or in accuracy by more than chance.
 
-Images of one patient resemble each other, so patients, not images, are taken as independent. Where a system has several
+Images of one patient resemble each other, so patients, not images, are taken as independent. Where one has several
 seeds, their mean is compared: the mean of the placement values for the AUC, the share of seeds that are right about a
 image for the accuracy. The seeds are taken as given; what is tested is whether other patients could turn the difference.
 """
@@ -50,7 +50,7 @@ def clustered_mcnemar(ours: np.ndarray, theirs: np.ndarray, patient_id: np.ndarr
     without correction for continuity, but for the factor (K - 1) / K of K patients.
 
     Args:
-        ours, theirs: (N,) in [0, 1], the share of a system's seeds that are right about an image (see `share_right`).
+        ours, theirs: (N,) in [0, 1], the share of the seeds that are right about an image (see `share_right`).
         patient_id: (N,) one key per image.
     """
     gaps = pd.Series(ours - theirs).groupby(np.asarray(patient_id)).sum()

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from cxr_helpers.plots.stard_flow import image_flow
+from cxr_helpers.plots import image_flow
 
 
 def test_the_final_models_answers_stand_below_by_label():

@@ -1,4 +1,6 @@
-"""The flow of images through the study, after STARD 2015: published, left out, divided, and what a model says of test images."""
+"""Flow charts: from images to report, and the flow of images through the study, after STARD 2015."""
+
+from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,16 +11,40 @@ from cxr_helpers.plots.style import INK, TEXT_WIDTH, styled
 from cxr_helpers.plots.style import figure as empty_figure
 
 PARTS = {"train": "Training", "val": "Validation", "test": "Official test"}
-ARROW = {"arrowstyle": "-|>", "color": INK, "linewidth": 1}
+
+
+@styled
+def flow_chart(steps: Sequence[tuple[str, str]], columns: int = 4) -> Figure:
+    """Draw steps as boxes joined by arrows, read like text; each step is (name, what it does, in up to three lines)."""
+    rows = -(-len(steps) // columns)
+    fig = empty_figure(1.15 * rows, TEXT_WIDTH)
+    ax = fig.subplots()
+    centres = [(0.5 + 1.3 * (place % columns), 0.5 - 1.5 * (place // columns)) for place in range(len(steps))]
+    for (name, note), (x, y) in zip(steps, centres, strict=True):
+        _box(ax, x, y, "", wide=1, tall=1)
+        ax.text(x, y + 0.28, name, ha="center", va="center", weight="bold")
+        ax.text(x, y - 0.14, note, ha="center", va="center", fontsize=8)
+    for (x, y), (next_x, next_y) in zip(centres, centres[1:], strict=False):
+        if y == next_y:
+            _arrow(ax, (x + 0.5, y), (next_x - 0.5, y))
+        else:  # from the end of a row to the start of the one below
+            middle = y - 0.75
+            ax.plot([x, x, next_x], [y - 0.5, middle, middle], color=INK, linewidth=1)
+            _arrow(ax, (next_x, middle), (next_x, next_y + 0.5))
+    ax.set(xlim=(-0.05, 1.3 * columns - 0.25), ylim=(-1.5 * (rows - 1) - 0.1, 1.1))
+    ax.set_axis_off()
+    return fig
 
 
 @styled
 def image_flow(images: pd.DataFrame, left_out: int, answered: pd.DataFrame | None = None) -> Figure:
     """Draw how many images were published, left out and used, by part and class, and the index test's results on test images.
 
-    `images` has one row an image: patient_id, split (train, val or test), label and pathogen ("bacteria", "virus" or
-    missing); `left_out` counts the files that could not be used. `answered`: the final model's answers to the test images,
-    as `results.answers` gives them; without it the diagram ends with the classes.
+    Args:
+        images: one row an image: patient_id, split (train, val or test), label and pathogen ("bacteria", "virus" or missing).
+        left_out: counts the files that could not be used.
+        answered: the final model's predictions of the test images, as `selection.answers` gives them; without it the diagram
+            ends with the classes.
     """
     lowest = -0.3 if answered is None else -1.75
     fig = empty_figure(0.82 * (3.85 - lowest), TEXT_WIDTH)
@@ -26,25 +52,30 @@ def image_flow(images: pd.DataFrame, left_out: int, answered: pd.DataFrame | Non
     _box(ax, 3, 3.4, f"Files in the published folders\n{len(images) + left_out:,}")
     _box(ax, 5, 2.75, f"Left out as unreadable\nor unfit: {left_out:,}")
     _box(ax, 3, 2.1, _counted("Images read", images))
-    ax.annotate("", (3, 2.48), (3, 3.02), arrowprops=ARROW)
-    ax.annotate("", (4.1, 2.75), (3, 2.75), arrowprops=ARROW)
+    _arrow(ax, (3, 3.02), (3, 2.48))
+    _arrow(ax, (3, 2.75), (4.1, 2.75))
     for place, (split, title) in enumerate(PARTS.items()):
         part = images[images.split == split]
         _box(ax, 1 + 2 * place, 0.4, f"{_counted(title, part)}\n{_classes(part)}", tall=1.3)
-        ax.annotate("", (1 + 2 * place, 1.06), (3, 1.72), arrowprops=ARROW)
+        _arrow(ax, (3, 1.72), (1 + 2 * place, 1.06))
     if answered is not None:
         for place, called in ((3, "PNEUMONIA"), (5, "NORMAL")):
             _box(ax, place, -1.1, _called(answered, called), tall=1.1)
-            ax.annotate("", (place, -0.55), (5, -0.25), arrowprops=ARROW)
+            _arrow(ax, (5, -0.25), (place, -0.55))
     ax.set(xlim=(0, 6), ylim=(lowest, 3.85))
     ax.set_axis_off()
     return fig
 
 
-def _box(ax: Axes, x: float, y: float, text: str, tall: float = 0.74) -> None:
+def _box(ax: Axes, x: float, y: float, text: str, wide: float = 1.8, tall: float = 0.74) -> None:
+    """Draw a box about a centre."""
     style = "round,pad=0,rounding_size=0.06"
-    ax.add_patch(FancyBboxPatch((x - 0.9, y - tall / 2), 1.8, tall, boxstyle=style, facecolor="white", edgecolor=INK))
+    ax.add_patch(FancyBboxPatch((x - wide / 2, y - tall / 2), wide, tall, boxstyle=style, facecolor="white", edgecolor=INK))
     ax.text(x, y, text, ha="center", va="center", fontsize=8)
+
+
+def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1})
 
 
 def _counted(title: str, images: pd.DataFrame) -> str:

@@ -1,0 +1,85 @@
+"""The last step before a table is shown: its numbers become the text of cells or of a sentence.
+
+A format is a number of decimals, a template ("{:.1%}", "{:+.3f}", "missed by {:.3f}"), or a function from a value to one of
+these. A table may bring its own for some of its columns in `table.attrs["digits"]`; `document.table` uses them, and takes "+"
+for the table's number of decimals with a sign.
+"""
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from cxr_helpers.records import Record
+
+ABSENT = "–"
+Format = int | str | Callable[[float], int | str]
+
+
+def number(value: float, form: Format = 3) -> str:
+    """Return a number as text; a missing one is an en dash."""
+    if pd.isna(value):
+        return ABSENT
+    form = form(value) if callable(form) else form
+    return f"{value:,.{form}f}" if isinstance(form, int) else form.format(value)
+
+
+def estimate(value: float, low: float, high: float, form: Format = 3) -> str:
+    """Return "0.950 (0.931–0.967)"; without bounds the value alone, without a value an en dash."""
+    if pd.isna(value) or pd.isna(low):
+        return number(value, form)
+    form = form(value) if callable(form) else form
+    return f"{number(value, form)} ({between(low, high, form)})"
+
+
+def between(low: float, high: float, form: Format = 3) -> str:
+    """Return "0.931–0.967", and "-0.003 to +0.021" where a bound has a sign."""
+    signed = low < 0 or "+" in str(form)
+    return f"{number(low, form)}{' to ' if signed else ABSENT}{number(high, form)}"
+
+
+def cell(row, form: Format = 3) -> str:
+    """Return "0.950 (0.931–0.967)" of anything with `value`, `ci_low` and `ci_high`."""
+    return estimate(row.value, row.ci_low, row.ci_high, form)
+
+
+def interval(row, form: Format = 3) -> str:
+    """Return "0.931–0.967" of anything with `ci_low` and `ci_high`."""
+    return between(row.ci_low, row.ci_high, form)
+
+
+def signed(value: float, low: float, high: float, form: str = "{:+.3f}") -> str:
+    """Return "+0.012 (+0.003 to +0.021)" of a difference and its interval."""
+    return estimate(value, low, high, form)
+
+
+def phrase(table: pd.DataFrame, metric: str) -> str:
+    """Return "0.912 (95 % CI 0.890–0.934)" from a metric table as `metrics.evaluate` gives it."""
+    row = table.loc[metric]
+    return f"{row.value:.3f} (95 % CI {interval(row)})"
+
+
+def p_value(value: float) -> str:
+    """Return "0.012", or "<0.001"."""
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def setting(run: Record) -> pd.DataFrame:
+    """Return how a run was made, item by item: configuration, start, device, time, size."""
+    config, info = run.config, run.info
+    rows = {
+        "start": info["initialisation"],
+        "pixels": f"{info['pixels']}, used at {config.size}×{config.size}",
+        "training images": f"{info['images']['train']:,}",
+        "trained parameters": f"{info['trainable_parameters']:,} of {info['parameters']:,}",
+        "trained layers": config.trainable if config.trainable in ("all", "head") else f"from {config.trainable} on",
+        "epochs run": f"{len(run.history)} of at most {config.epochs}",
+        "batch": str(config.batch_size),
+        "optimiser": f"{config.optimizer}, learning rate {config.learning_rate:g}, {config.schedule}",
+        "loss": f"{config.loss}, class weights {config.class_weight}",
+        "augmentation": config.augmentation + (f", {config.views} stored views" if config.views else ""),
+        "device": f"{info['device']}, {info['backend']}",
+        "wall time": f"{info['wall_time_s'] / 60:.1f} min",
+        "peak memory": f"{info['peak_memory_mb']:,} MB",
+        "model file": f"{info['model_bytes'] / 1e6:.1f} MB",
+    }
+    return pd.DataFrame(rows.items(), columns=["item", "value"])
