@@ -37,7 +37,8 @@ def document(request):
 @pytest.fixture(scope="module")
 def tree(document):
     """Return the PDF's text as pdftohtml gives it: pages of pieces of text, fonts, links."""
-    done = subprocess.run(["pdftohtml", "-xml", "-i", "-stdout", str(REPORTS / f"{document}.pdf")], capture_output=True, check=True)
+    command = ["pdftohtml", "-xml", "-i", "-stdout", str(REPORTS / f"{document}.pdf")]
+    done = subprocess.run(command, capture_output=True, check=True)
     return ElementTree.fromstring(done.stdout)
 
 
@@ -87,7 +88,8 @@ def test_no_letter_is_smaller_than_seven_points(tree):
 
 
 def test_no_letter_of_a_figure_is_printed_smaller_than_seven_points(document):
-    figures = re.findall(r'<figure id="([^"]+)"[^>]*>\s*<img src="data:image/svg\+xml,([^"]*)"', (REPORTS / f"{document}.html").read_text("utf-8"))
+    page = (REPORTS / f"{document}.html").read_text("utf-8")
+    figures = re.findall(r'<figure id="([^"]+)"[^>]*>\s*<img src="data:image/svg\+xml,([^"]*)"', page)
     assert len(figures) > 30
     for label, source in figures:
         svg = unquote(source)
@@ -119,7 +121,8 @@ def test_no_page_says_what_only_a_draft_says(sheets):
 @pytest.fixture(scope="module")
 def pictures(document):
     """Return every page as grey values (H, W) uint8."""
-    done = subprocess.run(["pdftoppm", "-r", str(DPI), "-gray", str(REPORTS / f"{document}.pdf")], capture_output=True, check=True)
+    command = ["pdftoppm", "-r", str(DPI), "-gray", str(REPORTS / f"{document}.pdf")]
+    done = subprocess.run(command, capture_output=True, check=True)
     stream, found = io.BytesIO(done.stdout), []
     while (sheet := picture(stream)) is not None:
         found.append(sheet)

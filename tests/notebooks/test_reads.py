@@ -15,11 +15,13 @@ def unexpected(chapter: str, profile: str) -> list[str]:
     allowed = set(chapter_files.experiments_read(chapter, profile))
     runs = {config.run_id for name in allowed for way in known[name].ways for config in way}
     patterns = [f"*/{entry}" for entry in chapter_files.reads(chapter)]
-    return [
-        source
-        for source in shown_data.sources(chapter, profile)["files"]
-        if (source.split("/")[-2] not in runs if source.endswith("/run.json") else not any(fnmatch.fnmatch(source, p) for p in patterns))
-    ]
+
+    def said(source: str) -> bool:
+        if source.endswith("/run.json"):
+            return source.split("/")[-2] in runs
+        return any(fnmatch.fnmatch(source, pattern) for pattern in patterns)
+
+    return [source for source in shown_data.sources(chapter, profile)["files"] if not said(source)]
 
 
 def unread(chapter: str, profile: str) -> list[str]:

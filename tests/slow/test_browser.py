@@ -12,11 +12,10 @@ from matplotlib import pyplot as plt
 from PIL import Image, ImageColor
 from tiny_chapters import chapter, figure, shown, table, workplace
 
-from cxr_helpers import paths, records
-from cxr_helpers.config import Config
-from cxr_helpers.experiments import Experiment
+from cxr_helpers import paths
+from cxr_helpers.extras.report import explorer
 from cxr_helpers.plots.style import COLOURS
-from cxr_helpers.report import document, explorer, ledger, origins, rendering
+from cxr_helpers.report import document, rendering
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -26,8 +25,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="
 RNG = np.random.default_rng(0)
 SCORES = pd.DataFrame({"y_true": [0, 1] * 40}).assign(y_score=lambda t: np.clip(0.3 * t.y_true + 0.7 * RNG.random(len(t)), 0, 1))
 OTHER = SCORES.assign(y_score=1 - SCORES.y_score)
-RUNS = (Config("mobilenet"), Config("mobilenet", seed=1))
-SCORES_OF_RUN = pd.DataFrame([["a", "p", "test", 1, 0.9], ["b", "q", "test", 0, 0.2]], columns=records.SCORE_COLUMNS)
 SYSTEMS = {"good <one>": (SCORES, 0.512), "bad": (OTHER, 0.25)}
 
 
@@ -53,7 +50,7 @@ def image():
 
 
 def named():
-    frame = pd.DataFrame({"run": [f"`{RUNS[1].run_id}`", "net"], "AUC": [0.91, 0.92]})
+    frame = pd.DataFrame({"run": ["`mobilenet-official-s1`", "net"], "AUC": [0.91, 0.92]})
     return shown(document.table, frame, "tbl:named", caption="Two rows.")
 
 
@@ -80,27 +77,21 @@ def opened_in(browser, path, **options):
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory):
-    """Return page and ledger of a report of one chapter, in which one system with two runs is reported."""
+    """Return the page of a report of one chapter."""
     with pytest.MonkeyPatch.context() as patch:
-        root = tmp_path_factory.mktemp("report")
-        write = workplace(patch, root)
-        patch.setattr(paths, "runs", lambda profile: root / "runs")
-        info = {"data_hash": "17df8904882474", "git_revision": "abc1234"}
-        runs = [records.write(config, "full", info, {"scores": SCORES_OF_RUN}) for config in RUNS]
-        patch.setattr(rendering.records, "every", lambda profile: runs)
-        patch.setattr(origins, "recorded", lambda profile: {"net": Experiment("net", "Net", "21_net", "", RUNS)})
+        write = workplace(patch, tmp_path_factory.mktemp("report"))
         panel = shown(document.panel, explorer.panel(SYSTEMS))
         said = shown(document.text, "Of **624** images [@kermany2018] −0.5 % are lost; see VGG-16 and @tbl:named.")
         pieces = [figure("fig:one"), curves(), image(), panel, rows(9, "tbl:many"), rows(13, "tbl:long"), named(), said]
         pieces.append(table("tbl:wide", columns=9))
         write("full", **{"21_net": chapter("One", *pieces)})
-        (path,) = rendering.render("full", formats=("html",))
-        return path, ledger.read("full")
+        (path,) = rendering.render("full", ["thesis"], formats=("html",))
+        return path
 
 
 @pytest.fixture(scope="module")
 def page(browser, rendered):
-    with opened_in(browser, rendered[0]) as opened:
+    with opened_in(browser, rendered) as opened:
         yield opened
 
 
@@ -155,35 +146,10 @@ def test_curves_of_a_figure_can_be_read_by_pointing(page):
     assert page.locator("#fig\\:one .picture").count() == 0  # its line of two points is no curve
 
 
-def test_every_number_of_the_ledger_can_be_clicked_and_no_other(page, rendered):
-    page.reload()
-    numbers = rendered[1]
-    assert page.locator(".traced").all_inner_texts() == numbers.text[numbers.cell != ""].to_list()  # not the typed abstract's
-
-
-def behind(page, number) -> str:
-    number.click()
-    said = page.locator(".provenance:popover-open").inner_text()
-    page.keyboard.press("Escape")
-    assert page.locator(".provenance:popover-open").count() == 0
-    return said
-
-
-def test_a_click_on_a_number_leads_to_cell_command_configuration_and_data(page):
-    said = behind(page, page.locator("#tbl\\:named td", has_text="0.920"))
-    assert "Computed by cell 8 of notebooks/21_net.ipynb" in said
-    assert "cxr train net --profile full" in said and "model = mobilenet" in said and "17df89048824" in said
-    assert all(run.run_id in said for run in RUNS)
-
-
-def test_a_row_that_names_a_run_leads_to_this_run_alone(page):
-    said = behind(page, page.locator("#tbl\\:named td", has_text="0.910"))
-    assert RUNS[1].run_id in said and RUNS[0].run_id not in said
-
-
-def test_a_number_in_a_sentence_leads_to_what_its_chapter_reads(page):
-    said = behind(page, page.locator("span.traced", has_text="624"))
-    assert "Computed by cell 9 of" in said and "cxr train net" in said
+def test_below_a_figure_stand_links_to_its_data_and_its_cell(page):
+    links = page.locator("#fig\\:curves + .origin a")
+    assert links.all_inner_texts() == ["fig-curves.csv", "cell 3 of 21_net.ipynb"]
+    assert links.first.get_attribute("href") == "data/fig-curves.csv"
 
 
 def test_a_link_says_what_it_leads_to(page):
@@ -212,7 +178,7 @@ def test_a_long_table_shows_the_rows_that_have_every_word(page):
 
 
 def test_without_scripts_the_panel_shows_its_first_model_and_no_control(browser, rendered):
-    with opened_in(browser, rendered[0], java_script_enabled=False) as page:
+    with opened_in(browser, rendered, java_script_enabled=False) as page:
         assert said(page) == expected(SCORES, 0.512, 0.5)
         curve = [tuple(map(float, place.split(","))) for place in page.locator("polyline").get_attribute("points").split()]
         assert curve[0] == (0, 200) and curve[-1] == (200, 0) and curve == sorted(curve, key=lambda place: (place[0], -place[1]))
@@ -276,7 +242,7 @@ def serious_faults(page) -> list[tuple]:
     return [(rule["id"], node["html"][:200]) for rule in serious for node in rule["nodes"]]
 
 
-COMMITTED = paths.ROOT / "reports" / "thesis.html"
+THESIS, COMMITTED = (paths.ROOT / "reports" / f"{name}.html" for name in ("thesis", "supplement"))  # panels are in the latter
 PLACES = [(0.5, 0.2), (0.9, 0.05)]  # threshold, prevalence
 SAID_OF_ALL = """places => {
   const panel = document.querySelector(".explorer"), control = (name) => panel.querySelector(`[data-control="${name}"]`);
@@ -322,8 +288,9 @@ SHORTENED = """for (const list of document.querySelectorAll("tbody, ul, ol, #ref
   for (const item of [...list.children].slice(3)) item.remove();"""
 
 
+@pytest.mark.parametrize("document", [THESIS, COMMITTED], ids=["thesis", "supplement"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_committed_report_has_no_serious_fault(browser, scheme):
-    with opened_in(browser, COMMITTED, color_scheme=scheme) as page:
+def test_the_committed_report_has_no_serious_fault(browser, scheme, document):
+    with opened_in(browser, document, color_scheme=scheme) as page:
         page.evaluate(SHORTENED)
         assert not serious_faults(page)

@@ -89,7 +89,7 @@ def checkout():
     gate = folder / "gate"
     gate.touch()
     write_chapter(root / "notebooks", "01_eda", FIGURE)
-    write_chapter(root / "notebooks", "02_alpha", GATE.format(gate=str(gate)), *RECORDS, SHOWN)
+    write_chapter(root / "notebooks", "02_alpha", GATE.format(gate=str(gate)), *RECORDS, SHOWN, reads=("experiment:alpha",))
     done = run_all("--profile", "smoke", "--cores", "2", root=root, CXR_BUILD_DIR=str(root / "build"))
     assert done.returncode == 0, done.stdout + done.stderr
     shutil.copytree(root / "reports" / "smoke", folder / "whole")
