@@ -14,7 +14,7 @@ from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import gradcam, shap_maps, targets
 from cxr_helpers.records import Record
-from cxr_helpers.tables import results
+from cxr_helpers.tables import selection
 from cxr_helpers.training import members, saved
 
 FILE = "explanations.npz"
@@ -26,7 +26,7 @@ OUTCOMES = {(1, 1): "true positive", (0, 1): "false positive", (1, 0): "false ne
 class Explained:
     """The explained images of one run, n of them.
 
-    `answers`: one row an image, the columns of `results.answers` and its outcome. `images`: uint8 (n, H, W). `maps`: by
+    `answers`: one row an image, the columns of `selection.answers` and its outcome. `images`: uint8 (n, H, W). `maps`: by
     method, float32 (n, H, W), as `methods.Method` describes them. `about`: run_id, and how the maps were made.
     """
 
@@ -46,12 +46,12 @@ class Explained:
 
 
 def outcomes(answered: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of `results.answers` with their outcome ("true positive", ...)."""
+    """Return rows of `selection.answers` with their outcome ("true positive", ...)."""
     return answered.assign(outcome=[OUTCOMES[pair] for pair in zip(answered.y_true, answered.y_predicted, strict=True)])
 
 
 def choose(answered: pd.DataFrame, per_outcome: int = PER_OUTCOME) -> pd.DataFrame:
-    """Return the images to explain, rows of `results.answers` with their outcome, by a rule that looks at scores only.
+    """Return the images to explain, rows of `selection.answers` with their outcome, by a rule that looks at scores only.
 
     Of each outcome it takes the most confident half of `per_outcome` (rounded up), then the least confident ones;
     ties go by image_id. An outcome with fewer images gives all it has.
@@ -79,7 +79,7 @@ def of(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Explaine
         raise CxrError(f"per_outcome={per_outcome} leaves no image to explain; give 1 or more.")
     if record.has(FILE):
         found = load(record)
-        wanted = choose(results.answers(record, found.about["threshold"]), per_outcome).image_id
+        wanted = choose(selection.answers(record, found.about["threshold"]), per_outcome).image_id
         if wanted.isin(found.answers.image_id).all():
             return found.at(pd.Index(found.answers.image_id).get_indexer(wanted))
     made = build(record, profile, per_outcome)
@@ -90,8 +90,8 @@ def of(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Explaine
 
 def build(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Explained:
     """Make what `of` returns, and store nothing; errors as there."""
-    started, threshold = time.perf_counter(), results.thresholds([record])[0]
-    chosen = choose(results.answers(record, threshold), per_outcome)
+    started, threshold = time.perf_counter(), selection.thresholds([record])[0]
+    chosen = choose(selection.answers(record, threshold), per_outcome)
     if chosen.empty:
         raise CxrError(f"Run {record.run_id} has no test scores to choose images from; explain a run with a test split.")
     config = members.network_config(record, profile)
@@ -111,7 +111,7 @@ def load(record: Record) -> Explained:
     remedy = f"`cxr train {saved.system(record)} --retrain` makes it anew"
     names = ("image_id", "films", "gradcam", "shap", "scale")
     (image_id, images, heat, values, scale), about = stored(record, FILE, names, remedy)
-    answered = results.answers(record, about["threshold"]).set_index("image_id").loc[image_id].reset_index()
+    answered = selection.answers(record, about["threshold"]).set_index("image_id").loc[image_id].reset_index()
     maps = {"gradcam": heat.astype("float32"), "shap_partition": values.astype("float32") * scale}
     return Explained(outcomes(answered), images, maps, about)
 

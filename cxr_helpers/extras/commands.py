@@ -22,7 +22,7 @@ stored_results = lazy.module("cxr_helpers.base.stored_results")
 rescoring = lazy.module("cxr_helpers.training.rescoring")
 training_matrix = lazy.module("cxr_helpers.extras.makers.training_matrix")
 candidates = lazy.module("cxr_helpers.tables.candidates")
-results = lazy.module("cxr_helpers.tables.results")
+selection = lazy.module("cxr_helpers.tables.selection")
 methods = lazy.module("cxr_helpers.explain.methods")
 comparisons = lazy.module("cxr_helpers.extras.benchmarks.comparisons")
 measurements = lazy.module("cxr_helpers.extras.benchmarks.measurements")
@@ -142,10 +142,10 @@ def publish(
 ) -> None:
     """Make the final model, or an experiment's run that is best on validation, the one of `cxr predict`; learn its warnings."""
     if name:
-        run = results.best_on_validation(records.of(name, profile))
+        run = selection.best_on_validation(records.of(name, profile))
     else:
-        run = candidates.choose(candidates.systems(profile), profile)
-    folder = published_model.publish(run, profile, results.thresholds([run])[0])
+        run = candidates.choose(candidates.made(profile), profile)
+    folder = published_model.publish(run, profile, selection.thresholds([run])[0])
     train = manifest.load(profile).folder == "train"
     out_of_distribution.store(out_of_distribution.learn(packing.load(profile, out_of_distribution.SIDE)[train]), folder)
     say(f"publish: {run.run_id} in {folder}")

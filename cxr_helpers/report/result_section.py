@@ -15,7 +15,7 @@ from cxr_helpers.evaluation import metrics
 from cxr_helpers.experiments import Experiment
 from cxr_helpers.records import Record
 from cxr_helpers.report import document
-from cxr_helpers.tables import results
+from cxr_helpers.tables import formatting, selection, statistics
 
 MOST_EXAMPLES = 48  # images of a grid that can still be seen
 
@@ -28,7 +28,7 @@ def training(experiment: Experiment, runs: Sequence[Record], prefix: str) -> Non
         f"tbl:{prefix}-configuration",
         caption=f"{title}: the whole training configuration of the first run; marked is what departs from the default.",
     )
-    document.table(results.setting(run), f"tbl:{prefix}-setting", caption=f"{title}: how the run behind this chapter was made.")
+    document.table(formatting.setting(run), f"tbl:{prefix}-setting", caption=f"{title}: how the run behind this chapter was made.")
     epochs = len(run.history)
     document.text(
         f"Training took **{run.info['wall_time_s'] / 60:.1f} minutes** for {epochs} epochs, "
@@ -60,26 +60,26 @@ def beside_record(experiment: Experiment, runs: Sequence[Record], profile: str, 
     if {run.run_id for run in runs} == {run.run_id for run in committed}:
         return
     label = experiment.label if experiment.changes else f"{experiment.name} (own network)"
-    scores = {f"record of {experiment.name}": results.scores(committed, split), label: results.scores(runs, split)}
+    scores = {f"record of {experiment.name}": selection.scores(committed, split), label: selection.scores(runs, split)}
     caption = f"{label} beside the committed record, threshold 0.5."
-    document.table(results.system_table(scores), f"tbl:{prefix}-changed", caption=caption)
-    gap = metrics.difference(scores[label], results.scores(committed, split))
+    document.table(statistics.performance(scores), f"tbl:{prefix}-changed", caption=caption)
+    gap = metrics.difference(scores[label], selection.scores(committed, split))
     table = gap.set_axis(["difference", "95 % from", "to"], axis=1).rename(index=metrics.TITLES).rename_axis("metric")
     caption = f"{label} minus the committed record, paired over patients."
     document.table(table.reset_index(), f"tbl:{prefix}-changed-difference", caption=caption)
     auc = gap.loc["roc_auc"]
     verdict = "holds zero: these images do not distinguish the two" if auc.ci_low <= 0 <= auc.ci_high else "excludes zero"
-    document.text(f"Changed minus record in AUC: **{results.signed(*auc)}**; the 95 % interval {verdict}.")
+    document.text(f"Changed minus record in AUC: **{formatting.signed(*auc)}**; the 95 % interval {verdict}.")
 
 
 def metric_section(experiment: Experiment, runs: Sequence[Record], prefix: str) -> None:
     """Show metrics, confusion matrices, ROC and precision–recall curves and calibration on the test images."""
-    run, title, scores = runs[0], experiment.title, {experiment.label: results.scores(runs)}
-    threshold, protocol = results.thresholds(runs)[0], run.config.protocol
+    run, title, scores = runs[0], experiment.title, {experiment.label: selection.scores(runs)}
+    threshold, protocol = selection.thresholds(runs)[0], run.config.protocol
     images = "the official test images" if protocol == "official" else f"the test images of `{protocol}`"
     both = {f"at {text}": (run.split("test"), limit) for text, limit in (("0.5", 0.5), (f"{threshold:.3f}", threshold))}
     document.table(
-        results.metric_table(runs),
+        statistics.metric_table(runs),
         f"tbl:{prefix}-metrics",
         caption=f"{title} on {images}, at 0.5 and at the operating point {threshold:.3f} chosen on validation.",
     )
@@ -118,8 +118,8 @@ def examples(experiment: Experiment, run: Record, profile: str, prefix: str, cou
         CxrError: `count` is no whole number from 1 to `MOST_EXAMPLES`.
     """
     whole_number("examples", count, 1, MOST_EXAMPLES)
-    answered = results.answers(run, results.thresholds([run])[0])
-    drawn = results.examples(answered, count)
+    answered = selection.answers(run, selection.thresholds([run])[0])
+    drawn = selection.examples(answered, count)
     document.figure(
         plots.classified_images(packing.images(profile, drawn.image_id), drawn),
         f"fig:{prefix}-images",

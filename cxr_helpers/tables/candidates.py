@@ -30,9 +30,6 @@ def made(profile: str) -> dict[str, Sequence[Record]]:
     return {one.name: records.of(one.name, profile) for one in found}
 
 
-systems = made  # the name that chapters not moved yet use
-
-
 def choose(candidates: _Runs, profile: str) -> Record:
     """Return the final model: of the smallest candidate that holds the result, the run with the least loss.
 

@@ -18,7 +18,7 @@ from cxr_helpers.data import manifest, packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras import commands
 from cxr_helpers.extras.inference import out_of_distribution, predict, published_model
-from cxr_helpers.tables import results
+from cxr_helpers.tables import selection
 
 HEAVY = ("keras", "tensorflow", "jax", "torch", "shap", "pandas", "numpy", "cv2", "matplotlib", "papermill", "snakemake")
 EXPERIMENT = """
@@ -148,8 +148,8 @@ def test_runs_without_records_names_the_command(calls):
 def test_publish_learns_what_to_warn_of_from_training_images(monkeypatch, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (3, out_of_distribution.SIDE, out_of_distribution.SIDE), dtype=np.uint8)
     monkeypatch.setattr(records, "of", lambda *_: [types.SimpleNamespace(run_id="the run")])
-    monkeypatch.setattr(results, "best_on_validation", lambda runs: runs[0])
-    monkeypatch.setattr(results, "thresholds", lambda runs: [0.5])
+    monkeypatch.setattr(selection, "best_on_validation", lambda runs: runs[0])
+    monkeypatch.setattr(selection, "thresholds", lambda runs: [0.5])
     monkeypatch.setattr(published_model, "publish", lambda run, profile, threshold: tmp_path)
     monkeypatch.setattr(manifest, "load", lambda profile: pd.DataFrame({"folder": ["train", "test", "train"]}))
     monkeypatch.setattr(packing, "load", lambda profile, size: images)

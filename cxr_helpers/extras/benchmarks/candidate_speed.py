@@ -24,7 +24,7 @@ def measure(profile: str) -> pd.DataFrame:
     Weights are random, which no time depends on.
     """
     works = {}
-    for name, runs in candidates.systems(profile).items():
+    for name, runs in candidates.made(profile).items():
         configs = [members.network_config(run, profile) for run in members.networks(runs[0], profile)]
         networks = [catalogue.build(dataclasses.replace(config, start="random"))[0] for config in configs]
         for count in BATCHES:

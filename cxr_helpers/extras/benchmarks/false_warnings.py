@@ -8,7 +8,7 @@ import pandas as pd
 from cxr_helpers.data import adult_images, manifest, packing
 from cxr_helpers.evaluation import bootstrap
 from cxr_helpers.extras.inference import out_of_distribution
-from cxr_helpers.tables import results
+from cxr_helpers.tables import formatting
 
 # Set -> what is done to its images (N, H, W); what the rules should do with the result.
 TEST, ADULT = "official test images", "adult images"
@@ -47,7 +47,7 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
 
 def table(figures: pd.DataFrame) -> pd.DataFrame:
     """Return one row per set: the share that is warned of, its interval, and whether a warning is right there."""
-    interval = [results.interval(row) for row in figures.itertuples()]
+    interval = [formatting.interval(row) for row in figures.itertuples()]
     rows = pd.DataFrame({"images": figures.figure, "warned of": figures.value, "95 % CI": interval})
     return rows.assign(**{"a warning is": figures.figure.isin(list(CHANGED)).map({True: "right", False: "wrong"})})
 

@@ -22,7 +22,7 @@ from cxr_helpers.data import manifest, packing, splits
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.benchmarks import harness
 from cxr_helpers.extras.inference import published_model
-from cxr_helpers.tables import results
+from cxr_helpers.tables import selection
 from cxr_helpers.training import rescoring, run_environment
 
 keras = lazy.module("keras")
@@ -109,7 +109,7 @@ def _made_elsewhere(profile: str) -> list[pd.DataFrame]:
             if len(known):
                 way = f"recorded by {TITLES[run.info['backend']]} on {run.info['device']}"
                 say(f"reproducibility: {run.run_id}, {way}")
-                here = _scored(saved.of_run(run, profile), run.config, known.image_id, results.thresholds([run])[0], profile)
+                here = _scored(saved.of_run(run, profile), run.config, known.image_id, selection.thresholds([run])[0], profile)
                 parts.append(_pairs(f"{experiment.name}, seed {run.config.seed}", way, here, known))
     return parts
 

@@ -16,7 +16,7 @@ from cxr_helpers.base import lazy
 from cxr_helpers.base.progress import say
 from cxr_helpers.data import dataset, manifest
 from cxr_helpers.evaluation import bootstrap, shortcut_baselines
-from cxr_helpers.tables import results
+from cxr_helpers.tables import formatting
 
 descriptors = lazy.module("cxr_helpers.extras.makers.descriptors")
 
@@ -114,7 +114,7 @@ def table(figures: pd.DataFrame) -> pd.DataFrame:
         for label in dataset.LABELS:
             names = {question: f"{features}, {label}, {question}" for question in (TEST, CONTROL)}
             if names[TEST] in found.index:
-                cells = {f"{question} (95 % CI)": results.cell(found.loc[name]) for question, name in names.items()}
+                cells = {f"{question} (95 % CI)": formatting.cell(found.loc[name]) for question, name in names.items()}
                 rows.append({"features": features, "class": label} | cells)
     return pd.DataFrame(rows)
 

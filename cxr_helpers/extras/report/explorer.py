@@ -9,7 +9,7 @@ import pandas as pd
 
 from cxr_helpers import experiments, records
 from cxr_helpers.errors import CxrError
-from cxr_helpers.tables import results
+from cxr_helpers.tables import selection
 
 _DIGITS = 4  # of a score
 _SIDE = 200  # units of the curve's drawing
@@ -27,8 +27,8 @@ def systems(profile: str, first: str) -> dict[str, tuple[pd.DataFrame, float]]:
         way = records.recorded_way(experiments.get(name, profile), profile) or ()
         runs = [records.load(config, profile) for config in way if (config.protocol, config.data) == ("official", "kermany")]
         if runs and "scores" in runs[0].names and "label" not in runs[0].scores:  # a segmenter's images have other columns
-            best = results.best_on_validation(runs)
-            found[name] = best.split("test"), results.thresholds([best])[0]
+            best = selection.best_on_validation(runs)
+            found[name] = best.split("test"), selection.thresholds([best])[0]
     return found
 
 

@@ -10,7 +10,7 @@ from cxr_helpers.explain import explanations, gradcam, targets
 from cxr_helpers.explain.explanations import Explained
 from cxr_helpers.extras.makers import cascade
 from cxr_helpers.records import Record
-from cxr_helpers.tables import results
+from cxr_helpers.tables import selection
 from cxr_helpers.training import saved
 
 FILE = "cascade_maps.npz"
@@ -20,10 +20,10 @@ SIDE = 160  # pixels of a stored image and map
 def answers(run: Record) -> pd.DataFrame:
     """Return a cascade's predictions on its test images.
 
-    Columns beside those of `results.answers`: stage, screen_score, confirm_score, outcome ("true positive", ...),
+    Columns beside those of `selection.answers`: stage, screen_score, confirm_score, outcome ("true positive", ...),
     decided_by (the member). `confidence` is that of the deciding model in the class it predicted, in [0, 1].
     """
-    table = results.answers(run, results.THRESHOLD).merge(run.table("decisions"), on=["image_id", "split"])
+    table = selection.answers(run, selection.THRESHOLD).merge(run.table("decisions"), on=["image_id", "split"])
     score = table.screen_score.where(table.stage == "screen", table.confirm_score)
     table["confidence"] = np.where(table.y_predicted == 1, score, 1 - score)
     table["decided_by"] = table.stage.map(dict(zip(cascade.STAGES, run.config.members, strict=True)))
@@ -61,7 +61,7 @@ def build(run: Record, profile: str) -> None:
             member, part = records.read(run.folder.with_name(run_id)), chosen.iloc[rows]
             seen = packing.images(profile, part.image_id, member.config.size, member.config.variant)
             model = saved.model(member, profile, seen, part[f"{stage}_score"].to_numpy())
-            heat = gradcam.gradcam(model, seen, targets.predicted(part.y_score, results.THRESHOLD))
+            heat = gradcam.gradcam(model, seen, targets.predicted(part.y_score, selection.THRESHOLD))
             images[rows], maps[rows] = _resized(seen), _resized((255 * heat).round().astype("uint8"))
     explanations.store(run, FILE, {"run_id": run.run_id, "image_id": list(chosen.image_id)}, films=images, maps=maps)
 

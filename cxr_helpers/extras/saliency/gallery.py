@@ -12,7 +12,7 @@ from cxr_helpers.explain import explanations, methods, targets
 from cxr_helpers.explain.explanations import Explained
 from cxr_helpers.extras.saliency import map_pictures
 from cxr_helpers.records import Record
-from cxr_helpers.tables import results
+from cxr_helpers.tables import selection
 from cxr_helpers.training import members, saved
 
 FILE = "gallery.npz"
@@ -62,13 +62,13 @@ def load(run: Record) -> Explained:
         raise CxrError(f"{run.folder / FILE} holds other images than run {run.run_id} would choose; {remedy}.")
     scales = {name: about["limits"][name] / _STEPS for name in methods.METHODS}
     maps = {name: values.astype("float32") * scale for (name, scale), values in zip(scales.items(), arrays, strict=True)}
-    about["threshold"] = results.thresholds([run])[0]
+    about["threshold"] = selection.thresholds([run])[0]
     return Explained(answers.loc[image_id].reset_index(drop=True), images, maps, about)
 
 
 def _answers(run: Record) -> pd.DataFrame:
     """Return the images that are shown, the most confident of an outcome before the least."""
-    chosen = explanations.choose(results.answers(run, results.thresholds([run])[0]), per_outcome=2)
+    chosen = explanations.choose(selection.answers(run, selection.thresholds([run])[0]), per_outcome=2)
     return chosen.assign(certainty=np.array(CERTAINTIES)[chosen.duplicated("outcome").astype(int)])
 
 

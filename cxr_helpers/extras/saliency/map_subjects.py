@@ -19,7 +19,7 @@ from cxr_helpers.extras.makers import planted
 from cxr_helpers.extras.saliency import map_measures as names
 from cxr_helpers.extras.saliency import weight_randomisation
 from cxr_helpers.records import Record
-from cxr_helpers.tables import results
+from cxr_helpers.tables import selection
 from cxr_helpers.training import saved
 
 SLOW = {"integrated_gradients", "smoothgrad", "occlusion", "shap_gradient", "shap_partition", "lime"}  # many passes an image
@@ -109,7 +109,7 @@ def every(profile: str) -> Iterator[Subject]:
     yield from _studied(plan, profile)
     if plan.images["others"][0]:
         for name in plan.experiments[1:]:
-            run = results.best_on_validation(records.of(name, profile))
+            run = selection.best_on_validation(records.of(name, profile))
             yield from _own("others", "others", run, name, plan, profile)
 
 
