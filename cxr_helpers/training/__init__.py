@@ -1,5 +1,5 @@
 """From a configuration to a run record: augmentation, fitting, and the models that runs leave."""
 
-from cxr_helpers.training.runs import fit_or_load, train
+import lazy_loader
 
-__all__ = ["fit_or_load", "train"]
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={"runs": ["fit_or_load", "train"]})

@@ -63,10 +63,10 @@ def test_chapters_and_sections_that_answers_name_are_there():
 
 
 def test_figures_and_tables_that_answers_name_stand_in_a_chapter():
-    code = "\n".join(chapter_files.source(name).read_text(encoding="utf-8") for name in chapter_files.names())
+    shown = {file.stem.replace("-", ":", 1) for file in (paths.reports("full") / "data").glob("*.csv")}
     named = {pointer for text in texts() for pointer in POINTER.findall(text) if pointer.startswith(("fig:", "tbl:"))}
     assert len(named) > 30
-    assert {label for label in named - APPENDED if f'\\"{label}\\"' not in code} == set()
+    assert named - APPENDED - shown == set()
 
 
 def test_files_that_answers_name_are_there():
