@@ -17,7 +17,7 @@ def unexpected(chapter: str, profile: str) -> list[str]:
     patterns = [f"*/{entry}" for entry in chapter_files.reads(chapter)]
 
     def said(source: str) -> bool:
-        if source.endswith("/run.json"):
+        if "/runs/" in source:
             return source.split("/")[-2] in runs
         return any(fnmatch.fnmatch(source, pattern) for pattern in patterns)
 
