@@ -69,7 +69,7 @@ class Labels:
             return _link(self.own[key], target)
         if key in self.others:
             return _link(f"{self.others[key]} of the {self.other}", f"{self.other}.html{target}")
-        if any(f'"{key}' in _source(chapter) for chapter in getattr(chapter_files, self.other)()):
+        if any(key.startswith(f"sec:{name}-") or f'"{key}' in _source(name) for name in getattr(chapter_files, self.other)()):
             return _link(f"the {self.other}", f"{self.other}.html")
         if self.complete:
             raise CxrError(f"{place} refers to @{key}, which no chapter defines; correct the label.")
