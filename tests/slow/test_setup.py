@@ -79,7 +79,7 @@ def test_a_wrong_flag_is_one_sentence_before_anything_is_installed(machine, argu
 def test_help_names_every_flag_and_needs_no_python(machine):
     done = machine.run("--help")
     assert done.returncode == 0 and done.stderr == ""
-    assert set(re.findall(r"--[a-z]+", done.stdout)) == {"--profile", "--retrain", "--cores", "--only"}
+    assert set(re.findall(r"--[a-z]+", done.stdout)) == {"--profile", "--retrain", "--cores", "--only", "--supplement"}
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.14", "2.7"])
