@@ -1,8 +1,8 @@
 """Figures, tables, sentences and listings of a chapter: shown in the notebook, and understood by the report.
 
 Prose refers to them as `@fig:label` and `@tbl:label`, to a chapter as `@ch:03_vgg16`, to a source as `[@key]`. Each carries
-the numbers that it shows, unformatted (`text/csv`), and the stored results that they come from (`sources`); once all cells of
-a chapter have run, `cxr execute` writes both to `reports/data/`.
+the numbers that it shows, unformatted (`text/csv`), and the stored results that they come from (`sources`); `cxr render`
+writes both to `reports/data/`.
 """
 
 import base64

@@ -2,9 +2,11 @@
 
 import dataclasses
 import hashlib
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import nbformat
 from pandocfilters import Div
 
 from cxr_helpers import paths
@@ -14,7 +16,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.report import chapters, front_matter, html_page, references, tree, typst_pdf
 from cxr_helpers.report.chapters import Chapter
 from cxr_helpers.report.tree import Node, Part
-from cxr_helpers.workflow import chapter_files
+from cxr_helpers.workflow import chapter_files, shown_data
 
 FORMATS = ("html", "pdf")
 DOCUMENTS = ("thesis", "supplement")
@@ -46,8 +48,9 @@ def render(
 ) -> list[Path]:
     """Write `thesis` and `supplement`, as .html and .pdf, of a profile ("full" or "smoke") and return their paths.
 
-    Extras that ask for it are told what was written (the README shows its results). `only` names the notebooks to take (default:
-    all); a mention of a figure in a chapter that is left out stays as it is typed.
+    The data behind what they show go to `reports/data/`. Extras that ask for it are told what was written (the README shows
+    its results). `only` names the notebooks to take (default: all); a mention of a figure in a chapter that is left out stays
+    as it is typed.
 
     Raises:
         CxrError: a chapter is missing, failed or unfinished; a figure or table lacks a caption, an alternative text or
@@ -56,8 +59,10 @@ def render(
     if set(formats) - set(FORMATS) or set(documents) - set(DOCUMENTS) or profile not in ("full", "smoke"):
         said = f"profile {profile!r} of {', '.join(documents)} as {', '.join(formats)}"
         raise CxrError(f"Cannot render {said}: take full or smoke, thesis or supplement, and html or pdf.")
-    written = []
-    for name, document in assemble(documents, profile, front_matter.facts(profile), only).items():
+    written, made = [], assemble(documents, profile, front_matter.facts(profile), only)
+    for chapter in itertools.chain(*(_taken(name, only) for name in made)):
+        shown_data.store(nbformat.read(chapter_files.executed(chapter, profile), as_version=4), chapter, profile)
+    for name, document in made.items():
         for kind in formats:
             path = paths.reports(profile) / f"{name}.{kind}"
             atomic_write(path, _limited(document.content(kind), path, document.figures))
@@ -81,8 +86,8 @@ def assemble(
     folder = (build or paths.build(profile)) / "executed"
     read = {}
     for name in DOCUMENTS:
-        files = [folder / f"{chapter}.ipynb" for chapter in getattr(chapter_files, name)() if only is None or chapter in only]
-        if name in documents or (files and all(path.is_file() for path in files)):  # the other one has the numbers of what is mentioned
+        files = [folder / f"{chapter}.ipynb" for chapter in _taken(name, only)]
+        if name in documents or (files and all(path.is_file() for path in files)):  # the other numbers what is mentioned
             read[name] = [chapters.read(path, profile) for path in files] + _appendices(name, profile)
     bodies = {name: [tree.parse(chapter) for chapter in found] for name, found in read.items()}
     names = {name: references.numbered(bodies[name], name) if name in read else _chapters_only(name) for name in DOCUMENTS}
@@ -97,6 +102,10 @@ def assemble(
         meta |= {**front_matter.variables(name, profile, facts), "data": {"t": "MetaString", "c": digest(body)}}
         made[name] = Document(references.resolved(before, labels), body, names[name], figures, meta)
     return made
+
+
+def _taken(document: str, only: Sequence[str] | None) -> list[str]:
+    return [chapter for chapter in getattr(chapter_files, document)() if only is None or chapter in only]
 
 
 def digest(parts: Sequence[Part]) -> str:

@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from cxr_helpers import paths
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.errors import CxrError
-from cxr_helpers.workflow import chapter_files, shown_data
+from cxr_helpers.workflow import chapter_files
 
 PACKAGE = Path(__file__).resolve().parent.parent
 PROGRESS_SECONDS = 10
@@ -40,8 +40,8 @@ class ThisPython(AsyncKernelManager):
 def execute(chapter: str, profile: str, parameters: Mapping[str, object] = MappingProxyType({})) -> Path:
     """Execute a chapter ("05_mobilenet") for `profile` ("full" or "smoke") and return the executed notebook.
 
-    As it is written, it is part of the report, and its data go to `reports/data/`. With other `parameters` (name -> value) it
-    goes to the folder `scratch` of the build folder, and nothing of the report changes.
+    As it is written, it is part of the report. With other `parameters` (name -> value) it goes to the folder `scratch` of the
+    build folder, and nothing of the report changes.
 
     Raises:
         CxrError: the profile or a parameter is unknown, the chapter is no notebook, or a cell fails; the sentence names the cell.
@@ -66,8 +66,6 @@ def execute(chapter: str, profile: str, parameters: Mapping[str, object] = Mappi
         raise CxrError(f"Chapter {chapter} lost its kernel, most likely for want of memory; try --cores 1.") from error
     except RuntimeError as error:
         raise CxrError(f"Chapter {chapter} found no kernel ({error}); run it again.") from error
-    if not parameters:
-        shown_data.store(result, chapter, profile)
     target = chapter_files.executed(chapter, profile, scratch=bool(parameters))
     atomic_write(target, nbformat.writes(result))
     partial.unlink()

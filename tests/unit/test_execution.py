@@ -119,7 +119,9 @@ def test_a_chapter_says_what_it_reads(folder):
     said = ["experiment:vgg16_*", "experiment:resnet50_thesis", "measurements/speed.csv", "published*.csv"]
     says_that_it_reads(folder, "01_eda", reads=said, shows_if_made=["final_model"])
     whole, alone = (chapter_files.experiments_read("01_eda", "smoke", whole) for whole in (True, False))
-    assert {"vgg16_thesis", "vgg16_224", "resnet50_thesis"} <= set(alone) and not {"calibrated_ensemble", "resnet50_224"} & set(alone)
+    assert {"vgg16_thesis", "vgg16_224", "resnet50_thesis"} <= set(alone) and not {"calibrated_ensemble", "resnet50_224"} & set(
+        alone
+    )
     assert "calibrated_ensemble" in whole and "recipe_crop" not in whole
     (paths.reports("smoke") / "measurements").mkdir(parents=True)
     typed, measured = paths.reports("full") / "published_b.csv", paths.reports("smoke") / "measurements" / "speed.csv"
@@ -145,17 +147,6 @@ def test_changed_parameters_are_tried_out_beside_the_report(folder):
     assert printed(tried) == "smoke 3\n" and printed(report) == "smoke 20\n" and tried.parent.name == "scratch"
     with pytest.raises(CxrError, match="no parameter `epoch`.*profile, epochs"):
         execution.execute("01_eda", "smoke", {"epoch": 3})
-
-
-def test_what_a_chapter_shows_goes_to_the_data_once_all_its_cells_ran(folder):
-    show = "from cxr_helpers.report import document\ndocument.text('It is 0.5.')"
-    write_chapter(folder, "01_eda", show, "1 / 0")
-    with pytest.raises(CxrError):
-        execution.execute("01_eda", "smoke")
-    assert not (paths.reports("smoke") / "data").exists()
-    write_chapter(folder, "01_eda", show)
-    execution.execute("01_eda", "smoke")
-    assert "It is 0.5." in (paths.reports("smoke") / "data" / "text-01_eda.csv").read_text()
 
 
 @pytest.mark.parametrize("failures", [1, 2])
