@@ -63,7 +63,7 @@ def test_a_broken_file_is_named(made, name):
 
 
 def test_an_unknown_measurement_lists_the_known_ones():
-    with pytest.raises(CxrError, match="'sped' is unknown: choose one of accelerator, adults, candidates, "):
+    with pytest.raises(CxrError, match="'sped' is unknown: choose one of adults, candidates, "):
         measurements.measure("sped", "smoke")
 
 

@@ -17,7 +17,6 @@ run_environment = lazy.module("cxr_helpers.training.run_environment")
 
 # Of each, `measure(profile)` gives all repeats and `figures(repeats)` their figures.
 MODULES = {
-    "accelerator": lazy.module("cxr_helpers.extras.benchmarks.accelerator"),
     "adults": lazy.module("cxr_helpers.extras.benchmarks.adult_baselines"),
     "candidates": lazy.module("cxr_helpers.extras.benchmarks.candidate_speed"),
     "complexity": lazy.module("cxr_helpers.extras.benchmarks.scaling"),
@@ -25,8 +24,6 @@ MODULES = {
     "copies": lazy.module("cxr_helpers.extras.benchmarks.copies"),
     "deployment": lazy.module("cxr_helpers.extras.benchmarks.export_measurements"),
     "maps": lazy.module("cxr_helpers.extras.benchmarks.map_speed"),
-    "reproducibility": lazy.module("cxr_helpers.extras.benchmarks.reproducibility"),
-    "shift": lazy.module("cxr_helpers.extras.benchmarks.shift"),
     "speed": lazy.module("cxr_helpers.extras.benchmarks.speed"),
     "warnings": lazy.module("cxr_helpers.extras.benchmarks.false_warnings"),
 }

@@ -5,11 +5,9 @@ import dataclasses
 import pandas as pd
 
 from cxr_helpers import experiments, records
-from cxr_helpers.base import stored_results
 from cxr_helpers.config import Config
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.experiments import Experiment
-from cxr_helpers.extras.benchmarks import reproducibility
 from cxr_helpers.extras.report import checklists
 from cxr_helpers.records import Record
 from cxr_helpers.report.chapters import Chapter, listed, table
@@ -23,7 +21,7 @@ def chapters(profile: str) -> list[Chapter]:
     runs = records.every(profile)
     ways = {name: (each, records.recorded_way(each, profile)) for name, each in experiments.load(profile).items()}
     recorded = {name: dataclasses.replace(each, configs=way, fallback=()) for name, (each, way) in ways.items() if way}
-    made = [configurations(recorded), environment(runs, profile)] if recorded else []
+    made = [configurations(recorded), environment(runs)] if recorded else []
     return [*made, run_records(runs, recorded), *checklists.chapters(profile)]
 
 
@@ -60,24 +58,12 @@ def configurations(recorded: dict[str, Experiment]) -> Chapter:
     return listed("configurations", f"# Configurations\n\n{table('tbl:configurations', caption, pd.DataFrame(rows))}")
 
 
-def environment(runs: list[Record], profile: str) -> Chapter:
-    """Return the chapter that counts with which packages, devices and revisions of the code the runs were made.
-
-    Where `cxr measure reproducibility` was run, it says what another process, thread count, backend or device changes.
-    """
+def environment(runs: list[Record]) -> Chapter:
+    """Return the chapter that counts with which packages, devices and revisions of the code the runs were made."""
     seen = [pair for record in runs for pair in _made_with(record)]
     counted = pd.DataFrame(seen, columns=["What", "Version"]).value_counts().rename("Runs").reset_index()
     caption = "With what the runs were made, read from their records; `requirements.lock.txt` pins what a new run is made with."
     shown = table("tbl:environment", caption, counted.sort_values(["What", "Version"], ignore_index=True))
-    measured = stored_results.measurement("reproducibility", profile, missing_ok=True)
-    if measured is not None:
-        caption = (
-            "What computing anew changes: differences of P(PNEUMONIA) between two cores under TensorFlow and another process, "
-            "one thread, another backend, or the device that made a record, "
-            "which multiplies in TF32 or bfloat16; and the images that change class by it. A network that is trained throughout "
-            "magnifies rounding: threads add sums in another order, and some hundred steps later the weights are others."
-        )
-        shown += "\n" + table("tbl:reproducibility", caption, reproducibility.table(measured))
     return listed("environment", f"# Environment\n\n{shown}")
 
 
