@@ -19,7 +19,6 @@ from cxr_helpers.errors import CxrError
 SMALLEST_SIDE = 32  # pixels; a thumbnail for the duplicate search needs as many
 LARGEST = 50_000_000  # pixels; a mammogram has 30 million, a radiograph half as many
 LARGEST_FILE = 500_000_000  # bytes
-RGBA = "RGBA image"  # the reason for which a picture with an alpha channel is refused
 TOO_LARGE = f"more than {LARGEST / 1e6:.0f} million pixels"
 _MODES = {"1": "1-bit", "P": "palette", "I": "16-bit", "I;16": "16-bit"}  # Pillow's names; others speak for themselves
 _SCANS = 100  # of a progressive JPEG, which has about ten; each costs a pass over all pixels
@@ -62,7 +61,7 @@ def read(path: str | Path, at_least: int | None = None) -> Radiograph:
     that: its decoder then averages areas while it transforms blocks, in a fraction of the time.
 
     Raises:
-        Refused: the file is unreadable, empty, truncated, of another format, 16-bit, CMYK, RGBA, palette, or too small or too
+        Refused: the file is unreadable, empty, truncated, of another format, 16-bit, CMYK, palette, translucent, too small or too
             large.
     """
     path = Path(path)
@@ -142,6 +141,8 @@ def _decoded(data: bytes, at_least: int | None) -> tuple[np.ndarray, str]:
     if header.format not in ("JPEG", "PNG"):
         raise NoImage(f"{header.format} file, neither JPEG nor PNG")
     _check_size(*header.size)
+    if header.format == "PNG" and header.mode == "RGBA" and _opaque(header):  # ChestX-ray14 has hundreds
+        return _by_opencv(data, 1), "RGB"
     if header.mode not in ("L", "RGB"):  # OpenCV alone would convert CMYK, RGBA and palettes in silence
         raise NoImage(f"{_MODES.get(header.mode, header.mode)} image")
     if header.format == "PNG":
@@ -156,6 +157,14 @@ def _decoded(data: bytes, at_least: int | None) -> tuple[np.ndarray, str]:
     if any((edge == _DECODER_FILL).all() for edge in edges):
         raise NoImage("truncated (its lower part is the decoder's fill)")
     return pixels, header.mode
+
+
+def _opaque(picture: Image.Image) -> bool:
+    """Tell whether no pixel of a picture lets anything through; its alpha channel must be decoded for that."""
+    try:
+        return picture.getchannel("A").getextrema() == (255, 255)
+    except (OSError, SyntaxError, ValueError):
+        raise NoImage("truncated or damaged") from None
 
 
 def _by_opencv(data: bytes, part: int) -> np.ndarray:

@@ -39,7 +39,7 @@ REFUSED = {
     "16-bit grey": (png16(1), "16-bit image"),
     "16-bit colour": (png16(3), "16-bit image"),
     "CMYK": (encoded("CMYK", "JPEG"), "CMYK image"),
-    "RGBA": (encoded("RGBA", "PNG"), "RGBA image"),
+    "translucent": (cv2.imencode(".png", np.full((40, 40, 4), 100, np.uint8))[1].tobytes(), "RGBA image"),
     "palette": (encoded("P", "PNG"), "palette image"),
     "1-bit": (encoded("1", "PNG"), "1-bit image"),
     "GIF": (encoded("L", "GIF"), "GIF file"),
@@ -71,6 +71,12 @@ def test_a_lossless_image_keeps_every_pixel(tmp_path):
     np.testing.assert_array_equal(image.pixels, IMAGE)
     assert image.mode == "L"
     assert image.sha256 == hashlib.sha256(PNG).hexdigest()
+
+
+def test_an_alpha_channel_that_hides_nothing_is_left_away(tmp_path):
+    path = tmp_path / "image.png"
+    path.write_bytes(encoded("RGBA", "PNG"))
+    np.testing.assert_array_equal(image_files.read(path).pixels, IMAGE)
 
 
 def test_an_rgb_image_of_grey_values_reads_as_the_grey_image(tmp_path):

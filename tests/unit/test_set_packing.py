@@ -48,17 +48,6 @@ def test_unusable_files_are_left_out_and_listed(found, tmp_path):
     assert [reason.split(" ")[0] for reason in refused.reason] == ["zero", "truncated", "unreadable"]
 
 
-def test_rgba_is_taken_only_where_it_hides_nothing(found, tmp_path):
-    opaque = np.dstack([image(0)] * 3 + [np.full((40, 48), 255, np.uint8)])
-    save(tmp_path / "image0.png", opaque)
-    opaque[0, 0, 3] = 0
-    save(tmp_path / "image1.png", opaque)
-    pixels, table = set_packing.load(found, "smoke", 32)
-    assert table.image_id.tolist() == ["image0", "image2", "image3", "image4", "image5"]
-    assert np.array_equal(pixels[0], resize(image(0), 32))
-    assert set_packing.refused(found, "smoke").reason.tolist() == ["RGBA image"]
-
-
 def test_what_would_never_end_is_not_opened(found, tmp_path):
     for name in ("image0.png", "image1.png", "image2.png"):
         (tmp_path / name).unlink()
@@ -88,22 +77,6 @@ def test_nothing_stays_when_packing_breaks_off(found, tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         set_packing.load(found, "smoke", 32)
     assert [path for path in (tmp_path / "build").rglob("*") if path.is_file()] == []
-
-
-def test_files_are_spread_over_disks_and_a_stopped_packing_goes_on(found, tmp_path, monkeypatch):
-    monkeypatch.setattr(set_packing, "BLOCK", 2)
-    monkeypatch.setenv("CXR_PACKED_DIRS", f"{tmp_path / 'one disk'}:{tmp_path / 'another'}")
-    read = set_packing._read
-    monkeypatch.setattr(set_packing, "_read", lambda path: 1 / 0 if path.stem == "image4" else read(path))
-    with pytest.raises(ZeroDivisionError):
-        set_packing.load(found, "smoke", 32)
-    again = []
-    monkeypatch.setattr(set_packing, "_read", lambda path: (again.append(path.stem), read(path))[1])
-    pixels, table = set_packing.load(found, "smoke", 32)
-    assert sorted(again) == ["image4", "image5"]
-    assert [file.parent.parent.name for file in pixels.files] == ["one disk", "another", "one disk"]
-    for number, row in enumerate(table.row):
-        assert np.array_equal(pixels[row], resize(image(number, width=64 if number == 4 else 48), 32))
 
 
 def test_a_part_without_an_image_is_refused(found, tmp_path):
