@@ -1,11 +1,7 @@
 """Tables, lists, metadata, records and archives with anything in them: read, or one sentence that names the file."""
 
-import io
 import json
-import struct
-import zipfile
 
-import numpy as np
 import pandas as pd
 import pytest
 import tiny_images
@@ -19,7 +15,7 @@ from cxr_helpers.config import Config
 from cxr_helpers.data import adult_images, manifest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import out_of_distribution, own_images, published_model
-from cxr_helpers.extras.other_sets import chestxray14, class_folders, download, label_tables, skin_lesions
+from cxr_helpers.extras.other_sets import chestxray14, class_folders, label_tables, skin_lesions
 
 ANY = settings(max_examples=60, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 CELL = st.one_of(
@@ -188,38 +184,6 @@ def test_any_stored_array_is_refused_by_name(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "maps.npz"
     path.write_bytes(data)
     assert refused_or(path, lambda: read_arrays(path, ["maps"], "measure again")) is None
-
-
-def archive() -> bytes:
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as bundle:
-        for name in ("train/NORMAL/a.jpeg", "train/PNEUMONIA/b.jpeg"):
-            bundle.writestr(name, np.random.default_rng(0).bytes(300))
-    return target.getvalue()
-
-
-@given(st.lists(st.tuples(st.integers(0, len(archive()) - 1), st.integers(0, 255)), max_size=6), st.booleans())
-@ANY
-def test_any_archive_is_unpacked_below_its_folder_or_refused(tmp_path_factory, changes, cut):
-    data = bytearray(archive())
-    for place, value in changes:
-        data[place] = value
-    base = tmp_path_factory.mktemp("archive")
-    (base / "set.zip").write_bytes(data[: len(data) // 2] if cut else data)
-    refused_or(base / "set.zip", lambda: download.extract(base / "set.zip", base / "unpacked"))
-    assert {path.name for path in base.iterdir()} <= {"set.zip", "unpacked"}
-
-
-def test_an_archive_that_would_fill_the_disk_is_refused(tmp_path):
-    data = bytearray(archive())
-    place = data.index(b"PK\1\2") + 24  # the size of the first member, as the directory says
-    data[place : place + 4] = struct.pack("<I", 2**32 - 2)
-    second = data.rindex(b"PK\1\2") + 24
-    data[second : second + 4] = struct.pack("<I", 2**32 - 2)
-    (tmp_path / "set.zip").write_bytes(data)
-    with pytest.raises(CxrError, match="would unpack to 9 GB, more than 5: do not use it"):
-        download.extract(tmp_path / "set.zip", tmp_path / "unpacked")
-    assert not (tmp_path / "unpacked").exists()
 
 
 @given(st.lists(st.text(alphabet=st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1, max_size=20), max_size=5))

@@ -1,15 +1,13 @@
 """Fetch the real set: Kaggle's copy by kagglehub, else Mendeley's archive by pooch, its images counted before it is used."""
 
-import errno
 import shutil
 import threading
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import Future
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import requests
-from tqdm import tqdm
 
 from cxr_helpers import paths
 from cxr_helpers.base import files, lazy
@@ -22,7 +20,6 @@ pooch = lazy.module("pooch")
 filelock = lazy.module("filelock")
 
 KAGGLE = "https://www.kaggle.com"
-LARGEST = 5_000_000_000  # bytes of an unpacked set; the published one has 1.2 billion
 _PROBE_SECONDS = 4
 _SILENCE_SECONDS = 30  # after which a connection counts as broken
 _KAGGLE_SECONDS = 60  # after which kagglehub is given up if it has brought nothing: what it mounts on Colab may never come
@@ -65,33 +62,6 @@ def reachable(url: str, seconds: float = _PROBE_SECONDS) -> bool:
     return True
 
 
-def extract(archive: Path, folder: Path) -> None:
-    """Unpack a zip archive below `folder`, without hidden files and macOS' resource forks.
-
-    Raises:
-        CxrError: the archive is damaged; a member's path leads out of `folder`, or all would unpack to more than
-            `LARGEST` bytes (nothing is unpacked then).
-    """
-    try:
-        with zipfile.ZipFile(archive) as bundle:
-            members = [member for member in bundle.infolist() if not member.is_dir()]
-            for member in members:
-                path = PurePosixPath(member.filename.replace("\\", "/"))
-                if path.is_absolute() or ".." in path.parts:
-                    raise CxrError(f"{archive} holds the unsafe path {member.filename!r}: do not use it.")
-            # No more than the size that it names is read of a member, whatever it unpacks to.
-            if (size := sum(member.file_size for member in members)) > LARGEST:
-                raise CxrError(f"{archive} would unpack to {size / 1e9:,.0f} GB, more than {LARGEST / 1e9:.0f}: do not use it.")
-            for member in tqdm(members, desc="unpacking", unit="file"):
-                if not any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(member.filename).parts):
-                    bundle.extract(member, folder)
-    except Exception as error:  # a damaged archive makes Python's reader raise many kinds
-        full = isinstance(error, OSError) and error.errno not in (None, errno.ENAMETOOLONG)  # or another fault of the disk
-        if full or isinstance(error, CxrError):
-            raise
-        raise CxrError(f"{archive} is no whole zip archive ({error}): delete it and fetch it anew.") from error
-
-
 def _in_thread(work: Callable[[], object]) -> Future:
     """Start `work` in a thread that nobody has to wait for, at the end of the program neither."""
     promise: Future = Future()
@@ -107,6 +77,7 @@ def _in_thread(work: Callable[[], object]) -> Future:
 
 
 def _check_whole(folder: Path) -> Path:
+    """Return the root of the set below `folder`; one that lacks an image is a CxrError."""
     root = dataset.locate(folder)
     if difference := dataset.difference(root):
         raise CxrError(f"{root} is not the whole set ({difference}): delete it and fetch it anew.")
@@ -138,7 +109,7 @@ def _from_mendeley() -> Path:
     draft = files.draft_of(target)
     try:
         with filelock.FileLock(paths.build("full") / "download.lock", timeout=0):
-            extract(_archive(dataset.DATASET, draft), draft / "set")
+            _unpack(dataset.DATASET, draft)
             _check_whole(draft / "set").replace(target)
             files.sync_folder(target.parent)
     except filelock.Timeout:
@@ -148,23 +119,20 @@ def _from_mendeley() -> Path:
     return target
 
 
-def _archive(record: dataset.Dataset, folder: Path) -> Path:
-    """Return the archive, downloaded into `folder` and checked; a transfer that breaks off begins again."""
+def _unpack(record: dataset.Dataset, folder: Path) -> None:
+    """Download the archive into `folder`, check it and unpack it to `folder`/set; a transfer that breaks off begins again."""
     pooch.get_logger().setLevel("WARNING")
-    shelf = pooch.create(
-        folder,
-        base_url="",
-        registry={"set.zip": _published_sha256(record)},
-        urls={"set.zip": record.archive_url},
-        retry_if_failed=_ATTEMPTS - 1,
-    )
+    known = {"registry": {"set.zip": _published_sha256(record)}, "urls": {"set.zip": record.archive_url}}
+    shelf = pooch.create(folder, base_url="", **known, retry_if_failed=_ATTEMPTS - 1)
+    bar = pooch.HTTPDownloader(progressbar=True, timeout=_SILENCE_SECONDS, headers=_HEADERS)
     try:
-        bar = pooch.HTTPDownloader(progressbar=True, timeout=_SILENCE_SECONDS, headers=_HEADERS)
-        return Path(shelf.fetch("set.zip", downloader=bar))
+        archive = shelf.fetch("set.zip", downloader=bar)
     except requests.RequestException as error:
         raise CxrError(f"The download from {record.archive_url} broke off {_ATTEMPTS} times: start it again.") from error
     except ValueError:
         raise CxrError(f"The archive's SHA-256 is not the one that {record.listing_url} names: fetch it anew.") from None
+    with zipfile.ZipFile(archive) as bundle:
+        bundle.extractall(folder / "set")  # no member's path leads out of it, whatever its name
 
 
 def _published_sha256(record: dataset.Dataset) -> str | None:

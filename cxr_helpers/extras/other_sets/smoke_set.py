@@ -4,8 +4,8 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import filelock
@@ -29,16 +29,15 @@ _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 95]
 _STAMP = "drawn_by.txt"  # in a folder of drawn images: a hash of the code that drew them
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What one file shall show: its path (no ending) below the set, the two seeds, its size in pixels."""
+class Plan(NamedTuple):
+    """What one file shall show: its path (no ending) below the set, seed and patient's seed, its size (width, height)."""
 
     path: str
     label: str
     pathogen: str
     patient: int
     seed: int
-    shape: tuple[int, int]  # width, height
+    shape: tuple[int, int]
 
 
 def prepare(folder: Path) -> Path:
@@ -86,9 +85,9 @@ def plan() -> list[Plan]:
             own = min(left, int(rng.choice([1, 2, 3, 4], p=[0.55, 0.25, 0.12, 0.08])))
             patient = int(rng.integers(2**31))
             for image in range(own):
-                name = _name(pathogen, number, image, len(images))
-                shape = _shape(rng, label)
-                path = f"{folder}/{label}/{name}"
+                path = f"{folder}/{label}/{_name(pathogen, number, image, len(images))}"
+                width = int(np.clip(rng.normal(_WIDTHS[label], 45), 190, 480))
+                shape = width, int(width * rng.uniform(0.62, 0.92))
                 images.append(Plan(path, label, pathogen, patient, int(rng.integers(2**31)), shape))
             left -= own
     return images
@@ -99,11 +98,6 @@ def _name(pathogen: str, number: int, image: int, running: int) -> str:
         return f"person{number}_{pathogen}_{running + 1}"
     prefix = "NORMAL2-" if number % 2 else ""
     return f"{prefix}IM-{number:04d}-0001" + (f"-{image + 1:04d}" if image else "")
-
-
-def _shape(rng: np.random.Generator, label: str) -> tuple[int, int]:
-    width = int(np.clip(rng.normal(_WIDTHS[label], 45), 190, 480))
-    return width, int(width * rng.uniform(0.62, 0.92))
 
 
 def _write(draft: Path) -> None:

@@ -183,9 +183,7 @@ def _vessels(scene: _Scene, rng: np.random.Generator) -> np.ndarray:
         for angle in rng.uniform(-1.25, 1.35, 15):
             bend = rng.normal(0, 0.035) * reach**2
             length = rng.uniform(0.12, 0.30)
-            curves.append(
-                (side * (0.06 + length * reach * np.cos(angle) + bend), hilum + length * reach * np.sin(angle) + bend)
-            )
+            curves.append((side * (0.06 + length * reach * np.cos(angle) + bend), hilum + length * reach * np.sin(angle) + bend))
     x, y = scene.grid()
     fading = np.exp(-((np.abs(x) - 0.06) ** 2 + (y - hilum) ** 2) / 0.025)
     return (scene.lines(curves, 0.009, 0.004) + 0.8 * scene.lines(curves[::3], 0.020, 0.008)) * fading
