@@ -41,13 +41,3 @@ def test_the_interval_of_a_mean_is_over_patients():
 def test_a_patient_with_more_images_weighs_more():
     found = bootstrap.mean_interval(np.array([0.0, 0.0, 0.0, 1.0]), np.array(["a", "a", "a", "b"]))
     assert (found.value, found.ci_low, found.ci_high) == (0.25, 0.0, 1.0)  # the second patient drawn twice: only ones
-
-
-def test_bland_altman_of_known_differences():
-    truth = np.array([1.0, 2.0, 3.0, 4.0])
-    found = agreement.bland_altman(truth + [0.0, 0.2, -0.2, 0.4], truth)
-    deviation = np.sqrt((0.1**2 + 0.1**2 + 0.3**2 + 0.3**2) / 3)  # around the bias of 0.1
-    assert found.images == 4 and found.error == pytest.approx(0.2) and found.bias == pytest.approx(0.1)
-    assert (found.low, found.high) == pytest.approx((0.1 - 1.96 * deviation, 0.1 + 1.96 * deviation))
-    assert found.bias_margin == pytest.approx(1.96 * deviation / 2)
-    assert found.limit_margin == pytest.approx(np.sqrt(3) * found.bias_margin)

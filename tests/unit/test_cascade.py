@@ -15,7 +15,6 @@ from cxr_helpers.data import manifest, packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import cascade
 from cxr_helpers.extras.makers.cascade import Thresholds
-from cxr_helpers.extras.plots import cascade_plots as plots
 from cxr_helpers.extras.saliency import cascade_maps
 from cxr_helpers.extras.tables import cascade_tables
 from cxr_helpers.models import catalogue
@@ -209,23 +208,3 @@ def test_of_each_path_and_outcome_the_most_confident_image_is_shown():
     rows += [("e", "screen", "true negative", 0.7), ("d", "screen", "true negative", 0.7)]
     answered = pd.DataFrame(rows, columns=["image_id", "stage", "outcome", "confidence"])
     assert list(cascade_maps.choose(answered).image_id) == ["b", "d", "c"]
-
-
-def test_the_figure_counts_the_images_of_each_path():
-    rows = [("screen", 0.1, "NORMAL", "NORMAL")] * 3
-    rows += [("screen", 0.2, "PNEUMONIA", "NORMAL"), ("confirm", 0.5, "NORMAL", "PNEUMONIA")]
-    answers = pd.DataFrame(rows, columns=["stage", "screen_score", "label", "predicted"])
-    fig = plots.decision_paths(answers, 0.3, 0.9)
-    assert [text.get_text() for text in fig.axes[1].texts] == ["3 + 1", "0 + 0", "1 + 0", "0 + 0"]  # NORMAL + PNEUMONIA
-    band = fig.axes[0].patches[0]
-    assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.3, 0.9))
-
-
-def test_decided_images_stand_beside_their_maps_two_a_row():
-    images, maps = np.full((3, 8, 8), 100, "uint8"), np.zeros((3, 8, 8))
-    maps[:, 2, 3] = 1
-    fig = plots.decided_images(images, maps, ["one", "two", "three"])
-    shown = [ax for ax in fig.axes if ax.images]
-    assert [ax.get_title(loc="left") for ax in shown] == ["one", "two", "three"]
-    picture = shown[0].images[0].get_array()
-    assert picture.shape == (8, 16, 3) and (picture[:, :8] == 100).all() and (picture[2, 8 + 3] != 100).any()

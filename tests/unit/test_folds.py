@@ -5,7 +5,6 @@ import pytest
 import tiny_runs
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.plots.fold_plots import cross_validation
 from cxr_helpers.extras.tables import fold_tables
 
 ROWS = ("fold 1", "fold 2", "all folds", "official test, by folds", "official test")
@@ -48,14 +47,6 @@ def test_runs_that_are_no_folds_are_refused(runs):
     for wrong in (official, [parts[0], parts[0]]):
         with pytest.raises(CxrError, match="needs one run per fold"):
             fold_tables.table(wrong, official)
-
-
-def test_the_figure_has_a_panel_per_metric_and_a_row_per_set_of_images(runs):
-    fig = cross_validation({"network": fold_tables.table(*runs), "regression": fold_tables.table(*runs)})
-    assert [ax.get_title(loc="left") for ax in fig.axes] == ["ROC AUC", "Accuracy"]
-    labels = [label.get_text() for label in fig.axes[0].get_yticklabels()]
-    assert labels == list(ROWS)
-    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["network", "regression"]
 
 
 def test_a_page_shows_every_figure_with_its_interval(runs):

@@ -155,15 +155,3 @@ def test_image_grids_show_every_image_and_frame_the_wrong_answers():
     assert [ax.spines["left"].get_linewidth() > 2 for ax in shown] == [False] * 4 + [True]
     assert shown[-1].get_title() == "true NORMAL\n✗ PNEUMONIA 75.0 %"
     assert [ax.get_title() for ax in plots.image_grid(images[:2], ["a", "b"]).axes if ax.images] == ["a", "b"]
-
-
-@pytest.mark.parametrize("limit", [0.02, 0.0])
-def test_heat_maps_leave_the_image_beside_and_share_one_scale(limit):
-    images = np.full((2, 8, 8), 100, np.uint8)
-    heat = np.zeros((2, 8, 8), np.float32)
-    heat[:, 2, 3] = 1
-    fig = plots.heat_maps(images, heat, limit * heat, limit, ["first", "second"])
-    pictures = [ax.images[0].get_array() for ax in fig.axes if ax.images]
-    assert (pictures[0] == 100).all() and (pictures[1][0, 0] == 100).all() and (pictures[1][2, 3] != 100).any()
-    assert {"first", "second", "image", "Grad-CAM", "SHAP"} <= set(words(fig))
-    assert (fig.axes[-1].get_xlim()[1] == limit) or limit == 0
