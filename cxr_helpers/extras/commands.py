@@ -26,7 +26,6 @@ selection = lazy.module("cxr_helpers.tables.selection")
 methods = lazy.module("cxr_helpers.explain.methods")
 comparisons = lazy.module("cxr_helpers.extras.benchmarks.comparisons")
 measurements = lazy.module("cxr_helpers.extras.benchmarks.measurements")
-artefact = lazy.module("cxr_helpers.extras.inference.artefact")
 bulk = lazy.module("cxr_helpers.extras.inference.bulk")
 own_images = lazy.module("cxr_helpers.extras.inference.own_images")
 out_of_distribution = lazy.module("cxr_helpers.extras.inference.out_of_distribution")
@@ -57,9 +56,7 @@ def predict(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="folder for the heat maps (default: heatmaps; with --table none)")] = None,
     model: Model = None,
-    table: Annotated[
-        Path | None, typer.Option(help="write a table (.csv or .parquet) of any number of images; goes on if stopped")
-    ] = None,
+    table: Annotated[Path | None, typer.Option(help="write a CSV table of any number of images; goes on if stopped")] = None,
     check: Annotated[bool, typer.Option(help="with --table: warn of what is no frontal chest radiograph")] = True,
     listed: Annotated[Path | None, typer.Option("--list", help="with --table: a text file of one path a line")] = None,
 ) -> None:
@@ -149,13 +146,6 @@ def publish(
     train = manifest.load(profile).folder == "train"
     out_of_distribution.store(out_of_distribution.learn(packing.load(profile, out_of_distribution.SIDE)[train]), folder)
     say(f"publish: {run.run_id} in {folder}")
-
-
-@_commands.command()
-def deploy(profile: Profile = "auto") -> None:
-    """Write the deployed model: a network of the published one in 8-bit integers, with its card."""
-    path = artefact.make(profile)
-    say(f"deploy: {path}, {path.stat().st_size / 1e6:.2f} MB")
 
 
 @_commands.command()

@@ -70,23 +70,3 @@ def _maps(network: keras.Model, inputs, place: int):
 def _renamed(layer: keras.Layer, place: int) -> keras.Layer:
     config = layer.get_config()
     return type(layer).from_config(config | {"name": f"{config['name']}_{place + 1}"})
-
-
-def parts(whole: keras.Model) -> list[keras.Model]:
-    """Return the networks that `joined` joined, each on its own and without temperature; any other network is returned alone."""
-    names = [layer.name for layer in whole.layers]
-    if "members" not in names or "maps" not in names:
-        return [whole]
-    sources, (kernel, bias) = whole.get_layer("maps").input, whole.get_layer("members").get_weights()
-    found, start = [], 0
-    for place, maps in enumerate(sources):
-        pooled = layers.GlobalAveragePooling2D(name=POOLING)(maps)
-        unit = layers.Dense(1, activation="sigmoid", name="probability")
-        network = keras.Model(whole.input, unit(pooled), name=f"member_{place + 1}")
-        end = start + maps.shape[-1]
-        unit.set_weights([kernel[start:end, place : place + 1], bias[place : place + 1]])
-        start = end
-        copy = keras.models.clone_model(network)  # with weights of its own
-        copy.set_weights(network.get_weights())
-        found.append(copy)
-    return found

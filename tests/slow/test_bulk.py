@@ -78,15 +78,6 @@ def test_heat_maps_are_written_where_asked_for(published, folder, tmp_path):  # 
     assert cv2.imread(found.heat_map[0]).shape == (32, 64, 3)
 
 
-def test_a_parquet_table_holds_what_the_csv_table_holds(published, folder, tmp_path):  # noqa: F811
-    parquet = pytest.importorskip("pyarrow.parquet")
-    for name in ("out.csv", "out.parquet"):
-        bulk.write(bulk.Files([folder / "a"]), tmp_path / name, published)
-    found = parquet.read_table(tmp_path / "out.parquet").to_pandas()
-    pd.testing.assert_frame_equal(found, table_of(tmp_path / "out.csv"), check_dtype=False)
-    assert found.probability.dtype == float and not (tmp_path / "out.parquet.part").exists()
-
-
 KILLED = """
     import os, pathlib, signal, sys
     from cxr_helpers.base import environment
@@ -190,7 +181,7 @@ def test_files_that_come_or_go_meanwhile_make_no_table_until_they_stay(published
 @pytest.mark.parametrize(
     ("name", "sources", "words"),
     [
-        ("out.xlsx", ["images"], "neither .csv nor .parquet"),
+        ("out.xlsx", ["images"], "does not end in .csv"),
         ("there.csv", ["images"], "is there already"),
         ("out.csv", ["images/*.gif"], "No image is among"),
         ("images/a/001.png/out.csv", ["images"], "cannot be written"),

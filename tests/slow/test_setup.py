@@ -218,7 +218,7 @@ def test_conda_installs_the_project_with_its_own_requirements():
     lines = [line.strip() for line in (paths.ROOT / "environment.yml").read_text().splitlines()]
     start = lines.index("dependencies:")
     assert lines[start + 1] in ("- python=3.11", "- python=3.12", "- python=3.13")
-    assert lines[start + 2 :] == ["- pip", "- pip:", '- "--editable .[test,backends,parquet]"']
+    assert lines[start + 2 :] == ["- pip", "- pip:", '- "--editable .[test,backends]"']
 
 
 def test_ci_calls_the_test_command():

@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.inference import backends, deployed_networks, quantising
+from cxr_helpers.extras.inference import backends, deployed_networks, exports, quantising
 from cxr_helpers.extras.networks import operations
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3)).astype("float32")
@@ -17,7 +17,7 @@ NAMES = [f"image_{place}" for place in range(len(IMAGES))]
 
 @pytest.fixture(scope="module")
 def model():
-    return deployed_networks.paper("MobileNetV2", "smoke").build()
+    return deployed_networks.stand_in()
 
 
 @pytest.fixture(scope="module")
@@ -39,27 +39,22 @@ def test_an_export_gives_what_keras_gives_for_one_image_and_for_many(name, model
     assert run(IMAGES[2:3]) == pytest.approx(expected[2:3], rel=1e-4)
 
 
-@pytest.mark.parametrize("suffix", [".onnx", ".xml", ".tflite"])
-def test_int8_stays_near_float32(suffix, model, expected, tmp_path, monkeypatch):
+def test_int8_stays_near_float32(model, expected, tmp_path, monkeypatch):
     monkeypatch.setattr(quantising, "EARLY", 0)  # a small network is nothing but early layers
-    needs(
-        *{".onnx": ["tf2onnx", "onnx", "nncf", "onnxruntime"], ".xml": ["openvino", "nncf"], ".tflite": ["ai_edge_litert"]}[
-            suffix
-        ]
-    )
-    path = quantising.quantise(model, tmp_path / f"small{suffix}", IMAGES)
+    needs("openvino", "nncf")
+    path = quantising.quantise(model, tmp_path / "small.xml", IMAGES)
     found = backends.load(path)(IMAGES)
     assert 0 < np.abs(found - expected).max() < 0.02
-    assert quantising.size(path) > 0
+    assert exports.size(path) > path.stat().st_size  # the weights lie beside
 
 
 def test_convolutions_near_the_image_stay_in_float32():
     step, convolution = quantising.Step, "convolution"
-    steps = [step("first", convolution, ["image"], ["a"], 9_000), step("norm", "", ["a"], ["b"], 90_000)]
-    steps += [step("second", convolution, ["b"], ["c"], 7_000), step("beside", convolution, ["b"], ["d"], 5_000)]
-    steps += [step("sum", "", ["c", "d"], ["e"]), step("last", convolution, ["e"], ["f"], 0)]
-    steps += [step("head", "dense", ["f"], ["g"], 1_000), step("large", "dense", ["g"], ["h"], 10**6)]
-    assert quantising.kept(steps) == ["head", "first", "beside"]
+    steps = [step("first", convolution, ["image"], 9_000), step("norm", "", ["first"], 90_000)]
+    steps += [step("second", convolution, ["norm"], 7_000), step("beside", convolution, ["norm"], 5_000)]
+    steps += [step("sum", "", ["second", "beside"]), step("last", convolution, ["sum"], 0)]
+    steps += [step("head", "dense", ["last"], 1_000), step("large", "dense", ["head"], 10**6)]
+    assert quantising.kept(steps) == ["first", "beside", "head"]
 
 
 def test_a_difference_beyond_the_tolerance_names_the_image(expected):
@@ -84,9 +79,6 @@ def test_a_missing_backend_is_a_sentence(monkeypatch, model, tmp_path):
     monkeypatch.setenv(backends.CHOICE, "abacus")
     with pytest.raises(CxrError, match="CXR_BACKEND=abacus is unknown: choose one of keras,"):
         backends.best(model)
-    monkeypatch.delenv(backends.CHOICE)
-    monkeypatch.setenv(backends.OLD_CHOICE, "keras")
-    assert backends.best(model) == "keras"
 
 
 def test_what_cannot_be_exported_or_read_is_a_sentence(tmp_path, model):
@@ -95,8 +87,6 @@ def test_what_cannot_be_exported_or_read_is_a_sentence(tmp_path, model):
         backends.export(augmenting, tmp_path / "model.xml")
     with pytest.raises(CxrError, match="model.pt is no file of a known backend"):
         backends.export(model, tmp_path / "model.pt")
-    with pytest.raises(CxrError, match="cannot be quantised"):
-        quantising.quantise(model, tmp_path / "model.pt", IMAGES)
     needs("openvino")
     with pytest.raises(CxrError, match="absent.xml does not exist"):
         backends.load(tmp_path / "absent.xml")

@@ -85,7 +85,7 @@ def test_an_expected_error_is_one_sentence_and_status_1():
         (["execute", "01", "02", "--profile", "smoke"], "2 are named (01 02)"),
         (["execute", "01", "-p", "epochs", "--profile", "smoke"], "-p takes a parameter's name and its value"),
         (["predict", "."], "Folders, patterns and lists go into a table"),
-        (["predict", ".", "--table", "out.txt"], "out.txt is neither .csv nor .parquet"),
+        (["predict", ".", "--table", "out.txt"], "out.txt does not end in .csv"),
     ],
 )
 def test_a_command_that_lacks_something_says_so(arguments, words):

@@ -33,7 +33,6 @@ MODULES = {
     "extract_resnet50": _extraction,
     "extract_vgg16": _extraction,
     "ingest": lazy.module("cxr_helpers.extras.benchmarks.ingest"),
-    "deploy_latency": lazy.module("cxr_helpers.extras.benchmarks.deployment_latency"),
 }
 NAMES = tuple(MODULES)
 _WITHIN = {"second_experiment": "train_mobilenet_rahman"}  # timed in the rounds of another

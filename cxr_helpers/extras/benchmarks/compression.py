@@ -1,10 +1,9 @@
-"""What compression costs in AUC: every network as exported, in float32 and in 8-bit integers, and pruned; no times.
+"""What compression costs in AUC: every network as exported, in float32 and in 8-bit integers; no times.
 
 Scores are of the official validation and test images; validation decides, test is read. Finished columns are kept in the
 build folder, so that a stopped measurement goes on.
 """
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Callable
@@ -21,21 +20,15 @@ from cxr_helpers.base import lazy
 from cxr_helpers.base.files import atomic_path, mapped
 from cxr_helpers.base.progress import say
 from cxr_helpers.config import Config
-from cxr_helpers.data import manifest, packing
+from cxr_helpers.data import manifest
 from cxr_helpers.evaluation import metrics
-from cxr_helpers.extras.benchmarks import harness
 from cxr_helpers.extras.inference import backends, deployed_networks, exports
 from cxr_helpers.extras.inference.deployed_networks import Network
 from cxr_helpers.extras.statistics import paired
 
 catalogue = lazy.module("cxr_helpers.models.catalogue")
-fitting = lazy.module("cxr_helpers.training.fitting")
-pruning = lazy.module("cxr_helpers.extras.inference.pruning")
 run_environment = lazy.module("cxr_helpers.training.run_environment")
 
-SHARES = (0.3, 0.5, 0.7, 0.9)  # of kernel weights that are pruned
-TUNING_EPOCHS, TUNING_RATE = 1, 1e-4
-TUNED = {"full": (0.5, 0.7, 0.9), "smoke": ()}
 HEADS = "features of MobileNet"  # frozen, with a logistic head on them
 SPLITS = ("val", "test")
 _IMAGES = ["image_id", "patient_id", "split", "y_true"]
@@ -45,15 +38,13 @@ _CERTAIN = 1e-9
 def measure(profile: str) -> pd.DataFrame:
     """Return one row per image: image_id, patient_id, split, y_true, and the log-odds of every network by backend and precision.
 
-    A column is named "network|backend|precision"; a pruned network's precision is "float32, 50 % zero", and "tuned" where it
-    was trained further. The columns bytes|... hold the compressed size of its weights, the same in every row.
+    A column is named "network|backend|precision".
     """
     images = pd.concat([deployed_networks.labelled(profile, split) for split in SPLITS], ignore_index=True)
-    columns: dict[str, np.ndarray | float] = {}
-    networks = [network for network in deployed_networks.all_of(profile) if network.trained or profile == "smoke"]
-    for network in networks:
-        columns |= _exported(network, profile, images)
-    columns |= _pruned(networks[-1], profile, images)
+    columns: dict[str, np.ndarray] = {}
+    for network in deployed_networks.all_of(profile):
+        if network.trained or profile == "smoke":
+            columns |= _exported(network, profile, images)
     if profile == "full":
         columns |= _heads(profile, images)
     return images.assign(**columns)
@@ -62,7 +53,7 @@ def measure(profile: str) -> pd.DataFrame:
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     """Return AUC of every column by split, and its difference to the same network in Keras in float32, paired over patients."""
     rows = []
-    columns = [column for column in repeats if "|" in column and not column.startswith("bytes|")]
+    columns = [column for column in repeats if "|" in column]
     for column in columns:
         network = column.partition("|")[0]
         base = next(each for each in columns if each.startswith(f"{network}|"))
@@ -72,8 +63,7 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
             rows.append({"figure": f"{column}: AUC, {split}"} | _row(metrics.evaluate(ours).loc["roc_auc"]))
             if column != base:
                 rows.append({"figure": f"{column}: difference, {split}"} | _row(paired.auc_difference([ours], [theirs])))
-    sizes = repeats.iloc[0][repeats.columns[repeats.columns.str.startswith("bytes|")]]
-    return pd.concat([pd.DataFrame(rows), harness.exact(sizes.to_dict())], ignore_index=True)
+    return pd.DataFrame(rows)
 
 
 def by_column(figures: pd.DataFrame) -> pd.DataFrame:
@@ -90,11 +80,10 @@ def _row(found: pd.Series) -> dict:
 def _exported(network: Network, profile: str, images: pd.DataFrame) -> dict[str, np.ndarray]:
     """Return the log-odds of a network in Keras and in every export that could be made."""
     model = network.build()
-    mark, channels = exports.fingerprint(model), model.input_shape[-1]
-    found = {}
+    mark, found = exports.fingerprint(model), {}
 
     def score(engine: str, precision: str, key: str, run: Callable[[], backends.Runner]) -> None:
-        work = lambda: _log_odds(run()(deployed_networks.images(network, profile, images.image_id, channels)))  # noqa: E731
+        work = lambda: _log_odds(run()(deployed_networks.images(network, profile, images.image_id)))  # noqa: E731
         found[f"{network.name}|{engine}|{precision}"] = _kept(profile, f"{mark}-{key}", work)
 
     score(backends.KERAS, exports.FLOAT, "keras", lambda: backends.keras_runner(model))
@@ -103,48 +92,15 @@ def _exported(network: Network, profile: str, images: pd.DataFrame) -> dict[str,
     return found
 
 
-def _pruned(network: Network, profile: str, images: pd.DataFrame) -> dict[str, np.ndarray | float]:
-    """Return scores and compressed bytes of a network that is pruned by magnitude, with and without further training."""
-    model, found = network.build(), {}
-    mark = exports.fingerprint(model)
-    found[f"bytes|{network.name}|0"] = float(pruning.compressed_bytes(model))
-    for share, further in [*((share, False) for share in SHARES), *((share, True) for share in TUNED[profile])]:
-        words = f"float32, {share:.0%} zero".replace("%", " %") + (", tuned" if further else "")
-
-        def score(share=share, further=further) -> np.ndarray:
-            pruned = pruning.prune(model, share)
-            if further:
-                _tune(pruned, profile, network)
-            pixels = deployed_networks.images(network, profile, images.image_id, model.input_shape[-1])
-            return _log_odds(backends.keras_runner(pruned)(pixels))
-
-        key = f"{network.name}|{backends.KERAS}|{words}"
-        found[key] = _kept(profile, f"{mark}-pruned-by-kernel-{share}-{further}", score)
-        if not further:
-            found[f"bytes|{network.name}|{share}"] = float(pruning.compressed_bytes(pruning.prune(model, share)))
-    return found
-
-
-def _tune(model, profile: str, network: Network) -> None:
-    """Train a pruned network on, as its run was trained, with its zeros kept."""
-    _, run = deployed_networks.chosen(profile)
-    config = dataclasses.replace(run.config, epochs=TUNING_EPOCHS, learning_rate=TUNING_RATE, patience=0)
-    pixels, table = packing.load(profile, network.size, network.variant), manifest.load(profile)
-    every = pd.concat([deployed_networks.labelled(profile, split) for split in ("train", "val")], ignore_index=True)
-    rows = pd.Index(table.image_id).get_indexer(every.image_id)
-    catalogue.unfreeze(model, config.trainable)
-    fitting.fit(fitting.Task(config, profile, model, pixels, every.assign(row=rows), "", (pruning.KeepZeros(model),)))
-
-
 def _heads(profile: str, images: pd.DataFrame) -> dict[str, np.ndarray]:
     """Return scores of logistic heads on frozen features of MobileNet that were computed in float32, bfloat16 and int8."""
     config = Config("mobilenet", start="imagenet", size=128, trainable="head")
-    network = Network(HEADS, lambda: catalogue.split(catalogue.build(config)[0])[0], 128, "none", True, "ImageNet")
+    network = Network(HEADS, lambda: catalogue.split(catalogue.build(config)[0])[0], 128, "none", True)
     model, train = network.build(), deployed_networks.labelled(profile, "train")
     everything = pd.concat([train, images], ignore_index=True)
     mark, found = exports.fingerprint(model), {}
     ways: dict[str, Callable[[], backends.Runner]] = {"keras|float32": lambda: backends.forward(model, len(everything))}
-    if "openvino" in exports.usable(exports.INT8):
+    if ("openvino", exports.INT8) in exports.ways():
         whole = exports.file(network, model, profile, "openvino", exports.FLOAT)
         ways["openvino|bfloat16"] = lambda: backends.load(whole, bfloat16=True)
         ways["openvino|int8"] = lambda: backends.load(exports.file(network, model, profile, "openvino", exports.INT8))

@@ -14,7 +14,7 @@ import pandas as pd
 from cxr_helpers.base import lazy
 from cxr_helpers.base.progress import say
 from cxr_helpers.extras.benchmarks import fresh_process, harness
-from cxr_helpers.extras.inference import backends, deployed_networks, exports, quantising
+from cxr_helpers.extras.inference import backends, deployed_networks, exports
 
 keras = lazy.module("keras")
 operations = lazy.module("cxr_helpers.extras.networks.operations")
@@ -43,7 +43,7 @@ def measure(profile: str) -> pd.DataFrame:
             for (engine, precision), path in files.items():
                 key = (network.name, engine, precision)
                 works[key] = (str(path), engine, tuple(model.input_shape[1:]), SECONDS[profile])
-                rows += [(0, *key, name, value) for name, value in ({BYTES: quantising.size(path)} | known).items()]
+                rows += [(0, *key, name, value) for name, value in ({BYTES: exports.size(path)} | known).items()]
         rng, keys = np.random.default_rng(0), list(works)
         for place in range(ROUNDS[profile]):
             for key in [keys[chosen] for chosen in rng.permutation(len(keys))]:

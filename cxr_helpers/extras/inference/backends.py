@@ -30,7 +30,7 @@ devices = lazy.module("cxr_helpers.training.devices")
 
 KERAS = "keras"
 TOLERANCE = 1e-3  # of an export, relative to the largest output
-CHOICE, OLD_CHOICE = "CXR_BACKEND", "CXR_ENGINE"  # the environment variable that forces a backend, now and formerly
+CHOICE = "CXR_BACKEND"  # the environment variable that forces a backend
 FEW = 1000  # images; for fewer an export takes longer than another inference backend saves
 
 
@@ -49,6 +49,11 @@ class Backend:
     load: Callable[..., Runner]
     needs: tuple[str, ...] = ()
 
+    @property
+    def imports(self) -> tuple[str, ...]:
+        """Return the modules that an export and its run need."""
+        return self.module, *self.needs
+
 
 BACKENDS = {
     "openvino": Backend("OpenVINO", "openvino", "openvino", "openvino", ".xml", runners.openvino),
@@ -56,8 +61,6 @@ BACKENDS = {
     "litert": Backend("LiteRT", "ai-edge-litert", "ai_edge_litert.interpreter", "litert", ".tflite", runners.litert),
 }
 TITLES = {KERAS: "Keras"} | {name: backend.title for name, backend in BACKENDS.items()}
-_PREFERRED = ("openvino", "onnxruntime", "litert")  # for features
-_LIGHT = ("litert", "openvino", "onnxruntime")  # the same for depthwise convolutions (`cxr bench extract_mobilenetv2`)
 
 
 def available() -> list[str]:
@@ -68,27 +71,20 @@ def available() -> list[str]:
 def best(model: keras.Model) -> str:
     """Return the backend that extracts a model's features: what CXR_BACKEND names, else the fastest that is installed.
 
+    Which that is depends on whether there are depthwise convolutions (`cxr bench extract_mobilenetv2`).
+
     Raises:
         CxrError: CXR_BACKEND names a backend that is unknown or not installed.
     """
-    forced = _forced()
-    if forced:
+    if forced := os.environ.get(CHOICE):
         if forced not in TITLES:
             raise CxrError(f"{CHOICE}={forced} is unknown: choose one of {', '.join(TITLES)}.")
         if forced != KERAS:
             module(BACKENDS[forced].module, BACKENDS[forced].package)
         return forced
     light = any(type(layer).__name__ == "DepthwiseConv2D" for layer in model._flatten_layers())
-    usable = (name for name in (_LIGHT if light else _PREFERRED) if all(map(installed, _imports(name))))
-    return next(usable, KERAS)
-
-
-def _forced() -> str:
-    return os.environ.get(CHOICE) or os.environ.get(OLD_CHOICE) or ""
-
-
-def _imports(name: str) -> tuple[str, ...]:
-    return BACKENDS[name].module, *BACKENDS[name].needs
+    preferred = ("litert", "openvino", "onnxruntime") if light else ("openvino", "onnxruntime", "litert")
+    return next((name for name in preferred if all(map(installed, BACKENDS[name].imports))), KERAS)
 
 
 def export(model: keras.Model, path: Path) -> Path:
@@ -97,7 +93,7 @@ def export(model: keras.Model, path: Path) -> Path:
     Beside an .xml file its weights lie in a .bin file of the same name.
 
     Raises:
-        CxrError: the model augments its images (an export would bake that in), or a package is not installed.
+        CxrError: the model augments its images (an export would bake that in), a package is not installed, or Keras fails.
     """
     name = _by_suffix(path)
     backend = BACKENDS[name]
@@ -109,32 +105,26 @@ def export(model: keras.Model, path: Path) -> Path:
     for needed in backend.needs:
         module(needed, needed)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write(model, path, name)
-    return path
-
-
-def write(model: keras.Model, path: Path, name: str, **options) -> None:
-    """Have Keras write a model in a backend's format; `options` go to its exporter. What fails there is a CxrError."""
     try:
         with hushed():
             model(np.zeros((1, *model.input_shape[1:]), np.float32), training=False)  # some formats want it called before
-            model.export(str(path), format=BACKENDS[name].format, verbose=False, **options)
+            model.export(str(path), format=backend.format, verbose=False)
     except Exception as error:  # converters raise anything
-        raise CxrError(f"Model {model.name} cannot be exported for {TITLES[name]} ({_reason(error, 0)}).") from error
+        raise CxrError(f"Model {model.name} cannot be exported for {backend.title} ({_reason(error, 0)}).") from error
+    return path
 
 
-def load(path: Path, backend: str | None = None, bfloat16: bool = False) -> Runner:
+def load(path: Path, bfloat16: bool = False) -> Runner:
     """Return what runs an exported network: images float32 (n, H, W, C) in 0..255 -> outputs float32 (n, units).
 
     Args:
         path: a file that `export` or `quantising` wrote.
-        backend: which one, where several read the format; OpenVINO also reads .onnx files.
         bfloat16: compute in bfloat16; only OpenVINO can.
 
     Raises:
         CxrError: the file is missing or unreadable, or the backend is not installed.
     """
-    chosen = BACKENDS[backend or _by_suffix(path)]
+    chosen = BACKENDS[_by_suffix(path)]
     found = module(chosen.module, chosen.package)
     if not path.is_file():
         raise CxrError(f"{path} does not exist; export the network again.")
@@ -164,7 +154,7 @@ def forward(backbone: keras.Model, images: int, name: str | None = None) -> Runn
     """
     plain = keras_runner(backbone)
     worthwhile = images >= FEW and backbone.compute_dtype == "float32" and devices.on_processor()
-    name = name or (best(backbone) if _forced() or worthwhile else KERAS)
+    name = name or (best(backbone) if os.environ.get(CHOICE) or worthwhile else KERAS)
     if name == KERAS:
         return plain
     chosen: list[Runner] = []
@@ -179,16 +169,14 @@ def forward(backbone: keras.Model, images: int, name: str | None = None) -> Runn
 
 def _agreeing(backbone: keras.Model, name: str, images: np.ndarray, expected: np.ndarray) -> Runner | None:
     """Return the backend's runner if its outputs are those of Keras; say why not, and return None, if they are not."""
+    places = [f"number {place + 1} of the first batch" for place in range(len(images))]
     try:
         with tempfile.TemporaryDirectory() as folder:
             found = runner(backbone, name, Path(folder))
-            places = [f"number {place + 1} of the first batch" for place in range(len(images))]
             check(found, images, expected, places, TITLES[name])
-        return found
-    except CxrError as error:
-        say(f"features: {error} Keras goes on.")
+            return found
     except Exception as error:  # converters raise anything
-        say(f"features: {TITLES[name]} cannot run {backbone.name} ({type(error).__name__}); Keras goes on.")
+        say(f"features: {TITLES[name]} cannot run {backbone.name}: {error} Keras goes on.")
     return None
 
 

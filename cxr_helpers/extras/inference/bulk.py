@@ -7,7 +7,6 @@ becomes the table when it is whole. A file that is no image costs its own row.
 import contextlib
 import csv
 import fcntl
-import importlib.util
 import io
 import os
 import sys
@@ -17,12 +16,9 @@ from typing import IO
 
 from tqdm import tqdm
 
-from cxr_helpers.base import lazy
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference.image_lists import Files
 from cxr_helpers.extras.inference.predict import BATCH, Prediction, Predictor
-
-parquet_file = lazy.module("cxr_helpers.extras.inference.parquet_file")
 
 COLUMNS = ("file", "class", "probability", "operating_point", "heat_map", "warning", "problem", "model")
 
@@ -30,13 +26,13 @@ COLUMNS = ("file", "class", "probability", "operating_point", "heat_map", "warni
 def write(
     files: Files, table: Path, model_dir: Path | None = None, maps: Path | None = None, check: bool = True
 ) -> tuple[int, int]:
-    """Predict `files` into `table` (.csv or .parquet) and return the number of rows, and of those without an answer.
+    """Predict `files` into a CSV `table` and return the number of rows, and of those without an answer.
 
     `model_dir`, `maps` and `check` as for `predict.Predictor`; a map's name has its row in it. Columns: `COLUMNS`; `model` is
     the beginning of the model file's SHA-256.
 
     Raises:
-        CxrError: the table is there already, is neither CSV nor Parquet or cannot be written; another run is at it; what an
+        CxrError: the table is there already, is no .csv or cannot be written; another run is at it; what an
             earlier run left is of other files or another model; the files are others when they are read than when they are
             counted; or there are no files.
     """
@@ -53,7 +49,7 @@ def write(
             done, failed = _append(handle, part, iter(files), predictor, total)
         if done != total:
             raise CxrError(f"{total:,} files were counted, {done:,} found; run again when they stay, what is done is kept.")
-        _finish(part, table)
+        part.replace(table)
     except OSError as error:
         place, cause = error.filename or table, error.strerror
         raise CxrError(f"{place} cannot be written ({cause}); what is done is kept: free the way and run again.") from error
@@ -86,12 +82,10 @@ def _row(answer: Prediction, model: str) -> list[str]:
 
 
 def _check(table: Path) -> None:
-    if table.suffix not in (".csv", ".parquet"):
-        raise CxrError(f"{table} is neither .csv nor .parquet: give the table one of these endings.")
+    if table.suffix != ".csv":
+        raise CxrError(f"{table} does not end in .csv: a table is a CSV file.")
     if table.exists():
         raise CxrError(f"{table} is there already; give another name, or remove it to predict anew.")
-    if table.suffix == ".parquet" and not importlib.util.find_spec("pyarrow"):
-        raise CxrError("A Parquet table needs pyarrow: `pip install pyarrow`, or give a .csv table.")
 
 
 def _part(table: Path, maps: bool, check: bool) -> Path:
@@ -155,11 +149,3 @@ def _line(cells: Iterable[str]) -> str:
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerow(cells)
     return buffer.getvalue()
-
-
-def _finish(part: Path, table: Path) -> None:
-    if table.suffix == ".csv":
-        part.replace(table)
-    else:
-        parquet_file.convert(part, table, COLUMNS, numbers=("probability", "operating_point"))
-        part.unlink()

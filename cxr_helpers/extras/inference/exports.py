@@ -1,4 +1,4 @@
-"""Exported networks as files in the build folder, made once: every backend's format, float32 and int8."""
+"""Exported networks as files in the build folder, made once: float32 for every backend, 8-bit integers for OpenVINO."""
 
 import hashlib
 import shutil
@@ -9,26 +9,27 @@ import numpy as np
 from cxr_helpers import paths
 from cxr_helpers.base.progress import say
 from cxr_helpers.data import manifest
-from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import backends, deployed_networks, quantising
 from cxr_helpers.extras.inference.deployed_networks import Network
 
 FLOAT, INT8 = "float32", "int8"
-_QUANTISERS = {"openvino": ("nncf",), "onnxruntime": ("onnx", "nncf")}  # what int8 needs besides
-_FEW = 8  # images
+_FEW = 8  # images on which a new file is tried
 
 
-def usable(precision: str) -> list[str]:
-    """Return the backends, Keras left out, that can be exported to in this precision with the packages at hand."""
-    besides = _QUANTISERS if precision == INT8 else {}
-    needs = {name: (*backend.needs, *besides.get(name, ())) for name, backend in backends.BACKENDS.items()}
-    return [name for name in backends.available() if name in needs and all(map(backends.installed, needs[name]))]
+def ways() -> list[tuple[str, str]]:
+    """Return backend and precision of every export that the packages at hand can make."""
+    made = {name: all(map(backends.installed, backend.imports)) for name, backend in backends.BACKENDS.items()}
+    in_int8 = [("openvino", INT8)] if made["openvino"] and backends.installed("nncf") else []
+    return [(name, FLOAT) for name in made if made[name]] + in_int8
 
 
 def file(network: Network, model, profile: str, backend: str, precision: str) -> Path:
     """Return the file of a network for a backend, made where it is missing; `model` is what `network.build()` returned.
 
     An int8 file is calibrated on training images. The folder's name holds hashes of the weights and of the images.
+
+    Raises:
+        CxrError: it cannot be made, does not run, or in float32 differs from Keras.
     """
     images = manifest.data_hash(manifest.load(profile))[:8]
     folder = paths.build(profile) / "deployment" / f"{network.name.replace(' ', '_')}-{fingerprint(model)}-{images}"
@@ -37,13 +38,16 @@ def file(network: Network, model, profile: str, backend: str, precision: str) ->
         return path
     say(f"deployment: {network.name} is written for {backends.TITLES[backend]} in {precision}")
     draft = folder / ".draft" / path.name
-    ids = deployed_networks.calibration_ids(profile, quantising.CALIBRATION_IMAGES if network.trained else _FEW)
-    images = deployed_networks.images(network, profile, ids, model.input_shape[-1])
+    train = deployed_networks.labelled(profile, "train").image_id
+    ids = np.random.default_rng(0).permutation(train)[: quantising.CALIBRATION_IMAGES if network.trained else _FEW]
+    images = deployed_networks.images(network, profile, ids)
     if precision == FLOAT:
-        backends.export(model, draft)
+        run = backends.load(backends.export(model, draft))
+        backends.check(
+            run, images[:_FEW], backends.keras_runner(model)(images[:_FEW]), ids[:_FEW], f"{path.name} of {model.name}"
+        )
     else:
-        quantising.quantise(model, draft, images)
-    _try(model, draft, precision, images[:_FEW], ids[:_FEW])
+        backends.load(quantising.quantise(model, draft, images))(images[:_FEW])
     for made in sorted(draft.parent.glob(f"{draft.stem}.*")):  # .bin before .xml
         shutil.move(made, folder / made.name)
     return path
@@ -52,28 +56,12 @@ def file(network: Network, model, profile: str, backend: str, precision: str) ->
 def files(network: Network, model, profile: str) -> dict[tuple[str, str], Path]:
     """Return the files of a network by backend and precision; what cannot be made is said and left out."""
     found = {}
-    for precision in (FLOAT, INT8):
-        for backend in usable(precision):
-            try:
-                found[backend, precision] = file(network, model, profile, backend, precision)
-            except CxrError as error:
-                say(f"deployment: {network.name} for {backends.TITLES[backend]} in {precision} is left out. {error}")
+    for backend, precision in ways():
+        try:
+            found[backend, precision] = file(network, model, profile, backend, precision)
+        except Exception as error:  # every backend has its own
+            say(f"deployment: {network.name} for {backends.TITLES[backend]} in {precision} is left out. {error}")
     return found
-
-
-def _try(model, path: Path, precision: str, images: np.ndarray, ids: list[str]) -> None:
-    """Run a new file on some images; float32 must give what Keras gives, int8 must run."""
-    what = f"{path.name} of {model.name}"
-    try:
-        run = backends.load(path)
-        if precision == FLOAT:
-            backends.check(run, images, backends.keras_runner(model)(images), ids, what)
-        else:
-            run(images)
-    except CxrError:
-        raise
-    except Exception as error:  # every backend has its own
-        raise CxrError(f"{what} does not run ({str(error).strip()[-160:]}).") from error
 
 
 def fingerprint(model) -> str:
@@ -82,3 +70,9 @@ def fingerprint(model) -> str:
     for each in model.get_weights():
         digest.update(np.ascontiguousarray(each))
     return digest.hexdigest()[:12]
+
+
+def size(path: Path) -> int:
+    """Return the bytes of an exported network, its weights included where they lie in a file of their own."""
+    beside = path.with_suffix(".bin")
+    return path.stat().st_size + (beside.stat().st_size if path.suffix == ".xml" and beside.is_file() else 0)

@@ -1,4 +1,4 @@
-"""What is deployed: AUC against milliseconds and bytes, and AUC against the share of weights that are zero."""
+"""Exported networks: AUC against milliseconds and bytes."""
 
 import pandas as pd
 from matplotlib import ticker
@@ -45,32 +45,5 @@ def pareto(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
     return fig
 
 
-@styled
-def pruning(table: pd.DataFrame) -> Figure:
-    """Draw AUC against the share of zero weights: share, tuned, split, value, ci_low, ci_high."""
-    fig = empty_figure(2.8, TEXT_WIDTH)
-    titles = {"val": "validation images", "test": "official test images"}
-    for ax, (split, part) in zip(fig.subplots(1, 2, sharey=True), table.groupby("split", sort=False), strict=True):
-        for tuned, mark, words in ((False, "o-", "as cut"), (True, "s--", "trained further")):
-            rows = part[part.tuned == tuned].sort_values("share")
-            if len(rows):
-                margins = [rows.value - rows.ci_low, rows.ci_high - rows.value]
-                ax.errorbar(
-                    100 * rows.share,
-                    rows.value,
-                    margins,
-                    fmt=mark,
-                    color=colour("mobilenetv2"),
-                    markersize=4,
-                    elinewidth=0.8,
-                    markerfacecolor="none" if tuned else None,
-                    label=words,
-                )
-        ax.set(xlabel="weights that are zero (%)", title=titles[split])
-        ax.legend()
-    fig.axes[0].set_ylabel("AUC")
-    return fig
-
-
 def _shade(network: str) -> str:
-    return {"final model": colour("ensemble"), "one network of it": "#332288"}.get(network, colour(network))
+    return colour("ensemble" if network == "final model" else network)

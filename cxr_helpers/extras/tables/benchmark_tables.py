@@ -21,7 +21,6 @@ GOALS = {
     "extract_mobilenet": 2.5,
     "extract_mobilenetv2": 3.0,
     "ingest": 3.0,
-    "deploy_latency": 25.0,
 }
 TRAINED = ("train_vgg16_thesis", "train_mobilenet_rahman", "train_mobilenet_rahman_3_views", "second_experiment", "fine_tune")
 EXTRACTED = ("extract_mobilenet", "extract_mobilenetv2", "extract_resnet50", "extract_vgg16")
