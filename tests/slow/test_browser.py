@@ -272,17 +272,6 @@ def test_the_committed_report_moves_as_its_records_say(browser):
         assert shown_figures == [expected(scores, *place) for place in PLACES], name
 
 
-@pytest.mark.parametrize("scripts", [True, False])
-def test_the_committed_viewer_shows_the_map_that_is_chosen_and_one_only(browser, scripts):
-    with opened_in(browser, COMMITTED, java_script_enabled=scripts) as page:
-        page.get_by_label("LIME", exact=True).check()
-        shown_maps = page.locator(".map-viewer figure:visible")
-        assert shown_maps.count() == 1 and "LIME" in shown_maps.locator("figcaption").inner_text()
-        assert page.locator('.explorer [data-figure="tp"]').is_visible()
-        assert page.locator("#tbl\\:evaluation-results").is_visible()
-        assert page.locator(".explorer .controls").is_visible() == scripts
-
-
 # What follows the third row of a table or item of a list is like the first ones, and would take most of the time.
 SHORTENED = """for (const list of document.querySelectorAll("tbody, ul, ol, #refs, .page-only"))
   for (const item of [...list.children].slice(3)) item.remove();"""

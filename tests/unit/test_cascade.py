@@ -6,19 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import tiny_runs
-from tiny_models import SIDE, detector, two_blobs
 from tiny_runs import IMAGES
 
-from cxr_helpers import paths, records
+from cxr_helpers import records
 from cxr_helpers.config import Config
-from cxr_helpers.data import manifest, packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import cascade
 from cxr_helpers.extras.makers.cascade import Thresholds
-from cxr_helpers.extras.saliency import cascade_maps
 from cxr_helpers.extras.tables import cascade_tables
 from cxr_helpers.models import catalogue
-from cxr_helpers.records import model_path
 
 PAIR = Config("cascade", members=("quick", "slow"))
 
@@ -152,59 +148,3 @@ def test_the_time_per_image_is_the_median_over_batches(monkeypatch):
     monkeypatch.setattr(cascade.time, "perf_counter", lambda: clock[0])
     configs = [Config("mobilenet", size=size, start="imagenet", trainable="head") for size in (32, 64)]
     assert cascade.milliseconds(configs) == pytest.approx([1000 * 0.32 / cascade.IMAGES, 1000 * 0.64 / cascade.IMAGES])
-
-
-@pytest.fixture
-def explained(run, tmp_path, monkeypatch):
-    """Return the record of a cascade whose members are detectors: the second one sees bright as NORMAL, dark as PNEUMONIA."""
-    monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
-    images = np.stack([two_blobs()] * 4)
-    images[2, 22:26] = images[3, 6:10] = 127  # c: the bright blob only; d: the dark blob only
-    quick, slow = detector(), detector()
-    slow.get_layer("probability").set_weights([np.array([[-3.0], [3.0]]), np.zeros(1)])
-    for system, model, scores in (("quick", quick, [0.8, 0.501, None, None]), ("slow", slow, [0.1, 0.9, None, None])):
-        scores[2:] = model.predict(images[2:, ..., None].astype("float32"), verbose=0)[:, 0]
-        config = run(system, scores, model="custom_cnn", size=SIDE).config
-        model_path("smoke", config.run_id).parent.mkdir(parents=True, exist_ok=True)
-        model.save(model_path("smoke", config.run_id))
-    monkeypatch.setattr(manifest, "load", lambda profile: pd.DataFrame({"image_id": IMAGES.image_id}))
-    monkeypatch.setattr(packing, "load", lambda profile, size, variant: images)
-    product = cascade.make(PAIR, "smoke")
-    return records.write(PAIR, "smoke", {"run_id": PAIR.run_id} | product.info, product.tables)
-
-
-def test_each_image_is_explained_by_the_model_that_decided(explained):
-    shown = cascade_maps.of(explained, "smoke")
-    answers = shown.answers.set_index("image_id")
-    assert answers.stage.to_dict() == {"c": "confirm", "d": "screen"}
-    assert answers.decided_by.to_dict() == {"c": "slow", "d": "quick"}
-    # c is NORMAL for the slow model, whose evidence for it is the bright blob; d is NORMAL for the quick one by the dark blob.
-    assert answers.predicted.to_dict() == {"c": "NORMAL", "d": "NORMAL"}
-    assert answers.confidence["c"] == pytest.approx(1 - answers.confirm_score["c"])
-    assert answers.confidence["d"] == pytest.approx(1 - answers.screen_score["d"])
-    scale = cascade_maps.SIDE / SIDE
-    for image, place in (("c", (8, 8)), ("d", (24, 20))):
-        row, column = (int(scale * side) for side in place)
-        heat = shown.maps["gradcam"][list(answers.index).index(image)]
-        assert heat[row, column] > 0.9 and heat[0, -1] == 0
-
-
-def test_maps_are_stored_once_and_refused_where_they_are_another_runs(explained, monkeypatch):
-    first = cascade_maps.of(explained, "smoke")
-    monkeypatch.setattr(cascade_maps, "build", lambda *_: pytest.fail("computed again"))
-    np.testing.assert_array_equal(cascade_maps.of(explained, "smoke").maps["gradcam"], first.maps["gradcam"])
-    path = explained.folder / cascade_maps.FILE
-    assert path.parent == paths.runs("smoke") / PAIR.run_id and path.stat().st_size < 100_000
-    explained.info["run_id"] = "another"
-    with pytest.raises(CxrError, match="belongs to run"):
-        cascade_maps.of(explained, "smoke")
-    explained.add(cascade_maps.FILE, b"PK\x03\x04 broken")
-    with pytest.raises(CxrError, match="cannot be read"):
-        cascade_maps.of(explained, "smoke")
-
-
-def test_of_each_path_and_outcome_the_most_confident_image_is_shown():
-    rows = [("a", "screen", "true positive", 0.9), ("b", "screen", "true positive", 0.95), ("c", "confirm", "true positive", 0.6)]
-    rows += [("e", "screen", "true negative", 0.7), ("d", "screen", "true negative", 0.7)]
-    answered = pd.DataFrame(rows, columns=["image_id", "stage", "outcome", "confidence"])
-    assert list(cascade_maps.choose(answered).image_id) == ["b", "d", "c"]

@@ -12,7 +12,7 @@ IMAGES[:, :, 24:] = 200  # an edge down the middle
 
 @pytest.mark.parametrize("name", controls.TITLES)
 def test_every_control_is_a_map_of_every_image(name):
-    maps = controls.maps(name, IMAGES, prior=np.full((64, 48), 0.2))
+    maps = controls.maps(name, IMAGES)
     assert maps.shape == IMAGES.shape and maps.dtype == np.float32
     assert 0 <= maps.min() and maps.max() <= 1
 
@@ -24,8 +24,6 @@ def test_what_each_marks():
     assert centre[32, 24 + 12] == pytest.approx(np.exp(-0.5), abs=0.05)  # a quarter of the width from the centre
     edges = controls.maps("edges", IMAGES)[0]
     assert set(edges.argmax(axis=1)) <= {23, 24} and edges[:, :12].max() == 0
-    prior = np.random.default_rng(0).random((64, 48))
-    np.testing.assert_allclose(controls.maps("mean_mask", IMAGES, prior)[1], prior, rtol=1e-6)
 
 
 def test_random_maps_follow_their_seed():
@@ -37,8 +35,6 @@ def test_a_blank_image_has_no_edges():
     assert not controls.maps("edges", np.full((1, 32, 32), 90, "float32")).any()
 
 
-def test_an_unknown_control_or_a_missing_prior_is_refused():
+def test_an_unknown_control_is_refused():
     with pytest.raises(CxrError, match="'centr' is unknown; choose one of random"):
         controls.maps("centr", IMAGES)
-    with pytest.raises(CxrError, match="needs prior="):
-        controls.maps("mean_mask", IMAGES)

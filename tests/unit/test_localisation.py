@@ -54,16 +54,6 @@ def test_the_mean_map_weighs_all_images_alike():
     assert l10n.energy_inside(mean, np.repeat(MASK, 2, axis=0)) == pytest.approx(0.5)
 
 
-def test_separation_of_models_that_look_at_the_clue():
-    image = np.array([f"f{number}" for number in range(30)])
-    rng = np.random.default_rng(0)
-    low, high = rng.random(30), 2 + rng.random(30)
-    apart = l10n.separation(high, low, image)
-    assert apart.value == apart.ci_low == apart.ci_high == 1
-    same = l10n.separation(low, low, image)
-    assert same.value == pytest.approx(0.5) and same.ci_low <= 0.5 <= same.ci_high
-
-
 @pytest.mark.parametrize(
     ("maps", "masks", "words"),
     [

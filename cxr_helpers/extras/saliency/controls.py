@@ -15,25 +15,18 @@ TITLES = {
     "uniform": "uniform map (area share)",
     "centre": "centre prior",
     "edges": "edge detector",
-    "mean_mask": "mean mask of training images",
 }
 
 
-def maps(name: str, images: np.ndarray, prior: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
-    """Return the maps of a control, one of `TITLES`.
-
-    `prior`: (H, W), for "mean_mask": the share of training images whose mask holds the pixel. `seed`: of "random". An unknown
-    control, or a "mean_mask" without its prior, is a CxrError.
-    """
+def maps(name: str, images: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Return the maps of a control, one of `TITLES`; another name is a CxrError. `seed`: of "random"."""
     if name not in TITLES:
         raise CxrError(f"Control {name!r} is unknown; choose one of {', '.join(TITLES)}.")
-    if name == "mean_mask" and prior is None:
-        raise CxrError('Control "mean_mask" needs prior=, the mean mask (H, W) of training images.')
     if name == "random":
         return np.random.default_rng(seed).random(images.shape, dtype="float32")
     if name == "edges":
         return np.stack([_edges(np.asarray(image, "float32")) for image in images])
-    one = {"uniform": np.ones(images.shape[1:]), "centre": _centre(images.shape[1:]), "mean_mask": prior}[name]
+    one = np.ones(images.shape[1:]) if name == "uniform" else _centre(images.shape[1:])
     return np.broadcast_to(np.asarray(one, "float32"), images.shape).copy()
 
 

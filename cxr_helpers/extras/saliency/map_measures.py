@@ -13,33 +13,23 @@ from cxr_helpers.extras.saliency import controls
 FILE = "explanation_measures.csv"
 COLUMNS = ["method", "model", "data", "measure", "value", "ci_low", "ci_high", "n"]
 
-DRAWN, MARKED, ADULT, TEST = "synthetic images", "synthetic images with marker", "adult images", "test images"
-SMALL = "small network"
-CLEAN, HABIT, LABELS, AGAINST = f"{SMALL}, clean", f"{SMALL}, marker", f"{SMALL}, labels", f"{SMALL}, marker against clean"
-SHUFFLED = f"{SMALL}, shuffled"
-LESION, MARKER, LUNGS = "lesion", "marker", "lungs"
+ADULT, TEST = "adult images", "test images"
+LUNGS = "lungs"
 SHIFT, NOISE = "image shifted by one pixel", "image with mild noise"
-SEEDS, DEALT = "between seeds", "labels dealt at random"
-IOU_BEST, BLANK, GAIN = "IoU at its best threshold", "blank maps", "energy in lungs above that of the mean map"
+SEEDS = "between seeds"
+BLANK, GAIN = "blank maps", "energy in lungs above that of the mean map"
 DELETION, INSERTION, ROAD = "deletion", "insertion", "ROAD"
-SEPARATION = "AUC of energy in marker"
-MODEL, AUC, ALARMS, ACCURACY = "the model itself", "ROC AUC", "normal images called PNEUMONIA", "accuracy"
 RANK = "rank correlation"
 
 
 def energy(what: str) -> str:
-    """Return the name of the measure: the share of a map's sum in the lesion, the marker or the lungs."""
+    """Return the name of the measure: the share of a map's sum in the lesion or the lungs."""
     return f"energy in {what}"
 
 
 def pointing(what: str) -> str:
-    """Return the name of the pointing game at lesion, marker or lungs."""
+    """Return the name of the pointing game at lesion or lungs."""
     return f"pointing game, {what}"
-
-
-def iou(threshold: float) -> str:
-    """Return the name of the intersection over union at a threshold."""
-    return f"IoU at {threshold:g}"
 
 
 def alike(measure: str, what: str) -> str:
@@ -81,27 +71,13 @@ def part(table: pd.DataFrame, data: str, model: str, measure: str) -> pd.DataFra
 
 
 def by_method(table: pd.DataFrame, data: str, model: str, measures: Sequence[str]) -> pd.DataFrame:
-    """Return one row a method or control (methods first): images, and each measure as `_wide` has it."""
-    rows = table[(table.data == data) & (table.model == model) & table.measure.isin(measures)]
-    found, order = _wide(rows, ["method"], measures), known(rows.method)
-    found.insert(1, "images", found.method.map(rows.groupby("method").n.max()))
-    found = found.sort_values("method", key=lambda column: column.map(order.index), ignore_index=True)
-    return found.assign(method=found.method.map(title))
-
-
-def by_model(table: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
-    """Return one row a network and data set on which the network itself was measured, each measure as `_wide` has it."""
-    rows = table[table.method == MODEL].rename(columns={"model": "network", "data": "images"})
-    return _wide(rows, ["network", "images"], measures)
-
-
-def _wide(rows: pd.DataFrame, keys: list[str], measures: Sequence[str]) -> pd.DataFrame:
-    """Return one row a combination of `keys`; of each measure columns NAME, NAME_low and NAME_high, NaN: not measured."""
-    found = rows[keys].drop_duplicates()
-    for name in measures:
-        part = rows.loc[rows.measure == name, [*keys, "value", "ci_low", "ci_high"]]
-        found = found.merge(part.set_axis([*keys, name, f"{name}_low", f"{name}_high"], axis=1), on=keys, how="left")
-    return found
+    """Return one row a method or control, methods first: images, and NAME, NAME_low, NAME_high of each measure that it has."""
+    parts = {name: part(table, data, model, name) for name in measures}
+    rows = pd.concat(parts.values())
+    found = pd.DataFrame({"images": rows.groupby("method").n.max()}).reindex(known(rows.index))
+    for name, values in parts.items():
+        found[[name, f"{name}_low", f"{name}_high"]] = values[["value", "ci_low", "ci_high"]]
+    return found.rename(index=title).rename_axis("method").reset_index()
 
 
 def best_control(rows: pd.DataFrame) -> pd.Series | None:

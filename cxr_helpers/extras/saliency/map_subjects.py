@@ -15,7 +15,6 @@ import pandas as pd
 from cxr_helpers import records
 from cxr_helpers.data import adult_images, corruptions, packing
 from cxr_helpers.data.preprocessing import VARIANTS, resize
-from cxr_helpers.extras.makers import planted
 from cxr_helpers.extras.saliency import map_measures as names
 from cxr_helpers.extras.saliency import weight_randomisation
 from cxr_helpers.records import Record
@@ -26,9 +25,6 @@ SLOW = {"integrated_gradients", "smoothgrad", "occlusion", "shap_gradient", "sha
 NOISE_LEVEL = 2.55  # grey values: 1 % of the scale
 
 PARTS = {  # part of the plan -> what a reader calls it
-    "drawn": "synthetic images, small networks",
-    "marked": "synthetic images with marker, small networks",
-    "small": "test images, small networks",
     "test": "test images, the experiment that is looked at closely",
     "repeated": "the same, other seeds, changed images and random weights",
     "adult": "adult images with lung masks, the same experiment",
@@ -41,23 +37,21 @@ class Plan:
     """How much is measured.
 
     `methods`: their names, None for all. `images`: one of `PARTS` → number for quick methods, number for slow ones.
-    `experiments`: rows of experiments.toml, the first is looked at closely. `seeds` of small networks; `parts` of the weight
-    cascade.
+    `experiments`: rows of experiments.toml, the first is looked at closely. `parts`: of the weight cascade.
     """
 
     methods: tuple[str, ...] | None
     images: dict[str, tuple[int, int]]
     experiments: tuple[str, ...]
-    seeds: int
     parts: int
 
 
-_FULL = {"drawn": (64, 24), "marked": (64, 12), "small": (64, 12), "test": (48, 8), "repeated": (32, 0), "adult": (64, 8)}
 _EXPERIMENTS = ("mobilenetv2_final", "recipe_mobilenet", "mobilenetv2_finetuned", "resnet50_thesis", "vgg16_thesis")
-_SMOKE = dict.fromkeys(PARTS, (4, 0)) | dict.fromkeys(("repeated", "others"), (0, 0))
+_FULL = {"test": (48, 8), "repeated": (32, 0), "adult": (64, 8), "others": (12, 0)}
+_SMOKE = {"test": (4, 0), "repeated": (4, 0), "adult": (4, 0), "others": (0, 0)}
 PLANS = {
-    "full": Plan(None, _FULL | {"others": (12, 0)}, _EXPERIMENTS, seeds=3, parts=5),
-    "smoke": Plan(("gradcam", "gradient_input"), _SMOKE, _EXPERIMENTS[:1], seeds=1, parts=2),
+    "full": Plan(None, _FULL, _EXPERIMENTS, parts=5),
+    "smoke": Plan(("gradcam", "gradient_input"), _SMOKE, _EXPERIMENTS[:1], parts=2),
 }
 
 
@@ -68,7 +62,7 @@ class Subject:
     `part` of the plan; `data`, `model`, `seed` name it. `table`: image_id, patient_id and y_true of the n images. `images`:
     float32 (n, H, W) in 0..255. `load()` returns the Keras model, and `identity` changes when it would return another.
     `state`: what was done to images or weights ("": nothing). `masks`: what maps are held against, title → bool (n, H, W).
-    `prior` (H, W): of the control "mean_mask". `faithful`: whether images are taken apart in the maps' order.
+    `faithful`: whether images are taken apart in the maps' order.
     """
 
     part: str
@@ -81,7 +75,6 @@ class Subject:
     identity: str
     state: str = ""
     masks: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
-    prior: np.ndarray | None = None
     faithful: bool = False
 
     @property
@@ -104,51 +97,14 @@ def planned(profile: str) -> pd.DataFrame:
 def every(profile: str) -> Iterator[Subject]:
     """Yield all subjects of a profile's plan; the adult images only where CXR_EXTERNAL_DIR names them."""
     plan = PLANS[profile]
-    yield from _synthetic(plan, profile)
-    yield from _small(plan, profile)
-    yield from _studied(plan, profile)
-    if plan.images["others"][0]:
-        for name in plan.experiments[1:]:
-            run = selection.best_on_validation(records.of(name, profile))
-            yield from _own("others", "others", run, name, plan, profile)
-
-
-def _synthetic(plan: Plan, profile: str) -> Iterator[Subject]:
-    """Yield the small networks on drawn PNEUMONIA images, without the marker and, with and without its habit, with it."""
-    prior = planted.mean_lesion(profile)
-    asked = [("drawn", names.DRAWN, "none", "clean"), ("marked", names.MARKED, "all", "clean")]
-    for part, data, marked, kind in [*asked, ("marked", names.MARKED, "all", "marker")]:
-        drawn = planted.drawn("test", 2 * plan.images[part][0], marked)
-        ill = drawn.y_true == 1
-        ids = [f"drawn{place:04d}" for place in np.flatnonzero(ill)]
-        table = pd.DataFrame({"image_id": ids, "patient_id": ids, "y_true": 1})
-        masks = {names.LESION: drawn.lesions[ill]} | ({names.MARKER: drawn.markers[ill]} if part == "marked" else {})
-        for seed in range(plan.seeds):
-            model = f"{names.SMALL}, {kind}", seed, table, drawn.images[ill].astype("float32")
-            yield Subject(part, data, *model, *_small_network(kind, seed, profile), masks=masks, prior=prior)
-
-
-def _small(plan: Plan, profile: str) -> Iterator[Subject]:
-    """Yield the small networks on test images, with true and with dealt labels."""
-    table = chosen(records.of(plan.experiments[0], profile)[0].split("test"), plan.images["small"][0])
-    images = packing.images(profile, table.image_id, planted.SIDE).astype("float32")
-    for model, kind, seed in [(names.LABELS, "labels", seed) for seed in range(plan.seeds)] + [(names.SHUFFLED, "shuffled", 0)]:
-        subject = Subject("small", names.TEST, model, seed, table, images, *_small_network(kind, seed, profile))
-        if kind == "labels" and seed == 0:
-            yield dataclasses.replace(subject, faithful=True)
-            yield from _changed(subject, plan.parts)
-        else:
-            yield subject
-
-
-def _studied(plan: Plan, profile: str) -> Iterator[Subject]:
-    """Yield the experiment that is looked at closely: its first run in full, the others on fewer images."""
-    first, *others = records.of(plan.experiments[0], profile)
-    yield from _own("test", "adult", first, plan.experiments[0], plan, profile)
-    if plan.images["repeated"][0]:
-        yield from _changed(_on_test_images("repeated", first, plan.experiments[0], plan, profile), plan.parts)
-        for run in others:
-            yield _on_test_images("repeated", run, plan.experiments[0], plan, profile)
+    studied, *others = plan.experiments
+    first, *seeds = records.of(studied, profile)
+    yield from _own("test", "adult", first, studied, plan, profile)
+    yield from _changed(_on_test_images("repeated", first, studied, plan, profile), plan.parts)
+    for run in seeds:
+        yield _on_test_images("repeated", run, studied, plan, profile)
+    for name in others:
+        yield from _own("others", "others", selection.best_on_validation(records.of(name, profile)), name, plan, profile)
 
 
 def _own(test: str, adult: str, run: Record, model: str, plan: Plan, profile: str) -> Iterator[Subject]:
@@ -188,17 +144,10 @@ def _changed(subject: Subject, parts: int) -> Iterator[Subject]:
     yield dataclasses.replace(subject, state=names.SHIFT, images=shifted(subject.images, 1))
     yield dataclasses.replace(subject, state=names.NOISE, images=np.clip(subject.images + noise, 0, 255).astype("float32"))
     for part in range(1, parts + 1):
-        load = functools.partial(_randomised, subject.load, part, parts)
-        yield dataclasses.replace(subject, state=f"{part} of {parts} parts random", load=load)
-
-
-def _randomised(load: Callable, part: int, parts: int):
-    return weight_randomisation.randomised(load(), part, parts)
-
-
-def _small_network(kind: str, seed: int, profile: str) -> tuple[Callable, str]:
-    """Return what loads a small network, and its identity."""
-    return functools.partial(planted.model, kind, seed, profile), f"{kind} {seed} {planted.TRAINING[profile]}"
+        state = f"{part} of {parts} parts random"
+        yield dataclasses.replace(
+            subject, state=state, load=lambda part=part: weight_randomisation.randomised(subject.load(), part, parts)
+        )
 
 
 def chosen(table: pd.DataFrame, count: int) -> pd.DataFrame:

@@ -18,7 +18,6 @@ from cxr_helpers.base.files import atomic_write, read_arrays
 from cxr_helpers.base.progress import say
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import methods, targets
-from cxr_helpers.extras.makers import planted
 from cxr_helpers.extras.saliency import controls, map_checks, map_subjects, map_table
 from cxr_helpers.extras.saliency import map_measures as names
 from cxr_helpers.extras.saliency.map_subjects import Subject
@@ -38,10 +37,9 @@ def measure(profile: str, afresh: bool = False) -> Path:
     plan, left_out, parts = map_subjects.PLANS[profile], [], []
     for subject in map_subjects.every(profile):
         parts += of_subject(subject, profile, left_out, afresh)
-    table = pd.concat([map_table.rows(parts, plan), _facts(profile)], ignore_index=True)
+    table = map_table.rows(parts, plan)
     about = {"profile": profile, "plan": dataclasses.asdict(plan), "left_out": left_out, "machine": run_environment.machine()}
-    about |= {"seconds_of_the_parts": round(sum(part.seconds for part in parts), 1)}
-    about |= {"seconds_of_this_call": round(time.perf_counter() - started, 1)} | run_environment.current()
+    about |= {"seconds": round(time.perf_counter() - started, 1)} | run_environment.current()
     path = names.path(profile)
     atomic_write(path.with_suffix(".json"), json.dumps(about, indent=2, ensure_ascii=False) + "\n")
     atomic_write(path, table[names.COLUMNS].to_csv(index=False, float_format="%.6g"))
@@ -65,7 +63,7 @@ def of_subject(subject: Subject, profile: str, left_out: list[str], afresh: bool
     plan, model = map_subjects.PLANS[profile], []
     for method in [*(plan.methods or methods.METHODS), *controls.TITLES]:
         count = plan.images[subject.part][method in map_subjects.SLOW]
-        if not count or (method == "mean_mask" and subject.prior is None):
+        if not count:
             continue
         cut = subject.head(count)
         path = _path(cut, method, profile)
@@ -83,11 +81,10 @@ def of_subject(subject: Subject, profile: str, left_out: list[str], afresh: bool
 
 
 def _make(subject: Subject, method: str, model, path: Path) -> None:
-    """Store the small maps, the measures of each image, and the seconds that all took."""
-    started = time.perf_counter()
+    """Store the small maps and the measures of each image."""
     if method in controls.TITLES:
         seed = zlib.crc32(f"{subject.data} {subject.model} {subject.seed} {subject.state}".encode())
-        maps = controls.maps(method, subject.images, subject.prior, seed)
+        maps = controls.maps(method, subject.images, seed)
     else:
         maps = methods.maps(method, model, subject.images, subject.target)
     strength = methods.strength(maps)
@@ -98,14 +95,14 @@ def _make(subject: Subject, method: str, model, path: Path) -> None:
         values |= _faithful(subject, strength, model)
     small = map_similarity.small(map_subjects.shifted(maps, -1) if subject.state == names.SHIFT else maps)
     content, arrays = io.BytesIO(), {"values": np.stack(list(values.values())), "measures": np.array(list(values))}
-    np.savez_compressed(content, small=small.astype("float32"), seconds=time.perf_counter() - started, **arrays)
+    np.savez_compressed(content, small=small.astype("float32"), **arrays)
     atomic_write(path, content.getvalue())
 
 
 def _read(path: Path, subject: Subject, method: str) -> map_table.Part:
-    stored = ("small", "seconds", "values", "measures")
-    small, seconds, values, titles = read_arrays(path, stored, "delete it and run `cxr measure-maps` again")
-    return map_table.Part(method, subject, small, dict(zip(titles.tolist(), values, strict=True)), float(seconds))
+    stored = ("small", "values", "measures")
+    small, values, titles = read_arrays(path, stored, "delete it and run `cxr measure-maps` again")
+    return map_table.Part(method, subject, small, dict(zip(titles.tolist(), values, strict=True)))
 
 
 def _path(subject: Subject, method: str, profile: str) -> Path:
@@ -121,8 +118,6 @@ def _located(strength: np.ndarray, masks: np.ndarray, what: str) -> dict[str, np
     values = {names.energy(what): energy, names.pointing(what): localisation.pointing_game(strength, masks)}
     if what == names.LUNGS:
         values[names.GAIN] = energy - localisation.energy_inside(localisation.mean_map(strength), masks)
-    if what == names.LESION:
-        values |= {names.iou(limit): localisation.iou(strength, masks, limit) for limit in localisation.THRESHOLDS}
     return values
 
 
@@ -144,18 +139,3 @@ def _scores(model, images: np.ndarray) -> np.ndarray:
     starts = range(0, len(images), targets.BATCH)
     inputs = (np.clip(images[start : start + targets.BATCH], 0, 255) for start in starts)  # a blur may round beyond them
     return np.concatenate([model.predict_on_batch(targets.batch(model, part))[:, -1] for part in inputs])
-
-
-def _facts(profile: str) -> pd.DataFrame:
-    """Return the rows on the small networks themselves: how well they do what they are held to do."""
-    plan, rows = map_subjects.PLANS[profile], []
-    for data, marked in ((names.DRAWN, "none"), (names.MARKED, "all")):
-        drawn = planted.drawn("test", planted.TRAINING[profile].tested, marked)
-        for model, kind in ((names.CLEAN, "clean"), (names.HABIT, "marker")):
-            scores = [_scores(planted.model(kind, seed, profile), drawn.images) for seed in range(plan.seeds)]
-            rows += map_table.facts(model, data, drawn.y_true, scores)
-    for model, kind in ((names.LABELS, "labels"), (names.SHUFFLED, "shuffled")):
-        images, y_true = planted.training_images(kind, 0, profile)
-        right = (_scores(planted.model(kind, 0, profile), images) >= 0.5) == y_true
-        rows.append(map_table.row(names.MODEL, model, "its training images", names.ACCURACY, right))
-    return pd.DataFrame(rows)

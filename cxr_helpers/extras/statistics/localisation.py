@@ -6,14 +6,12 @@ image, (N,) in [0, 1]. A map that is zero everywhere finds nothing: its measures
 
 import cv2
 import numpy as np
-import pandas as pd
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import bootstrap
 
 TOLERANCE = 1 / 32  # of the image's side: so far from the mask a peak still counts as a hit
 FIXED = 0.5  # of a map's largest value: the threshold that nobody chose
-THRESHOLDS = np.round(np.arange(0.05, 1, 0.05), 2)
 
 
 def pointing_game(maps: np.ndarray, masks: np.ndarray, tolerance: float = TOLERANCE) -> np.ndarray:
@@ -46,24 +44,6 @@ def mean_map(maps: np.ndarray) -> np.ndarray:
     """Return the mean of the maps, each scaled to sum 1 first, for every image: float (N, H, W), N times the same."""
     scaled = bootstrap.ratio(maps, np.broadcast_to(maps.sum(axis=(1, 2), keepdims=True), maps.shape))
     return np.broadcast_to(scaled.mean(axis=0), maps.shape)
-
-
-def separation(with_clue: np.ndarray, without: np.ndarray, image: np.ndarray, n_boot: int = 2000, seed: int = 0) -> pd.Series:
-    """Return value, ci_low, ci_high: the AUC with which a measure of maps tells two kinds of model apart.
-
-    Args:
-        with_clue: (N,) the measure on maps of models that use the clue.
-        without: (N,) on maps of models that do not, of the same images.
-        image: (N,) names; an image's values of both kinds are drawn together.
-        n_boot: resamples of images.
-        seed: of the resampling.
-    """
-    y_true = np.repeat([1, 0], len(image))
-    values = np.round(np.concatenate([with_clue, without]), 6)  # equal maps must tie in spite of float32 sums
-    weights, _ = bootstrap.usable_weights(np.tile(image, 2), y_true, n_boot, seed)
-    areas = bootstrap.roc_auc(*bootstrap.cumulative_counts(y_true, values, np.vstack([np.ones(len(values)), weights])))
-    low, high = np.percentile(areas[1:], (2.5, 97.5))
-    return pd.Series({"value": areas[0], "ci_low": low, "ci_high": high})
 
 
 def _peak(maps: np.ndarray) -> np.ndarray:
