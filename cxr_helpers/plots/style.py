@@ -102,8 +102,8 @@ def looks(names: Iterable[str]) -> dict[str, dict[str, str]]:
 
 
 def interval(value: float, low: float, high: float) -> str:
-    """Return "0.950 [0.930, 0.967]"."""
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    """Return "0.950 [0.930, 0.967]", without bounds the value alone."""
+    return f"{value:.3f}" + (f" [{low:.3f}, {high:.3f}]" if low == low else "")
 
 
 def rows_of_intervals(ax: Axes, table: pd.DataFrame, written: Callable[[float, float, float], str]) -> None:

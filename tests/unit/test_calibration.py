@@ -1,6 +1,4 @@
-"""Temperature, calibration error and change of prevalence against values worked out by hand and known generators."""
-
-import functools
+"""Temperature and calibration error against values worked out by hand and known generators."""
 
 import numpy as np
 import pytest
@@ -8,13 +6,7 @@ from scipy.special import expit, logit
 from tiny_scores import FOUR, random_scores, scores
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import bootstrap, calibration, metrics
-from cxr_helpers.extras.statistics import decisions
-
-
-def at(prevalence):
-    """Return what weights images to a prevalence."""
-    return functools.partial(decisions.reweighted, prevalence=prevalence)
+from cxr_helpers.evaluation import calibration, metrics
 
 
 def calibrated(n=20000, seed=0, temperature=1.0):
@@ -54,61 +46,19 @@ def test_scaling_keeps_the_order():
     assert (abs(scaled.y_score - 0.5) <= abs(images.y_score - 0.5) + 1e-12).all()
 
 
-def test_change_of_prevalence_multiplies_the_odds():
-    # Odds 3 at a prevalence of one half; at one fifth the prior odds are 1/4: 3/4, which is 3/7.
-    found = decisions.prior_corrected(scores([1, 0], [0.75, 0.25]), 0.5, 0.2).y_score
-    assert found.to_numpy() == pytest.approx([3 / 7, 1 / 13])
-
-
-def test_weights_of_a_prevalence():
-    weights = decisions.reweighted(np.array([[1.0, 1, 1, 1], [2, 0, 1, 3]]), np.array([1, 1, 0, 0]), 0.2)
-    assert weights == pytest.approx(np.array([[0.1, 0.1, 0.4, 0.4], [0.2, 0, 0.2, 0.6]]))
-
-
-def test_measures_equal_those_of_metrics():
-    images = random_scores()
-    ours, theirs = calibration.measure(images), metrics.evaluate(images)
-    for name, other in {"ece_width": "ece", "brier": "brier", "bce": "bce"}.items():
-        assert ours.loc[name].to_numpy() == pytest.approx(theirs.loc[other].to_numpy(), rel=1e-9)
-
-
-def test_bins_of_equal_count_by_hand(monkeypatch):
-    monkeypatch.setattr(bootstrap, "ECE_BINS", 2)
-    # Halves: 0.1, 0.2 (no pneumonia of two) and 0.3, 0.35 (both): |0.3 - 0| + |0.65 - 2| over four; one bin by width.
-    images = scores([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.35])
-    found = calibration.measure(images, n_boot=50).value
-    assert found.ece_count == pytest.approx((0.3 + 1.35) / 4)
-    assert found.ece_width == pytest.approx(abs(0.95 - 2) / 4)
-
-
-def test_weighted_images_are_those_of_another_prevalence():
-    # Three images of PNEUMONIA and one NORMAL at one half is the same as that image three times.
-    images = scores([1, 1, 1, 0], [0.9, 0.8, 0.4, 0.3])
-    repeated = scores([1, 1, 1, 0, 0, 0], [0.9, 0.8, 0.4, 0.3, 0.3, 0.3])
-    assert calibration.measure(images, at(0.5), n_boot=50).value.brier == pytest.approx(metrics.points(repeated).brier)
-    assert calibration.measure(images, at(0.5), n_boot=50).value.ece_width == pytest.approx(metrics.points(repeated).ece)
-
-
-def test_correct_change_of_prevalence_keeps_scores_calibrated():
-    images = calibrated()
-    rarer = decisions.prior_corrected(images, images.y_true.mean(), 0.05)
-    assert calibration.measure(rarer, at(0.05), n_boot=20).value.ece_width < 0.01
-    assert calibration.measure(images, at(0.05), n_boot=20).value.ece_width > 0.15
-
-
 def test_a_perfect_model_has_the_error_of_its_own_scores():
     # Two images at 0.5 in one bin: labels (0, 0) and (1, 1) miss by one half, the other two cases by nothing.
     found = calibration.perfect(scores([0, 1], [0.5, 0.5]), n_draws=20000)
-    assert found.value.ece_width == pytest.approx(0.25, abs=0.01)
+    assert found.value.ece == pytest.approx(0.25, abs=0.01)
     assert found.value.brier == pytest.approx(0.25)
-    assert list(found.loc["ece_width", ["ci_low", "ci_high"]]) == [0, 0.5]
+    assert list(found.loc["ece", ["ci_low", "ci_high"]]) == [0, 0.5]
 
 
 def test_calibrated_scores_look_perfect_and_sharpened_ones_do_not():
     for temperature, inside in ((1, True), (3, False)):
         images = calibrated(n=600, temperature=temperature)
-        found, reference = calibration.measure(images, n_boot=20).value, calibration.perfect(images)
-        for name in ("ece_width", "ece_count", "brier"):
+        found, reference = metrics.points(images), calibration.perfect(images)
+        for name in ("ece", "brier"):
             assert (found[name] <= reference.ci_high[name]) == inside
 
 

@@ -104,13 +104,6 @@ def test_clustered_mcnemar_and_the_interval_of_the_accuracy_answer_for_the_same_
     assert paired.clustered_mcnemar(ours, theirs, patients) == pytest.approx(stats.chi2.sf(30 / 31 * 100 / 430, 1))
 
 
-def test_exact_mcnemar_is_a_binomial_test_of_the_discordant_images():
-    ours, theirs = np.repeat([1, 0, 1, 0], [9, 3, 20, 5]), np.repeat([0, 1, 1, 0], [9, 3, 20, 5])
-    found = paired.exact_mcnemar(ours, theirs)
-    assert (found.only_ours, found.only_theirs) == (9, 3)
-    assert found.p_value == pytest.approx(stats.binomtest(9, 12).pvalue)
-
-
 def test_each_seed_is_judged_at_its_own_threshold():
     images = scores([1, 1, 0, 0], [0.9, 0.4, 0.6, 0.1])
     assert list(paired.share_right([images, images], [0.5, 0.3])) == [1, 0.5, 0, 1]

@@ -7,7 +7,6 @@ import pytest
 
 from cxr_helpers.extras.benchmarks import speed
 from cxr_helpers.extras.networks import programs
-from cxr_helpers.extras.plots import complexity_plots as drawing
 from cxr_helpers.tables import reported_vs_reproduced
 
 FORWARD = {"VGG-16": 6.4, "ResNet-50": 1.6, "MobileNet": 0.4, "MobileNetV2": 0.32}  # seconds for 32 images
@@ -89,12 +88,3 @@ def test_a_network_is_trained_as_its_document_has_it():
 def test_what_the_documents_report_of_speed_is_measured(figures):
     asked = [figure for text in reported_vs_reproduced.reported().values() for figure in text["figures"] if figure.get("measured") == "speed"]
     assert asked and {figure.get("of", figure["metric"]) for figure in asked} <= set(figures.index)
-
-
-def test_durations_are_drawn_on_a_logarithmic_axis_in_the_networks_colours(figures):
-    table = speed.per_image(figures.reset_index())
-    assert table.value["ResNet-50, training, all layers"] == pytest.approx(312.5)
-    ax = drawing.durations(table, "ms per image").axes[0]
-    assert ax.get_xscale() == "log" and [label.get_text() for label in ax.get_yticklabels()] == list(table.index)
-    dots = [line for line in ax.lines if line.get_marker() == "o"]
-    assert dots[0].get_color() == drawing.colour("VGG-16") != dots[3].get_color() == drawing.colour("ResNet-50")

@@ -130,17 +130,6 @@ def table(figures: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def per_image(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return milliseconds per image of every pass and training step: index "VGG-16, forward", columns value, ci_low, ci_high."""
-    found, rows = figures.set_index("figure"), {}
-    for network in PROGRAMS:
-        rows[f"{network}, forward"] = found.loc[f"{network}, ms per image, batch {STEP}"]
-        rows[f"{network}, forward, one image"] = found.loc[f"{network}, ms per image, batch 1"]
-        for layers in TRAINED[network]:
-            rows[f"{network}, training, {layers}"] = 1000 / STEP * found.loc[f"{network}, training step of {STEP}, {layers} (s)"]
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
 def claims(figures: pd.DataFrame) -> pd.DataFrame:
     """Return what the thesis claims of VGG-16 against ResNet-50: claim, ratio of times, interval, and whether it holds here."""
     found, rows = figures.set_index("figure"), []

@@ -1,4 +1,4 @@
-"""What stages and networks cost: growth with the number of images, and time per image."""
+"""What stages cost: growth with the number of images."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
 from cxr_helpers.extras.statistics.growth import Growth
-from cxr_helpers.plots.style import TEXT_WIDTH, colour, rows_of_intervals, styled
+from cxr_helpers.plots.style import TEXT_WIDTH, colour, styled
 from cxr_helpers.plots.style import figure as empty_figure
 
 
@@ -59,24 +59,3 @@ def _log_axes(ax: Axes, part: pd.DataFrame) -> None:
     ax.xaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_formatter(NullFormatter())
-
-
-@styled
-def durations(table: pd.DataFrame, label: str) -> Figure:
-    """Draw durations with their 95 % intervals on a logarithmic axis, in the order of the table.
-
-    Args:
-        table: index: name, which decides the colour; columns value, ci_low, ci_high, positive.
-        label: of the axis, with its unit.
-    """
-    fig = empty_figure(0.75 + 0.25 * len(table), TEXT_WIDTH)
-    ax = fig.subplots()
-    rows_of_intervals(ax, table, _written)
-    ax.set(xlabel=label, xscale="log")
-    ax.xaxis.set_major_formatter("{x:g}")
-    return fig
-
-
-def _written(*figures: float) -> str:
-    value, low, high = (f"{figure:.0f}" if figure >= 100 else f"{figure:#.3g}" for figure in figures)
-    return f"{value} [{low}, {high}]"

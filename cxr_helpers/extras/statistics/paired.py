@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from cxr_helpers.errors import CxrError
@@ -56,20 +55,6 @@ def clustered_mcnemar(ours: np.ndarray, theirs: np.ndarray, patient_id: np.ndarr
     gaps = pd.Series(ours - theirs).groupby(np.asarray(patient_id)).sum()
     spread = (gaps**2).sum() * len(gaps) / (len(gaps) - 1) if len(gaps) > 1 else 0.0
     return float(stats.chi2.sf(gaps.sum() ** 2 / spread, df=1)) if spread > 0 else 1.0
-
-
-def exact_mcnemar(ours: np.ndarray, theirs: np.ndarray) -> pd.Series:
-    """Return how many images only one of two runs is right about, and the exact two-sided p of McNemar's test (1947).
-
-    Args:
-        ours, theirs: (N,) 0 or 1, whether a single run is right; every image is taken as a patient of its own.
-
-    Returns:
-        only_ours, only_theirs, p_value.
-    """
-    only_ours, only_theirs = int(((ours == 1) & (theirs == 0)).sum()), int(((ours == 0) & (theirs == 1)).sum())
-    p_value = mcnemar([[0, only_ours], [only_theirs, 0]], exact=True).pvalue
-    return pd.Series({"only_ours": only_ours, "only_theirs": only_theirs, "p_value": float(p_value)}, dtype=object)
 
 
 def share_right(runs: Sequence[pd.DataFrame], thresholds: Sequence[float]) -> np.ndarray:

@@ -4,7 +4,6 @@ Scores are name → scores of validation and test images, one frame per seed. Wh
 temperature) is chosen on validation images; test images are only reported.
 """
 
-import functools
 import itertools
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cxr_helpers.evaluation import calibration, metrics, operating_point
-from cxr_helpers.extras.statistics import decisions, paired
+from cxr_helpers.extras.statistics import paired
 from cxr_helpers.tables import selection, statistics
 
 # A missed pneumonia is taken to weigh as much as five false alarms: an assumption, not a finding.
@@ -22,7 +21,6 @@ RULES = {
     "sensitivity>=0.99": "sensitivity of 0.99 or more",
     "cost=5": "one miss weighs as five false alarms",
 }
-PREVALENCES = (0.05, 0.2, 0.625, 0.74)
 _Scores = Mapping[str, Sequence[pd.DataFrame]]
 
 
@@ -93,23 +91,6 @@ def against(table: pd.DataFrame, experiment: str) -> pd.DataFrame:
     return shown(rows)
 
 
-def exact(scores: _Scores, experiment: str) -> pd.DataFrame:
-    """Return how many test images only `experiment` or only another is right about, and the exact p of McNemar's test.
-
-    Of every experiment the run that is best on validation, at its operating point; p is not corrected, and takes images of
-    one patient as independent.
-    """
-    right, rows = {}, []
-    for name, runs in scores.items():
-        chosen = [best_run(runs)]
-        right[name] = paired.share_right(selection.part(chosen), thresholds(chosen))
-    for name in [name for name in scores if name != experiment]:
-        found = paired.exact_mcnemar(right[experiment], right[name])
-        row = {"against": name, f"only {experiment} right": found.only_ours, "only the other right": found.only_theirs}
-        rows.append(row | {"p, exact": found.p_value})
-    return shown(rows)
-
-
 def tempered(run: pd.DataFrame) -> tuple[float, pd.DataFrame]:
     """Return a run's temperature, fitted on its validation images, and its test scores at that temperature."""
     temperature = calibration.fit_temperature(*selection.part([run], "val"))
@@ -120,10 +101,10 @@ def calibration_table(run: pd.DataFrame) -> pd.DataFrame:
     """Return one row per measure of calibration: before and after temperature scaling, each beside a perfect model's."""
     temperature, after = tempered(run)
     stages = {"as recorded": selection.part([run])[0], f"temperature {temperature:.2f}": after}
-    found = {title: (calibration.measure(scores), calibration.perfect(scores)) for title, scores in stages.items()}
+    found = {title: (metrics.evaluate(scores), calibration.perfect(scores)) for title, scores in stages.items()}
     rows = []
-    for name, words in calibration.TITLES.items():
-        row = {"measure": words}
+    for name in calibration.MEASURES:
+        row = {"measure": metrics.TITLES[name]}
         for title, (ours, perfect) in found.items():
             row |= statistics.columns(f"{title} (95 % CI)", ours.loc[name])
             row |= statistics.columns(f"{title}, perfect (95 % range)", perfect.loc[name] if name in perfect.index else None)
@@ -137,33 +118,12 @@ def calibration_overview(scores: _Scores) -> pd.DataFrame:
     for name, runs in scores.items():
         run = best_run(runs)
         temperature, after = tempered(run)
-        before, scaled = calibration.measure(*selection.part([run])), calibration.measure(after)
+        before, scaled = metrics.evaluate(*selection.part([run])), metrics.evaluate(after)
         row = {"experiment": name, "temperature": temperature}
-        row |= statistics.columns("ECE as recorded", before.loc["ece_width"])
-        row |= statistics.columns("ECE after", scaled.loc["ece_width"]) | {"perfect": calibration.perfect(after).value.ece_width}
+        row |= statistics.columns("ECE as recorded", before.loc["ece"])
+        row |= statistics.columns("ECE after", scaled.loc["ece"]) | {"perfect": calibration.perfect(after).value.ece}
         rows.append(row | {"Brier as recorded": before.value.brier, "Brier after": scaled.value.brier})
     return pd.DataFrame(rows)
-
-
-def prevalence_table(run: pd.DataFrame, rule: str = "youden") -> pd.DataFrame:
-    """Return calibration and predictive values of a run on its test images, weighted to one prevalence a row.
-
-    The tempered scores are corrected from the prevalence of the validation images, for which they were fitted; the
-    first row is the images and the tempered scores as they are. The operating point stays the same throughout.
-    """
-    (limit,), (test,) = thresholds([run], rule), selection.part([run])
-    _, scores = tempered(run)
-    source, rows = selection.part([run], "val")[0].y_true.mean(), []
-    for prevalence in (None, *PREVALENCES):
-        corrected = scores if prevalence is None else decisions.prior_corrected(scores, source, prevalence)
-        weigh = functools.partial(decisions.reweighted, prevalence=prevalence) if prevalence else None
-        found, values = calibration.measure(corrected, weigh), decisions.rates(test, limit, prevalence)
-        row = {"prevalence": prevalence or test.y_true.mean(), "scores": "corrected" if prevalence else "not corrected"}
-        row |= statistics.columns("ECE", found.loc["ece_width"]) | statistics.columns("Brier score", found.loc["brier"])
-        for name in ("ppv", "npv"):
-            row |= statistics.columns(decisions.TITLES[name], values.loc[name])
-        rows.append(row)
-    return shown(rows)
 
 
 def operating_points(run: pd.DataFrame) -> pd.DataFrame:
@@ -172,23 +132,15 @@ def operating_points(run: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for rule, title in RULES.items():
         limit = operating_point.choose(val, rule)
-        there, values = metrics.points(val, limit), decisions.rates(test, limit)
+        there, values = metrics.points(val, limit), metrics.evaluate(test, limit).loc[["recall", "specificity", "precision"]]
         chosen = {"Threshold": limit, "Sensitivity on validation": there.recall, "Specificity on validation": there.specificity}
-        column = pd.concat([pd.DataFrame({"value": chosen}), values.rename(lambda key: f"{decisions.TITLES[key]} on test")])
+        column = pd.concat([pd.DataFrame({"value": chosen}), values.rename(lambda key: f"{metrics.TITLES[key]} on test")])
         columns |= {f"{title}{end}": column[name] for end, name in (("", "value"), ("_low", "ci_low"), ("_high", "ci_high"))}
     return pd.DataFrame(columns).rename_axis("figure").reset_index()
 
 
-def decision_panels(run: pd.DataFrame, prevalences: Sequence[float] = (0.625, 0.2)) -> dict[str, pd.DataFrame]:
-    """Return title → decision curve of a run's test images, tempered, and corrected and weighted to each prevalence."""
-    _, scores = tempered(run)
-    source = selection.part([run], "val")[0].y_true.mean()
-    corrected = {share: decisions.prior_corrected(scores, source, share) for share in prevalences}
-    return {f"prevalence {share:.1%}": decisions.net_benefit(part, share) for share, part in corrected.items()}
-
-
 def shown(rows: list[dict]) -> pd.DataFrame:
-    """Return a table whose differences are shown with their sign, p values by their size, and prevalences in per cent."""
-    forms = {"difference": "{:+.3f}", "p, ": lambda value: "<0.001" if value < 0.001 else 3, "prevalence": "{:.1%}"}
+    """Return a table whose differences are shown with their sign and p values by their size."""
+    forms = {"difference": "{:+.3f}", "p, ": lambda value: "<0.001" if value < 0.001 else 3}
     names = {name for row in rows for name in row}
     return statistics.shown_as(rows, {name: form for start, form in forms.items() for name in names if name.startswith(start)})
