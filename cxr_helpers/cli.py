@@ -46,7 +46,6 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; an expected error is one sentence and exit status 1."""
-    environment.speak_utf8()
     try:
         app(prog_name="cxr")
     except CxrError as error:

@@ -1,9 +1,7 @@
 """Run records: what a training run leaves behind, and the only thing that tables and figures read."""
 
-import contextlib
 import dataclasses
 import functools
-import glob
 import gzip
 import hashlib
 import io
@@ -189,11 +187,9 @@ def write(config: Config, profile: str, info: dict, tables: dict[str, pd.DataFra
     """
     folder = (runs or paths.runs(profile)) / config.run_id
     aside = folder.with_name(f"{folder.name}.old")
-    _lies_in(folder)
-    files.sweep(folder)
-    files.sweep(aside)
     draft, old = files.draft_of(folder), files.draft_of(aside)
-    shutil.rmtree(draft, ignore_errors=True)
+    for path in (folder, aside):
+        files.sweep(path)
     content = dict(_file(name, table) for name, table in tables.items())
     for name, data in content.items():
         atomic_write(draft / name, data)
@@ -210,7 +206,6 @@ def write(config: Config, profile: str, info: dict, tables: dict[str, pd.DataFra
     if folder.exists():  # aside in one step: a folder that is being removed would look like a record
         folder.rename(old)
     draft.rename(folder)
-    files.sync_folder(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
     return read(folder)
 
@@ -249,23 +244,11 @@ def _digest(info: dict) -> str:
 def load(config: Config, profile: str, runs: Path | None = None) -> Record | None:
     """Return the record that answers for `config`, or None where none exists; `runs` as for `write`."""
     folder = (runs or paths.runs(profile)) / config.run_id
-    return read(folder) if _lies_in(folder) else None
-
-
-def _lies_in(folder: Path) -> bool:
-    """Tell whether `folder` has a record. One that was killed between putting the old aside and the new in place is put there."""
-    if not folder.exists():
-        for old in files.abandoned(folder.parent, glob.escape(f"{folder.name}.old")):
-            new = old.with_name(old.name.removesuffix(".old"))  # whole, or the old one would not have been put aside
-            with contextlib.suppress(OSError):  # read-only, or another process was faster
-                (new if new.exists() else old).rename(folder)
-    return (folder / "run.json").is_file()
+    return read(folder) if (folder / "run.json").is_file() else None
 
 
 def every(profile: str) -> list[Record]:
     """Return all records of a profile, sorted by run name."""
-    for old in list(files.abandoned(paths.runs(profile), "*.old")):
-        _lies_in(old.with_name(old.name.split(".", 2)[2].removesuffix(".old")))
     return [read(path.parent) for path in sorted(paths.runs(profile).glob("[!.]*/run.json"))]
 
 
@@ -297,7 +280,7 @@ def of_seed(experiment: experiments.Experiment, seed: int, profile: str) -> list
 def recorded_way(experiment: experiments.Experiment, profile: str) -> tuple[Config, ...] | None:
     """Return the runs that answer for an experiment, as written or its fallback's, or None where some of either are missing."""
     runs = paths.runs(profile)
-    whole = (way for way in experiment.ways if all(_lies_in(runs / config.run_id) for config in way))
+    whole = (way for way in experiment.ways if all((runs / config.run_id / "run.json").is_file() for config in way))
     return next(whole, None)
 
 

@@ -1,13 +1,8 @@
 """The environment variables that libraries read when they are first imported, settled before that."""
 
-import codecs
-import contextlib
-import locale
 import os
-import stat
 import sys
 import tempfile
-from pathlib import Path
 
 from cxr_helpers import paths
 
@@ -35,24 +30,15 @@ CACHES = {  # variable → folder that its library otherwise makes in the home f
 }
 
 
-def speak_utf8() -> None:
-    """Restart this process in Python's UTF-8 mode where the locale has another encoding, and let it print any file name."""
-    if codecs.lookup(locale.getencoding()).name != "utf-8":
-        os.environ["LC_ALL"] = "C.UTF-8"  # for pandoc, which asks the locale too
-        if not sys.flags.utf8_mode and sys.orig_argv:
-            os.environ["PYTHONUTF8"] = "1"
-            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-    for stream in (sys.stdout, sys.stderr):  # a file name may hold bytes that are no text
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-
-
 def settle() -> None:
     """Make the folders in CXR_* variables absolute, since chapters run elsewhere, and set defaults that are not set yet.
 
-    Where the home folder cannot be written, libraries get a folder for temporary files instead.
+    Any file name can be printed. Where the home folder cannot be written, libraries get a folder for temporary files instead.
     Snakemake gives each job its share of the cores as OMP_NUM_THREADS, which not every library reads: it is passed on.
     """
+    for stream in (sys.stdout, sys.stderr):  # a file name may hold bytes that are no text
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     # A check of web addresses that jsonschema takes along where it can: a grammar that takes 1.4 s to build whenever
     # notebooks are read, and that none of their fields needs.
     sys.modules.setdefault("rfc3987_syntax", None)
@@ -62,22 +48,11 @@ def settle() -> None:
             os.environ[name] = str(path)
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
-    if not os.access(os.path.expanduser("~"), os.W_OK):
-        own = _own_folder()
+    if not os.access(os.path.expanduser("~"), os.W_OK) and not set(CACHES) <= set(os.environ):
+        own = tempfile.mkdtemp(prefix="cxr-")  # no other user can write to it: IPython runs what lies in its folder
         for name, folder in CACHES.items():
-            os.environ.setdefault(name, str(own / folder))
+            os.environ.setdefault(name, os.path.join(own, folder))
     share = os.environ.get("OMP_NUM_THREADS")
     if share:
         for name in THREADS:
             os.environ.setdefault(name, share)
-
-
-def _own_folder() -> Path:
-    """Return a folder for temporary files that no other user can write to, because IPython runs what lies in its folder."""
-    folder = Path(tempfile.gettempdir(), f"cxr-{os.getuid()}")
-    with contextlib.suppress(OSError):
-        folder.mkdir(mode=0o700, exist_ok=True)
-        state = folder.lstat()
-        if stat.S_ISDIR(state.st_mode) and state.st_uid == os.getuid() and not state.st_mode & 0o077:
-            return folder
-    return Path(tempfile.mkdtemp(prefix="cxr-"))

@@ -19,7 +19,7 @@ from cxr_helpers.errors import CxrError
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` (same suffixes); on success it replaces `path`, on error it is removed.
 
-    Drafts that killed processes left are removed first. Content and name have reached the disk when this returns.
+    Drafts that killed processes left are removed first. The content has reached the disk when this returns.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,6 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with open(temporary, "rb+") as handle:
             os.fsync(handle.fileno())
         os.replace(temporary, path)
-        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -39,17 +38,13 @@ def check_file(path: Path) -> None:
     """Raise a CxrError, before long work starts, where no file can be made at `path` (a folder, or below a file)."""
     if os.path.isdir(path):
         raise CxrError(f"{path} is a folder; name a file in it.")
-    _check_way(path, draft_of(path))
+    check_folder(path.parent, draft_of(path).name)
 
 
-def check_folder(path: Path) -> None:
-    """Raise a CxrError, before long work starts, where no folder can be made or used at `path` (a file, or below one)."""
-    _check_way(path, path / "image")
-
-
-def _check_way(path: Path, within: Path) -> None:
+def check_folder(path: Path, file: str = "image") -> None:
+    """Raise a CxrError, before long work starts, where no `file` can be made in a folder `path` (a file, or below one)."""
     try:
-        os.lstat(within)
+        os.lstat(path / file)
     except FileNotFoundError:  # as it should be, or the way to it is still to be made
         return
     except OSError as error:
@@ -58,29 +53,19 @@ def _check_way(path: Path, within: Path) -> None:
 
 def draft_of(path: Path) -> Path:
     """Return the hidden name beside `path` under which this process makes it."""
-    return path.with_name(f".{_host()}-{os.getpid()}.{path.name}")
+    return path.with_name(f".{os.getpid()}-{socket.gethostname()}.{path.name}")
 
 
 def sweep(path: Path) -> None:
     """Remove the drafts of `path`, files or folders, whose processes on this machine have ended."""
-    for draft in abandoned(path.parent, glob.escape(path.name)):
+    for draft in path.parent.glob(f".*-{glob.escape(f'{socket.gethostname()}.{path.name}')}"):
+        process = draft.name[1:].partition("-")[0]
+        if not process.isdigit() or _alive(int(process)):
+            continue
         if draft.is_dir() and not draft.is_symlink():
             shutil.rmtree(draft, ignore_errors=True)
         else:
             draft.unlink(missing_ok=True)
-
-
-def abandoned(folder: Path, name: str) -> Iterator[Path]:
-    """Yield the drafts in `folder` of what `name` (a pattern) matches, whose processes on this machine have ended."""
-    prefix = f".{_host()}-"
-    for draft in folder.glob(f"{glob.escape(prefix)}*.{name}"):
-        number = draft.name.removeprefix(prefix).partition(".")[0]
-        if number.isdigit() and not _alive(int(number)):
-            yield draft
-
-
-def _host() -> str:
-    return socket.gethostname().replace("/", "-").replace(".", "-") or "localhost"
 
 
 def _alive(process: int) -> bool:
@@ -89,16 +74,6 @@ def _alive(process: int) -> bool:
     except OSError as error:
         return not isinstance(error, ProcessLookupError)  # another user's is alive
     return True
-
-
-def sync_folder(folder: Path) -> None:
-    """Make sure that a rename in `folder` has reached the disk, on file systems that can."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def atomic_write(path: Path, content: str | bytes) -> None:

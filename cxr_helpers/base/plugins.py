@@ -21,4 +21,6 @@ def load(group: str, name: str) -> Any:
     """
     for point in metadata.entry_points(group=PREFIX + group, name=name):
         return point.load()
-    raise CxrError(f"{name!r} is unknown among the {group}; choose one of {', '.join(names(group)) or 'none: install the package'}.")
+    raise CxrError(
+        f"{name!r} is unknown among the {group}; choose one of {', '.join(names(group)) or 'none: install the package'}."
+    )

@@ -32,11 +32,7 @@ def wanted(pyproject: Path, extra: str = "test") -> list[Requirement]:
 
 
 def pip_arguments(requirements: list[Requirement], version_of: Callable[[str], str | None]) -> list[str]:
-    """Return what pip has to install, and with it a pin for all that fits already, so that pip leaves it alone.
-
-    `version_of` gives the version of an installed distribution, None where it is not installed. Nothing lacking
-    gives an empty list.
-    """
+    """Return what pip has to install, with a pin for all that fits already, so that pip leaves it alone; [] if nothing lacks."""
     lacking, kept = [], []
     for requirement in requirements:
         names = (requirement.name, *STAND_INS.get(requirement.name, ()))
@@ -57,26 +53,18 @@ def installed_version(name: str) -> str | None:
         return None
 
 
-def importable_from(root: Path) -> bool:
-    """Tell whether `import cxr_helpers` finds the package of this checkout."""
-    spec = importlib.util.find_spec("cxr_helpers")
-    return spec is not None and Path(spec.origin).parent.parent == root
-
-
 def main() -> None:
     """Install what is lacking, then the package itself, into the Python that runs this script."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     arguments = pip_arguments(wanted(ROOT / "pyproject.toml"), installed_version)
-    if arguments:
+    commands = [[*pip, *arguments]] if arguments else []
+    spec = importlib.util.find_spec("cxr_helpers")
+    if spec is None or Path(spec.origin).parent.parent != ROOT:  # not the package of this checkout
+        commands.append([*pip, "--no-deps", "--editable", str(ROOT)])
+    for command in commands:
         print("installing into the present Python what it lacks; what it has stays as it is", flush=True)
-        _run([*pip, *arguments])
-    if not importable_from(ROOT):
-        _run([*pip, "--no-deps", "--editable", str(ROOT)])
-
-
-def _run(command: list[str]) -> None:
-    if subprocess.run(command, check=False).returncode:
-        sys.exit("run_all.sh: pip could not install the packages (its reason stands above); check the network and run again.")
+        if subprocess.run(command, check=False).returncode:
+            sys.exit("run_all.sh: pip could not install the packages (its reason stands above); check the network and run again.")
 
 
 if __name__ == "__main__":

@@ -111,7 +111,6 @@ def _from_mendeley() -> Path:
         with filelock.FileLock(paths.build("full") / "download.lock", timeout=0):
             _unpack(dataset.DATASET, draft)
             _check_whole(draft / "set").replace(target)
-            files.sync_folder(target.parent)
     except filelock.Timeout:
         raise CxrError(f"another process is downloading to {target}: wait for it") from None
     finally:
