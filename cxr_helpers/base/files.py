@@ -2,6 +2,7 @@
 
 import contextlib
 import glob
+import hashlib
 import os
 import shutil
 import socket
@@ -74,6 +75,18 @@ def _alive(process: int) -> bool:
     except OSError as error:
         return not isinstance(error, ProcessLookupError)  # another user's is alive
     return True
+
+
+def fingerprint(paths: Iterable[Path], *more: object) -> str:
+    """Return a SHA-256 (hex) over paths, sizes and times of files, and over `more`, so that any change of them shows."""
+    states = [str(each) for each in more]
+    for path in paths:
+        try:
+            state = os.stat(path)
+            states.append(f"{path} {state.st_size} {state.st_mtime_ns}")
+        except OSError as error:  # a broken link, say: it will be refused
+            states.append(f"{path} {error.strerror}")
+    return hashlib.sha256("\n".join(states).encode(errors="surrogateescape")).hexdigest()
 
 
 def atomic_write(path: Path, content: str | bytes) -> None:

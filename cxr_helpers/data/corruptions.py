@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from cxr_helpers.config import one_of
 from cxr_helpers.data.preprocessing import resize
-from cxr_helpers.errors import CxrError
 
 SIDE = 224  # pixels of an image that is corrupted
 _LARGEST_LETTER = 15  # pixels
@@ -37,11 +37,8 @@ def corrupted(image: np.ndarray, kind: str, severity: int, image_id: str) -> np.
     Raises:
         CxrError: the kind or its severity is unknown.
     """
-    if kind not in CORRUPTIONS:
-        raise CxrError(f"Corruption {kind!r} is unknown: choose one of {', '.join(CORRUPTIONS)}.")
-    levels = CORRUPTIONS[kind].levels
-    if not 0 <= severity <= len(levels):
-        raise CxrError(f"Corruption {kind!r} has no severity {severity}: choose 0 to {len(levels)}.")
+    levels = CORRUPTIONS[one_of("corruption", kind, CORRUPTIONS)].levels
+    one_of(f"severity of {kind}", severity, range(len(levels) + 1))
     if severity == 0:
         return image.copy()
     rng = np.random.default_rng(zlib.crc32(f"{image_id} {kind}".encode()))

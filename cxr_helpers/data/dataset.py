@@ -1,5 +1,6 @@
 """The data set's record, and where its images are found on this machine."""
 
+import itertools
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,27 +38,18 @@ DATASET = Dataset(
     url="https://data.mendeley.com/datasets/rscbjbr9sj/2",
     kaggle_handle="paultimothymooney/chest-xray-pneumonia",
     archive_url=(
-        "https://data.mendeley.com/public-files/datasets/rscbjbr9sj/files/"
-        "f12eaf6d-6023-432f-acc9-80c9d7393433/file_downloaded"
+        "https://data.mendeley.com/public-files/datasets/rscbjbr9sj/files/f12eaf6d-6023-432f-acc9-80c9d7393433/file_downloaded"
     ),
     listing_url="https://data.mendeley.com/public-api/datasets/rscbjbr9sj/files?folder_id=root&version=2",
-    counts={
-        ("train", "NORMAL"): 1341,
-        ("train", "PNEUMONIA"): 3875,
-        ("val", "NORMAL"): 8,
-        ("val", "PNEUMONIA"): 8,
-        ("test", "NORMAL"): 234,
-        ("test", "PNEUMONIA"): 390,
-    },
+    counts=dict(zip(itertools.product(FOLDERS, LABELS), (1341, 3875, 8, 8, 234, 390), strict=True)),
 )
 
 
 @dataclass(frozen=True)
 class Source:
-    """A usable set of images: its `root` (train/, val/, test/ below), `origin` and what its `pixels` are."""
+    """A usable set of images: its `root` (train/, val/, test/ below) and what its `pixels` are."""
 
     root: Path
-    origin: str  # given, found or synthetic
     pixels: str  # "published JPEG", "224×224 copy", "files of several sizes" (own images) or "synthetic image"
 
 
@@ -86,12 +78,10 @@ def discover(profile: str) -> Source:
         CxrError: no real set is at hand, or the given one has a missing class, an empty folder or an unknown layout.
     """
     if resolve_profile(profile) == "smoke":
-        return Source(plugins.load("sets", "synthetic")(paths.build("smoke")), "synthetic", "synthetic image")
-    if given := paths.from_environment("CXR_DATA_DIR"):
-        root = locate(given)
-        return Source(root, "given", _pixels(root))
-    if root := found():
-        return Source(root, "found", _pixels(root))
+        return Source(plugins.load("sets", "synthetic")(paths.build("smoke")), "synthetic image")
+    given = paths.from_environment("CXR_DATA_DIR")
+    if root := locate(given) if given else found():
+        return Source(root, _pixels(root))
     partial = [f"; {root} is not the whole set: {difference(root)}" for root in _candidates()[:1]]
     raise CxrError(
         f"The chest X-ray set was not found{''.join(partial)}: set CXR_DATA_DIR to its chest_xray folder, "
@@ -128,13 +118,11 @@ def locate(folder: Path) -> Path:
     """
     if not folder.is_dir():
         raise CxrError(f"{folder} is no folder: set CXR_DATA_DIR to the chest_xray folder that holds train/ and test/.")
-    level = [folder]
-    for _ in range(3):
-        for candidate in level:
-            if (candidate / "train").is_dir() and (candidate / "test").is_dir():
-                _check_layout(candidate)
-                return candidate
-        level = [child for parent in level for child in visible(parent) if child.is_dir()]
+    for level in ("train", "*/train", "*/*/train"):
+        for train in sorted(folder.glob(level)):
+            if (train.parent / "test").is_dir() and "__MACOSX" not in train.parts:
+                _check_layout(train.parent)
+                return train.parent
     raise CxrError(
         f"{folder} has an unknown layout: CXR_DATA_DIR must hold train/ and test/ with NORMAL/ and PNEUMONIA/ in each."
     )
@@ -184,15 +172,9 @@ def _candidates() -> list[Path]:
 
 def _check_layout(root: Path) -> None:
     """Refuse a set with a missing class or an empty class folder; val/ may be absent, as in Mendeley's archive."""
-    for folder in FOLDERS:
-        if folder == "val" and not (root / folder).is_dir():
-            continue
-        for label in LABELS:
-            classes = root / folder / label
-            if not classes.is_dir():
-                raise CxrError(f"{classes} is missing: every folder of the set needs NORMAL/ and PNEUMONIA/.")
-            if not visible(classes):
-                raise CxrError(f"{classes} is empty: put its images there, or fetch the set anew.")
+    for (folder, label), number in count(root).items():
+        if not number and (folder != "val" or (root / folder).is_dir()):
+            raise CxrError(f"{root / folder / label} is missing or empty: put its images there, or fetch the set anew.")
 
 
 def _pixels(root: Path) -> str:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from cxr_helpers import paths
 from cxr_helpers.base import processes
-from cxr_helpers.base.files import atomic_path, atomic_write
+from cxr_helpers.base.files import atomic_path, atomic_write, fingerprint
 from cxr_helpers.data import dataset, duplicates, image_files, preprocessing
 from cxr_helpers.errors import CxrError
 
@@ -38,13 +38,14 @@ def load(profile: str) -> pd.DataFrame:
     found = source(profile)
     folder = paths.build(profile)
     stamp = folder / STAMP
-    fingerprint = _fingerprint(found)
-    if not (stamp.exists() and stamp.read_text() == fingerprint):
+    geometry = [file] if (file := _geometry(found)) else []
+    state = fingerprint([*dataset.images(found.root), *geometry], _VERSION, found.root, found.pixels)
+    if not (stamp.exists() and stamp.read_text() == state):
         table, left_out = _build(found)
         forget(profile)  # what the stamp stands for is about to be replaced
         _write(table, folder / "manifest.csv")
         _write(left_out, folder / "refused.csv")
-        atomic_write(stamp, fingerprint)
+        atomic_write(stamp, state)
         if len(left_out):
             tqdm.write(f"{len(left_out)} files are left out: {folder / 'refused.csv'} says why.")
     unknown = {"width": "", "height": ""}
@@ -97,18 +98,6 @@ def grey_statistics(pixels: np.ndarray) -> dict[str, float]:
     cumulative = np.cumsum(counts) / counts.sum()
     percentiles = {f"p{q:02d}": int(np.searchsorted(cumulative, q / 100)) for q in (5, 50, 95)}
     return {"mean": mean, "std": float(np.sqrt(share @ (values - mean) ** 2)), **percentiles}
-
-
-def _fingerprint(found: dataset.Source) -> str:
-    """Return a digest of the file list with sizes and times, so that any change of the folder shows."""
-    states, geometry = [str(_VERSION), str(found.root), found.pixels], _geometry(found)
-    for path in dataset.images(found.root) + [geometry] * bool(geometry):
-        try:
-            state = path.stat()
-            states.append(f"{path} {state.st_size} {state.st_mtime_ns}")
-        except OSError as error:  # a broken link, say: the manifest will refuse it
-            states.append(f"{path} {error.strerror}")
-    return hashlib.sha256("\n".join(states).encode(errors="surrogateescape")).hexdigest()
 
 
 def _build(found: dataset.Source) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -177,8 +166,7 @@ def _published_sizes(images: pd.Series, found: dataset.Source) -> np.ndarray:
         return sizes.set_index(names)[["width", "height"]].reindex(images).to_numpy()
     except (OSError, ValueError, KeyError) as error:
         raise CxrError(
-            f"CXR_GEOMETRY={geometry} cannot be used ({error}): "
-            "give a CSV of split, label, name, width, height, or take it away."
+            f"CXR_GEOMETRY={geometry} cannot be used ({error}): give a CSV of split, label, name, width, height, or take it away."
         ) from error
 
 

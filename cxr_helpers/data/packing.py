@@ -12,6 +12,7 @@ from tqdm import tqdm
 from cxr_helpers import paths
 from cxr_helpers.base import processes
 from cxr_helpers.base.files import atomic_path, mapped
+from cxr_helpers.config import one_of, whole_number
 from cxr_helpers.data import image_files
 from cxr_helpers.data import manifest as manifests
 from cxr_helpers.data.preprocessing import VARIANTS, resize
@@ -29,10 +30,8 @@ def load(profile: str, size: int, variant: str = "none") -> np.memmap:
     Raises:
         CxrError: the variant is unknown or `size` is not positive.
     """
-    if variant not in VARIANTS:
-        raise CxrError(f"Preprocessing variant {variant!r} is unknown: choose one of {', '.join(VARIANTS)}.")
-    if size < 1:
-        raise CxrError(f"Image size {size} is impossible: give the side in pixels, as 224.")
+    one_of("variant", variant, VARIANTS)
+    whole_number("size", size, 1)
     manifest = manifests.load(profile)
     state = f"{manifests.data_hash(manifest)} {VARIANTS[variant].described}"
     path = paths.build(profile) / "packed" / f"{variant}-{size}-{hashlib.sha256(state.encode()).hexdigest()[:12]}.npy"

@@ -47,11 +47,6 @@ def stretch(image: np.ndarray, low: float = 1.0, high: float = 99.0) -> np.ndarr
     return np.clip((image.astype(np.float32) - bottom) * (255 / (top - bottom)) + 0.5, 0, 255).astype(np.uint8)
 
 
-def normalise(image: np.ndarray) -> np.ndarray:
-    """Scale uint8 grey values 0..255 to float32 0..1 (the thesis' division by 255)."""
-    return image.astype(np.float32) / 255
-
-
 @dataclass(frozen=True)
 class Pipeline:
     """Named steps applied in order; another parameter than a step's default is given by `functools.partial`."""

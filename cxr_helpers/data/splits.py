@@ -8,6 +8,7 @@ from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from cxr_helpers import paths
 from cxr_helpers.base.files import atomic_path
+from cxr_helpers.config import one_of
 from cxr_helpers.data import manifest as manifests
 from cxr_helpers.errors import CxrError
 
@@ -44,8 +45,7 @@ def make(manifest: pd.DataFrame, protocol: str, seed: int = 0) -> pd.DataFrame:
     Raises:
         CxrError: the protocol is unknown, or the set too small for it.
     """
-    if protocol not in PROTOCOLS:
-        raise CxrError(f"Split protocol {protocol!r} is unknown: choose one of {', '.join(PROTOCOLS)}.")
+    one_of("protocol", protocol, PROTOCOLS)
     try:
         split = _split(manifest, protocol, seed)
     except ValueError as error:  # scikit-learn's, where a class has too few patients for the parts

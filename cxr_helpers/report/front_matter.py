@@ -75,7 +75,7 @@ def facts(profile: str) -> dict[str, str]:
 def _data(profile: str) -> str:
     images = manifest.load(profile)
     source = manifest.source(profile)
-    origin = "drawn by the program" if source.origin == "synthetic" else f"of {dataset.DATASET.name}, {source.pixels}"
+    origin = "drawn by the program" if profile == "smoke" else f"of {dataset.DATASET.name}, {source.pixels}"
     return f"{len(images):,} images {origin}; manifest {manifest.data_hash(images)[:8]}"
 
 

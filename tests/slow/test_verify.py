@@ -151,7 +151,7 @@ def checkout(monkeypatch, tmp_path, workplace):
     cells = [new_markdown_cell("# One"), parameters, new_code_cell(code)]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), root / "notebooks" / "01_one.ipynb")
-    source = dataset.Source(tmp_path, "given", "synthetic image")
+    source = dataset.Source(tmp_path, "synthetic image")
     monkeypatch.setattr(verify.dataset, "discover", lambda profile: source)
     return root
 

@@ -90,7 +90,7 @@ def test_a_marker_in_the_border_is_painted_over_and_the_rest_stays():
 
 
 def test_unknown_kinds_and_severities_are_refused():
-    with pytest.raises(CxrError, match="'fog' is unknown: choose one of noise"):
+    with pytest.raises(CxrError, match="corruption='fog' is unknown; choose one of noise"):
         corrupted(SMOOTH, "fog", 1, "a")
-    with pytest.raises(CxrError, match="'marker' has no severity 4: choose 0 to 3"):
+    with pytest.raises(CxrError, match="severity of marker=4 is unknown; choose one of 0, 1, 2, 3"):
         corrupted(SMOOTH, "marker", 4, "a")

@@ -53,11 +53,11 @@ def test_a_profile_by_name_by_environment_and_by_what_is_at_hand(tmp_path, monke
 
 def test_a_given_set_comes_before_a_found_one(tmp_path, monkeypatch):
     found = tiny_images.write(paths.ROOT / "data" / "chest_xray")
-    assert dataset.discover("full") == dataset.Source(found, "found", "published JPEG")
+    assert dataset.discover("full") == dataset.Source(found, "published JPEG")
     given = tiny_images.write(tmp_path / "my images" / "chest_xray")
     (tmp_path / "my images" / "__MACOSX" / "train").mkdir(parents=True)
     monkeypatch.setenv("CXR_DATA_DIR", str(given.parent))
-    assert dataset.discover("full") == dataset.Source(given, "given", "published JPEG")
+    assert dataset.discover("full") == dataset.Source(given, "published JPEG")
 
 
 def test_kagglehubs_cache_is_well_known(tmp_path):
@@ -95,10 +95,10 @@ def broken(root, what):
         return root, "unknown layout: CXR_DATA_DIR must hold train/ and test/"
     if what == "class":
         (root / "test/NORMAL").rename(root / "test/HEALTHY")
-        return root, "test/NORMAL is missing"
+        return root, "test/NORMAL is missing or empty"
     for image in (root / "val/PNEUMONIA").iterdir():
         image.rename(image.with_name(".DS_Store"))
-    return root, "val/PNEUMONIA is empty"
+    return root, "val/PNEUMONIA is missing or empty"
 
 
 @pytest.mark.parametrize("what", ["absent", "layout", "class", "empty"])
@@ -136,7 +136,7 @@ def kaggle(monkeypatch, work):
 def test_kaggles_copy_is_used_when_it_is_whole(monkeypatch):
     version = Path(os.environ["KAGGLEHUB_CACHE"], "datasets", PUBLISHED.kaggle_handle, "versions/2")
     kaggle(monkeypatch, lambda handle: str(tiny_images.write(version / "chest_xray").parent))
-    assert download.ensure() == dataset.Source(version / "chest_xray", "found", "published JPEG")
+    assert download.ensure() == dataset.Source(version / "chest_xray", "published JPEG")
     kaggle(monkeypatch, lambda handle: pytest.fail("what is there was fetched again"))
     assert download.ensure().root == version / "chest_xray"
 
@@ -198,7 +198,7 @@ def mendeley(tmp_path, served, monkeypatch):
 
 def test_mendeley_steps_in_when_kaggle_fails(mendeley):
     source = download.ensure()
-    assert source == dataset.Source(paths.ROOT / "data" / "chest_xray", "found", "published JPEG")
+    assert source == dataset.Source(paths.ROOT / "data" / "chest_xray", "published JPEG")
     assert [path.name for path in (paths.ROOT / "data").iterdir()] == ["chest_xray"]
 
 

@@ -55,9 +55,9 @@ def test_an_interrupted_pack_leaves_no_array(root, tmp_path, monkeypatch):
 
 
 def test_an_unknown_variant_and_an_impossible_size_are_refused(root):
-    with pytest.raises(CxrError, match="'sharpen' is unknown: choose one of none, "):
+    with pytest.raises(CxrError, match="'sharpen' is unknown; choose one of none, "):
         packing.load("full", 24, "sharpen")
-    with pytest.raises(CxrError, match="size 0 is impossible"):
+    with pytest.raises(CxrError, match="size=0 is out of range"):
         packing.load("full", 0)
 
 

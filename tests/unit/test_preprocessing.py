@@ -51,12 +51,6 @@ def test_stretch_maps_the_percentiles_to_the_ends():
     assert (preprocessing.stretch(np.full((4, 4), 9, np.uint8)) == 9).all()
 
 
-def test_normalise_maps_255_to_one():
-    scaled = preprocessing.normalise(np.array([[0, 51, 255]], np.uint8))
-    np.testing.assert_allclose(scaled, [[0, 0.2, 1]])
-    assert scaled.dtype == np.float32
-
-
 def test_a_pipeline_applies_its_steps_in_order():
     invert, darken = lambda image: 255 - image, lambda image: image // 2
     image = np.full((2, 2), 55, np.uint8)

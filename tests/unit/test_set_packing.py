@@ -84,5 +84,5 @@ def test_a_part_without_an_image_is_refused(found, tmp_path):
         (tmp_path / f"image{number}.png").write_bytes(b"nothing")
     with pytest.raises(CxrError, match="No image of the val part of .* can be read"):
         set_packing.load(found, "smoke", 32)
-    with pytest.raises(CxrError, match="variant 'sharp' is unknown"):
+    with pytest.raises(CxrError, match="variant='sharp' is unknown"):
         set_packing.load(found, "smoke", 32, "sharp")

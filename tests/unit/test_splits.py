@@ -120,7 +120,7 @@ def test_patient_folds_test_every_image_once(tenth):
 
 
 def test_an_unknown_protocol_and_a_tiny_set_are_refused(manifest):
-    with pytest.raises(CxrError, match="'officail' is unknown: choose one of official"):
+    with pytest.raises(CxrError, match="'officail' is unknown; choose one of official"):
         splits.make(manifest, "officail")
     with pytest.raises(CxrError, match="too few for official"):
         splits.make(fabricated({("train", "NORMAL"): 2, ("train", "PNEUMONIA"): 2}), "official")

@@ -1,15 +1,14 @@
 """The images of a set as one memory-mapped array: decoded once, in threads, with bounded memory."""
 
-import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from cxr_helpers import paths
-from cxr_helpers.base.files import atomic_path, mapped
+from cxr_helpers.base.files import atomic_path, fingerprint, mapped
 from cxr_helpers.base.progress import say
+from cxr_helpers.config import one_of
 from cxr_helpers.data import image_files, packing
 from cxr_helpers.data.preprocessing import VARIANTS, resize
 from cxr_helpers.errors import CxrError
@@ -25,9 +24,9 @@ def load(found: ImageSet, profile: str, size: int, variant: str = "none") -> tup
     Raises:
         CxrError: the variant is unknown, or a part of the set is left without an image.
     """
-    if variant not in VARIANTS:
-        raise CxrError(f"Preprocessing variant {variant!r} is unknown: choose one of {', '.join(VARIANTS)}.")
-    array = _folder(found, profile) / f"{_state(found, size, variant)}.npy"
+    one_of("variant", variant, VARIANTS)
+    state = fingerprint(found.table.path, VARIANTS[variant].described)
+    array = _folder(found, profile) / f"{variant}-{size}-{state[:12]}.npy"
     if not array.with_suffix(".csv").is_file():  # written last: where it lies, the array is whole
         _pack([Path(path) for path in found.table.path], size, variant, array)
     read = pd.read_csv(array.with_suffix(".csv"), dtype=str, keep_default_na=False)  # one line an image, in the table's order
@@ -46,18 +45,6 @@ def refused(found: ImageSet, profile: str) -> pd.DataFrame:
 
 def _folder(found: ImageSet, profile: str) -> Path:
     return paths.build(profile) / "packed_sets" / found.name
-
-
-def _state(found: ImageSet, size: int, variant: str) -> str:
-    """Return a name that changes with any file of the set, its size or time."""
-    digest = hashlib.sha256(VARIANTS[variant].described.encode())
-    for path in found.table.path:
-        try:
-            state = os.stat(path)
-            digest.update(f"\n{path} {state.st_size} {state.st_mtime_ns}".encode())
-        except OSError as error:  # a broken link, say: it will be refused
-            digest.update(f"\n{path} {error.strerror}".encode())
-    return f"{variant}-{size}-{digest.hexdigest()[:12]}"
 
 
 def _pack(files: list[Path], size: int, variant: str, array: Path) -> None:
