@@ -128,11 +128,10 @@ def points(scores: pd.DataFrame, threshold: float = 0.5) -> pd.Series:
     return pd.Series(_points(*_columns(checked(scores)), float(threshold)))
 
 
-def confusion(scores: pd.DataFrame, threshold: float = 0.5) -> dict[str, int]:
-    """Return the counts tp, fp, tn, fn of PNEUMONIA iff y_score >= threshold."""
+def confusion(scores: pd.DataFrame, threshold: float = 0.5) -> np.ndarray:
+    """Return the counts [[tn, fp], [fn, tp]] of PNEUMONIA iff y_score >= threshold."""
     scores = checked(scores)
-    counts = confusion_matrix(scores.y_true, scores.y_score >= threshold, labels=[0, 1]).ravel()
-    return dict(zip(("tn", "fp", "fn", "tp"), counts.tolist(), strict=True))
+    return confusion_matrix(scores.y_true, scores.y_score >= threshold, labels=[0, 1])
 
 
 def checked(scores: pd.DataFrame) -> pd.DataFrame:

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
 
 from cxr_helpers.data.corruptions import CORRUPTIONS
 from cxr_helpers.evaluation import metrics
-from cxr_helpers.plots.style import INK, TEXT_WIDTH, colour, interval, looks, rows_of_intervals, styled, value_grid
+from cxr_helpers.plots.style import INK, TEXT_WIDTH, colour, looks, styled, value_grid
 from cxr_helpers.plots.style import figure as empty_figure
+from cxr_helpers.tables import formatting
+from cxr_helpers.tables.selection import CLASSES
 
-_CLASSES = ("NORMAL", "PNEUMONIA")
 _COLUMNS = 4  # corruptions side by side
 _MARKERS = "osD^"
 
@@ -26,19 +28,14 @@ def confusion_matrices(panels: Mapping[str, tuple[pd.DataFrame, float]]) -> Figu
     fig = empty_figure(2.7, min(TEXT_WIDTH, 2.6 * len(panels)))
     axes = fig.subplots(1, len(panels), squeeze=False)[0]
     for ax, (title, (scores, threshold)) in zip(axes, panels.items(), strict=True):
-        counts = metrics.confusion(scores, threshold)
-        table = np.array([[counts["tn"], counts["fp"]], [counts["fn"], counts["tp"]]])
+        table = metrics.confusion(scores, threshold)
         shares = table / table.sum(axis=1, keepdims=True)
-        ax.imshow(shares, cmap="Greys", vmin=0, vmax=1.25)
-        for (row, column), count in np.ndenumerate(table):
-            style = {"color": "white" if shares[row, column] > 0.6 else "black", "ha": "center", "va": "center"}
-            ax.text(column, row - 0.08, f"{count:,}", fontsize=13, **style)
-            ax.text(column, row + 0.2, f"{100 * shares[row, column]:.1f} %", fontsize=8, **style)
-        ax.set(title=title, xlabel="predicted", xticks=(0, 1), xticklabels=_CLASSES, yticks=(0, 1), yticklabels=())
+        texts = [f"{count:,}\n{100 * share:.1f} %" for count, share in zip(table.flat, shares.flat, strict=True)]
+        look = {"cmap": "Greys", "vmin": 0, "vmax": 1.25, "cbar": False, "annot_kws": {"fontsize": 11}}
+        sns.heatmap(shares, annot=np.reshape(texts, (2, 2)), fmt="", **look, xticklabels=CLASSES, yticklabels=CLASSES, ax=ax)
+        ax.set(title=title, xlabel="predicted")
         ax.tick_params(length=0)
-        ax.spines[:].set_visible(False)
     axes[0].set_ylabel("reference standard")
-    axes[0].set_yticks((0, 1), _CLASSES, rotation=90, va="center")
     return fig
 
 
@@ -56,12 +53,19 @@ def forest(table: pd.DataFrame, label: str, reference: float | None = None) -> F
     ax = fig.subplots()
     if reference is not None:
         ax.axvline(reference, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-    rows_of_intervals(ax, table, interval)
+    for place, (name, row) in enumerate(table.iterrows()):
+        ax.plot([row.ci_low, row.ci_high], [place, place], color=colour(name), linewidth=2.2, solid_capstyle="butt")
+        ax.plot(row.value, place, "o", color=colour(name), markersize=4)
+        text = formatting.estimate(row.value, row.ci_low, row.ci_high)
+        ax.annotate(text, (1, place), (6, 0), ("axes fraction", "data"), "offset points", va="center")
     if "reported" in table:
         look = {"color": INK, "markerfacecolor": "none", "markersize": 5.5}
         ax.plot(table.reported, np.arange(len(table)), "D", label="reported in the text", **look)
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1))
-    ax.set(xlabel=label)
+    ax.set(xlabel=label, yticks=range(len(table)), yticklabels=table.index, ylim=(len(table) - 0.5, -0.5))
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    value_grid(ax, "x")
     return fig
 
 

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from cxr_helpers.evaluation import bootstrap, curves, metrics
-from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, colour, interval, looks, styled
+from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, colour, looks, styled
 from cxr_helpers.plots.style import figure as empty_figure
+from cxr_helpers.tables import formatting
 
 _LEARNING = {"loss": "Loss", "accuracy": "Accuracy", "auc": "ROC AUC"}
 _Scores = Mapping[str, Sequence[pd.DataFrame]]
@@ -58,7 +59,7 @@ def roc_curves(scores: _Scores) -> Figure:
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xticks=ticks, yticks=ticks, aspect="equal")
     ax.set(xlabel="1 − specificity (false-positive rate)", ylabel="sensitivity (true-positive rate)")
     frame = {"frameon": True, "framealpha": 0.7, "edgecolor": "none"}  # fades what lies behind the text
-    ax.legend(loc="lower right", title="AUC [95 % interval]", alignment="left", **frame)
+    ax.legend(loc="lower right", title="AUC (95 % interval)", alignment="left", **frame)
     return fig
 
 
@@ -78,7 +79,7 @@ def pr_curves(scores: _Scores) -> Figure:
     ax.set(xlabel="sensitivity (recall)", ylabel="precision (positive predictive value)")
     # The room below the prevalence line holds the legend.
     ax.set(xlim=(0, 1.01), ylim=(max(0, prevalence - 0.12 - 0.035 * len(scores)), 1.01))
-    ax.legend(loc="lower left", title="average precision [95 % interval]", alignment="left")
+    ax.legend(loc="lower left", title="average precision (95 % interval)", alignment="left")
     return fig
 
 
@@ -88,7 +89,7 @@ def _bands(ax: Axes, scores: _Scores, band, metric: str) -> None:
     styles = looks(scores)
     for name, row in areas.iterrows():
         curve = band(scores[name])
-        label = f"{name}  {interval(row.value, row.ci_low, row.ci_high)}"
+        label = f"{name}  {formatting.estimate(row.value, row.ci_low, row.ci_high)}"
         ax.fill_between(curve.x, curve.ci_low, curve.ci_high, color=colour(name), alpha=0.15, linewidth=0)
         ax.plot(curve.x, curve.y, **styles[name], label=label)
 
@@ -124,7 +125,7 @@ def _reliability(upper: Axes, lower: Axes, name: str, scores: pd.DataFrame) -> N
     upper.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)
     ends = [table.observed - table.ci_low, table.ci_high - table.observed]
     upper.errorbar(table.predicted, table.observed, ends, fmt="o", color=colour(name), markersize=4, elinewidth=1)
-    upper.set_title(f"{name}\nECE {interval(error.value, error.ci_low, error.ci_high)}")
+    upper.set_title(f"{name}\nECE {formatting.estimate(error.value, error.ci_low, error.ci_high)}")
     upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     width = 1 / bootstrap.ECE_BINS
     lower.tick_params(labelbottom=True)

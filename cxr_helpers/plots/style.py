@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 import matplotlib
-import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -99,24 +98,6 @@ def looks(names: Iterable[str]) -> dict[str, dict[str, str]]:
     """Return colour and line style per name: experiments of one family share the colour and differ in the line."""
     lines = {shade: itertools.cycle(_LINES) for shade in COLOURS.values()}
     return {name: {"color": colour(name), "linestyle": next(lines[colour(name)])} for name in names}
-
-
-def interval(value: float, low: float, high: float) -> str:
-    """Return "0.950 [0.930, 0.967]", without bounds the value alone."""
-    return f"{value:.3f}" + (f" [{low:.3f}, {high:.3f}]" if low == low else "")
-
-
-def rows_of_intervals(ax: Axes, table: pd.DataFrame, written: Callable[[float, float, float], str]) -> None:
-    """Draw value, ci_low and ci_high of each row of `table` in its family's colour, the figures written at the right."""
-    for place, (name, row) in enumerate(table.iterrows()):
-        ax.plot([row.ci_low, row.ci_high], [place, place], color=colour(name), linewidth=2.2, solid_capstyle="butt")
-        ax.plot(row.value, place, "o", color=colour(name), markersize=4)
-        text = written(row.value, row.ci_low, row.ci_high)
-        ax.annotate(text, (1, place), (6, 0), ("axes fraction", "data"), "offset points", va="center")
-    ax.set(yticks=range(len(table)), yticklabels=table.index, ylim=(len(table) - 0.5, -0.5))
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-    value_grid(ax, "x")
 
 
 def value_grid(ax: Axes, axis: str) -> None:

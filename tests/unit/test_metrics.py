@@ -24,8 +24,8 @@ def test_values_worked_out_by_hand():
 
 
 def test_confusion_counts_a_score_at_the_threshold_as_pneumonia():
-    assert metrics.confusion(FOUR, 0.5) == {"tp": 1, "fp": 1, "tn": 1, "fn": 1}
-    assert metrics.confusion(FOUR, 0.4) == {"tp": 2, "fp": 1, "tn": 1, "fn": 0}
+    assert metrics.confusion(FOUR, 0.5).tolist() == [[1, 1], [1, 1]]
+    assert metrics.confusion(FOUR, 0.4).tolist() == [[1, 1], [0, 2]]
 
 
 def test_perfect_calibration_has_no_calibration_error():

@@ -105,7 +105,7 @@ def test_curves_name_the_best_first_with_area_and_interval(draw, metric):
     fig = draw(scores)
     legend = [text.get_text() for text in fig.axes[0].get_legend().get_texts()]
     row = metrics.evaluate(good).loc[metric]
-    assert legend[0] == f"VGG-16  {row.value:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}]" and legend[1].startswith(
+    assert legend[0] == f"VGG-16  {row.value:.3f} ({row.ci_low:.3f}–{row.ci_high:.3f})" and legend[1].startswith(
         "image width"
     )
     assert len(fig.axes[0].collections) == 2  # a band each
@@ -126,9 +126,9 @@ def test_calibration_has_a_panel_per_run_and_shows_its_error(count):
 def test_confusion_matrices_show_counts_and_shares():
     fig = plots.confusion_matrices({"at 0.5": (FOUR, 0.5), "at 0.4": (FOUR, 0.4), "at 0.65": (FOUR, 0.65)})
     cells = [[text.get_text() for text in ax.texts] for ax in fig.axes]
-    half = ["1", "50.0 %"] * 2  # rows: NORMAL, PNEUMONIA; columns: called NORMAL, called PNEUMONIA
-    assert cells[0] == half * 2 and cells[1] == [*half, "0", "0.0 %", "2", "100.0 %"]
-    assert cells[2] == ["2", "100.0 %", "0", "0.0 %", *half]
+    half = ["1\n50.0 %"] * 2  # rows: NORMAL, PNEUMONIA; columns: called NORMAL, called PNEUMONIA
+    assert cells[0] == half * 2 and cells[1] == [*half, "0\n0.0 %", "2\n100.0 %"]
+    assert cells[2] == ["2\n100.0 %", "0\n0.0 %", *half]
     assert {"at 0.5", "at 0.4", "NORMAL", "PNEUMONIA"} <= set(words(fig))
 
 
@@ -141,7 +141,7 @@ def test_the_forest_draws_intervals_in_order_and_the_reported_figure():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["VGG-16", "image width"]
     assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first row is on top
     assert [0.85, 0.95] in [list(line.get_xdata()) for line in ax.lines]
-    assert {"0.900 [0.850, 0.950]", "reported in the text"} <= set(words(fig))
+    assert {"0.900 (0.850–0.950)", "reported in the text"} <= set(words(fig))
 
 
 def test_image_grids_show_every_image_and_frame_the_wrong_answers():
