@@ -11,7 +11,7 @@ from cxr_helpers.workflow import chapter_files, pipeline
 
 PROFILE = config.get("profile", "smoke")
 RETRAIN = bool(config.get("retrain"))
-GPUS = int(config.get("gpus", 0))  # of one job; more than one share each batch
+GPUS = int(config.get("gpus", 0))  # of one job
 DOCUMENTS = config.get("documents", "thesis,supplement" if PROFILE == "full" else "thesis").split(",")
 ONLY = config.get("only")
 CHAPTERS = {"thesis": chapter_files.thesis(), "supplement": chapter_files.supplement()}
@@ -117,9 +117,8 @@ rule train:
         experiments=lambda wildcards: JOBS[wildcards.job],
         runs=lambda wildcards: [config.run_id for name in JOBS[wildcards.job] for config in EXPERIMENTS[name].configs],
         retrain="--retrain" if RETRAIN else "",
-        devices=f"CXR_DEVICES={GPUS} " if GPUS else "",
     shell:
-        "{params.devices}{CXR} train {params.experiments:q} --profile {PROFILE} {params.retrain}"
+        "{CXR} train {params.experiments:q} --profile {PROFILE} {params.retrain}"
 
 
 rule chapter:

@@ -58,29 +58,6 @@ class StoredBatches(Batches):
         return np.asarray(self.pixels[self.epoch % len(self.pixels)][chosen])
 
 
-class Parted(keras.utils.PyDataset):
-    """Yield the batches of `whole` in `parts` each, of equal size or one image less, for gradients that are summed up."""
-
-    def __init__(self, whole: Batches, parts: int) -> None:
-        super().__init__()
-        self.whole, self.parts = whole, parts
-
-    def __len__(self) -> int:
-        return len(self.whole) * self.parts
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        batch, part = divmod(index, self.parts)
-        images, labels = self.whole[batch]
-        rows = np.arange(len(images))[part :: self.parts]
-        if not len(rows):  # the last batch may hold fewer images than there are parts
-            rows = np.array([part % len(images)])
-        return images[rows], labels[rows]
-
-    def on_epoch_end(self) -> None:
-        """Draw the next epoch's order."""
-        self.whole.on_epoch_end()
-
-
 def images(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return the images at `rows` of a packed array uint8 (N, H, W) as float32 (n, H, W, 1) in 0..255."""
     return np.asarray(pixels[rows], "float32")[..., None]

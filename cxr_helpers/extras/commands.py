@@ -20,7 +20,6 @@ metrics = lazy.module("cxr_helpers.evaluation.metrics")
 records = lazy.module("cxr_helpers.records")
 stored_results = lazy.module("cxr_helpers.base.stored_results")
 rescoring = lazy.module("cxr_helpers.training.rescoring")
-training_matrix = lazy.module("cxr_helpers.extras.makers.training_matrix")
 candidates = lazy.module("cxr_helpers.tables.candidates")
 selection = lazy.module("cxr_helpers.tables.selection")
 methods = lazy.module("cxr_helpers.explain.methods")
@@ -32,7 +31,6 @@ out_of_distribution = lazy.module("cxr_helpers.extras.inference.out_of_distribut
 prediction = lazy.module("cxr_helpers.extras.inference.predict")
 published_model = lazy.module("cxr_helpers.extras.inference.published_model")
 readings_maker = lazy.module("cxr_helpers.extras.makers.readings")
-searching = lazy.module("cxr_helpers.extras.makers.search")
 tracing = lazy.module("cxr_helpers.extras.report.trace")
 verification = lazy.module("cxr_helpers.extras.report.verify")
 explain_page = lazy.module("cxr_helpers.extras.saliency.explain_page")
@@ -163,35 +161,6 @@ def rescore(
         for run in chosen:
             rescoring.rescore(run, profile)
             say(f"rescore: {run.run_id}, after {since(started)}")
-
-
-@_commands.command()
-def matrix(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="EXPERIMENT...", help="instead of all that wait for an accelerator")
-    ] = None,
-    profile: Profile = "auto",
-    side_by_side: Annotated[int, typer.Option(min=1, help="runs at once on the accelerator")] = 1,
-    minutes: Annotated[float, typer.Option(help="after which no further run begins")] = 1440,
-) -> None:
-    """Train on an accelerator what waits for one; KERAS_BACKEND says whether by TensorFlow, JAX or PyTorch."""
-    chosen = [experiments.get(name, profile) for name in names] if names else training_matrix.waiting(profile)
-    training_matrix.run(chosen, profile, side_by_side, minutes)
-
-
-@_commands.command()
-def search(
-    name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="one that searches, as search_random")],
-    profile: Profile = "auto",
-) -> None:
-    """Take part in an experiment's hyper-parameter search until all its trials are made.
-
-    Any number of processes or jobs that see the same build folder share the trials; `cxr train` then takes the best.
-    """
-    started, config = time.monotonic(), experiments.get(name, profile).configs[0]
-    if not config.search:
-        raise CxrError(f"Experiment {name!r} searches nothing; its `config` in experiments.toml has no `search`.")
-    say(f"search {name}: {len(searching.study(config, profile))} trials in {since(started)}")
 
 
 @_commands.command()

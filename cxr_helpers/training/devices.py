@@ -17,7 +17,7 @@ def accelerator() -> str | None:
 
 def peak_memory() -> float | None:
     """Return the most memory (MB of 2**20 bytes) of the accelerator that this process has had in use, None without one."""
-    if on_processor():
+    if accelerator() is None:
         return None
     if keras.backend.backend() == "jax":
         peak = (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
@@ -26,8 +26,3 @@ def peak_memory() -> float | None:
     else:
         peak = tensorflow.config.experimental.get_memory_info("GPU:0")["peak"]
     return None if peak is None else peak / 2**20
-
-
-def on_processor() -> bool:
-    """Tell whether networks run on the processor, because no accelerator is here."""
-    return accelerator() is None

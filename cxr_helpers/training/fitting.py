@@ -1,16 +1,13 @@
 """Fit a model: on images read batch by batch, or on the stored outputs of its frozen layers."""
 
-import contextlib
 import dataclasses
-import os
 import time
-from collections.abc import Callable
 
 import keras
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.base import plugins, progress
+from cxr_helpers.base import progress
 from cxr_helpers.config import Config
 from cxr_helpers.data import batches
 from cxr_helpers.errors import CxrError
@@ -48,14 +45,12 @@ class Task:
 class Fitted:
     """The learning curves, the scores of every row of the task's table (without augmentation), and the seconds of fitting.
 
-    `y_score` is P(PNEUMONIA), float32 (N,), or with labels P(label), (N, labels). `parts` tells into how many a batch
-    had to be divided to find room in the memory.
+    `y_score` is P(PNEUMONIA), float32 (N,), or with labels P(label), (N, labels).
     """
 
     history: pd.DataFrame
     y_score: np.ndarray
     seconds: float
-    parts: int = 1
 
 
 def fit(task: Task) -> Fitted:
@@ -68,18 +63,13 @@ def predict(model: keras.Model, pixels: np.ndarray, rows: np.ndarray) -> np.ndar
     return cached_features.extract(model, pixels, np.asarray(rows), label="scores")[:, -1]
 
 
-def compile_model(model: keras.Model, config: Config, steps: int, parts: int = 1) -> None:
-    """Compile with the configured optimiser, learning-rate schedule (`steps` in all) and loss.
-
-    With `parts` the gradients of so many steps make one update; schedule and average count the steps.
-    """
+def compile_model(model: keras.Model, config: Config, steps: int) -> None:
+    """Compile with the configured optimiser, learning-rate schedule (`steps` in all) and loss."""
     rate = config.learning_rate
     if config.schedule == "cosine":
         warmup = max(1, steps // 20)
         rate = keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup)
-    options = {"use_ema": True, "ema_momentum": config.average ** (1 / parts)} if config.average else {}
-    if parts > 1:
-        options["gradient_accumulation_steps"] = parts
+    options = {"use_ema": True, "ema_momentum": config.average} if config.average else {}
     if config.optimizer == "adamw":
         options["weight_decay"] = config.weight_decay
     if config.optimizer == "sgd":
@@ -96,29 +86,22 @@ def compile_model(model: keras.Model, config: Config, steps: int, parts: int = 1
 def _fit_streamed(task: Task) -> Fitted:
     """Train on images read batch by batch, augmented anew in every epoch."""
     val = batches.Batches(task.pixels, *task.part("val"), task.config.batch_size)
-    with _spread(task.model, task.config.batch_size) as model:
-        trainer, train = streaming(task, model)
-        history, seconds, parts = _run(task, trainer, train, val)
+    trainer, train = streaming(task)
+    history, seconds = _run(task, trainer, train, val)
     outputs = cached_features.extract(task.model, task.pixels, task.table.row.to_numpy(), label="scores")
-    return Fitted(history, _scores(task, outputs), seconds, parts)
+    return Fitted(history, _scores(task, outputs), seconds)
 
 
-def streaming(task: Task, model: keras.Model | None = None) -> tuple[keras.Model, batches.Batches]:
-    """Return (augmentation → the task's model or a copy of it, not compiled; the batches of training images that it takes)."""
-    config = task.config
+def streaming(task: Task) -> tuple[keras.Model, batches.Batches]:
+    """Return (grayscale images (H, W, 1) → augmentation → channels repeated → the task's model, not compiled; batches)."""
+    config, (*side, channels) = task.config, task.model.input_shape[1:]
     train = batches.Batches(task.pixels, *task.part("train"), config.batch_size, config.seed, config.mixup)
-    return _trainer(model or task.model, augmentation.build(config.augmentation, config.seed)), train
-
-
-def _trainer(model: keras.Model, policy: keras.Sequential | None) -> keras.Model:
-    """Return grayscale images (H, W, 1) → augmentation → channels repeated → `model`, whose weights it shares."""
-    *side, channels = model.input_shape[1:]
     images = x = keras.Input((*side, 1), name="image")
-    if policy is not None:
+    if (policy := augmentation.build(config.augmentation, config.seed)) is not None:
         x = policy(x)
     if channels > 1:
         x = keras.layers.Concatenate()([x] * channels)
-    return keras.Model(images, model(x))
+    return keras.Model(images, task.model(x)), train
 
 
 def _fit_stored(task: Task) -> Fitted:
@@ -133,16 +116,8 @@ def _fit_stored(task: Task) -> Fitted:
         views = cached_features.stored(config, task.profile, backbone, task.pixels, rows, task.data_hash, config.views, run)
     val_rows, val_labels = task.part("val")
     train = batches.StoredBatches(views, labels, config.batch_size, config.seed)
-    with _spread(head, config.batch_size) as trainer:
-        history, seconds, parts = _run(task, trainer, train, (plain[0, val_rows], val_labels))
-    return Fitted(history, _scores(task, head.predict(plain[0, task.table.row], batch_size=256, verbose=0)), seconds, parts)
-
-
-def _spread(model: keras.Model, batch_size: int) -> contextlib.AbstractContextManager[keras.Model]:
-    """Return a context with the model to be fitted: itself, or where CXR_DEVICES asks for it a copy on several devices."""
-    if os.environ.get("CXR_DEVICES", "1") == "1":
-        return contextlib.nullcontext(model)
-    return plugins.load("devices", "spread")(model, batch_size)
+    history, seconds = _run(task, head, train, (plain[0, val_rows], val_labels))
+    return Fitted(history, _scores(task, head.predict(plain[0, task.table.row], batch_size=256, verbose=0)), seconds)
 
 
 def _scores(task: Task, outputs: np.ndarray) -> np.ndarray:
@@ -150,51 +125,25 @@ def _scores(task: Task, outputs: np.ndarray) -> np.ndarray:
     return outputs if task.labels else outputs[:, -1]
 
 
-def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple[pd.DataFrame, float, int]:
-    """Compile and fit `trainer` as the task's configuration says; return its history, the seconds of fitting, and the parts.
-
-    Where the memory does not hold a batch, fitting starts again with the batch in 2, 4, 8 ... parts, whose gradients make
-    one update. Batch normalisation sees smaller batches, and an average of the weights lags by less than one update.
+def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple[pd.DataFrame, float]:
+    """Compile and fit `trainer` as the task's configuration says; return its history and the seconds of fitting.
 
     Raises:
-        CxrError: the memory does not hold a single image.
+        CxrError: the memory does not hold a batch.
     """
-    config, start, parts = task.config, _state(trainer), 1
-    while True:
-        steps = batches.Parted(train, parts) if parts > 1 else train
-        compile_model(trainer, config, config.epochs * len(steps), parts)
-        try:
-            return *_fit_once(task, trainer, steps, val), parts
-        except Exception as error:
-            if not out_of_memory(error):
-                raise
-        if parts >= config.batch_size:
-            raise CxrError(f"{config.run_id}: the memory does not hold a single image; lower `size` or take a smaller model.")
-        parts *= 2
-        whole, part = config.batch_size, -(-config.batch_size // parts)
-        said = f"the memory does not hold a batch of {whole}; again with {part} images at a time, {whole} an update"
-        progress.say(f"{config.run_id}: {said}")
-        for variable, value in zip(trainer.variables, start, strict=True):
-            variable.assign(value)
-        train.begin(epoch=0)
-
-
-def _fit_once(task: Task, trainer: keras.Model, train: keras.utils.PyDataset, val) -> tuple[pd.DataFrame, float]:
-    config = task.config
-    stopping = [keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True)]
-    return timed_fit(
-        trainer,
-        config,
-        train,
-        val,
-        class_weight=_class_weights(task) if config.class_weight == "balanced" else None,
-        callbacks=[*task.callbacks, *(stopping if config.patience else ())],
-    )
-
-
-def _state(model: keras.Model) -> list[np.ndarray]:
-    """Return copies of a model's variables, the states of its random layers among them."""
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.variables]
+    config, callbacks, weights = task.config, [*task.callbacks], None
+    compile_model(trainer, config, config.epochs * len(train))
+    if config.patience:
+        callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True))
+    if config.class_weight == "balanced":  # both classes count the same
+        counts = task.table.y_true[task.table.split == "train"].value_counts()
+        weights = {int(label): counts.sum() / (2 * count) for label, count in counts.items()}
+    try:
+        return timed_fit(trainer, config, train, val, callbacks, weights)
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        raise CxrError(f"{config.run_id}: the memory does not hold a batch; lower `batch_size` or `size`.") from error
 
 
 def out_of_memory(error: Exception) -> bool:
@@ -212,7 +161,11 @@ def timed_fit(
     `train` has its own order and `val` is whatever Keras takes as validation data; the weights of `class_weight` count by
     label. History: epoch (from 0) and Keras' figures.
     """
-    hooks = [keras.callbacks.LambdaCallback(on_epoch_end=_say(config)), *callbacks]
+
+    def say(epoch: int, logs: dict[str, float]) -> None:
+        figures = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())
+        progress.say(f"{config.run_id}: epoch {epoch + 1} of {config.epochs}, {figures}")
+
     started = time.perf_counter()
     model.optimizer.build(model.trainable_variables)  # left to the first step, TensorFlow would trace that step twice
     history = model.fit(
@@ -221,23 +174,7 @@ def timed_fit(
         epochs=config.epochs,
         shuffle=False,  # the batches have their own seeded order
         class_weight=class_weight,
-        callbacks=hooks,
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=say), *callbacks],
         verbose=0,
     )
     return pd.DataFrame(history.history).rename_axis("epoch").reset_index(), time.perf_counter() - started
-
-
-def _say(config: Config) -> Callable[[int, dict[str, float]], None]:
-    """Return a hook that prints each epoch under the run's name, so that runs side by side can be told apart."""
-
-    def say(epoch: int, logs: dict[str, float]) -> None:
-        figures = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())
-        progress.say(f"{config.run_id}: epoch {epoch + 1} of {config.epochs}, {figures}")
-
-    return say
-
-
-def _class_weights(task: Task) -> dict[int, float]:
-    """Return weights under which both classes count the same in training."""
-    counts = task.table.y_true[task.table.split == "train"].value_counts()
-    return {int(label): counts.sum() / (2 * count) for label, count in counts.items()}

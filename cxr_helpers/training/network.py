@@ -38,8 +38,6 @@ def trained(task: fitting.Task, start: str, info: dict, long: Callable[..., pd.D
         "training_time_s": round(fitted.seconds, 1),
         "model_bytes": save(task.model, task.profile, task.config.run_id),
     }
-    if fitted.parts > 1:  # batch normalisation saw smaller batches than the configuration says
-        info["batch_in_parts"] = fitted.parts
     return Product(info, {"history": fitted.history, "scores": scores[scores.split != "train"]})
 
 

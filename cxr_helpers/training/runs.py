@@ -15,6 +15,7 @@ from cxr_helpers.experiments import Experiment
 from cxr_helpers.records import Product, Record
 
 keras = lazy.module("keras")
+devices = lazy.module("cxr_helpers.training.devices")
 network = lazy.module("cxr_helpers.training.network")
 own_network = lazy.module("cxr_helpers.training.own_network")
 run_environment = lazy.module("cxr_helpers.training.run_environment")
@@ -75,7 +76,9 @@ def _made(config: Config, profile: str, make: Callable[[Config, str], Product], 
         product = make(config, profile)
     finally:
         keras.config.set_dtype_policy("float32")
-    info = {"profile": profile} | product.info | run_environment.current() | run_environment.accelerator_memory()
+    info = {"profile": profile} | product.info | run_environment.current()
+    if peak := devices.peak_memory():
+        info["accelerator_peak_memory_mb"] = round(peak)
     info |= {"wall_time_s": round(time.perf_counter() - started, 1), "peak_memory_mb": round(processes.peak_memory())}
     return records.write(config, profile, info, product.tables, store)
 

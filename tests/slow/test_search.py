@@ -1,10 +1,8 @@
 """The searches cover their space, prune what falls behind, go on after a kill, and hand the best values to the run."""
 
 import dataclasses
-import io
 import itertools
 import math
-import re
 import signal
 import subprocess
 import sys
@@ -82,7 +80,7 @@ def test_a_killed_study_has_lost_the_trial_it_was_at(tmp_path):
         from cxr_helpers.extras.makers import search
         def objective(trial):
             tiny_search.bowl(trial)
-            return 0.5 if trial.user_attrs["place"] < 2 else os.kill(os.getpid(), signal.SIGKILL)
+            return 0.5 if tiny_search.place(trial) < 2 else os.kill(os.getpid(), signal.SIGKILL)
         search.explore("grid", 4, objective, pathlib.Path({str(tmp_path / "killed.sqlite")!r}))
     """
     command = [sys.executable, "-c", textwrap.dedent(script)]
@@ -91,34 +89,6 @@ def test_a_killed_study_has_lost_the_trial_it_was_at(tmp_path):
     seen = []
     search.explore("grid", 4, lambda trial: (seen.append(place(trial)), bowl(trial))[1], tmp_path / "killed.sqlite")
     assert seen == [2, 3]
-
-
-WORKER = """
-    import os, pathlib, sys, time, tiny_search
-    from cxr_helpers.extras.makers import search
-    file = pathlib.Path(sys.argv[1])
-    file.with_name(f"{os.getpid()}.here").touch()
-    while len(list(file.parent.glob("*.here"))) < 2:  # both begin together, however slowly one starts
-        time.sleep(0.01)
-    def objective(trial):
-        print("takes", tiny_search.place(trial), flush=True)
-        time.sleep(0.2)
-        return tiny_search.bowl(trial)
-    print(search.explore("random", 8, objective, file).drop(columns="seconds").to_csv(index=False))
-"""
-
-
-def test_two_workers_share_a_study_and_try_no_setting_twice(tmp_path):
-    command = [sys.executable, "-c", textwrap.dedent(WORKER), str(tmp_path / "shared.sqlite")]
-    workers = [subprocess.Popen(command, cwd=SUPPORT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [worker.communicate(timeout=120)[0] for worker in workers]
-    taken = [sorted(re.findall(r"takes (\d)", each)) for each in said]
-    assert sorted(taken[0] + taken[1]) == list("01234567") and all(taken)
-    tables = [each[each.index("trial,") :] for each in said]
-    assert tables[0] == tables[1]  # each waits for what the other is at
-    alone = search.explore("random", 8, bowl, tmp_path / "alone.sqlite")
-    columns = ["trial", *trials.NAMES, "val_auc"]
-    pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(tables[0]))[columns], alone[columns])
 
 
 def test_a_trial_that_was_left_running_does_not_count(tmp_path):

@@ -65,7 +65,7 @@ def test_help_lists_the_commands_and_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
     commands = ("report", "test", "prepare", "train", "runs", "execute", "render", "trace", "verify")
-    commands += ("measure", "rescore", "publish", "predict", "score", "import", "bench", "search")
+    commands += ("measure", "rescore", "publish", "predict", "score", "import", "bench")
     for command in commands:
         assert f"  {command} " in done.stdout
 
@@ -80,7 +80,6 @@ def test_an_expected_error_is_one_sentence_and_status_1():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["search", "vgg16_thesis", "--profile", "smoke"], "'vgg16_thesis' searches nothing"),
         (["predict"], "No image is named"),
         (["execute", "01", "02", "--profile", "smoke"], "2 are named (01 02)"),
         (["execute", "01", "-p", "epochs", "--profile", "smoke"], "-p takes a parameter's name and its value"),

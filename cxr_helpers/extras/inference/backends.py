@@ -153,7 +153,7 @@ def forward(backbone: keras.Model, images: int, name: str | None = None) -> Runn
     differs on the first batch by more than `TOLERANCE`.
     """
     plain = keras_runner(backbone)
-    worthwhile = images >= FEW and backbone.compute_dtype == "float32" and devices.on_processor()
+    worthwhile = images >= FEW and backbone.compute_dtype == "float32" and devices.accelerator() is None
     name = name or (best(backbone) if os.environ.get(CHOICE) or worthwhile else KERAS)
     if name == KERAS:
         return plain

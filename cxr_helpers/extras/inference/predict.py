@@ -145,7 +145,7 @@ class Predictor:
 
     def _batches(self, pool: ThreadPoolExecutor, files: Iterator[Path]) -> Iterator[list[_Image]]:
         """Yield what is read, batch by batch: ahead of an accelerator, in turns with a network that needs all cores itself."""
-        if devices.on_processor():
+        if devices.accelerator() is None:
             while paths := list(itertools.islice(files, BATCH)):
                 yield list(pool.map(self._read, paths))
         else:

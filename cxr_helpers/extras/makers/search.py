@@ -4,14 +4,10 @@ The trial with the largest validation ROC AUC wins. A trial is pruned (median ru
 its validation loss falls behind that of the completed trials before it. All trials have the same seed, which no run of
 the report has. Space and number of trials: see `trials`.
 
-A study in progress lies in the build folder, in one SQLite file that any number of processes or jobs share: each takes the
-first place of the plan that is neither finished nor another's, so that no setting is tried twice. What is proposed at a
-place depends on nothing else. A worker that dies loses its lock with its life, and the place is tried anew. One worker
-alone goes on after an interruption as if nothing had happened; with several, which trials are pruned depends on which
-were completed before.
+A study in progress lies in the build folder, in a file of Optuna's: an interrupted search goes on with the trial that was cut,
+as if nothing had happened. What is proposed at a place of the plan depends on nothing else.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import json
@@ -34,7 +30,6 @@ from cxr_helpers.records import Product, model_path
 from cxr_helpers.training import fitting, network
 
 TRIAL_SEED = 100
-_PATIENCE = 60  # seconds that a worker waits while another writes
 
 
 def make(config: Config, profile: str) -> Product:
@@ -69,31 +64,22 @@ def study(config: Config, profile: str) -> pd.DataFrame:
 
 
 def explore(kind: str, budget: int, objective: Callable[[optuna.Trial], float], path: Path) -> pd.DataFrame:
-    """Have `budget` trials made, by this process and whoever else is at the file `path`; return all of them.
+    """Make those of `budget` trials that the study in the file `path` lacks, and return all of them.
 
     `objective` trains what `suggest` proposes, returns the validation AUC and leaves the columns val_auc, val_loss and
-    epochs as attributes of the trial; it may raise `optuna.TrialPruned` after that. The attribute "place" (from 0) is the
-    trial's place in the plan. Returns when every place is finished.
+    epochs as attributes of the trial; it may raise `optuna.TrialPruned` after that.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    shared = _shared(kind, path)
-
-    def attempt(trial: optuna.Trial, place: int) -> float:
-        trial.set_user_attr("place", place)
-        return objective(trial)
-
-    proposed = list(enumerate(plan(kind, budget)))
-    # First what nobody is at, without waiting; then what others may leave undone.
-    for (place, values), patience in [(each, patience) for patience in (0, -1) for each in proposed]:
-        lock = filelock.FileLock(path.with_name(f"{path.stem}-{place}.lock"), timeout=patience)
-        with contextlib.suppress(filelock.Timeout), lock:
-            if place not in _finished(shared):
-                shared.sampler = optuna.samplers.GridSampler({name: [value] for name, value in values.items()})
-                shared.optimize(lambda trial, place=place: attempt(trial, place), n_trials=1)
-                auc = _finished(shared)[place].user_attrs["val_auc"]
-                progress.say(f"{kind} search: trial {place + 1} of {budget}, AUC {auc:.4f}")
-    finished = _finished(shared)
-    return pd.DataFrame([_row(place, finished[place]) for place in range(budget)])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(path.with_suffix(".lock")):
+        pruner = optuna.pruners.MedianPruner(n_startup_trials=trials.UNPRUNED_TRIALS, n_warmup_steps=trials.UNPRUNED_EPOCHS)
+        options = {"study_name": kind, "direction": "maximize", "load_if_exists": True, "pruner": pruner}
+        study = optuna.create_study(storage=f"sqlite:///{path}", **options)
+        for place, values in list(enumerate(plan(kind, budget)))[len(_finished(study)) :]:
+            study.sampler = optuna.samplers.GridSampler({name: [value] for name, value in values.items()})
+            study.optimize(objective, n_trials=1)
+            progress.say(f"{kind} search: trial {place + 1} of {budget}, AUC {_finished(study)[-1].user_attrs['val_auc']:.4f}")
+        return pd.DataFrame([_row(place, trial) for place, trial in enumerate(_finished(study))])
 
 
 def suggest(trial: optuna.Trial) -> dict[str, float | int]:
@@ -107,7 +93,7 @@ def suggest(trial: optuna.Trial) -> dict[str, float | int]:
 
 
 def plan(kind: str, budget: int) -> list[dict[str, float | int]]:
-    """Return the values to be tried at each place of a study, the same for every worker."""
+    """Return the values to be tried at each place of a study."""
     draft = optuna.create_study()
     for place in range(budget):
         grid = kind == "grid"
@@ -149,20 +135,9 @@ def _train(trial: optuna.Trial, config: Config, profile: str) -> float:
     return figures.roc_auc
 
 
-def _shared(kind: str, path: Path) -> optuna.Study:
-    """Return the study that lies in the file `path`, begun by whoever comes first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=trials.UNPRUNED_TRIALS, n_warmup_steps=trials.UNPRUNED_EPOCHS)
-    options = {"study_name": kind, "direction": "maximize", "load_if_exists": True, "pruner": pruner}
-    with filelock.FileLock(path.with_suffix(".lock")):  # Optuna makes its tables without one
-        storage = optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": _PATIENCE}})
-        return optuna.create_study(storage=storage, **options)
-
-
-def _finished(shared: optuna.Study) -> dict[int, optuna.trial.FrozenTrial]:
-    """Return the trials that came to an end, completed or pruned, by their place."""
-    ended = shared.get_trials(states=(optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED))
-    return {trial.user_attrs["place"]: trial for trial in ended}
+def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Return the trials that came to an end, completed or pruned, in their order."""
+    return study.get_trials(states=(optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED))
 
 
 def _row(place: int, trial: optuna.trial.FrozenTrial) -> dict:
