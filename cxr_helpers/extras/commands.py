@@ -56,7 +56,6 @@ def predict(
     out: Annotated[Path | None, typer.Option(help="folder for the heat maps (default: heatmaps; with --table none)")] = None,
     model: Model = None,
     table: Annotated[Path | None, typer.Option(help="write a CSV table of any number of images; goes on if stopped")] = None,
-    check: Annotated[bool, typer.Option(help="with --table: warn of what is no frontal chest radiograph")] = True,
     listed: Annotated[Path | None, typer.Option("--list", help="with --table: a text file of one path a line")] = None,
 ) -> None:
     """Predict class and probability of images and draw heat maps, with a warning for what is no image. Not for clinical use.
@@ -65,7 +64,7 @@ def predict(
     """
     named, started = bulk.Files(files or [], listed), time.monotonic()
     if table:
-        rows, failed = bulk.write(named, table, model, out, check)
+        rows, failed = bulk.write(named, table, model, out)
         say(f"predict: {table}, {rows:,} files, {failed:,} of them without an answer (column problem), {since(started)}")
     elif named.many:
         raise CxrError("Folders, patterns and lists go into a table: add --table results.csv.")

@@ -64,13 +64,6 @@ def test_patterns_and_lists_name_files_and_a_missing_one_costs_its_row(published
     assert table_of(tmp_path / "out.csv").problem.tail(2).str.contains("unreadable|no image").all()
 
 
-def test_without_check_no_image_is_warned_of(published, folder, tmp_path):  # noqa: F811
-    for check in (True, False):
-        bulk.write(bulk.Files([folder / "a" / "00?.png"]), tmp_path / f"{check}.csv", published, check=check)
-    assert table_of(tmp_path / "True.csv").warning.ne("").all()  # blobs are no chests
-    assert table_of(tmp_path / "False.csv").warning.eq("").all()
-
-
 def test_heat_maps_are_written_where_asked_for(published, folder, tmp_path):  # noqa: F811
     bulk.write(bulk.Files([folder / "a" / "01[23].png"]), tmp_path / "out.csv", published, tmp_path / "maps")
     found = table_of(tmp_path / "out.csv")
@@ -123,8 +116,6 @@ def test_what_is_left_of_other_files_or_another_model_is_not_gone_on_with(publis
     with pytest.raises(CxrError, match=r"out\.csv\.part was begun for other files"):
         bulk.write(bulk.Files([folder]), tmp_path / "out.csv", published)
     assert part.read_text().endswith("0123456789ab\n")
-    with pytest.raises(CxrError, match=r"out\.csv\.part was begun with other options"):
-        bulk.write(bulk.Files([folder]), tmp_path / "out.csv", published, check=False)
 
 
 def test_a_image_of_the_longest_name_has_its_map_and_a_closed_folder_its_row(published, folder, tmp_path, monkeypatch):  # noqa: F811

@@ -91,7 +91,7 @@ def test_a_model_that_brings_code_is_not_loaded(tmp_path):
     sha256 = hashlib.sha256((tmp_path / "default.keras").read_bytes()).hexdigest()
     card = json.loads((paths.ROOT / "reports/models/default.json").read_text())
     (tmp_path / "default.json").write_text(json.dumps(card | {"sha256": sha256}))
-    with pytest.raises(CxrError, match="default.keras cannot be loaded"):
+    with pytest.raises(CxrError, match="default.keras cannot be read"):
         published_model.load(tmp_path)
 
 

@@ -103,7 +103,7 @@ class ByBrightness:
 
     card = types.SimpleNamespace(threshold=0.4)
 
-    def __init__(self, model_dir, **_):
+    def __init__(self, model_dir):
         pass
 
     def predictions(self, files):

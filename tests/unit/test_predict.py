@@ -132,7 +132,7 @@ def test_altered_or_missing_model_is_refused(published, images):  # noqa: F811
     with pytest.raises(CxrError, match="default.keras does not exist"):
         predict(images, published)
     card.write_text("{}")
-    with pytest.raises(CxrError, match="not the description"):
+    with pytest.raises(CxrError, match="default.json cannot be read"):
         predict(images, published)
     card.unlink()
     with pytest.raises(CxrError, match="default.json does not exist"):

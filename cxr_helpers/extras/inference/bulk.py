@@ -1,6 +1,6 @@
 """Predict any number of files into a table; a stopped run goes on.
 
-Rows stand in the order of the files; they are appended, batch by batch, to `<table>.part` (with the options in between), which
+Rows stand in the order of the files; they are appended, batch by batch, to `<table>.part` (with maps `<table>.maps.part`), which
 becomes the table when it is whole. A file that is no image costs its own row.
 """
 
@@ -10,12 +10,13 @@ import fcntl
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from tqdm import tqdm
 
+from cxr_helpers.data import image_files
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference.image_lists import Files
 from cxr_helpers.extras.inference.predict import BATCH, Prediction, Predictor
@@ -23,26 +24,27 @@ from cxr_helpers.extras.inference.predict import BATCH, Prediction, Predictor
 COLUMNS = ("file", "class", "probability", "operating_point", "heat_map", "warning", "problem", "model")
 
 
-def write(
-    files: Files, table: Path, model_dir: Path | None = None, maps: Path | None = None, check: bool = True
-) -> tuple[int, int]:
+def write(files: Files, table: Path, model_dir: Path | None = None, maps: Path | None = None) -> tuple[int, int]:
     """Predict `files` into a CSV `table` and return the number of rows, and of those without an answer.
 
-    `model_dir`, `maps` and `check` as for `predict.Predictor`; a map's name has its row in it. Columns: `COLUMNS`; `model` is
-    the beginning of the model file's SHA-256.
+    `model_dir` and `maps` as for `predict.Predictor`; a map's name has its row in it. Columns: `COLUMNS`; `model` is the
+    beginning of the model file's SHA-256.
 
     Raises:
-        CxrError: the table is there already, is no .csv or cannot be written; another run is at it; what an
-            earlier run left is of other files or another model; the files are others when they are read than when they are
-            counted; or there are no files.
+        CxrError: the table is there already, is no .csv or cannot be written; another run is at it; what an earlier run left
+            is of other files or another model; the files are others when they are read than when they are counted; or there
+            are no files.
     """
     table = Path(table)
-    _check(table)
+    if table.suffix != ".csv":
+        raise CxrError(f"{table} does not end in .csv: a table is a CSV file.")
+    if table.exists():
+        raise CxrError(f"{table} is there already; give another name, or remove it to predict anew.")
     total = sum(1 for _ in files)
     if not total:
         raise CxrError("No image is among what was named; give files, folders, patterns in quotation marks, or --list FILE.")
-    predictor = Predictor(model_dir, maps, check)
-    part = _part(table, maps is not None, check)
+    predictor = Predictor(model_dir, maps)
+    part = table.with_suffix(".csv.maps.part" if maps else ".csv.part")
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
         with _alone(part) as handle:
@@ -60,12 +62,14 @@ def write(
 
 def _append(handle: IO[str], part: Path, files: Iterator[Path], predictor: Predictor, total: int) -> tuple[int, int]:
     """Append the rows that are missing; return the number of all rows, and of those with a problem."""
-    model = predictor.card.sha256[:12]
+    model, rows = predictor.card.sha256[:12], csv.writer(handle, lineterminator="\n")
     done, failed = _resume(handle, files, model, part)
+    if not handle.tell():
+        rows.writerow(COLUMNS)
     interval = 0.5 if sys.stderr.isatty() else 30
     progress = {"desc": "predict", "unit": "image", "mininterval": interval, "maxinterval": 2 * interval}
     for answer in tqdm(predictor.predictions(files, done), total=total, initial=done, **progress):
-        handle.write(_line(_row(answer, model)))
+        rows.writerow(_row(answer, model))
         done, failed = done + 1, failed + bool(answer.problem)
         if done % BATCH == 0:
             handle.flush()
@@ -77,25 +81,8 @@ def _append(handle: IO[str], part: Path, files: Iterator[Path], predictor: Predi
 def _row(answer: Prediction, model: str) -> list[str]:
     """Return an answer in the columns `COLUMNS`."""
     numbers = ["", ""] if answer.problem else [f"{answer.probability:.6f}", f"{answer.threshold:.6f}"]
-    heat_map = _name(answer.heat_map) if answer.heat_map else ""
-    return [_name(answer.path), answer.label, *numbers, heat_map, _flat(answer.warning), _flat(answer.problem), model]
-
-
-def _check(table: Path) -> None:
-    if table.suffix != ".csv":
-        raise CxrError(f"{table} does not end in .csv: a table is a CSV file.")
-    if table.exists():
-        raise CxrError(f"{table} is there already; give another name, or remove it to predict anew.")
-
-
-def _part(table: Path, maps: bool, check: bool) -> Path:
-    """Return where the rows are gathered; the name has the options in it, which are the same for all rows of a table."""
-    part = table.with_name(f"{table.name}{'.maps' * maps}{'.unchecked' * (not check)}.part")
-    for end in (".part", ".maps.part", ".unchecked.part", ".maps.unchecked.part"):
-        other = table.with_name(table.name + end)
-        if other != part and other.exists():
-            raise CxrError(f"{other} was begun with other options; give the same, or remove it to begin anew.")
-    return part
+    said = [" ".join(image_files.printable(words).split()) for words in (answer.warning, answer.problem)]
+    return [_name(answer.path), answer.label, *numbers, _name(answer.heat_map or ""), *said, model]
 
 
 @contextlib.contextmanager
@@ -112,9 +99,10 @@ def _alone(part: Path) -> Iterator[IO[str]]:
 def _resume(handle: IO[str], files: Iterator[Path], model: str, part: Path) -> tuple[int, int]:
     """Advance `files` past those that `part` answers for; return the number of its rows, and of those with a problem.
 
-    A row that was cut off is dropped. An empty file gets its header.
+    A row that was cut off is dropped, with memory that does not grow with the file.
     """
-    _drop_torn_line(part)
+    with open(part, "rb+") as lines:
+        lines.truncate(sum(len(line) for line in lines if line.endswith(b"\n")))
     handle.seek(0)
     done = failed = 0
     for number, row in enumerate(csv.reader(handle)):
@@ -124,28 +112,9 @@ def _resume(handle: IO[str], files: Iterator[Path], model: str, part: Path) -> t
         if number:
             done, failed = done + 1, failed + bool(row[COLUMNS.index("problem")])
     handle.seek(0, io.SEEK_END)
-    if not handle.tell():
-        handle.write(_line(COLUMNS))
     return done, failed
 
 
-def _drop_torn_line(part: Path) -> None:
-    """Cut off what stands behind the last line end, with memory that does not grow with the file."""
-    with open(part, "rb+") as handle:
-        handle.truncate(sum(len(line) for line in handle if line.endswith(b"\n")))
-
-
-def _name(path: Path) -> str:
+def _name(path: Path | str) -> str:
     """Return a path on one line, in characters that UTF-8 has."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace").replace("\r", "\\r").replace("\n", "\\n")
-
-
-def _flat(words: str) -> str:
-    """Return words on one line."""
-    return " ".join(words.encode("utf-8", "backslashreplace").decode().split())
-
-
-def _line(cells: Iterable[str]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(cells)
-    return buffer.getvalue()
+    return image_files.printable(path).replace("\r", "\\r").replace("\n", "\\n")

@@ -75,8 +75,10 @@ def score(source: Path, model_dir: Path | None = None) -> tuple[pd.DataFrame, fl
     """
     images = read(source)
     _say_who_is_alone(images)
-    predictor = Predictor(model_dir, check=False)
+    predictor = Predictor(model_dir)
     answers = list(predictor.predictions(map(Path, images.path)))
+    if warned := sum(bool(answer.warning) for answer in answers):
+        say(f"{warned:,} of {len(answers):,} images look like no frontal chest radiograph: their scores may mean nothing")
     problems = [answer.problem for answer in answers if answer.problem]
     scores = images.drop(columns="path").assign(split="test", y_score=[answer.probability for answer in answers])
     scores = scores[[not answer.problem for answer in answers]].reset_index(drop=True)

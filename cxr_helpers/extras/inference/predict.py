@@ -53,14 +53,6 @@ class Prediction:
     problem: str = ""
 
 
-class Published(NamedTuple):
-    """A published model: the network, its card, and the rules by which an image is no frontal chest radiograph."""
-
-    model: object
-    card: published_model.Card
-    rules: out_of_distribution.Rules
-
-
 class _Image(NamedTuple):
     """What is known of a file without the network: why it is no image, or what it shows.
 
@@ -73,16 +65,6 @@ class _Image(NamedTuple):
     thumbnail: np.ndarray | None = None
     coloured: bool = False
     pixels: np.ndarray | None = None
-
-
-def load(model_dir: Path | None = None) -> Published:
-    """Return the published model of a folder, None taking the committed one.
-
-    Raises:
-        CxrError: default.keras, default.json or frontal.json is missing, broken or altered.
-    """
-    rules = published_model.folder() if model_dir is None else Path(model_dir)
-    return Published(*published_model.load(model_dir), out_of_distribution.load(rules))
 
 
 def predict(files: Iterable[Path], model_dir: Path | None = None, out: Path | None = None) -> list[Prediction]:
@@ -114,17 +96,17 @@ class Predictor:
         model_dir: folder of default.keras, default.json and frontal.json; None takes the committed ones.
         maps: folder in which each image gets `<stem>_heatmap.png`: the image beside its Grad-CAM map for the predicted
             class, bare at 0, yellow at 1. A second image of the same stem gets a number.
-        check: look whether an image is a frontal chest radiograph, and warn where it is none.
 
     Raises:
-        CxrError: as `load`, or `maps` cannot be a folder.
+        CxrError: one of the files is missing, broken or altered, or `maps` cannot be a folder.
     """
 
-    def __init__(self, model_dir: Path | None = None, maps: Path | None = None, check: bool = True) -> None:
-        self.maps, self.check = maps and Path(maps), check
+    def __init__(self, model_dir: Path | None = None, maps: Path | None = None) -> None:
+        self.maps = maps and Path(maps)
         if maps:
             check_folder(self.maps)
-        self.model, self.card, self.rules = load(model_dir)
+        folder = Path(model_dir or published_model.folder())
+        (self.model, self.card), self.rules = published_model.load(folder), out_of_distribution.load(folder)
         self._taken: set[Path] = set()  # names of maps that do not have their place in them
 
     def predictions(self, files: Iterable[Path], first: int | None = None) -> Iterator[Prediction]:
@@ -157,7 +139,7 @@ class Predictor:
         try:
             read = image_files.read(path)
             small = preprocessing.VARIANTS[self.card.variant](preprocessing.resize(read.pixels, self.card.size))
-            coloured = self.check and read.mode != "L" and out_of_distribution.coloured(path)
+            coloured = read.mode != "L" and out_of_distribution.coloured(path)
             pixels = read.pixels if self.maps else None
             return _Image(path, "", small, out_of_distribution.thumbnail(read.pixels), coloured, pixels)
         except CxrError as error:
@@ -189,8 +171,6 @@ class Predictor:
 
     def _warnings(self, images: tuple[_Image, ...]) -> list[str]:
         """Return why the answer for each image may mean nothing, or "" where it is a frontal chest radiograph."""
-        if not self.check:
-            return [""] * len(images)
         found = out_of_distribution.warnings(np.stack([image.thumbnail for image in images]), self.rules)
         said = [out_of_distribution.COLOURED if image.coloured else departs for image, departs in zip(images, found, strict=True)]
         return [words and f"{image.path} {words}: its answer may mean nothing" for image, words in zip(images, said, strict=True)]

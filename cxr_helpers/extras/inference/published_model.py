@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 from cxr_helpers import paths
 from cxr_helpers.base import lazy, provenance
@@ -66,37 +65,18 @@ def load(model_dir: Path | None = None) -> tuple:
     A missing or broken card, or a model file that is not the one the card was written for, is a CxrError.
     """
     model_dir = Path(model_dir or folder())
-    card = read_card(model_dir / "default.json", Card, "published", RESTORE)
-    path = checked(model_dir / "default.keras", card.sha256, "default.json", RESTORE)
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True), card
-    except (OSError, ValueError, TypeError) as error:  # a layer that brings code, say, which safe mode does not run
-        raise CxrError(f"{path} cannot be loaded ({str(error).splitlines()[0][:120]}); {RESTORE}.") from error
-
-
-def read_card(path: Path, kind: type, what: str, remedy: str) -> Any:
-    """Return the `kind` of card that a JSON file holds; one that is missing or broken is a CxrError that ends in `remedy`."""
+    path = model_dir / "default.json"
     provenance.note(path)
     try:
-        return kind(**json.loads(path.read_text(encoding="utf-8")))
+        card = Card(**json.loads(path.read_text(encoding="utf-8")))
+        path = model_dir / "default.keras"
+        if _sha256(path) != card.sha256:
+            raise CxrError(f"{path} is not the model that default.json describes (its SHA-256 differs); {RESTORE}.")
+        return keras.saving.load_model(path, compile=False, safe_mode=True), card
     except FileNotFoundError as error:
-        raise CxrError(f"{path} does not exist; {remedy}.") from error
-    except (OSError, ValueError, TypeError) as error:
-        raise CxrError(f"{path} is not the description of a {what} model ({error}); {remedy}.") from error
-
-
-def checked(path: Path, sha256: str, card: str, remedy: str) -> Path:
-    """Return the file of a model; one that is missing, or another than its card describes, is a CxrError."""
-    if not path.is_file():
-        raise CxrError(f"{path} does not exist; {remedy}.")
-    if _sha256(path) != sha256:
-        raise CxrError(f"{path} is not the model that {card} describes (its SHA-256 differs); {remedy}.")
-    return path
-
-
-def write_card(card: object, path: Path) -> None:
-    """Write a card as JSON."""
-    atomic_write(path, json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n")
+        raise CxrError(f"{path} does not exist; {RESTORE}.") from error
+    except (OSError, ValueError, TypeError) as error:  # a layer that brings code, say, which safe mode does not run
+        raise CxrError(f"{path} cannot be read ({str(error).partition(chr(10))[0][:120]}); {RESTORE}.") from error
 
 
 def publish(record: Record, profile: str, threshold: float) -> Path:
@@ -117,7 +97,7 @@ def publish(record: Record, profile: str, threshold: float) -> Path:
             raise CxrError(f"The model of run {record.run_id} has {sizes} of a committed model; publish a smaller one.")
         card = _describe(record, profile, threshold, _sha256(temporary))
     atomic_write(target / "default.md", _model_card(card, profile))
-    write_card(card, target / "default.json")
+    atomic_write(target / "default.json", json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n")
     return target
 
 
