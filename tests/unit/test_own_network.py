@@ -75,17 +75,17 @@ def made(workplace, monkeypatch):
 
 
 def test_unchanged_the_committed_records_are_returned_or_named(made):
-    unchanged = experiments.configuration("vgg16_thesis", "full", epochs=20)
-    with pytest.raises(CxrError, match="cxr train vgg16_thesis"):
+    unchanged = experiments.configuration("resnet50_thesis", "full", epochs=20)
+    with pytest.raises(CxrError, match="cxr train resnet50_thesis"):
         training.fit_or_load(unchanged, "full")
     stored = training.train(unchanged.fallback[0], "full")
     assert [record.run_id for record in training.fit_or_load(unchanged, "full")] == [stored.run_id] and len(made) == 1
 
 
 def test_a_change_is_made_to_the_runs_that_are_recorded_and_kept_apart(made):
-    fallback = experiments.get("vgg16_thesis", "full").fallback[0]
+    fallback = experiments.get("resnet50_thesis", "full").fallback[0]
     training.train(fallback, "full")
-    changed = experiments.configuration("vgg16_thesis", "full", dropout=0.2)
+    changed = experiments.configuration("resnet50_thesis", "full", dropout=0.2)
     (record,) = training.fit_or_load(changed, "full")
     assert (record.config.dropout, record.config.size, record.config.start) == (0.2, fallback.size, "random")
     assert record.folder.parent == paths.scratch_runs("full") and len(list(paths.runs("full").iterdir())) == 1
