@@ -57,7 +57,8 @@ def table(runs: Runs, texts: Mapping[str, dict] | None = None, profile: str = "f
         figure, or there is no run; `status` ("real: ..." or "waits: ...") says why.
     """
     known, rows = experiments.load("full"), []
-    for name, text in (reported() if texts is None else texts).items():
+    texts = reported() if texts is None else texts
+    for name, text in texts.items():
         trained = text.get("runs_of", name)
         own = runs.get(trained, ())
         ours = figures.of(own, text.get("split", "test"), text.get("rule", "")) if own else None
@@ -67,7 +68,7 @@ def table(runs: Runs, texts: Mapping[str, dict] | None = None, profile: str = "f
             if "measured" in figure:
                 row |= _measured(profile, text, figure)
             else:
-                row |= _of_runs(runs, own, ours, text, figure) if own else {"status": _waiting(known.get(trained))}
+                row |= _of_runs(runs, own, ours, texts, name, figure) if own else {"status": _waiting(known.get(trained))}
             rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -79,14 +80,19 @@ def write(comparison: pd.DataFrame, profile: str) -> Path:
     return path
 
 
-def _of_runs(runs: Runs, own: Sequence[Record], ours: pd.DataFrame, text: dict, figure: dict) -> dict:
+def _of_runs(
+    runs: Runs, own: Sequence[Record], ours: pd.DataFrame, texts: Mapping[str, dict], experiment: str, figure: dict
+) -> dict:
     """Return what a row holds of an experiment's own runs, whose figures are `ours`."""
-    name = figure.get("of", figure["metric"])
+    name, text = figure.get("of", figure["metric"]), texts[experiment]
     reasons = departures(own[0], text, figure, ours.attrs["images"])
     if "against" in figure:
-        if not runs.get(figure["against"]):
-            return {"status": f"waits: no run of {figure['against']} yet"}
-        ours = metrics.difference(selection.pooled(own), selection.pooled(runs[figure["against"]]))
+        other = figure["against"]
+        if not runs.get(other):
+            return {"status": f"waits: no run of {other} yet"}
+        apart = departures(runs[other][0], texts.get(other, {}), {"value": figure["value"]}, ours.attrs["images"])
+        reasons += [f"{other}: {reason}" for reason in apart]
+        ours = metrics.difference(selection.pooled(own), selection.pooled(runs[other]))
     if name not in ours.index:
         return {"status": "waits: no record holds this figure"}
     value, low, high = ours.loc[name, figures.COLUMNS]
