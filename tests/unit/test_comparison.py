@@ -158,9 +158,9 @@ def test_a_difference_is_paired_on_the_same_images():
     same = reported_vs_reproduced.table({"a": [better], "b": [worse]}, text(figure)).iloc[0]
     assert (same.reproduced, same.ci_low, same.ci_high, same.verdict) == (0, 0, 0, "reproduced")
     assert reported_vs_reproduced.table({"a": [better]}, text(figure)).iloc[0].status == "waits: no run of b yet"
-    texts = text(figure) | {"b": {"config": {"start": "imagenet"}, "figures": []}}
+    texts = text(figure) | {"b": {"source": "Doe 2020", "config": {"start": "random"}, "figures": []}}
     apart = reported_vs_reproduced.table({"a": [better], "b": [worse]}, texts).iloc[0]
-    assert apart.verdict == "not testable here" and apart.status.endswith("b: start random, text imagenet")
+    assert apart.verdict == "not testable here" and apart.status.endswith("b: start imagenet, text random")
 
 
 def test_a_rule_moves_the_operating_point():
