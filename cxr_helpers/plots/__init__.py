@@ -9,6 +9,7 @@ import lazy_loader
 _FUNCTIONS = {
     "flow_charts": ["flow_chart", "image_flow"],
     "image_grids": ["answer_title", "classified_images", "image_grid"],
+    "readings_plots": ["specification_curve"],
     "result_plots": ["against_severity", "confusion_matrices", "forest"],
     "score_curves": ["calibration", "histories", "pr_curves", "roc_curves"],
     "style": ["CLASS_COLOURS", "COLOURS", "TEXT_WIDTH", "colour"],

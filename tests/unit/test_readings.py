@@ -11,8 +11,8 @@ from keras import layers
 from cxr_helpers.data import manifest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import readings
-from cxr_helpers.extras.plots import readings_plots
-from cxr_helpers.tables import verdicts
+from cxr_helpers.plots import readings_plots
+from cxr_helpers.tables import open_choices, verdicts
 
 TEXT = {
     "experiment": "mobilenet_rahman",
@@ -41,7 +41,7 @@ def heads(workplace, monkeypatch):
         head = keras.Sequential([keras.Input((2,)), layers.Dense(1, activation="sigmoid", kernel_initializer="zeros")])
         return head, plain, np.stack([plain] * config.views)
 
-    monkeypatch.setattr(readings, "claim", lambda name: TEXT)
+    monkeypatch.setattr(open_choices, "claim", lambda name: TEXT)
     monkeypatch.setattr(readings, "prepared", prepared)
     monkeypatch.setattr(manifest, "load", lambda profile: images)
     monkeypatch.setattr(manifest, "data_hash", lambda images: "these")
@@ -68,7 +68,7 @@ def test_a_killed_call_goes_on_where_it_was(heads, monkeypatch):
     monkeypatch.setattr(readings, "prepared", dies)
     with pytest.raises(KeyboardInterrupt):
         readings.make("tiny", "smoke")
-    first = readings.load("tiny", "smoke")
+    first = open_choices.load("tiny", "smoke")
     assert first.key.nunique() == 2
     monkeypatch.setattr(readings, "prepared", whole)
     table = readings.make("tiny", "smoke")
@@ -93,16 +93,16 @@ def test_stopping_rules():
 
 @pytest.mark.parametrize(("name", "least"), [("thesis", 48), ("rahman", 96), ("kilaru", 48)])
 def test_the_listed_claims_have_enough_readings_each_another(name, least):
-    text = readings.claim(name)
+    text = open_choices.claim(name)
     plan = readings.trainings(text, "full", "these")
     assert len(plan) * len(text["stopping"]["options"]) >= least
     assert len({training.key for training in plan}) == len(plan)
-    assert readings.choices(text).why.str.len().gt(20).all()
+    assert open_choices.choices(text).why.str.len().gt(20).all()
 
 
 def test_an_unknown_claim_is_one_sentence():
     with pytest.raises(CxrError, match="rahman"):
-        readings.claim("nobody")
+        open_choices.claim("nobody")
 
 
 def test_the_curve_is_in_the_order_of_the_reported_split(heads):

@@ -16,12 +16,13 @@ import numpy as np
 import pandas as pd
 
 from cxr_helpers import experiments, paths
-from cxr_helpers.base import progress, revision, stored_results
+from cxr_helpers.base import progress, revision
 from cxr_helpers.base.files import atomic_write
-from cxr_helpers.config import Config, one_of
+from cxr_helpers.config import Config
 from cxr_helpers.data import batches, manifest, packing, splits
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.models import catalogue
+from cxr_helpers.tables import open_choices
 from cxr_helpers.training import cached_features, fitting, run_environment
 
 METRICS = ["accuracy", "bce", "roc_auc", "recall", "specificity", "precision", "f1"]
@@ -35,18 +36,6 @@ class Training:
     config: Config
     split_seed: int
     key: str
-
-
-def claim(name: str) -> dict:
-    """Return what readings.toml says of a claim; an unknown name is a CxrError that lists the known ones."""
-    claims = stored_results.read(paths.reports("full") / "readings.toml", "")
-    return claims[one_of("readings", name, claims)]
-
-
-def choices(text: dict) -> pd.DataFrame:
-    """Return one row per choice of a claim, the stopping rule last: choice, options, why."""
-    rows = [*text["choices"], {"name": "stopping", **text["stopping"]}]
-    return pd.DataFrame([{"choice": row["name"], "options": "; ".join(row["options"]), "why": row["why"]} for row in rows])
 
 
 def trainings(text: dict, profile: str, data_hash: str) -> list[Training]:
@@ -64,12 +53,6 @@ def trainings(text: dict, profile: str, data_hash: str) -> list[Training]:
     return found
 
 
-def load(name: str, profile: str, missing_ok: bool = False) -> pd.DataFrame | None:
-    """Return the readings of a claim that were made, as `make` does; errors as `stored_results.read`."""
-    path = paths.reports(profile) / "readings" / f"{name}.csv"
-    return stored_results.read(path, f"cxr readings {name} --profile {profile}", missing_ok)
-
-
 def make(name: str, profile: str) -> pd.DataFrame:
     """Train what is missing of a claim's readings and return all of them; a call that was stopped goes on where it was.
 
@@ -77,9 +60,9 @@ def make(name: str, profile: str) -> pd.DataFrame:
     train_accuracy (as Keras prints it), {val,test}_{`METRICS`}, seconds (of the training), git_revision. Beside the table
     lies {name}.json: environment of the last training and hours of all.
     """
-    text, path = claim(name), paths.reports(profile) / "readings" / f"{name}.csv"
+    text, path = open_choices.claim(name), paths.reports(profile) / "readings" / f"{name}.csv"
     plan = trainings(text, profile, manifest.data_hash(manifest.load(profile)))
-    table = load(name, profile, missing_ok=True)
+    table = open_choices.load(name, profile, missing_ok=True)
     made = {} if table is None else dict(list(table.groupby("key")))
     for place, training in enumerate(plan):
         if training.key not in made:
@@ -91,7 +74,7 @@ def make(name: str, profile: str) -> pd.DataFrame:
             about = {"trainings": table.key.nunique(), "of": len(plan), "readings": len(table), "hours": round(hours, 3)}
             about |= {"machine": run_environment.machine()} | run_environment.current()
             atomic_write(path.with_suffix(".json"), json.dumps(about, indent=2) + "\n")
-    return load(name, profile)
+    return open_choices.load(name, profile)
 
 
 def stopped(history: pd.DataFrame, rule: dict) -> int:

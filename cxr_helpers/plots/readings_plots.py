@@ -15,7 +15,7 @@ def specification_curve(table: pd.DataFrame, text: dict, metric: str, reported: 
     """Draw a metric of all readings, from the smallest to the largest, over the options that each took.
 
     Args:
-        table: one row per reading, as `readings.load` returns it; `text` what readings.toml says of the claim.
+        table: one row per reading, as `open_choices.load` returns it; `text` what readings.toml says of the claim.
         metric: a key of `metrics.TITLES`.
         reported: the text's figure, a line across, in a band that is its 95 % `interval`.
 
