@@ -136,6 +136,15 @@ set_up() {
     say "set up in $((SECONDS - started)) s"
 }
 
+add_to() { # python; installs into it what it lacks, and moves nothing that it has unless it must
+    "$1" -P -c 'import cxr_helpers, sys; sys.exit(not cxr_helpers.__file__.startswith(sys.argv[1]))' "$root/" 2>/dev/null && return
+    say "installing into the present Python what it lacks"
+    export PIP_DISABLE_PIP_VERSION_CHECK=1
+    "$1" -m pip install --quiet --constraint <("$1" -m pip list --format=freeze --exclude-editable) --editable "$root[test]" ||
+        "$1" -m pip install --quiet --editable "$root[test]" ||
+        fail "the packages could not be installed (the reason stands above); check the network and run again."
+}
+
 main() {
     local command=report
     case "${1:-}" in
@@ -151,7 +160,7 @@ main() {
     esac
     if [ -n "${CXR_KEEP_ENV:-}" ] || on_colab; then
         python="$(find_python ${CXR_PYTHON:+"$CXR_PYTHON"} python3)"
-        "$python" -P "$root/cxr_helpers/base/requirements.py"
+        add_to "$python"
     else
         set_up
         python="$venv/bin/python"
