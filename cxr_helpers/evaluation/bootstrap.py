@@ -33,13 +33,12 @@ def patient_weights(patient_id: np.ndarray, n_boot: int, seed: int) -> np.ndarra
     return drawn[:, codes].astype(float)
 
 
-def usable_weights(patient_id: np.ndarray, y_true: np.ndarray, n_boot: int, seed: int) -> tuple[np.ndarray, int]:
-    """Return the weights (kept, N), read-only, of the resamples that hold both classes, and how many held one class only.
+def usable_weights(patient_id: np.ndarray, y_true: np.ndarray, n_boot: int, seed: int) -> np.ndarray:
+    """Return the weights (kept, N), read-only, of the resamples that hold both classes.
 
     Raises:
         CxrError: no resample holds both classes.
     """
-    patient_id, y_true = np.asarray(patient_id, dtype=str), np.asarray(y_true)
     return _usable_weights(Column(patient_id), Column(y_true), n_boot, seed)
 
 
@@ -47,7 +46,8 @@ class Column:
     """An array that is equal to another of the same content, so that what is computed from it is computed once."""
 
     def __init__(self, values: np.ndarray) -> None:
-        self.values = np.asarray(values, dtype=str) if values.dtype == object else values
+        values = np.asarray(values)
+        self.values = values.astype(str) if values.dtype == object else values
         self._content = (self.values.dtype.str, self.values.tobytes())
 
     def __eq__(self, other: object) -> bool:
@@ -58,7 +58,7 @@ class Column:
 
 
 @functools.lru_cache(maxsize=2)  # experiments are compared on the same images; of all images the weights take 94 MB
-def _usable_weights(patient_id: Column, y_true: Column, n_boot: int, seed: int) -> tuple[np.ndarray, int]:
+def _usable_weights(patient_id: Column, y_true: Column, n_boot: int, seed: int) -> np.ndarray:
     weights = patient_weights(patient_id.values, n_boot, seed)
     positive = weights @ y_true.values
     usable = (positive > 0) & (positive < weights.sum(axis=1))
@@ -66,7 +66,7 @@ def _usable_weights(patient_id: Column, y_true: Column, n_boot: int, seed: int) 
         raise CxrError(f"None of {n_boot} resamples of patients holds both classes; raise n_boot or give more patients.")
     kept = weights[usable]
     kept.setflags(write=False)
-    return kept, int(n_boot - usable.sum())
+    return kept
 
 
 def mean_interval(values: np.ndarray, patient_id: np.ndarray, n_boot: int = 2000, seed: int = 0) -> pd.Series:
@@ -159,8 +159,6 @@ def _threshold_metrics(y_true: np.ndarray, called: np.ndarray, weights: np.ndarr
     tp, fn = weights @ (called & (y_true == 1)), weights @ (~called & (y_true == 1))
     fp, tn = weights @ (called & (y_true == 0)), weights @ (~called & (y_true == 0))
     recall, specificity = ratio(tp, tp + fn), ratio(tn, tn + fp)
-    # Products of four sums overflow nothing in float64, but their root is taken in pairs to keep the digits.
-    spread = np.sqrt((tp + fp) * (tn + fn)) * np.sqrt((tp + fn) * (tn + fp))
     # Counts stand for the images' own class sizes, so that their spread is that of the rates, not of the prevalence.
     positives, negatives = y_true.sum(), (1 - y_true).sum()
     return {
@@ -174,5 +172,4 @@ def _threshold_metrics(y_true: np.ndarray, called: np.ndarray, weights: np.ndarr
         "f1": ratio(2 * tp, 2 * tp + fp + fn),
         "specificity": specificity,
         "balanced_accuracy": (recall + specificity) / 2,
-        "mcc": ratio(tp * tn - fp * fn, spread),
     }

@@ -57,7 +57,7 @@ def _band(runs: Sequence[pd.DataFrame], curve: _Curve, n_boot: int, seed: int) -
     """Average `curve` over runs on `GRID`, for the images as they are and for every resample of patients."""
     frames = metrics.aligned(runs)
     y_true = frames[0].y_true.to_numpy()
-    weights, _ = bootstrap.usable_weights(frames[0].patient_id.to_numpy(), y_true, n_boot, seed)
+    weights = bootstrap.usable_weights(frames[0].patient_id.to_numpy(), y_true, n_boot, seed)
     weights = np.vstack([np.ones(len(y_true)), weights])
     scores = [frame.y_score.to_numpy() for frame in frames]
     lines = np.mean([_on_grid(y_true, y_score, weights, curve) for y_score in scores], axis=0)

@@ -24,7 +24,6 @@ TITLES = {
     "f1": "F1",
     "specificity": "Specificity",
     "balanced_accuracy": "Balanced accuracy",
-    "mcc": "MCC",
     "roc_auc": "ROC AUC",
     "pr_auc": "PR AUC",
     "brier": "Brier score",
@@ -48,9 +47,9 @@ def evaluate(scores: pd.DataFrame, threshold: float = 0.5, n_boot: int = 2000, s
         seed: of the resampling.
 
     Returns:
-        Index: the keys of `TITLES`; columns value, ci_low, ci_high. `attrs["degenerate"]` counts the resamples that
-        held one class only and were left out. An ECE cannot be negative, so resampling raises it: its interval lies
-        high and may leave out the value.
+        Index: the keys of `TITLES` and `COUNTS`, the intervals of counts at the images' own class sizes; columns value,
+        ci_low, ci_high. Resamples of one class only are left out. An ECE cannot be negative, so resampling raises it:
+        its interval lies high and may leave out the value.
 
     Raises:
         CxrError: the scores are empty, hold one class only, or are no probabilities.
@@ -62,57 +61,33 @@ def evaluate_seeds(
     runs: Sequence[pd.DataFrame], threshold: float | Sequence[float] = 0.5, n_boot: int = 2000, seed: int = 0
 ) -> pd.DataFrame:
     """Return every metric's mean over runs on the same images, as `evaluate` does; `threshold` may be one per run."""
-    points, samples, degenerate = _sampled(runs, threshold, n_boot, seed)
-    return _table(points, samples, degenerate).loc[list(TITLES)]
-
-
-def evaluate_counts(
-    runs: Sequence[pd.DataFrame], threshold: float | Sequence[float] = 0.5, n_boot: int = 2000, seed: int = 0
-) -> pd.DataFrame:
-    """Return the mean tp, fp, tn and fn over runs on the same images, their intervals at the images' own class sizes."""
-    points, samples, degenerate = _sampled(runs, threshold, n_boot, seed)
-    return _table(points, samples, degenerate).loc[list(COUNTS)]
+    return _table(*_sampled(runs, threshold, n_boot, seed))
 
 
 def difference(
     ours: Sequence[pd.DataFrame],
     theirs: Sequence[pd.DataFrame],
     threshold: float | tuple[float | Sequence[float], float | Sequence[float]] = 0.5,
+    paired: bool = True,
     n_boot: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Return ours minus theirs for every metric, paired: both experiments are resampled with the same patients.
 
     Args and returns as in `evaluate_seeds`; `threshold` may be a pair, ours and theirs. An interval without 0 is a
-    difference that the images support.
+    difference that the images support. Not `paired`, the two may be of different images, and the patients of either are
+    resampled without regard to the other.
 
     Raises:
-        CxrError: the two experiments were scored on different images.
+        CxrError: the two experiments are to be paired and were scored on different images.
     """
-    aligned([*ours, *theirs])
+    if paired:
+        aligned([*ours, *theirs])
     limits = threshold if isinstance(threshold, tuple) else (threshold, threshold)
-    (points, samples, degenerate), (other_points, other_samples, _) = (
-        _sampled(runs, limit, n_boot, seed) for runs, limit in zip((ours, theirs), limits, strict=True)
-    )
-    return _table(points - other_points, samples - other_samples, degenerate).loc[list(TITLES)]
-
-
-def unpaired_difference(
-    ours: Sequence[pd.DataFrame],
-    theirs: Sequence[pd.DataFrame],
-    threshold: float = 0.5,
-    n_boot: int = 2000,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Return ours minus theirs for every metric where the two were scored on different images.
-
-    Args and returns as in `evaluate_seeds`; the patients of either are resampled without regard to the other.
-    """
-    (points, samples, degenerate), (other_points, other_samples, _) = (
-        _sampled(runs, threshold, n_boot, own_seed) for runs, own_seed in ((ours, seed), (theirs, seed + 1))
-    )
-    usable = min(len(samples), len(other_samples))  # resamples of one class only were left out of either
-    return _table(points - other_points, samples[:usable] - other_samples[:usable], degenerate).loc[list(TITLES)]
+    points, samples = _sampled(ours, limits[0], n_boot, seed)
+    other_points, other_samples = _sampled(theirs, limits[1], n_boot, seed if paired else seed + 1)
+    usable = min(len(samples), len(other_samples))  # of different images, other resamples are left out
+    return _table(points - other_points, samples[:usable] - other_samples[:usable]).loc[list(TITLES)]
 
 
 def compare(scores: Mapping[str, Sequence[pd.DataFrame]], metric: str = "roc_auc", **options) -> pd.DataFrame:
@@ -164,14 +139,13 @@ def aligned(runs: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
 
 def _sampled(
     runs: Sequence[pd.DataFrame], threshold: float | Sequence[float], n_boot: int, seed: int
-) -> tuple[pd.Series, pd.DataFrame, int]:
-    """Return the metrics, their resamples (one row each), both averaged over runs, and the degenerate ones' number."""
+) -> tuple[pd.Series, pd.DataFrame]:
+    """Return the metrics and their resamples (one row each), both averaged over runs."""
     frames = aligned(runs)
     thresholds = np.broadcast_to(threshold, len(frames))
     asked = [(*_columns(frame), float(limit)) for frame, limit in zip(frames, thresholds, strict=True)]
-    resampled = [_resampled(*each, n_boot, seed) for each in asked]
-    samples = sum(table for table, _ in resampled) / len(resampled)
-    return pd.DataFrame([_points(*each) for each in asked]).mean(), samples, resampled[0][1]
+    samples = sum(_resampled(*each, n_boot, seed) for each in asked) / len(asked)
+    return pd.DataFrame([_points(*each) for each in asked]).mean(), samples
 
 
 def _columns(frame: pd.DataFrame) -> list[bootstrap.Column]:
@@ -182,10 +156,10 @@ def _columns(frame: pd.DataFrame) -> list[bootstrap.Column]:
 @functools.lru_cache(maxsize=512)
 def _resampled(
     patient_id: bootstrap.Column, y_true: bootstrap.Column, y_score: bootstrap.Column, threshold: float, n_boot: int, seed: int
-) -> tuple[pd.DataFrame, int]:
-    """Return one run's metrics in every usable resample, and how many others held one class only."""
-    weights, degenerate = bootstrap.usable_weights(patient_id.values, y_true.values, n_boot, seed)
-    return pd.DataFrame(bootstrap.weighted_metrics(y_true.values, y_score.values, weights, threshold)), degenerate
+) -> pd.DataFrame:
+    """Return one run's metrics in every usable resample."""
+    weights = bootstrap.usable_weights(patient_id.values, y_true.values, n_boot, seed)
+    return pd.DataFrame(bootstrap.weighted_metrics(y_true.values, y_score.values, weights, threshold))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -196,8 +170,7 @@ def _points(_: bootstrap.Column, y_true: bootstrap.Column, y_score: bootstrap.Co
     return {name: float(row[0]) for name, row in found.items()}
 
 
-def _table(points: pd.Series, samples: pd.DataFrame, degenerate: int) -> pd.DataFrame:
-    low, high = np.percentile(samples[points.index], bootstrap.PERCENTILES, axis=0)
-    table = pd.DataFrame({"value": points, "ci_low": low, "ci_high": high}).rename_axis("metric")
-    table.attrs["degenerate"] = degenerate
-    return table
+def _table(points: pd.Series, samples: pd.DataFrame) -> pd.DataFrame:
+    names = [*TITLES, *COUNTS]
+    low, high = np.percentile(samples[names], bootstrap.PERCENTILES, axis=0)
+    return pd.DataFrame({"value": points[names], "ci_low": low, "ci_high": high}, index=names).rename_axis("metric")

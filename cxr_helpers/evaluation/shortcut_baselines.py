@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from cxr_helpers.errors import CxrError
@@ -12,13 +12,13 @@ GREY_STATISTICS = ["mean", "std", "p05", "p50", "p95"]
 THUMBNAIL_SIDE = 32
 
 
-def scores(manifest: pd.DataFrame, splits: pd.DataFrame, thumbnails: np.ndarray | None = None) -> dict[str, pd.DataFrame]:
+def scores(manifest: pd.DataFrame, splits: pd.DataFrame, thumbnails: np.ndarray) -> dict[str, pd.DataFrame]:
     """Fit the shortcut baselines on the training images and score the others.
 
     "always PNEUMONIA" gives every image the training prevalence; "image width", "grey statistics" (mean, standard
     deviation, 5th, 50th and 95th percentile of the grey values) and "32×32 thumbnail" are logistic regressions on
-    standardised features. One whose input is not known for every image (no published width, no thumbnails) is
-    left out.
+    standardised features, which shrink in proportion to the number of features: the prior spread of the log-odds is then
+    the same for one feature and for a thousand pixels. One whose input is not known for every image is left out.
 
     Args:
         manifest: one row per image, with y_true, width and the grey statistics.
@@ -29,14 +29,13 @@ def scores(manifest: pd.DataFrame, splits: pd.DataFrame, thumbnails: np.ndarray 
         model name -> scores (image_id, patient_id, split, y_true, y_score) of the validation and test images.
 
     Raises:
-        CxrError: the splits do not name every image, or the thumbnails are not (N, 32, 32).
+        CxrError: the splits do not name every image.
     """
     images = manifest.drop(columns="split", errors="ignore").merge(splits[["image_id", "split"]], on="image_id", how="left")
     if images.split.isna().any():
         raise CxrError(f"The split has no row for {images.image_id[images.split.isna()].iloc[0]}; make it from this manifest.")
     inputs = {"image width": images[["width"]].to_numpy(float), "grey statistics": images[GREY_STATISTICS].to_numpy(float)}
-    if thumbnails is not None:
-        inputs["32×32 thumbnail"] = _flat(thumbnails, len(images))
+    inputs["32×32 thumbnail"] = np.asarray(thumbnails, dtype="float32").reshape(len(images), -1)
     prevalence = images.y_true[images.split == "train"].mean()
     predicted = {"always PNEUMONIA": np.full(len(images), prevalence)}
     predicted |= {name: _regression(x, images) for name, x in inputs.items() if np.isfinite(x).all()}
@@ -44,24 +43,8 @@ def scores(manifest: pd.DataFrame, splits: pd.DataFrame, thumbnails: np.ndarray 
     return {name: held_out.assign(y_score=y[held_out.index]).reset_index(drop=True) for name, y in predicted.items()}
 
 
-def regression(features: int) -> Pipeline:
-    """Return an unfitted logistic regression on standardised features, of which there are so many.
-
-    It shrinks in proportion to their number: the prior spread of the log-odds is then the same for one feature and for a
-    thousand pixels.
-    """
-    return make_pipeline(StandardScaler(), LogisticRegression(C=1 / features, max_iter=1000))
-
-
-def _flat(thumbnails: np.ndarray, count: int) -> np.ndarray:
-    """Return the thumbnails as float32 rows of 1,024 pixels."""
-    if thumbnails.shape != (count, THUMBNAIL_SIDE, THUMBNAIL_SIDE):
-        advice = f"pass packing.load(profile, {THUMBNAIL_SIDE})"
-        raise CxrError(f"Thumbnails of shape {thumbnails.shape} do not fit {count} images; {advice}.")
-    return np.asarray(thumbnails, dtype=np.float32).reshape(count, -1)
-
-
 def _regression(x: np.ndarray, images: pd.DataFrame) -> np.ndarray:
     """Return P(PNEUMONIA) (N,) of all images from a logistic regression on the training images' features (N, D)."""
     train = (images.split == "train").to_numpy()
-    return regression(x.shape[1]).fit(x[train], images.y_true[train]).predict_proba(x)[:, 1]
+    regression = make_pipeline(StandardScaler(), LogisticRegression(C=1 / x.shape[1], max_iter=1000))
+    return regression.fit(x[train], images.y_true[train]).predict_proba(x)[:, 1]

@@ -103,7 +103,7 @@ def score(
     scores, threshold, problems = own_images.score(source, model)
     if out:
         file_writing.atomic_write(out, scores.to_csv(index=False, lineterminator="\n"))
-    found = metrics.evaluate(scores, threshold).rename(index=metrics.TITLES)
+    found = metrics.evaluate(scores, threshold).loc[list(metrics.TITLES)].rename(index=metrics.TITLES)
     print(f"{len(scores):,} images, {int(scores.y_true.sum()):,} of PNEUMONIA; PNEUMONIA is called from {threshold:.3f} on")
     print(found.to_string(float_format="%.3f"))
     _refuse(problems)

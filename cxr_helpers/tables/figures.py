@@ -38,7 +38,7 @@ def of(runs: Sequence[Record], split: str = "test", rule: str = "") -> pd.DataFr
         images = len(scores[0])
         if images:
             limit = selection.thresholds(runs, rule) if rule else selection.THRESHOLD
-            parts += [metrics.evaluate_seeds(scores, limit), metrics.evaluate_counts(scores, limit)]
+            parts.append(metrics.evaluate_seeds(scores, limit))
     else:
         found = [plugins.load("figures", name)(runs, split) for name in plugins.names("figures")]
         parts += [part for part in found if part is not None]

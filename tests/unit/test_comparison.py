@@ -81,7 +81,7 @@ def test_the_reported_figures_rounding_counts(value, low, high, exact, verdict):
 
 
 def test_counts_and_orders_of_growth_are_exact(monkeypatch):
-    counted = metrics.evaluate_counts([run().scores]).loc["tp"]
+    counted = metrics.evaluate(run().scores).loc["tp"]
     assert row({"metric": "tp", "value": int(counted.ci_high) + 1}, run()).verdict == "lower"
     found = pd.DataFrame({"figure": ["exponent"], "value": [1.2], "ci_low": [1.1], "ci_high": [1.3]})
     monkeypatch.setattr(reported_vs_reproduced.stored_results, "measurement", lambda name, profile, missing_ok: found)

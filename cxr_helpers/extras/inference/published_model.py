@@ -116,7 +116,7 @@ def _images(record: Record, profile: str) -> str:
 
 def _describe(record: Record, profile: str, threshold: float, sha256: str) -> Card:
     test, config = record.split("test"), members.network_config(record, profile)
-    figures = metrics.evaluate(test, threshold)[["value", "ci_low", "ci_high"]].astype(float).round(4)
+    figures = metrics.evaluate(test, threshold).loc[list(metrics.TITLES)].astype(float).round(4)
     return Card(
         run_id=record.run_id,
         sha256=sha256,

@@ -128,7 +128,7 @@ def separation(runs: Sequence[Record], n_boot: int = 2000, seed: int = 0) -> pd.
     for figure, title in FIGURES.items():
         images = table.dropna(subset=figure)
         y_true, values = images.y_true.to_numpy(), images[figure].to_numpy()
-        weights, _ = bootstrap.usable_weights(images.patient_id.to_numpy(), y_true, n_boot, seed)
+        weights = bootstrap.usable_weights(images.patient_id.to_numpy(), y_true, n_boot, seed)
         areas = bootstrap.roc_auc(*bootstrap.cumulative_counts(y_true, values, np.vstack([np.ones(len(images)), weights])))
         low, high = np.percentile(areas[1:], bootstrap.PERCENTILES)
         rows[title] = {"value": areas[0], "ci_low": low, "ci_high": high, "images": len(images)}
