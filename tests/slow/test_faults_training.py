@@ -118,7 +118,7 @@ def test_want_of_memory_is_one_sentence(checkout):
     module.write_text(before)
     assert done.code == 1 and "the memory does not hold a batch; lower `batch_size` or `size`" in done.err, done.err
     assert not list((checkout / "reports/smoke/runs").iterdir())
-    came_to("out of memory at the batch size", "cxr train", done.err.strip().splitlines()[-1].partition(": ")[2])
+    came_to("out of memory at the batch size", "cxr train", "one sentence: lower `batch_size` or `size`")
 
 
 def test_other_errors_are_no_want_of_memory():

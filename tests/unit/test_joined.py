@@ -8,7 +8,7 @@ from tiny_models import SIDE, detector, two_blobs
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import gradcam
-from cxr_helpers.models import joined
+from cxr_helpers.extras.networks import joined
 
 
 def networks() -> list[keras.Model]:

@@ -10,7 +10,7 @@ from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import calibration, operating_point
-from cxr_helpers.models import joined
+from cxr_helpers.extras.networks import joined
 from cxr_helpers.records import Product, Record
 from cxr_helpers.training import members, network, rescoring, saved
 

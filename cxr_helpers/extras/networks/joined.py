@@ -62,11 +62,11 @@ def _maps(network: keras.Model, inputs, place: int):
         first = tuple(inputs.shape[1:])
         raise CxrError(f"{network.name} takes images of {network.input_shape[1:]}, the first network of {first}.")
     body = keras.Model(network.input, network.get_layer(POOLING).input)
-    copy = keras.models.clone_model(body, input_tensors=inputs, clone_function=lambda layer: _renamed(layer, place))
+
+    def renamed(layer: keras.Layer) -> keras.Layer:
+        config = layer.get_config()
+        return type(layer).from_config(config | {"name": f"{config['name']}_{place + 1}"})
+
+    copy = keras.models.clone_model(body, input_tensors=inputs, clone_function=renamed)
     copy.set_weights(body.get_weights())
     return copy.output
-
-
-def _renamed(layer: keras.Layer, place: int) -> keras.Layer:
-    config = layer.get_config()
-    return type(layer).from_config(config | {"name": f"{config['name']}_{place + 1}"})
