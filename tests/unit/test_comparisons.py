@@ -42,7 +42,7 @@ def test_a_comparison_holds_ratios_costs_machine_and_rounds(timed, workplace):
     assert path == workplace / "reports" / "benchmarks" / "ingest.json"
     found = stored_results.benchmark("ingest", "full")
     assert (found["ratio_median"], found["ratio_min"], found["ratio_max"]) == (4, 3, 10)
-    assert (found["name"], found["ours"], found["baseline"], found["unit"]) == ("ingest", 2, 8, "s")
+    assert (found["name"], found["ours"], found["baseline"]) == ("ingest", 2, 8)
     assert "cores" in found["machine"] and found["what_ours"] == "less" and found["seen"] == 7
     assert [row["baseline"] for row in found["rounds"]] == [6, 8, 30]
 
@@ -76,15 +76,6 @@ def test_an_unknown_comparison_and_one_that_was_not_made_are_refused(timed):
     for read in (stored_results.benchmark, comparisons.run):
         with pytest.raises(CxrError, match="cannot be read"):
             read("ingest", "full")
-
-
-def test_a_lost_file_of_the_same_rounds_is_written_again(timed, monkeypatch):
-    made = Comparison({"baseline": lambda _: 6.0, "ours": lambda _: 2.0}, 1, also={"second_experiment": ("ours", {"note": "n"})})
-    replaced(monkeypatch, lambda name, profile: made)
-    path = comparisons.run("second_experiment", "full")
-    path.unlink()
-    assert comparisons.run("second_experiment", "full") == path
-    assert stored_results.benchmark("second_experiment", "full")["ratio_median"] == 3
 
 
 @pytest.mark.parametrize("name", comparisons.NAMES)
@@ -124,25 +115,23 @@ def test_ours_is_timed_in_a_build_folder_that_held_the_manifest_alone(monkeypatc
         paths.build("smoke").joinpath(name).write_text("")
 
     def train(config, profile):
-        seen.append(set(os.listdir(paths.build(profile))))
+        seen.append((config.seed, set(os.listdir(paths.build(profile)))))
         return 0.5, 7.0
 
     monkeypatch.setattr(training_time, "_train", train)
-    ours = training_time.Ours(experiments.get("mobilenet_rahman", "smoke").configs[0], "smoke")
-    (first, said), (second, _) = ours.train(0), ours.train_another(1)
-    assert first >= 0 and second >= 0 and said == {"validation_auc": 0.5, "fitting_seconds": 7.0} and seen == [files, files]
+    config = experiments.get("mobilenet_rahman", "smoke").configs[0]
+    spent, said = training_time._from_an_empty_folder(config, "smoke")(0)
+    assert spent >= 0 and said == {"validation_auc": 0.5, "fitting_seconds": 7.0} and seen == [(0, files)]
+    training_time._on_stored_features(config, "smoke")(0)  # a first training leaves its features, and is not timed
+    assert [seed for seed, _ in seen] == [0, 0, 1]
     assert os.environ.get("CXR_BUILD_DIR") == before
 
 
-def test_a_further_comparison_of_the_same_rounds_is_kept_by_its_name(timed, monkeypatch):
-    ways = {"baseline": lambda _: 8.0, "ours": lambda _: (4.0, {"auc": 0.9}), "second": lambda _: (2.0, {"auc": 0.8})}
-    both = Comparison(ways, 1, about={"what_ours": "less"}, also={"second_experiment": ("second", {"what_ours": "less still"})})
-    replaced(monkeypatch, lambda name, profile: both)
+def test_what_a_way_says_beside_its_seconds_is_kept_by_round(timed, monkeypatch):
+    ways = {"baseline": lambda _: 8.0, "ours": lambda place: (4.0, {"auc": 0.9 + place / 100})}
+    replaced(monkeypatch, lambda name, profile: Comparison(ways, 2))
     comparisons.run("train_mobilenet_rahman", "full")
-    first, second = (stored_results.benchmark(name, "full") for name in ("train_mobilenet_rahman", "second_experiment"))
-    assert (first["ratio_median"], second["ratio_median"]) == (2, 4)
-    assert (second["ours"], second["what_ours"], second["rounds_of"]) == (2, "less still", "train_mobilenet_rahman")
-    assert (first["ours_auc"], first["second_auc"], second["ours_auc"]) == ([0.9], [0.8], [0.8])
+    assert stored_results.benchmark("train_mobilenet_rahman", "full")["ours_auc"] == [0.9, 0.91]
 
 
 def test_ingest_names_the_variable_that_it_needs(monkeypatch):

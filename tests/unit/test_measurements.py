@@ -95,10 +95,3 @@ def test_a_median_of_rounds_has_an_interval_and_a_single_value_has_none():
     found = harness.medians({"many": np.array([1.0, 2.0, 6.0]), "one": np.array([3.0])}).set_index("figure")
     assert found.loc["many"].tolist() == [2, 1, 6]
     assert found.value["one"] == 3 and found.loc["one", ["ci_low", "ci_high"]].isna().all()
-
-
-def test_differences_count_the_images_that_change_class():
-    ours, theirs, threshold = (pd.Series(values) for values in ([0.2, 0.4, 0.9], [0.2, 0.6, 0.8], [0.5, 0.5, 0.5]))
-    found = harness.differences(ours, theirs, threshold)
-    assert found["images"] == 3 and found["images that change class"] == 1
-    assert (found["median difference"], found["largest difference"]) == pytest.approx((0.1, 0.2))

@@ -25,7 +25,6 @@ _extraction = lazy.module("cxr_helpers.extras.benchmarks.extraction")
 MODULES = {
     "train_vgg16_thesis": _training,
     "train_mobilenet_rahman": _training,
-    "train_mobilenet_rahman_3_views": _training,
     "second_experiment": _training,
     "fine_tune": lazy.module("cxr_helpers.extras.benchmarks.fine_tuning_time"),
     "extract_mobilenet": _extraction,
@@ -35,7 +34,6 @@ MODULES = {
     "ingest": lazy.module("cxr_helpers.extras.benchmarks.ingest"),
 }
 NAMES = tuple(MODULES)
-_WITHIN = {"second_experiment": "train_mobilenet_rahman"}  # timed in the rounds of another
 
 
 def run(name: str, profile: str, afresh: bool = False) -> Path:
@@ -46,16 +44,15 @@ def run(name: str, profile: str, afresh: bool = False) -> Path:
     Raises:
         CxrError: the name is unknown, or the file is no JSON.
     """
-    wanted, name = file(name, profile), _WITHIN.get(name, name)
+    path = file(name, profile)
     circumstances = {"machine": run_environment.machine(), "packages": run_environment.current()["packages"]}
-    rows = [] if afresh else _left(file(name, profile), circumstances)
+    rows = [] if afresh else _left(path, circumstances)
     comparison = MODULES[name].prepare(name, profile)
     while len(rows) < comparison.rounds:
         rows = [*rows, _round(name, comparison, len(rows))]
-        _write(name, profile, comparison, rows, circumstances)
-    if not wanted.is_file():  # one that is computed from the same rounds was lost
-        _write(name, profile, comparison, rows, circumstances)
-    return wanted
+        closing = {"profile": profile} | circumstances | run_environment.current() | {"rounds": rows}
+        atomic_write(path, json.dumps(_result(name, comparison, rows) | closing, indent=2, ensure_ascii=False) + "\n")
+    return path
 
 
 def file(name: str, profile: str) -> Path:
@@ -84,27 +81,17 @@ def _round(name: str, comparison: Comparison, place: int) -> dict[str, Any]:
         cost = comparison.works[way](place)
         row[way], said = cost if isinstance(cost, tuple) else (cost, {})
         row |= {f"{way}_{key}": value for key, value in said.items()}
-        say(f"bench {name}: round {place + 1} of {comparison.rounds}, {way} {row[way]:.4g} {comparison.unit}")
+        say(f"bench {name}: round {place + 1} of {comparison.rounds}, {way} {row[way]:.4g} s")
     return row | {"seconds": round(time.perf_counter() - started, 1)}
 
 
-def _write(name: str, profile: str, comparison: Comparison, rows: list[dict], circumstances: Mapping[str, Any]) -> None:
-    """Write a comparison's file, and those that are computed from the same rounds."""
-    closing = {"unit": comparison.unit, "profile": profile} | circumstances | run_environment.current() | {"rounds": rows}
-    results = {name: _result(name, rows, {way: way for way in comparison.works}, comparison.about)}
-    for other, (way, about) in comparison.also.items():
-        results[other] = _result(other, rows, {"baseline": "baseline", "ours": way}, about) | {"rounds_of": name}
-    for each, result in results.items():
-        atomic_write(file(each, profile), json.dumps(result | closing, indent=2, ensure_ascii=False) + "\n")
-
-
-def _result(name: str, rows: list[dict], ways: Mapping[str, str], about: Mapping[str, Any]) -> dict:
-    """Return what rounds say of a comparison; `ways` gives for each way the one that stands for it in the rounds."""
-    costs = pd.DataFrame({way: [row[held] for row in rows] for way, held in ways.items()})
-    said = {key: value(costs) if callable(value) else value for key, value in about.items()}
-    for way, held in ways.items():
-        for key in dict.fromkeys(key for row in rows for key in row if key.startswith(f"{held}_")):
-            said[f"{way}{key.removeprefix(held)}"] = [row.get(key) for row in rows]  # an earlier version may have noted less
+def _result(name: str, comparison: Comparison, rows: list[dict]) -> dict:
+    """Return what rounds say of a comparison."""
+    costs = pd.DataFrame([{way: row[way] for way in comparison.works} for row in rows])
+    said = {key: value(costs) if callable(value) else value for key, value in comparison.about.items()}
+    for way in comparison.works:
+        for key in dict.fromkeys(key for row in rows for key in row if key.startswith(f"{way}_")):
+            said[key] = [row.get(key) for row in rows]  # an earlier version may have noted less
     return summary(name, costs) | said
 
 

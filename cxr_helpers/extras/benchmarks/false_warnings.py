@@ -8,11 +8,10 @@ import pandas as pd
 from cxr_helpers.data import adult_images, manifest, packing
 from cxr_helpers.evaluation import bootstrap
 from cxr_helpers.extras.inference import out_of_distribution
-from cxr_helpers.tables import formatting
 
-# Set -> what is done to its images (N, H, W); what the rules should do with the result.
-TEST, ADULT = "official test images", "adult images"
-CHANGED = {
+# Set -> what is done to its images (N, H, W).
+SETS = {
+    "official test images": np.asarray,
     "test images, inverted": np.invert,
     "test images, turned by 90°": functools.partial(np.rot90, axes=(1, 2)),
     "test images, upside down": functools.partial(np.flip, axis=1),
@@ -29,12 +28,12 @@ def measure(profile: str) -> pd.DataFrame:
     thumbnails = packing.load(profile, out_of_distribution.SIDE)
     rules = out_of_distribution.learn(thumbnails[images.folder == "train"])
     test = images[images.folder == "test"]
-    sets = {name: (test.patient_id, change(thumbnails[test.index])) for name, change in {TEST: np.asarray, **CHANGED}.items()}
+    sets = {name: (test.patient_id, change(thumbnails[test.index])) for name, change in SETS.items()}
     folder = adult_images.folder()
     if folder:
         adults = adult_images.images(folder)
         small = [out_of_distribution.thumbnail(adult_images.image(folder, image)) for image in adults.image]
-        sets[ADULT] = adults.patient_id, np.stack(small)
+        sets["adult images"] = adults.patient_id, np.stack(small)
     return pd.concat([_table(name, *shown, rules) for name, shown in sets.items()], ignore_index=True)
 
 
@@ -43,13 +42,6 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     groups = repeats.groupby("set", sort=False)
     shares = {name: bootstrap.mean_interval(part.warned.to_numpy(float), part.patient_id.to_numpy()) for name, part in groups}
     return pd.DataFrame(shares).T.rename_axis("figure").reset_index()
-
-
-def table(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per set: the share that is warned of, its interval, and whether a warning is right there."""
-    interval = [formatting.interval(row) for row in figures.itertuples()]
-    rows = pd.DataFrame({"images": figures.figure, "warned of": figures.value, "95 % CI": interval})
-    return rows.assign(**{"a warning is": figures.figure.isin(list(CHANGED)).map({True: "right", False: "wrong"})})
 
 
 def _table(name: str, patients: pd.Series, thumbnails: np.ndarray, rules: out_of_distribution.Rules) -> pd.DataFrame:

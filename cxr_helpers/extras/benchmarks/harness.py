@@ -56,33 +56,16 @@ def exact(values: Mapping[str, float]) -> pd.DataFrame:
     return pd.DataFrame({"figure": list(values), "value": list(values.values()), "ci_low": np.nan, "ci_high": np.nan})
 
 
-def differences(ours: pd.Series, theirs: pd.Series, threshold: pd.Series) -> dict[str, float]:
-    """Return the number of images, the median and largest |difference| of two scores in [0, 1], and how many change class."""
-    gaps, changed = (ours - theirs).abs(), (ours >= threshold) != (theirs >= threshold)
-    figures = {"images": len(gaps), "median difference": gaps.median(), "largest difference": gaps.max()}
-    return figures | {"images that change class": changed.sum()}
-
-
-def spread(row: pd.Series) -> str:
-    """Return "12.3 (11.9–13.0)" of a row of figures: value, ci_low, ci_high, three significant digits each."""
-    value, low, high = (f"{number:,.0f}" if number >= 100 else f"{number:#.3g}" for number in row[["value", "ci_low", "ci_high"]])
-    return f"{value} ({low}–{high})"
-
-
 @dataclasses.dataclass(frozen=True)
 class Comparison:
     """Two ways of doing the same, and any other beside them, that take turns in rounds.
 
-    `works` gives for "baseline", "ours" and any other way what takes the number of a round (from 0) and returns its cost:
-    seconds, or whatever `unit` says, less being better; or the cost and a mapping of what else to keep of it, which the
-    result has as `<way>_<key>`, a list over rounds. `about` describes the ways in words and holds whatever else the result
-    should say; a callable there is given the costs (one row a round, a column a way). Ratios are baseline over ours, round
-    by round: above 1 ours is the faster. `also` names further comparisons of the same rounds: name -> (the way that is ours
-    there, about).
+    `works` gives for "baseline", "ours" and any other way what takes the number of a round (from 0) and returns its seconds;
+    or the seconds and a mapping of what else to keep of it, which the result has as `<way>_<key>`, a list over rounds.
+    `about` describes the ways in words and holds whatever else the result should say; a callable there is given the seconds
+    (one row a round, a column a way). Ratios are baseline over ours, round by round: above 1 ours is the faster.
     """
 
     works: Mapping[str, Callable[[int], float | tuple[float, dict[str, Any]]]]
     rounds: int
     about: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    unit: str = "s"
-    also: Mapping[str, tuple[str, dict[str, Any]]] = dataclasses.field(default_factory=dict)

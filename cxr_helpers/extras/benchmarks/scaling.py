@@ -138,16 +138,3 @@ def _verdict(claimed: int, fit: pd.Series) -> str:
     if fit.ci_low <= 0 < claimed:
         return "no growth seen"
     return verdict(claimed, fit.value, fit.ci_low, fit.ci_high, exact=True)
-
-
-def largest(repeats: pd.DataFrame) -> pd.DataFrame:
-    """Return, for the largest number of images of every stage: images, seconds (median, min to max), megabytes (median)."""
-    seconds, memory = (costs(repeats, quantity) for quantity in QUANTITIES)
-    keys = ["program", "stage", "images"]
-    both = seconds.merge(memory[[*keys, "median"]], on=keys, suffixes=("", " MB"))
-    last = both.loc[both.groupby(["program", "stage"], sort=False).images.idxmax()]
-    table = last[["program", "stage", "images"]].assign(seconds=last["median"])
-    table["range of seconds"] = [f"{low:.3g} to {high:.3g}" for low, high in zip(last["min"], last["max"], strict=True)]
-    # A model is built once, however many images there are.
-    table["ms per image"] = (1000 * last["median"] / last.images).mask(last.stage == "model building")
-    return table.assign(MB=last["median MB"]).reset_index(drop=True)

@@ -15,6 +15,7 @@ from cxr_helpers.config import Config
 from cxr_helpers.extras.benchmarks import harness
 from cxr_helpers.extras.networks import programs
 from cxr_helpers.extras.networks.programs import PROGRAMS
+from cxr_helpers.tables import statistics
 
 keras = lazy.module("keras")
 catalogue = lazy.module("cxr_helpers.models.catalogue")
@@ -96,9 +97,8 @@ def _derived(medians: pd.DataFrame) -> pd.DataFrame:
         found[f"{network}, test step of {STEP} (s)"] = step
         found[f"{network}, {TEST_IMAGES} test images (s)"] = step * TEST_IMAGES / STEP
         for layers in TRAINED[network]:
-            trained = medians[network, f"training step, {layers}"]
-            found[f"{network}, training step of {STEP}, {layers} (s)"] = trained
-            found[f"{network}, epoch of {TRAINING_IMAGES:,} images, {layers} (s)"] = trained * TRAINING_IMAGES / STEP
+            epoch = medians[network, f"training step, {layers}"] * TRAINING_IMAGES / STEP
+            found[f"{network}, epoch of {TRAINING_IMAGES:,} images, {layers} (s)"] = epoch
         found[f"{network}, saved model (MB)"] = medians[network, "saved model"]
     return pd.DataFrame(found | _ratios(medians))
 
@@ -122,12 +122,12 @@ def table(figures: pd.DataFrame) -> pd.DataFrame:
     """Return one row per network: size of the saved model, and the times of `_SHOWN`, each with its interval."""
     found, rows = figures.set_index("figure"), []
     for network in PROGRAMS:
-        row = {"network": network, "saved model (MB)": round(found.value[f"{network}, saved model (MB)"], 1)}
+        row = {"network": network, "saved model (MB)": found.value[f"{network}, saved model (MB)"]}
         for title, name in _SHOWN.items():
             given = f"{network}, {name}" in found.index
-            row[title] = harness.spread(found.loc[f"{network}, {name}"]) if given else "–"
+            row |= statistics.columns(title, found.loc[f"{network}, {name}"] if given else None)
         rows.append(row)
-    return pd.DataFrame(rows)
+    return statistics.shown_as(rows, dict.fromkeys(_SHOWN, _written) | {"saved model (MB)": 1})
 
 
 def claims(figures: pd.DataFrame) -> pd.DataFrame:
@@ -136,8 +136,12 @@ def claims(figures: pd.DataFrame) -> pd.DataFrame:
     for name, claim in _CLAIMS.items():
         ratio = found.loc[f"VGG-16 over ResNet-50, {name}"]
         verdict = "holds" if ratio.ci_low > 1 else "does not hold" if ratio.ci_high < 1 else "open"
-        rows.append({"claim": claim, "VGG-16 over ResNet-50": harness.spread(ratio), "verdict here": verdict})
-    return pd.DataFrame(rows)
+        rows.append({"claim": claim} | statistics.columns("VGG-16 over ResNet-50", ratio) | {"verdict here": verdict})
+    return statistics.shown_as(rows, {"VGG-16 over ResNet-50": _written})
+
+
+def _written(value: float) -> str:
+    return "{:,.0f}" if value >= 100 else "{:#.3g}"
 
 
 def _config(network: str, plan: Plan, layers: str = ALL) -> Config:

@@ -51,7 +51,6 @@ OF_IMAGES: dict[str, tuple[Callable, Callable]] = {
     "preprocessing": (load, prepare),
     "display": (_reduced, show),
 }
-OF_NETWORK = ("model building", "training", "evaluation")
 
 
 def of_images(stage: str, files: Sequence[Path], side: int, repeat: int) -> list[dict]:

@@ -6,7 +6,6 @@ Here: a packed array is made from the same JPEGs, the frozen layers see each vie
 what they gave. All of it is timed from an empty build folder on, but for the manifest, which is no part of training.
 """
 
-import contextlib
 import dataclasses
 import shutil
 import tempfile
@@ -30,33 +29,29 @@ ROUNDS = {"full": 3, "smoke": 1}
 EXPERIMENTS = {
     "train_vgg16_thesis": ("vgg16_frozen_stored", {"precision": "float32"}, "vgg16_frozen_streamed"),
     "train_mobilenet_rahman": ("mobilenet_rahman", {"views": 1}, "mobilenet_rahman_streamed_20"),
-    "train_mobilenet_rahman_3_views": ("mobilenet_rahman", {"views": 3}, "mobilenet_rahman_streamed_20"),
+    "second_experiment": ("mobilenet_rahman", {"views": 1}, "mobilenet_rahman_streamed_20"),
 }
-SECOND = {"train_mobilenet_rahman": "second_experiment"}  # comparison that is timed in the same rounds
 
 
 def prepare(name: str, profile: str) -> Comparison:
-    """Return the comparison of one of `EXPERIMENTS`, with what is timed beside it.
+    """Return the comparison of one of `EXPERIMENTS`.
 
     Every training of ours has another seed, so that the AUCs show their spread.
     """
     experiment, changes, online = EXPERIMENTS[name]
     config = experiments.get(experiment, profile).configs[0]
     config = dataclasses.replace(config, **(changes if profile == "full" else {"trainable": "head", "views": config.views and 1}))
-    epoch, ours = common_epoch(config, profile), Ours(config, profile)
+    epoch = common_epoch(config, profile)
+    ours, what = _from_an_empty_folder(config, profile), "packing, frozen layers once for each view, head on what they gave"
+    if name == "second_experiment":
+        ours, what = _on_stored_features(config, profile), "another seed of the head on features that are stored"
     about = {
         "extrapolated": True,
         "what_baseline": f"directory loader, JPEG decoding, augmentation, frozen layers in each of {config.epochs} epochs",
+        "what_ours": what,
         "config": config.departures(),
     } | recorded_aucs("baseline", online, profile)
-    first = about | {"what_ours": "packing, frozen layers once for each view, head on what they gave"}
-    second = about | {"what_ours": "another seed of the head on features that are stored"}
-    works = {"baseline": lambda _: epoch() * config.epochs, "ours": lambda place: ours.train(2 * place)}
-    if name not in SECOND:
-        return Comparison(works, ROUNDS[profile], first)
-    # Elsewhere the seconds of fitting the head, which are noted, tell what another head would cost.
-    works["second"] = lambda place: ours.train_another(2 * place + 1)
-    return Comparison(works, ROUNDS[profile], first, also={SECOND[name]: ("second", second)})
+    return Comparison({"baseline": lambda _: epoch() * config.epochs, "ours": ours}, ROUNDS[profile], about)
 
 
 def common_epoch(config: Config, profile: str) -> Callable[[], float]:
@@ -88,33 +83,30 @@ def common_epoch(config: Config, profile: str) -> Callable[[], float]:
     return epoch
 
 
-class Ours:
-    """Trainings from an empty build folder, and further ones on the features that the last of them left."""
+def _from_an_empty_folder(config: Config, profile: str) -> Callable[[int], tuple[float, dict[str, float]]]:
+    """Return what trains in a build folder that holds the manifest alone."""
 
-    def __init__(self, config: Config, profile: str) -> None:
-        self._config, self._profile = config, profile
-        self._build = contextlib.ExitStack()
-        self._folder: str | None = None
+    def work(place: int) -> tuple[float, dict[str, float]]:
+        with tempfile.TemporaryDirectory() as folder:
+            return _timed(config, profile, _with_the_manifest(folder, profile), place)
 
-    def train(self, seed: int) -> tuple[float, dict[str, float]]:
-        """Return the seconds of one whole training, features and all, and its validation AUC."""
-        self._build.close()
-        self._folder = self._build.enter_context(tempfile.TemporaryDirectory())
-        shutil.copytree(paths.build(self._profile), Path(self._folder) / self._profile, ignore=_all_but_the_manifest)
-        return self._timed(seed)
+    return work
 
-    def train_another(self, seed: int) -> tuple[float, dict[str, float]]:
-        """Return the seconds of training another seed of the head, and its validation AUC."""
-        if self._folder is None:  # a stopped comparison went on here
-            self.train(seed)
-        return self._timed(seed)
 
-    def _timed(self, seed: int) -> tuple[float, dict[str, float]]:
-        config, found = dataclasses.replace(self._config, seed=seed), []
-        with mock.patch.dict("os.environ", CXR_BUILD_DIR=self._folder):
-            spent = seconds(lambda: found.append(_train(config, self._profile)))
-        auc, fitting_seconds = found[0]
-        return spent, {"validation_auc": round(auc, 4), "fitting_seconds": round(fitting_seconds, 1)}
+def _on_stored_features(config: Config, profile: str) -> Callable[[int], tuple[float, dict[str, float]]]:
+    """Return what trains in a build folder in which another seed has left its features."""
+    folder = tempfile.TemporaryDirectory()
+    _timed(config, profile, _with_the_manifest(folder.name, profile), 0)
+    return lambda place: _timed(config, profile, folder.name, place + 1)
+
+
+def _timed(config: Config, profile: str, folder: str, seed: int) -> tuple[float, dict[str, float]]:
+    """Return the seconds of one training in a build folder, its validation AUC and the seconds of its epochs."""
+    found: list[tuple[float, float]] = []
+    with mock.patch.dict("os.environ", CXR_BUILD_DIR=folder):
+        spent = seconds(lambda: found.append(_train(dataclasses.replace(config, seed=seed), profile)))
+    auc, fitting_seconds = found[0]
+    return spent, {"validation_auc": round(auc, 4), "fitting_seconds": round(fitting_seconds, 1)}
 
 
 def recorded_aucs(way: str, experiment: str, profile: str) -> dict:
@@ -136,9 +128,12 @@ def _train(config: Config, profile: str) -> tuple[float, float]:
     return float(roc_auc_score(task.table.y_true[val], fitted.y_score[val])), fitted.seconds
 
 
-def _all_but_the_manifest(folder: str, names: list[str]) -> list[str]:
-    """Return what `shutil.copytree` leaves out: every folder within the build folder."""
-    return [name for name in names if (Path(folder) / name).is_dir()]
+def _with_the_manifest(folder: str, profile: str) -> str:
+    """Copy the manifest, and nothing else, from the build folder to `folder`, and return that."""
+    (Path(folder) / profile).mkdir()
+    for file in filter(Path.is_file, paths.build(profile).iterdir()):
+        shutil.copy(file, Path(folder) / profile)
+    return folder
 
 
 def _link(folder: Path, profile: str, protocol: str) -> None:
