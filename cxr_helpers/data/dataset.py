@@ -12,6 +12,7 @@ from cxr_helpers.errors import CxrError
 
 FOLDERS = ("train", "val", "test")
 LABELS = {"NORMAL": 0, "PNEUMONIA": 1}  # y_true
+_MENDELEY = "https://data.mendeley.com"
 _SAMPLE = 24  # images whose size is looked up
 
 
@@ -22,8 +23,6 @@ class Dataset:
     name: str
     citation: str
     doi: str
-    licence: str
-    url: str
     kaggle_handle: str
     archive_url: str
     listing_url: str  # the publisher's list of files with their SHA-256
@@ -34,13 +33,9 @@ DATASET = Dataset(
     name="Guangzhou paediatric chest X-rays",
     citation="Kermany, Zhang, Goldbaum, Mendeley Data, version 2, 2018",
     doi="10.17632/rscbjbr9sj",
-    licence="CC BY 4.0",
-    url="https://data.mendeley.com/datasets/rscbjbr9sj/2",
     kaggle_handle="paultimothymooney/chest-xray-pneumonia",
-    archive_url=(
-        "https://data.mendeley.com/public-files/datasets/rscbjbr9sj/files/f12eaf6d-6023-432f-acc9-80c9d7393433/file_downloaded"
-    ),
-    listing_url="https://data.mendeley.com/public-api/datasets/rscbjbr9sj/files?folder_id=root&version=2",
+    archive_url=f"{_MENDELEY}/public-files/datasets/rscbjbr9sj/files/f12eaf6d-6023-432f-acc9-80c9d7393433/file_downloaded",
+    listing_url=f"{_MENDELEY}/public-api/datasets/rscbjbr9sj/files?folder_id=root&version=2",
     counts=dict(zip(itertools.product(FOLDERS, LABELS), (1341, 3875, 8, 8, 234, 390), strict=True)),
 )
 
@@ -154,15 +149,10 @@ def kagglehub_cache() -> Path:
 def _candidates() -> list[Path]:
     """Return the roots of every set, whole or not, beside the project, in kagglehub's cache, on Kaggle and on Colab."""
     versions = kagglehub_cache() / "datasets" / DATASET.kaggle_handle / "versions"
+    hosted = ("/kaggle/input/chest-xray-pneumonia", "/content/chest_xray", "/content/chest-xray-pneumonia")
+    here = (paths.ROOT / "data" / "chest_xray", paths.ROOT / "chest_xray")
     roots = []
-    for folder in (
-        paths.ROOT / "data" / "chest_xray",
-        paths.ROOT / "chest_xray",
-        *sorted(versions.glob("[0-9]*"), reverse=True),
-        Path("/kaggle/input/chest-xray-pneumonia"),
-        Path("/content/chest_xray"),
-        Path("/content/chest-xray-pneumonia"),
-    ):
+    for folder in (*here, *sorted(versions.glob("[0-9]*"), reverse=True), *map(Path, hosted)):
         try:
             roots.append(locate(folder))
         except CxrError:

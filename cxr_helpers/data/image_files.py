@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import io
-import stat
+import os
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -94,17 +94,14 @@ def printable(name: object) -> str:
 
 def _bytes(path: Path) -> bytes:
     """Return the content of a file, of which only a regular one of bearable size is read."""
+    if not os.path.isfile(path):
+        raise NoImage("unreadable (it is no file)")
     try:
-        state = path.stat()
-        if not stat.S_ISREG(state.st_mode):
-            raise NoImage("unreadable (it is no file)")
-        if state.st_size > LARGEST_FILE:
-            raise NoImage(f"{state.st_size / 1e6:,.0f} MB, more than {LARGEST_FILE / 1e6:,.0f}")
+        if (size := path.stat().st_size) > LARGEST_FILE:
+            raise NoImage(f"{size / 1e6:,.0f} MB, more than {LARGEST_FILE / 1e6:,.0f}")
         return path.read_bytes()
-    except NoImage:
-        raise
-    except (OSError, ValueError) as error:
-        raise NoImage(f"unreadable ({getattr(error, 'strerror', None) or error})") from error
+    except OSError as error:
+        raise NoImage(f"unreadable ({error.strerror})") from error
 
 
 @functools.cache

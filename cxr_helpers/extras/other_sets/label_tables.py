@@ -9,7 +9,7 @@ import pandas as pd
 
 from cxr_helpers.errors import CxrError
 
-_TRUTH = {"0": False, "0.0": False, "1": True, "1.0": True}
+_TRUTH = {"0": 0, "0.0": 0, "1": 1, "1.0": 1}
 
 
 def read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -60,19 +60,16 @@ def classes(path: Path, names: Sequence[str], rest: str) -> pd.DataFrame:
     """
     marked = [name for name in names if name != rest or name in header(path)]
     table = read(path, ["image_id", *marked])
-    found = [_class(path, line, row, rest if rest not in marked else "") for line, row in table[marked].iterrows()]
-    return table[["image_id"]].assign(**{"class": found})
-
-
-def _class(path: Path, line: int, row: pd.Series, rest: str) -> str:
-    for column, cell in row.items():
-        if cell not in _TRUTH:
-            raise CxrError(f"{path}, line {line}, column {column}: {cell!r} is neither 0 nor 1.")
-    marked = [column for column, cell in row.items() if _TRUTH[cell]]
-    if len(marked) > 1 or not (marked or rest):
-        found = f"marks {' and '.join(marked)}" if marked else "marks no class"
-        raise CxrError(f"{path}, line {line}: it {found}; an image belongs to exactly one class.")
-    return marked[0] if marked else rest
+    cells = table[marked].apply(lambda column: column.map(_TRUTH))
+    for column in marked:
+        if (unclear := cells[column].isna()).any():
+            line = unclear.idxmax()
+            raise CxrError(f"{path}, line {line}, column {column}: {table[column][line]!r} is neither 0 nor 1.")
+    count = cells.sum(axis=1)
+    if (wrong := (count > 1) | ((count == 0) & (rest in marked))).any():
+        found = " and ".join(name for name in marked if cells[name][wrong.idxmax()]) or "no class"
+        raise CxrError(f"{path}, line {wrong.idxmax()}: it marks {found}; an image belongs to exactly one class.")
+    return table[["image_id"]].assign(**{"class": cells.idxmax(axis=1).where(count == 1, rest)})
 
 
 def stems(paths: Iterable[Path]) -> dict[str, Path]:
