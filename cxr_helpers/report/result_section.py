@@ -15,7 +15,7 @@ from cxr_helpers.evaluation import metrics
 from cxr_helpers.experiments import Experiment
 from cxr_helpers.records import Record
 from cxr_helpers.report import document
-from cxr_helpers.tables import formatting, selection, statistics
+from cxr_helpers.tables import formatting, open_choices, selection, statistics, verdicts
 
 MOST_EXAMPLES = 48  # images of a grid that can still be seen
 
@@ -28,7 +28,9 @@ def training(experiment: Experiment, runs: Sequence[Record], prefix: str) -> Non
         f"tbl:{prefix}-configuration",
         caption=f"{title}: the whole training configuration of the first run; marked is what departs from the default.",
     )
-    document.table(formatting.setting(run), f"tbl:{prefix}-setting", caption=f"{title}: how the run behind this chapter was made.")
+    document.table(
+        formatting.setting(run), f"tbl:{prefix}-setting", caption=f"{title}: how the run behind this chapter was made."
+    )
     epochs = len(run.history)
     document.text(
         f"Training took **{run.info['wall_time_s'] / 60:.1f} minutes** for {epochs} epochs, "
@@ -98,8 +100,7 @@ def metric_section(experiment: Experiment, runs: Sequence[Record], prefix: str) 
     document.figure(
         plots.pr_curves(scores),
         f"fig:{prefix}-pr",
-        caption=f"{title}: precision–recall curve on {images}, with its 95 % band; the line across is the "
-        "prevalence.",
+        caption=f"{title}: precision–recall curve on {images}, with its 95 % band; the line across is the prevalence.",
         alt="Precision–recall curve with its 95 % band above the line of the prevalence.",
     )
     document.figure(
@@ -138,3 +139,28 @@ def _said(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value) or "–"
+
+
+def readings(name: str, profile: str, ours: Sequence[pd.DataFrame]) -> None:
+    """Show what a claim of readings.toml leaves open, its specification curve, and the verdict on each reported figure.
+
+    `ours` are the scores of our own reading, one frame a seed, on the images on which the text reports.
+    """
+    text, table = open_choices.claim(name), open_choices.load(name, profile, missing_ok=True)
+    choices = f"What the text on the {text['title']} leaves open, with the values that a practitioner would take."
+    document.table(open_choices.choices(text), f"tbl:{name}-choices", caption=choices)
+    if table is None:
+        document.text(f"These readings wait for `cxr readings {name}`.")
+        return
+    judged = open_choices.judged(text, table, ours)
+    reported = float(judged.reported[judged.metric == metrics.title("accuracy")].iloc[0])
+    interval = verdicts.sampling_interval("accuracy", reported, tuple(text["images"]))
+    document.figure(
+        plots.specification_curve(table, text, "accuracy", reported, interval),
+        f"fig:{name}-readings",
+        caption=f"{text['title']}: accuracy of {len(table)} readings of the text, from the lowest to the highest, and below it "
+        "the options that each took. Line and band: the reported figure with the 95 % interval of so many images.",
+        alt=f"Specification curve of {len(table)} readings beside the reported accuracy.",
+    )
+    caption = f"{text['title']}: the reported figures beside ours and beside the range of {len(table)} readings."
+    document.table(judged, f"tbl:{name}-verdicts", caption=caption)

@@ -12,7 +12,7 @@ from cxr_helpers.data import manifest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import readings
 from cxr_helpers.plots import readings_plots
-from cxr_helpers.tables import open_choices, verdicts
+from cxr_helpers.tables import open_choices, reported_vs_reproduced, verdicts
 
 TEXT = {
     "experiment": "mobilenet_rahman",
@@ -141,3 +141,14 @@ def test_sampling_intervals():
     low, high = verdicts.sampling_interval("roc_auc", 0.96, CHEST)
     assert low == pytest.approx(0.948, abs=2e-3) and high == pytest.approx(0.972, abs=2e-3)
     assert verdicts.sampling_interval("bce", 0.3, CHEST) == (0.3, 0.3)
+
+
+def test_each_reported_figure_is_judged_by_ours_and_by_all_readings(monkeypatch):
+    figures = [{"metric": "accuracy", "value": 0.75}, {"metric": "parameters", "value": 40407874}]
+    monkeypatch.setattr(reported_vs_reproduced, "reported", lambda: {"mobilenet_rahman": {"figures": figures}})
+    scores = pd.DataFrame({"y_true": [0, 1] * 20, "y_score": [0.1, 0.9] * 20})
+    scores["image_id"] = scores["patient_id"] = [f"f{number}" for number in range(40)]
+    text = TEXT | {"images": CHEST}
+    table = open_choices.judged(text, pd.DataFrame({"test_accuracy": [0.95, 0.75, 0.76]}), [scores])
+    assert table.metric.to_list() == ["Accuracy"] and table.ours.to_list() == [1]
+    assert table.verdict.to_list() == [f"{verdicts.INSIDE} (2 of 3)"]
