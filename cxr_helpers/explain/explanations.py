@@ -3,7 +3,6 @@
 import dataclasses
 import io
 import json
-import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -90,7 +89,7 @@ def of(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Explaine
 
 def build(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Explained:
     """Make what `of` returns, and store nothing; errors as there."""
-    started, threshold = time.perf_counter(), selection.thresholds([record])[0]
+    threshold = selection.thresholds([record])[0]
     chosen = choose(selection.answers(record, threshold), per_outcome)
     if chosen.empty:
         raise CxrError(f"Run {record.run_id} has no test scores to choose images from; explain a run with a test split.")
@@ -101,42 +100,29 @@ def build(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Expla
         "gradcam": gradcam.gradcam(model, images, targets.predicted(chosen.y_score, threshold)),
         "shap_partition": shap_maps.partition(model, images, targets.PNEUMONIA),
     }
-    about = {"run_id": record.run_id, "threshold": threshold, "gradcam_layer": gradcam.explained_layer(model)}
-    about |= {"shap_passes": shap_maps.EVALUATIONS, "seconds": round(time.perf_counter() - started, 1)}
-    return Explained(chosen, images, maps, about)
+    return Explained(chosen, images, maps, {"run_id": record.run_id, "threshold": threshold})
 
 
 def load(record: Record) -> Explained:
     """Return the stored explanations of a run; where they are broken or another run's, a CxrError names the command."""
-    remedy = f"`cxr train {saved.system(record)} --retrain` makes it anew"
-    names = ("image_id", "films", "gradcam", "shap", "scale")
-    (image_id, images, heat, values, scale), about = stored(record, FILE, names, remedy)
+    path, remedy = record.folder / FILE, f"`cxr train {saved.system(record)} --retrain` makes it anew"
+    record.content(FILE)  # refuses what is not what was written
+    names = ("image_id", "films", "gradcam", "shap", "scale", "about")
+    image_id, images, heat, values, scale, about = read_arrays(path, names, remedy)
+    about = json.loads(str(about))
+    if about.get("run_id") != record.run_id:
+        raise CxrError(f"{path} belongs to run {about.get('run_id')}; {remedy}.")
     answered = selection.answers(record, about["threshold"]).set_index("image_id").loc[image_id].reset_index()
     maps = {"gradcam": heat.astype("float32"), "shap_partition": values.astype("float32") * scale}
     return Explained(outcomes(answered), images, maps, about)
 
 
-def store(record: Record, file: str, about: dict, **arrays: np.ndarray) -> None:
-    """Add arrays and what is to be said `about` them, its run_id among it, to a record."""
-    content = io.BytesIO()
-    np.savez_compressed(content, about=json.dumps(about), **arrays)
-    record.add(file, content.getvalue())
-
-
-def stored(record: Record, file: str, names: tuple[str, ...], remedy: str) -> tuple[list[np.ndarray], dict]:
-    """Return the named arrays and `about` of what `store` wrote; a broken file or another run's is a CxrError with the remedy."""
-    path = record.folder / file
-    record.content(file)  # refuses what is not what was written
-    *arrays, about = read_arrays(path, (*names, "about"), remedy)
-    about = json.loads(str(about))
-    if about.get("run_id") != record.run_id:
-        raise CxrError(f"{path} belongs to run {about.get('run_id')}; {remedy}.")
-    return arrays, about
-
-
 def _store(made: Explained, record: Record) -> None:
-    """Write the maps as float16; SHAP values are scaled first, since they are tiny."""
+    """Add the maps to the record as float16; SHAP values are scaled first, since they are tiny."""
     heat, values = made.maps.values()
     scale = np.float32(max(np.abs(values).max(), np.finfo("float32").tiny))
-    arrays = {"image_id": made.answers.image_id.to_numpy(str), "films": made.images, "scale": scale}
-    store(record, FILE, made.about, **arrays, gradcam=heat.astype("float16"), shap=(values / scale).astype("float16"))
+    arrays = {"image_id": made.answers.image_id.to_numpy(str), "films": made.images, "about": json.dumps(made.about)}
+    maps = {"gradcam": heat.astype("float16"), "shap": (values / scale).astype("float16"), "scale": scale}
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays, **maps)
+    record.add(FILE, content.getvalue())

@@ -13,35 +13,33 @@ from cxr_helpers.explain.gradients import gradient
 
 keras = lazy.module("keras")
 
-BLANK = "blank map: nothing in the explained layer speaks for this class"
 BATCH = 16  # images whose feature maps are held at once
 
 # The two halves of a network by the layer between them; putting them together takes as long as passes through them.
 _HALVES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
-def gradcam(model: "keras.Model", images: np.ndarray, target: int | np.ndarray, layer: str | None = None) -> np.ndarray:
-    """Return the sum of the feature maps, each times its mean gradient: float32 (N, H, W) in [0, 1], largest value 1.
+def gradcam(model: "keras.Model", images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
+    """Return the sum of the last feature maps, each times its mean gradient: float32 (N, H, W) in [0, 1], largest value 1.
 
-    `images`, `target`: as `methods.maps` takes them. `layer`: the layer to explain, by default the last one with feature maps.
-    An image in which nothing speaks for the target has a map of zeros (`BLANK` says why). NaN gradients, or a model
-    without a convolution, are a CxrError.
+    `images`, `target`: as `methods.maps` takes them. An image in which nothing speaks for the target has a map of zeros
+    (`methods.BLANK`). NaN gradients, or a model without a convolution, are a CxrError.
     """
-    return weighted(lambda maps, slopes: np.einsum("nhwc,nc->nhw", maps, slopes.mean(axis=(1, 2))), model, images, target, layer)
+    return weighted(lambda maps, slopes: np.einsum("nhwc,nc->nhw", maps, slopes.mean(axis=(1, 2))), model, images, target)
 
 
-def explained_layer(model: "keras.Model") -> str:
-    """Return the name of the layer that is explained by default."""
-    return _feature_layer(targets.log_odds_model(model), None).name
-
-
-def weighted(weigh: Callable, model, images: np.ndarray, target: int | np.ndarray, layer: str | None = None) -> np.ndarray:
+def weighted(weigh: Callable, model: "keras.Model", images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
     """Return maps as `gradcam` does, of which `weigh(activations, gradients)` makes the coarse ones.
 
     It takes float32 (n, h, w, channels) twice and returns (n, h, w); what is negative there is cut off.
     """
     network, gray, signs = targets.prepared(model, images, target)
-    below, above = _halves(network, layer)
+    if network not in _HALVES:
+        explained = explained_layer(network).output
+        # The image is a second input: a skip connection may lead around the explained layer.
+        above = keras.Model([network.input, explained], network.output)
+        _HALVES[network] = keras.Model(network.input, explained), above
+    below, above = _HALVES[network]
     coarse = []
     for part in (slice(start, start + BATCH) for start in range(0, len(gray), BATCH)):
         pixels, sign = (keras.ops.convert_to_tensor(array) for array in (targets.batch(model, gray[part]), signs[part]))
@@ -55,28 +53,14 @@ def weighted(weigh: Callable, model, images: np.ndarray, target: int | np.ndarra
     return np.divide(large, peak, out=np.zeros_like(large), where=peak > 0)
 
 
-def _halves(network: "keras.Model", layer: str | None) -> tuple["keras.Model", "keras.Model"]:
-    """Return (pixels -> activations of the layer, pixels and these activations -> log-odds)."""
-    known = _HALVES.setdefault(network, {})
-    if layer not in known:
-        explained = _feature_layer(network, layer)
-        # The image is a second input: a skip connection may lead around the explained layer.
-        above = keras.Model([network.input, explained.output], network.output)
-        known[layer] = keras.Model(network.input, explained.output), above
-    return known[layer]
-
-
-def _feature_layer(network: "keras.Model", name: str | None) -> "keras.Layer":
-    """Return the named layer, or the last one with more than one position, at or after the first convolution."""
+def explained_layer(network: "keras.Model") -> "keras.Layer":
+    """Return the last layer of a flat network with more than one position, at or after the first convolution."""
     convolutions = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
     first = next((i for i, layer in enumerate(network.layers) if isinstance(layer, convolutions)), None)
     if first is None:
         raise CxrError("Grad-CAM and its relatives need a convolution, and this model has none; use SHAP (shap_partition).")
-    shapes = {layer.name: layer.output.shape for layer in network.layers[first:]}
-    maps = [layer for layer, shape in shapes.items() if len(shape) == 4 and shape[1] * shape[2] > 1]
-    if name is not None and name not in maps:
-        raise CxrError(f"layer={name!r} is no layer with feature maps; the last ones are {', '.join(maps[-5:])}.")
-    return network.get_layer(name or maps[-1])
+    shapes = [(layer, layer.output.shape) for layer in network.layers[first:]]
+    return [layer for layer, shape in shapes if len(shape) == 4 and shape[1] * shape[2] > 1][-1]
 
 
 METHOD = methods.Method(

@@ -1,11 +1,11 @@
 """All explanation methods by name, under one signature: each is a module that the entry-point group "saliency" announces.
 
-Importing this loads none of them; asking `METHODS` does, and still no Keras.
+Importing this loads none of them; `every` does, and still no Keras.
 """
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -34,25 +34,11 @@ class Method:
     says: str
 
 
-class _Announced(Mapping):
-    """Methods by name, family by family, loaded when one is first asked for."""
-
-    @functools.cached_property
-    def _found(self) -> dict[str, Method]:
-        found = {name: plugins.load("saliency", name) for name in plugins.names("saliency")}
-        return dict(sorted(found.items(), key=lambda item: (FAMILIES.index(item[1].family), item[0])))
-
-    def __getitem__(self, name: str) -> Method:
-        return self._found[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-
-METHODS: Mapping[str, Method] = _Announced()
+@functools.cache
+def every() -> dict[str, Method]:
+    """Return all methods by name, family by family."""
+    found = {name: plugins.load("saliency", name) for name in plugins.names("saliency")}
+    return dict(sorted(found.items(), key=lambda item: (FAMILIES.index(item[1].family), item[0])))
 
 
 def maps(name: str, model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
@@ -64,13 +50,13 @@ def maps(name: str, model, images: np.ndarray, target: int | np.ndarray) -> np.n
     Raises:
         CxrError: an unknown name, images or target that do not fit, or a model that the method cannot explain.
     """
-    return METHODS[checked(name)].maps(model, images, target)
+    return every()[checked(name)].maps(model, images, target)
 
 
 def checked(name: str) -> str:
     """Return `name`; one that is no method is a CxrError that lists the methods."""
-    if name not in METHODS:
-        raise CxrError(f"Method {name!r} is unknown: choose one of {', '.join(METHODS)}.")
+    if name not in every():
+        raise CxrError(f"Method {name!r} is unknown: choose one of {', '.join(every())}.")
     return name
 
 
@@ -82,14 +68,6 @@ def by_image(title: str, explain: Callable, model, images: np.ndarray, target: i
     network, radiographs, signs = targets.prepared(model, images, target)
     progress = tqdm(radiographs, desc=f"{title} {model.name}", unit="image")
     return signs[:, None, None] * np.stack([explain(network, image) for image in progress]).astype("float32")
-
-
-def strength(values: np.ndarray) -> np.ndarray:
-    """Return how much each pixel speaks for the target, float32 (N, H, W) >= 0: what measures and pictures compare.
-
-    The negative part of a signed map, which speaks against the target, counts as nothing; other maps stay as they are.
-    """
-    return np.maximum(np.asarray(values, "float32"), 0)
 
 
 def is_blank(values: np.ndarray) -> np.ndarray:

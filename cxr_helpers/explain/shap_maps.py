@@ -2,16 +2,23 @@
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 
 from cxr_helpers.base import lazy
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import hiding, methods, targets
+from cxr_helpers.explain import methods, targets
 
 shap = lazy.module("shap")
 
 EVALUATIONS = 300  # forward passes an image
 TOLERANCE = 1e-3  # of the log-odds involved, as float32 sums allow
+BLUR = 4  # a region is hidden by the mean of a box with this fraction of the image's side
+
+
+def blurred(image: np.ndarray) -> np.ndarray:
+    """Return the image (H, W) under a box filter of a quarter of its side: what every method hides a region with."""
+    return cv2.blur(image, (max(2, image.shape[1] // BLUR), max(2, image.shape[0] // BLUR)))
 
 
 def partition(model, images: np.ndarray, target: int | np.ndarray, evaluations: int = EVALUATIONS) -> np.ndarray:
@@ -30,11 +37,11 @@ def partition(model, images: np.ndarray, target: int | np.ndarray, evaluations: 
 def owen(score: Callable, image: np.ndarray, evaluations: int) -> np.ndarray:
     """Return the Owen values (H, W) of one image (H, W); `score` maps images (n, H, W, 1) to log-odds (n,)."""
     # The masker gets the blurred image itself: SHAP's own blur cache recognises images by id() alone.
-    masker = shap.maskers.Image(hiding.blurred(image)[..., None])
+    masker = shap.maskers.Image(blurred(image)[..., None])
     explainer = shap.PartitionExplainer(score, masker)
     result = explainer(image[None, ..., None], max_evals=evaluations, batch_size=targets.BATCH, silent=True)
     values = result.values[0, ..., 0]
-    check_additive(values.sum(), *score(np.stack([hiding.blurred(image), image])[..., None]))
+    check_additive(values.sum(), *score(np.stack([blurred(image), image])[..., None]))
     return values
 
 

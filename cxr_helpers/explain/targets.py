@@ -28,7 +28,11 @@ def prepared(model: "keras.Model", images: np.ndarray, target: int | np.ndarray)
     if gray.ndim != 3:
         raise CxrError(f"images of shape {gray.shape} are not grayscale images; give (N, H, W) with values in 0..255.")
     batch(model, gray)
-    return log_odds_model(model), gray, signs(target, len(gray))
+    signs = np.asarray(target)
+    if signs.shape not in ((), (len(gray),)) or not np.isin(signs, (PNEUMONIA, NORMAL)).all():
+        many = f"one or one per image ({len(gray)})"
+        raise CxrError(f"target={target!r} does not exist; give +1 (PNEUMONIA) or -1 (NORMAL), {many}.")
+    return log_odds_model(model), gray, np.broadcast_to(signs, len(gray)).astype("float32")
 
 
 def log_odds_model(model: "keras.Model") -> "keras.Model":
@@ -76,19 +80,8 @@ def _replay(model: "keras.Model", tensor, copies: dict[int, tuple]):
             copies[id(layer)] = layer, type(layer).from_config(config)
         return copies[id(layer)][1]
 
-    if isinstance(model, keras.Sequential):
-        for layer in model.layers:
-            tensor = copy(layer)(tensor)
-        return tensor
-    return model._run_through_graph(tensor, operation_fn=copy)  # what keras.models.clone_model does, inlined
-
-
-def signs(target: int | np.ndarray, n: int) -> np.ndarray:
-    """Return one sign (float32, (n,)) per image; anything but +1 and -1, or a wrong number of them, is a CxrError."""
-    given = np.asarray(target)
-    if given.shape not in ((), (n,)) or not np.isin(given, (PNEUMONIA, NORMAL)).all():
-        raise CxrError(f"target={target!r} does not exist; give +1 (PNEUMONIA) or -1 (NORMAL), one or one per image ({n}).")
-    return np.broadcast_to(given, (n,)).astype("float32")
+    graph = model._functional if isinstance(model, keras.Sequential) else model
+    return graph._run_through_graph(tensor, operation_fn=copy)  # what keras.models.clone_model does, inlined
 
 
 def predicted(y_score: np.ndarray, threshold: float) -> np.ndarray:

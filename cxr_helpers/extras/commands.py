@@ -126,7 +126,7 @@ def explain(
     model: Model = None,
 ) -> None:
     """Write one page with an image's prediction and its heat maps, each method with its scale. Not for clinical use."""
-    chosen = list(methods.METHODS) if names == "all" else names.split(",")
+    chosen = list(methods.every()) if names == "all" else names.split(",")
     say(f"explain: {explain_page.write(file, chosen, out, target, model)}")
 
 

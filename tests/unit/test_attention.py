@@ -61,5 +61,5 @@ def test_a_saved_model_with_attention_can_be_explained(tmp_path):
     images = np.random.default_rng(0).uniform(0, 255, (2, 96, 96)).astype("float32")
     pixels = targets.batch(loaded, images)
     np.testing.assert_allclose(loaded.predict(pixels, verbose=0), model.predict(pixels, verbose=0), atol=1e-6)
-    assert gradcam.explained_layer(loaded) == "attention_by_place"
+    assert gradcam.explained_layer(loaded).name == "attention_by_place"
     assert gradcam.gradcam(loaded, images, 1).shape == (2, 96, 96)

@@ -40,7 +40,7 @@ def test_it_answers_as_the_ensemble_does(images, temperature, tmp_path):
 def test_grad_cam_sees_the_maps_of_all(images):
     members = networks()
     whole = joined.joined(members)
-    assert gradcam.explained_layer(whole) == "maps"
+    assert gradcam.explained_layer(whole).name == "maps"
     (heat,) = gradcam.gradcam(whole, images[:1, ..., 0], 1)
     assert heat[6:10, 6:10].min() > 0.9 and heat[22:26, 18:22].max() < 0.1
     # One network, joined with itself, is explained as it is alone.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny_models import linear
 
-from cxr_helpers.explain import hiding
+from cxr_helpers.explain import shap_maps
 from cxr_helpers.extras.saliency.lime import lime, regions
 
 RANDOM = np.random.default_rng(0)
@@ -13,7 +13,7 @@ RANDOM = np.random.default_rng(0)
 def test_weights_of_a_linear_model_are_the_sums_over_its_regions():
     image, weights = RANDOM.integers(0, 256, (1, 16, 16)).astype("uint8"), RANDOM.normal(0, 0.01, (16, 16))
     region = regions(image[0].astype("float32"))
-    gain = weights * (image[0].astype("float64") - hiding.blurred(image[0].astype("float32")))
+    gain = weights * (image[0].astype("float64") - shap_maps.blurred(image[0].astype("float32")))
     found = lime(linear(weights), image, +1)
     assert found.dtype == np.float32 and region.max() > 5
     owed = np.bincount(region.ravel(), gain.ravel())

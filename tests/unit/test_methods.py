@@ -11,19 +11,18 @@ from tiny_models import GREY, SIDE, detector, linear, two_blobs
 from cxr_helpers import paths
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import hiding, methods, targets
-from cxr_helpers.explain.methods import METHODS
+from cxr_helpers.explain import methods, shap_maps, targets
 from cxr_helpers.extras.saliency import lime, occlusion
 from cxr_helpers.models import catalogue
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 CAMS = ("gradcam", "gradcam_plusplus", "hirescam", "layercam")
-OTHERS = tuple(name for name in METHODS if name not in CAMS)
+OTHERS = tuple(name for name in methods.every() if name not in CAMS)
 NETWORKS = ("vgg16", "resnet50", "mobilenet", "mobilenetv2")
 RANDOM = np.random.default_rng(0)
 IMAGE = RANDOM.integers(1, 256, (1, 8, 8)).astype("uint8")
 WEIGHTS = RANDOM.normal(0, 0.01, (8, 8))
-GAIN = WEIGHTS * (IMAGE[0].astype("float64") - hiding.blurred(IMAGE[0].astype("float32")))  # over the blurred image
+GAIN = WEIGHTS * (IMAGE[0].astype("float64") - shap_maps.blurred(IMAGE[0].astype("float32")))  # over the blurred image
 
 
 def over_regions(values: np.ndarray, region: np.ndarray) -> np.ndarray:
@@ -72,14 +71,14 @@ def test_every_network_is_explained_alike_flat_nested_or_loaded(network, tmp_pat
     np.testing.assert_array_equal(against, -methods.maps("gradient_input", network, images, np.array([+1, -1])))
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", methods.every())
 def test_neither_model_nor_images_are_changed(name):
     model, images = detector(units=2, channels=3), np.stack([two_blobs(), two_blobs()[::-1]])
     model.layers[1].trainable = False
     config, weights, before = model.to_json(), [w.copy() for w in model.get_weights()], images.copy()
     found = methods.maps(name, model, images, -1)
     assert found.shape == images.shape and found.dtype == np.float32
-    assert (found.min() < 0) == METHODS[name].signed
+    assert (found.min() < 0) == methods.every()[name].signed
     np.testing.assert_array_equal(images, before)
     assert model.to_json() == config and [layer.trainable for layer in model.layers].count(False) == 1
     assert all((old == new).all() for old, new in zip(weights, model.get_weights(), strict=True))
@@ -87,7 +86,7 @@ def test_neither_model_nor_images_are_changed(name):
     assert keras.config.dtype_policy().name == "float32"
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", methods.every())
 def test_image_without_evidence_is_blank(name):
     """An image of one grey value is its own blurred copy; black has no gradient × input."""
     value = 0 if name in ("gradient_input", "integrated_gradients", "smoothgrad") else GREY
@@ -95,7 +94,7 @@ def test_image_without_evidence_is_blank(name):
     np.testing.assert_allclose(found, 0, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", methods.every())
 def test_dead_network_is_blank_and_bad_input_is_one_sentence(name):
     image = two_blobs()[None]
     dead, broken = detector(), detector()
@@ -123,10 +122,6 @@ def test_unknown_method_lists_all():
         methods.maps("grad", detector(), two_blobs()[None], +1)
 
 
-def test_strength_is_what_speaks_for_the_target():
-    np.testing.assert_array_equal(methods.strength(np.array([[[-1.0, 0.0, 2.0]]])), [[[0, 0, 2]]])
-
-
 def test_private_copy_is_built_once_and_follows_the_weights():
     model = detector()
     network = targets.log_odds_model(model)
@@ -137,5 +132,5 @@ def test_private_copy_is_built_once_and_follows_the_weights():
 
 
 def test_names_are_known_without_keras():
-    program = "import sys; from cxr_helpers.explain import methods; len(methods.METHODS); sys.exit('keras.src' in sys.modules)"
+    program = "import sys; from cxr_helpers.explain import methods; len(methods.every()); sys.exit('keras.src' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=paths.ROOT).returncode == 0

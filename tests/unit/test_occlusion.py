@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny_models import linear
 
-from cxr_helpers.explain import hiding, targets
+from cxr_helpers.explain import shap_maps, targets
 from cxr_helpers.extras.saliency.occlusion import hidden_log_odds, occlusion, squares
 
 RANDOM = np.random.default_rng(0)
@@ -19,7 +19,7 @@ def test_squares_lie_half_over_each_other_and_cover_the_image():
 
 def test_fall_of_a_linear_model_is_the_sum_over_the_square():
     image, weights = RANDOM.integers(0, 256, (1, 14, 14)).astype("uint8"), RANDOM.normal(0, 0.01, (14, 14))
-    gain = weights * (image[0].astype("float64") - hiding.blurred(image[0].astype("float32")))
+    gain = weights * (image[0].astype("float64") - shap_maps.blurred(image[0].astype("float32")))
     inner = [gain[top : top + 2, left : left + 2].sum() for top in (4, 5) for left in (6, 7)]  # the squares over (5, 7)
     found = occlusion(linear(weights), image, +1)
     assert found.dtype == np.float32 and found[0, 5, 7] == pytest.approx(np.mean(inner), abs=1e-4)
@@ -34,6 +34,6 @@ def test_hidden_pixels_are_blurred_and_others_stay(monkeypatch):
     seen = []
     monkeypatch.setattr(targets, "log_odds", lambda network, images: seen.append(images) or np.zeros(len(images)))
     hidden_log_odds(None, image, hidden)
-    assert (seen[0][0] != image).sum() == 1 and seen[0][0, 1, 2] == hiding.blurred(image)[1, 2]
+    assert (seen[0][0] != image).sum() == 1 and seen[0][0, 1, 2] == shap_maps.blurred(image)[1, 2]
     # Half the image's side is the least box, 2 pixels; OpenCV's box of 2 ends at the pixel.
-    assert hiding.blurred(image)[1, 2] == pytest.approx(image[0:2, 1:3].mean())
+    assert shap_maps.blurred(image)[1, 2] == pytest.approx(image[0:2, 1:3].mean())

@@ -5,13 +5,13 @@ import pytest
 from tiny_models import GREY, SIDE, WHITE, detector, linear, two_blobs
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import hiding, shap_maps, targets
+from cxr_helpers.explain import shap_maps, targets
 from cxr_helpers.extras.saliency import shap_gradients
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (2, 4, 4)).astype("uint8")
 WEIGHTS = RANDOM.normal(0, 0.01, (4, 4))
-EXPECTED = np.stack([WEIGHTS * (image - hiding.blurred(image)) for image in IMAGES.astype("float32")])
+EXPECTED = np.stack([WEIGHTS * (image - shap_maps.blurred(image)) for image in IMAGES.astype("float32")])
 
 
 def test_partition_of_a_linear_model_is_weight_times_difference():
@@ -53,7 +53,7 @@ def halves() -> tuple:
 def test_sampled_gradients_sum_to_about_the_difference():
     model, images = halves()
     network = targets.log_odds_model(model)
-    base = targets.log_odds(network, np.stack([hiding.blurred(image) for image in images.astype("float32")]))
+    base = targets.log_odds(network, np.stack([shap_maps.blurred(image) for image in images.astype("float32")]))
     owed = targets.log_odds(network, images) - base
     assert owed.min() > 0.04
     maps = shap_gradients.gradients(model, images, +1)

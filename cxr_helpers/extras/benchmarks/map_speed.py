@@ -31,10 +31,10 @@ def measure(profile: str) -> pd.DataFrame:
     def mapped(method: str) -> Callable:
         return lambda: methods.maps(method, model, image, 1)
 
-    return harness.rounds({(NETWORK, name): mapped(name) for name in methods.METHODS}, ROUNDS, "maps")
+    return harness.rounds({(NETWORK, name): mapped(name) for name in methods.every()}, ROUNDS, "maps")
 
 
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     """Return milliseconds an image by title of the method, the median and range of the rounds: figure, value, ci_low, ci_high."""
     by_method = repeats.groupby("task", sort=False).value
-    return harness.medians({methods.METHODS[name].title: 1000 * times.to_numpy() for name, times in by_method})
+    return harness.medians({methods.every()[name].title: 1000 * times.to_numpy() for name, times in by_method})

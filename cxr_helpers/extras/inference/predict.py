@@ -162,7 +162,7 @@ class Predictor:
         if not self.maps:
             return found
         heat_maps = gradcam.gradcam(self.model, small, targets.predicted(scores, threshold))
-        notes = np.where(methods.is_blank(heat_maps), gradcam.BLANK, "")
+        notes = np.where(methods.is_blank(heat_maps), methods.BLANK, "")
         pictures = map(self._drawn, images, places, heat_maps)
         return [
             dataclasses.replace(answer, heat_map=drawn, note=str(note))

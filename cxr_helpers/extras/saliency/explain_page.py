@@ -29,7 +29,7 @@ def write(image: Path, names: Sequence[str], out: Path, target: str = PREDICTED,
 
     Args:
         image: an 8-bit grey or RGB JPEG or PNG file, or a DICOM image.
-        names: keys of `methods.METHODS`.
+        names: keys of `methods.every()`.
         out: the page, in a folder that exists.
         target: "PNEUMONIA", "NORMAL" or "predicted".
         model_dir: folder of another published model.
@@ -84,7 +84,7 @@ def _facts(answer: Prediction, card: published_model.Card) -> dict[str, str]:
 
 def _section(name: str, image: np.ndarray, values: np.ndarray, shown: str) -> str:
     """Return one method's part: the image, the image under the map, the scale and what it means."""
-    method, end = methods.METHODS[name], map_pictures.limit(name, values)
+    method, end = methods.every()[name], map_pictures.limit(name, values)
     ticks, scale = ("0", "0.5", "1"), f"Yellow speaks most for {shown}; 1 is the map's own largest value."
     if method.signed:
         ticks = tuple(f"{tick:.2g}" for tick in (-end, 0, end))

@@ -57,12 +57,12 @@ def about(profile: str) -> dict:
 
 def title(method: str) -> str:
     """Return a method's or control's name as a reader knows it."""
-    return methods.METHODS[method].title if method in methods.METHODS else controls.TITLES.get(method, method)
+    return methods.every()[method].title if method in methods.every() else controls.TITLES.get(method, method)
 
 
 def known(names: Sequence[str]) -> list[str]:
     """Return those methods and controls that are among `names`, methods first."""
-    return [name for name in (*methods.METHODS, *controls.TITLES) if name in set(names)]
+    return [name for name in (*methods.every(), *controls.TITLES) if name in set(names)]
 
 
 def part(table: pd.DataFrame, data: str, model: str, measure: str) -> pd.DataFrame:

@@ -13,7 +13,7 @@ _SIDE = 0.59  # inches of a picture; an image and eleven methods fill a page
 
 def limit(method: str, maps: np.ndarray) -> float:
     """Return the end of a method's scale for maps: 1, or of a signed one the percentile `CLIPPED` of |value|."""
-    if not methods.METHODS[method].signed:
+    if not methods.every()[method].signed:
         return 1.0
     return float(np.percentile(np.abs(maps), CLIPPED)) or float(np.abs(maps).max()) or 1.0
 
@@ -21,7 +21,7 @@ def limit(method: str, maps: np.ndarray) -> float:
 def picture(method: str, image: np.ndarray, values: np.ndarray, end: float) -> np.ndarray:
     """Return an image (H, W) uint8 under a method's map (any size) on the scale that ends at `end`: uint8 RGB (H, W, 3)."""
     large = cv2.resize(values, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    if methods.METHODS[method].signed:
+    if methods.every()[method].signed:
         return overlay.signed(image, large, end)
     return overlay.heat(image, np.clip(large / end, 0, 1))
 

@@ -57,7 +57,7 @@ def cascade(table: pd.DataFrame, model: str) -> Figure:
     the dotted line is the rank correlation between seeds.
     """
     curves = {kind: map_measures.cascade(table, model, kind) for kind in ("rank correlation", "SSIM")}
-    names = [name for name in methods.METHODS if name in set(curves["SSIM"].method)]
+    names = [name for name in methods.every() if name in set(curves["SSIM"].method)]
     seeds = map_measures.part(table, map_measures.TEST, model, map_measures.alike("rank correlation", map_measures.SEEDS))
     rows = -(-len(names) // _COLUMNS)
     fig = empty_figure(1.55 * rows + 0.5, TEXT_WIDTH)
@@ -96,7 +96,7 @@ def agreement(matrix: pd.DataFrame) -> Figure:
 
 
 def _look(name: str) -> tuple[str, str]:
-    return LOOKS[methods.METHODS[name].family if name in methods.METHODS else CONTROL]
+    return LOOKS[methods.every()[name].family if name in methods.every() else CONTROL]
 
 
 def _curve(ax: Axes, curve: pd.DataFrame, colour: str, line: str) -> None:

@@ -61,7 +61,7 @@ def of_subject(subject: Subject, profile: str, left_out: list[str], afresh: bool
     Where a method refuses a model, or the model is not at hand, the sentence is added to `left_out` and the part is missing.
     """
     plan, model = map_subjects.PLANS[profile], []
-    for method in [*(plan.methods or methods.METHODS), *controls.TITLES]:
+    for method in [*(plan.methods or methods.every()), *controls.TITLES]:
         count = plan.images[subject.part][method in map_subjects.SLOW]
         if not count:
             continue
@@ -87,7 +87,7 @@ def _make(subject: Subject, method: str, model, path: Path) -> None:
         maps = controls.maps(method, subject.images, seed)
     else:
         maps = methods.maps(method, model, subject.images, subject.target)
-    strength = methods.strength(maps)
+    strength = np.maximum(maps, 0)  # what speaks against the target counts as nothing
     values = {names.BLANK: methods.is_blank(strength).astype(float)}
     for what, masks in subject.masks.items():
         values |= _located(strength, masks, what)

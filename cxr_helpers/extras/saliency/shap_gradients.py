@@ -4,7 +4,7 @@ import numpy as np
 
 from cxr_helpers.base import lazy
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import hiding, methods, shap_maps, targets
+from cxr_helpers.explain import methods, shap_maps, targets
 
 keras, shap = lazy.module("keras"), lazy.module("shap")
 
@@ -27,7 +27,7 @@ def gradients(model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray
     explainer = shap.GradientExplainer(keras.Model([network.input], network.output), background, batch_size=targets.BATCH)
 
     def explain(network, image: np.ndarray) -> np.ndarray:
-        pair = np.stack([hiding.blurred(image), image])
+        pair = np.stack([shap_maps.blurred(image), image])
         background[:], pixels = np.split(targets.batch(network, pair), 2)
         drawn = [explainer.shap_values(pixels, nsamples=SAMPLES, rseed=seed)[0, ..., 0].sum(axis=-1) for seed in range(GROUPS)]
         sums = np.sum(drawn, axis=(1, 2))

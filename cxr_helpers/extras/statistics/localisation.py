@@ -54,6 +54,6 @@ def _check(maps: np.ndarray, masks: np.ndarray) -> None:
     if maps.shape != masks.shape or maps.ndim != 3:
         raise CxrError(f"maps {maps.shape} and masks {masks.shape} differ; give (N, H, W) of both, in the same order.")
     if not np.isfinite(maps).all() or maps.min() < 0:
-        raise CxrError("maps hold negative values, NaN or infinity; pass them through explain.methods.strength first.")
+        raise CxrError("maps hold negative values, NaN or infinity; set what is negative to 0 first.")
     if not masks.any(axis=(1, 2)).all():
         raise CxrError("masks: one of them is empty; leave out the images that show nothing to be found.")
