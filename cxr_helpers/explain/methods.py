@@ -42,7 +42,7 @@ def every() -> dict[str, Method]:
 
 
 def maps(name: str, model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
-    """Return one map per image, float32 (N, H, W), by the method of that name; blank maps are zero everywhere (`is_blank`).
+    """Return one map per image, float32 (N, H, W), by the method of that name; blank maps are zero everywhere.
 
     `model`: a Keras model with one sigmoid or two softmax units. `images`: grayscale raw pixels in 0..255, (N, H, W).
     `target`: +1 (what speaks for PNEUMONIA) or -1 (for NORMAL), one or one per image. Neither model nor images are changed.
@@ -68,8 +68,3 @@ def by_image(title: str, explain: Callable, model, images: np.ndarray, target: i
     network, radiographs, signs = targets.prepared(model, images, target)
     progress = tqdm(radiographs, desc=f"{title} {model.name}", unit="image")
     return signs[:, None, None] * np.stack([explain(network, image) for image in progress]).astype("float32")
-
-
-def is_blank(values: np.ndarray) -> np.ndarray:
-    """Tell for each map (N, H, W) whether it is zero everywhere."""
-    return ~values.any(axis=(1, 2))

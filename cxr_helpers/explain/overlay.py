@@ -1,6 +1,5 @@
 """Pictures of maps: colour over an image, on a scale that is the same for every image."""
 
-import cv2
 import matplotlib
 import numpy as np
 
@@ -23,11 +22,6 @@ def signed(image: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
     """
     scaled = np.clip(np.asarray(values, "float32") / limit, -1, 1) if limit > 0 else np.zeros(image.shape, "float32")
     return _blend(image, matplotlib.colormaps[SIGNED]((scaled + 1) / 2), np.abs(scaled))
-
-
-def beside(image: np.ndarray, picture: np.ndarray) -> np.ndarray:
-    """Return the image (uint8, (H, W)) and a picture of it (uint8 RGB (H, W, 3)) side by side, uint8 (H, 2W, 3)."""
-    return np.concatenate([cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), picture], axis=1)
 
 
 def _blend(image: np.ndarray, colours: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -99,7 +99,7 @@ def test_dead_network_is_blank_and_bad_input_is_one_sentence(name):
     image = two_blobs()[None]
     dead, broken = detector(), detector()
     dead.get_layer("probability").set_weights([np.zeros((2, 1)), np.zeros(1)])
-    assert methods.is_blank(methods.maps(name, dead, image, +1)).all()
+    assert not methods.maps(name, dead, image, +1).any()
     broken.get_layer("probability").set_weights([np.full((2, 1), np.nan), np.zeros(1)])
     for message, model, images, target in (
         ("NaN or infinity", broken, image, +1),

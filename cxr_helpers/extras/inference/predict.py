@@ -162,7 +162,7 @@ class Predictor:
         if not self.maps:
             return found
         heat_maps = gradcam.gradcam(self.model, small, targets.predicted(scores, threshold))
-        notes = np.where(methods.is_blank(heat_maps), methods.BLANK, "")
+        notes = np.where(heat_maps.any(axis=(1, 2)), "", methods.BLANK)
         pictures = map(self._drawn, images, places, heat_maps)
         return [
             dataclasses.replace(answer, heat_map=drawn, note=str(note))
@@ -204,5 +204,5 @@ def picture(image: np.ndarray, heat_map: np.ndarray) -> bytes:
     if scale < 1:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     large = np.clip(cv2.resize(heat_map, image.shape[::-1], interpolation=cv2.INTER_LINEAR), 0, 1)
-    beside = overlay.beside(image, overlay.heat(image, large))
-    return cv2.imencode(".png", beside[..., ::-1])[1].tobytes()
+    beside = cv2.hconcat([cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), overlay.heat(image, large)[..., ::-1]])
+    return cv2.imencode(".png", beside)[1].tobytes()

@@ -88,7 +88,7 @@ def _make(subject: Subject, method: str, model, path: Path) -> None:
     else:
         maps = methods.maps(method, model, subject.images, subject.target)
     strength = np.maximum(maps, 0)  # what speaks against the target counts as nothing
-    values = {names.BLANK: methods.is_blank(strength).astype(float)}
+    values = {names.BLANK: (strength == 0).all(axis=(1, 2)).astype(float)}
     for what, masks in subject.masks.items():
         values |= _located(strength, masks, what)
     if subject.faithful:
