@@ -62,11 +62,11 @@ def predict(
 
     With --table the arguments may be files, folders or patterns in quotation marks; a file that is no image costs one row.
     """
-    named, started = bulk.Files(files or [], listed), time.monotonic()
+    started = time.monotonic()
     if table:
-        rows, failed = bulk.write(named, table, model, out)
+        rows, failed = bulk.write(bulk.files(files or [], listed), table, model, out)
         say(f"predict: {table}, {rows:,} files, {failed:,} of them without an answer (column problem), {since(started)}")
-    elif named.many:
+    elif listed or any(map(bulk.is_many, files or [])):
         raise CxrError("Folders, patterns and lists go into a table: add --table results.csv.")
     elif not files:
         raise CxrError("No image is named; give files, or with --table folders, patterns or --list FILE.")

@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.inference import backends, deployed_networks, exports, quantising
+from cxr_helpers.extras.inference import backends, deployed_networks, exports
 from cxr_helpers.extras.networks import operations
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3)).astype("float32")
@@ -40,21 +40,21 @@ def test_an_export_gives_what_keras_gives_for_one_image_and_for_many(name, model
 
 
 def test_int8_stays_near_float32(model, expected, tmp_path, monkeypatch):
-    monkeypatch.setattr(quantising, "EARLY", 0)  # a small network is nothing but early layers
+    monkeypatch.setattr(exports, "EARLY", 0)  # a small network is nothing but early layers
     needs("openvino", "nncf")
-    path = quantising.quantise(model, tmp_path / "small.xml", IMAGES)
+    path = exports.quantise(model, tmp_path / "small.xml", IMAGES)
     found = backends.load(path)(IMAGES)
     assert 0 < np.abs(found - expected).max() < 0.02
     assert exports.size(path) > path.stat().st_size  # the weights lie beside
 
 
 def test_convolutions_near_the_image_stay_in_float32():
-    step, convolution = quantising.Step, "convolution"
+    step, convolution = exports.Step, "convolution"
     steps = [step("first", convolution, ["image"], 9_000), step("norm", "", ["first"], 90_000)]
     steps += [step("second", convolution, ["norm"], 7_000), step("beside", convolution, ["norm"], 5_000)]
     steps += [step("sum", "", ["second", "beside"]), step("last", convolution, ["sum"], 0)]
     steps += [step("head", "dense", ["last"], 1_000), step("large", "dense", ["head"], 10**6)]
-    assert quantising.kept(steps) == ["first", "beside", "head"]
+    assert exports.kept(steps) == ["first", "beside", "head"]
 
 
 def test_a_difference_beyond_the_tolerance_names_the_image(expected):

@@ -95,7 +95,7 @@ def test_a_blank_page_is_no_image(rules):
 
 def test_each_figure_sees_what_it_is_for(rules):
     image, landscape, side, slice_ = small(*drawn([300]), photograph(), lateral(), ct_slice())[:, None]
-    assert out_of_distribution.alike(image, rules.chest)["upright"] > 0.7 > out_of_distribution.alike(landscape, rules.chest)["upright"]
+    assert out_of_distribution.alike(image, rules.chest)["likeness"] > 0.7 > out_of_distribution.alike(landscape, rules.chest)["likeness"]
     assert out_of_distribution.midline(image) > out_of_distribution.midline(side)
     assert out_of_distribution.frame(slice_) < 0.05 < out_of_distribution.frame(image)
 
@@ -103,10 +103,10 @@ def test_each_figure_sees_what_it_is_for(rules):
 def test_likeness_is_the_best_correlation_over_sizes_and_places(rules):
     """The bank of templates against a correlation that NumPy makes of each window."""
     images = small(*drawn([300]), photograph())
-    chest, best = rules.chest.astype(np.float32), {name: np.full(2, -1.0) for name in ("upright", *out_of_distribution.TURNED)}
+    chest, best = rules.chest.astype(np.float32), {name: np.full(2, -1.0) for name in ("likeness", *out_of_distribution.TURNED)}
     for high, wide in itertools.product((31, 28, 24, 22), (27, 24, 21, 18)):
         template = cv2.resize(chest, (wide, high), interpolation=cv2.INTER_AREA)
-        turned = {"upright": template, "inverted": -template, "upside down": np.flipud(template)}
+        turned = {"likeness": template, "inverted": -template, "upside down": np.flipud(template)}
         for row, column in np.ndindex(out_of_distribution.SIDE - high + 1, out_of_distribution.SIDE - wide + 1):
             for (place, image), (name, each) in itertools.product(enumerate(images), turned.items()):
                 under = image[row : row + high, column : column + wide]
@@ -117,7 +117,7 @@ def test_likeness_is_the_best_correlation_over_sizes_and_places(rules):
 
 def test_what_has_no_contrast_is_like_nothing(rules):
     found = out_of_distribution.alike(np.full((1, out_of_distribution.SIDE, out_of_distribution.SIDE), 7, np.uint8), rules.chest)
-    assert set(found) == {"upright", *out_of_distribution.TURNED} and not any(each.any() for each in found.values())
+    assert set(found) == {"likeness", *out_of_distribution.TURNED} and not any(each.any() for each in found.values())
 
 
 def test_midline_and_frame_of_images_known_by_hand():

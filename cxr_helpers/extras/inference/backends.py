@@ -118,7 +118,7 @@ def load(path: Path, bfloat16: bool = False) -> Runner:
     """Return what runs an exported network: images float32 (n, H, W, C) in 0..255 -> outputs float32 (n, units).
 
     Args:
-        path: a file that `export` or `quantising` wrote.
+        path: a file that `export` or `exports.quantise` wrote.
         bfloat16: compute in bfloat16; only OpenVINO can.
 
     Raises:
@@ -227,13 +227,10 @@ def module(name: str, package: str) -> ModuleType:
 @contextlib.contextmanager
 def hushed() -> Iterator[None]:
     """Keep converters from telling of their steps, in a notebook too, where some draw bars as HTML."""
-    loggers = [logging.getLogger(name) for name in ("tf2onnx", "tensorflow", "absl", "nncf")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     try:
         with capture_output(stdout=True, stderr=False, display=True):
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logging.disable(before)

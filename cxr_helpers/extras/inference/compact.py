@@ -8,7 +8,6 @@ import json
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import h5py
 import keras
@@ -31,32 +30,23 @@ def save(model: keras.Model, path: Path) -> None:
         whole = Path(folder) / "whole.keras"
         rounded.save(whole, include_optimizer=False)
         plain = io.BytesIO(whole.read_bytes())
-    change = {WEIGHTS: _compressed, CONFIG: _portable, METADATA: _undated}
+    change = {
+        WEIGHTS: _compressed,
+        CONFIG: lambda config: json.dumps(json.loads(config, object_hook=_portable)).encode(),
+        METADATA: lambda said: json.dumps({k: v for k, v in json.loads(said).items() if k != "date_saved"}).encode(),
+    }
     with zipfile.ZipFile(plain) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
         for name in source.namelist():
             content = change.get(name, bytes)(source.read(name))
             target.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)  # without a date, either
 
 
-def _undated(metadata: bytes) -> bytes:
-    """Return what Keras says of the file without the second at which it was saved: the same file each time."""
-    return json.dumps({key: value for key, value in json.loads(metadata).items() if key != "date_saved"}).encode()
-
-
-def _portable(config: bytes) -> bytes:
-    """Return a configuration whose weights begin at zero, since the file brings them, without new arguments that nobody set."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, list):
-            return list(map(plain, value))
-        if not isinstance(value, dict):
-            return value
-        kept = {key: plain(inner) for key, inner in value.items() if key not in _NEWER or inner != _NEWER[key]}
-        if str(kept.get("module")).startswith("keras.src.ops"):  # an operation's name stands beside its configuration, too
-            kept["config"].pop("name", None)
-        return {key: _ZEROS if key.endswith("_initializer") and inner else inner for key, inner in kept.items()}
-
-    return json.dumps(plain(json.loads(config))).encode()
+def _portable(part: dict) -> dict:
+    """Return a part of a configuration without new arguments that nobody set; weights begin at zero: the file brings them."""
+    kept = {key: value for key, value in part.items() if key not in _NEWER or value != _NEWER[key]}
+    if str(kept.get("module")).startswith("keras.src.ops"):  # an operation's name stands beside its configuration, too
+        kept["config"].pop("name", None)
+    return {key: _ZEROS if key.endswith("_initializer") and value else value for key, value in kept.items()}
 
 
 def _compressed(weights: bytes) -> bytes:

@@ -66,23 +66,22 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
 
 def warnings(thumbnails: np.ndarray, rules: Rules) -> list[str]:
     """Return in what each picture (N, SIDE, SIDE) uint8 departs from a frontal chest radiograph, or "" where it does not."""
-    likeness = alike(thumbnails, rules.chest)
-    found = {"likeness": likeness["upright"], "midline": midline(thumbnails), "frame": frame(thumbnails)}
-    least = np.maximum(rules.limits["likeness"], likeness["upright"])
-    tests = [(words, likeness[name] > least) for name, words in TURNED.items()]
+    found = figures(thumbnails, rules.chest)
+    least = np.maximum(rules.limits["likeness"], found["likeness"])
+    tests = [(words, found[name] > least) for name, words in TURNED.items()]
     tests += [(words, found[name] < rules.limits[name]) for name, words in WARNINGS.items()]
     return [next((words for words, holds in tests if holds[place]), "") for place in range(len(thumbnails))]
 
 
 def figures(thumbnails: np.ndarray, chest: np.ndarray) -> dict[str, np.ndarray]:
-    """Return likeness, midline and frame (N,) of pictures (N, SIDE, SIDE) uint8; `chest` as in `Rules`."""
-    return {"likeness": alike(thumbnails, chest)["upright"], "midline": midline(thumbnails), "frame": frame(thumbnails)}
+    """Return midline, frame and likeness (N,) of pictures (N, SIDE, SIDE) uint8, likeness also with `TURNED` chests."""
+    return alike(thumbnails, chest) | {"midline": midline(thumbnails), "frame": frame(thumbnails)}
 
 
 def alike(thumbnails: np.ndarray, chest: np.ndarray) -> dict[str, np.ndarray]:
     """Return the largest correlation (N,) of the mean chest, at any size and place, with what lies under it.
 
-    Keys: "upright", as it is, and those of `TURNED`.
+    Keys: "likeness", as it is, and those of `TURNED`.
     """
     upright, upside_down, windows = _bank(chest.tobytes(), chest.shape)
     images, pixels = _standardised(thumbnails), windows.sum(axis=1)
@@ -91,7 +90,7 @@ def alike(thumbnails: np.ndarray, chest: np.ndarray) -> dict[str, np.ndarray]:
     scale = np.where(flat, 0, 1 / np.sqrt(np.where(flat, 1, squares)))
     found = images @ upright.T * scale
     return {
-        "upright": found.max(axis=1),
+        "likeness": found.max(axis=1),
         "inverted": -found.min(axis=1),
         "upside down": (images @ upside_down.T * scale).max(axis=1),
     }

@@ -41,7 +41,10 @@ def read(source: Path) -> pd.DataFrame:
         images = images.assign(patient_id=[manifest.patient_key(Path(path).name)[0] for path in images.path])
     else:
         images = _of_table(source)
-    return images.assign(patient_id=images.patient_id.where(images.patient_id != "", images.image_id))
+    images = images.assign(patient_id=images.patient_id.where(images.patient_id != "", images.image_id))
+    if alone := int((images.patient_id == images.image_id).sum()):
+        say(f"no patient is named for {alone:,} of {len(images):,} images: each counts as a patient of its own")
+    return images
 
 
 def _of_table(source: Path) -> pd.DataFrame:
@@ -59,12 +62,6 @@ def _of_table(source: Path) -> pd.DataFrame:
     return pd.DataFrame(images).reset_index(drop=True)
 
 
-def _say_who_is_alone(images: pd.DataFrame) -> None:
-    alone = int((images.patient_id == images.image_id).sum())
-    if alone:
-        say(f"no patient is named for {alone:,} of {len(images):,} images: each counts as a patient of its own")
-
-
 def score(source: Path, model_dir: Path | None = None) -> tuple[pd.DataFrame, float, list[str]]:
     """Return the scores of own images by a published model, its operating point, and a sentence for every refused file.
 
@@ -74,7 +71,6 @@ def score(source: Path, model_dir: Path | None = None) -> tuple[pd.DataFrame, fl
         CxrError: as in `read`; the model is missing; or what can be read is of one class.
     """
     images = read(source)
-    _say_who_is_alone(images)
     predictor = Predictor(model_dir)
     answers = list(predictor.predictions(map(Path, images.path)))
     if warned := sum(bool(answer.warning) for answer in answers):
@@ -91,8 +87,7 @@ def store(source: Path, folder: Path) -> pd.DataFrame:
     """Write own images as a set that CXR_DATA_DIR may name and return how many of each part and class it has.
 
     Parts that the source has stay; else a fifth of the patients becomes test, and validation is drawn when an experiment is
-    trained. An image becomes an 8-bit grey PNG called
-    IM-<patient>-<image>, numbers both, which keeps a patient's images together.
+    trained. An image becomes an 8-bit grey PNG, IM-<patient>-<image>, numbers both, which keeps a patient's images together.
 
     Raises:
         CxrError: as in `read`; `folder` cannot be one or holds something, or a file is no usable image; nothing is written then.
@@ -103,7 +98,6 @@ def store(source: Path, folder: Path) -> pd.DataFrame:
     if not folder.name:  # it is replaced when all is written, and a shell would stay in the old one
         raise CxrError(f"{folder} is the working folder; name a new one in it, as my_set.")
     images = read(source)
-    _say_who_is_alone(images)
     split, _ = image_sets.divide(images, images.y_true)
     patient, number = images.groupby("patient_id", sort=False).ngroup() + 1, images.groupby("patient_id").cumcount() + 1
     names = dict(zip(LABELS.values(), LABELS, strict=True))

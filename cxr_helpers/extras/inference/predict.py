@@ -74,19 +74,11 @@ def predict(files: Iterable[Path], model_dir: Path | None = None, out: Path | No
 
 def table(answers: Iterable[Prediction]) -> pd.DataFrame:
     """Return one row per image that has an answer: file, class, probability, operating point, heat map, warning."""
-    rows = [
-        {
-            "file": answer.path,
-            "class": answer.label,
-            "probability": answer.probability,
-            "operating point": answer.threshold,
-            "heat map": answer.note or answer.heat_map,
-            "warning": "yes" if answer.warning else "no",
-        }
-        for answer in answers
-        if not answer.problem
-    ]
-    return pd.DataFrame(rows)
+    answers = [answer for answer in answers if not answer.problem]
+    found = pd.DataFrame(map(dataclasses.asdict, answers), columns=["path", "label", "probability", "threshold", "heat_map"])
+    found["heat_map"] = [answer.note or answer.heat_map for answer in answers]
+    found["warning"] = ["yes" if answer.warning else "no" for answer in answers]
+    return found.set_axis(["file", "class", "probability", "operating point", "heat map", "warning"], axis=1)
 
 
 class Predictor:

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import numpy as np
 
-Runner = Callable[[np.ndarray], np.ndarray]
+from cxr_helpers.training.cached_features import Runner
 
 
 def openvino(ov: ModuleType, path: Path, threads: int, bfloat16: bool = False) -> Runner:
