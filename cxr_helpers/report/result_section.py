@@ -21,19 +21,17 @@ MOST_EXAMPLES = 48  # images of a grid that can still be seen
 
 
 def training(experiment: Experiment, runs: Sequence[Record], prefix: str) -> None:
-    """Show the whole configuration of the first run, how it was made, and the learning curves of all."""
+    """Show the whole configuration of the first run, its start and time, and the learning curves of all."""
     run, title = runs[0], experiment.title
     document.table(
         configuration_table(run.config),
         f"tbl:{prefix}-configuration",
         caption=f"{title}: the whole training configuration of the first run; marked is what departs from the default.",
     )
-    document.table(
-        formatting.setting(run), f"tbl:{prefix}-setting", caption=f"{title}: how the run behind this chapter was made."
-    )
     epochs = len(run.history)
     document.text(
-        f"Training took **{run.info['wall_time_s'] / 60:.1f} minutes** for {epochs} epochs, "
+        f"From *{run.info['initialisation']}*, on {run.info['device']}: "
+        f"training took **{run.info['wall_time_s'] / 60:.1f} minutes** for {epochs} epochs, "
         f"{run.info['training_time_s'] / epochs:.0f} seconds an epoch."
     )
     document.figure(

@@ -8,7 +8,6 @@ before the first was trained.
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from cxr_helpers import experiments, records
@@ -88,16 +87,6 @@ def ranking(runs: _Runs, reference: str, profile: str) -> pd.DataFrame:
         row = {"experiment": name, "seeds": len(own), LOSS: by_run.mean(), "SD": by_run.std()}
         rows.append(row | statistics.columns(DIFFERENCE, None if name == reference else gaps.loc[name]))
     return statistics.shown_as(rows, {DIFFERENCE: "+"}).sort_values(LOSS, kind="stable", ignore_index=True)
-
-
-def joined_scores(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return the scores of an ensemble: y_score is the mean over tables with equal rows in equal order."""
-    return tables[0].assign(y_score=np.mean([part.y_score for part in tables], axis=0))
-
-
-def tempered_loss(corrupted: pd.DataFrame) -> float:
-    """Return the cross-entropy of corrupted validation images at the temperature that is fitted to them."""
-    return calibration.cross_entropy(calibration.tempered(corrupted, calibration.fit_temperature(corrupted))).mean()
 
 
 def least(runs: _Runs, profile: str) -> str:

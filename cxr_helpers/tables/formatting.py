@@ -9,8 +9,6 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from cxr_helpers.records import Record
-
 ABSENT = "–"
 Format = int | str | Callable[[float], int | str]
 
@@ -61,25 +59,3 @@ def phrase(table: pd.DataFrame, metric: str) -> str:
 def p_value(value: float) -> str:
     """Return "0.012", or "<0.001"."""
     return "<0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def setting(run: Record) -> pd.DataFrame:
-    """Return how a run was made, item by item: configuration, start, device, time, size."""
-    config, info = run.config, run.info
-    rows = {
-        "start": info["initialisation"],
-        "pixels": f"{info['pixels']}, used at {config.size}×{config.size}",
-        "training images": f"{info['images']['train']:,}",
-        "trained parameters": f"{info['trainable_parameters']:,} of {info['parameters']:,}",
-        "trained layers": config.trainable if config.trainable in ("all", "head") else f"from {config.trainable} on",
-        "epochs run": f"{len(run.history)} of at most {config.epochs}",
-        "batch": str(config.batch_size),
-        "optimiser": f"{config.optimizer}, learning rate {config.learning_rate:g}, {config.schedule}",
-        "loss": f"{config.loss}, class weights {config.class_weight}",
-        "augmentation": config.augmentation + (f", {config.views} stored views" if config.views else ""),
-        "device": f"{info['device']}, {info['backend']}",
-        "wall time": f"{info['wall_time_s'] / 60:.1f} min",
-        "peak memory": f"{info['peak_memory_mb']:,} MB",
-        "model file": f"{info['model_bytes'] / 1e6:.1f} MB",
-    }
-    return pd.DataFrame(rows.items(), columns=["item", "value"])

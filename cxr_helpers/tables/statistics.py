@@ -55,22 +55,6 @@ def seed_table(runs: Sequence[Record], split: str = "test") -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def ablation(runs: Mapping[str, Sequence[Record]], reference: str, metric: str = "roc_auc") -> pd.DataFrame:
-    """Return one row per variant, best on validation first; the test columns are reported and rank nothing.
-
-    Columns: variant; val, sd (over seeds), difference (to the reference on validation, the same patients drawn for both) and
-    test; val, difference and test with _low and _high.
-    """
-    rows = []
-    for name, own in runs.items():
-        val, test = (metrics.evaluate_seeds(selection.scores(own, split)).loc[metric] for split in ("val", "test"))
-        gain = metrics.difference(selection.scores(own, "val"), selection.scores(runs[reference], "val")).loc[metric]
-        spread = np.std([metrics.points(run.split("val"))[metric] for run in own], ddof=min(1, len(own) - 1))
-        row = {"variant": name} | columns("val", val) | {"sd": spread}
-        rows.append(row | columns("difference", gain) | columns("test", test))
-    return shown_as(rows, {"difference": "+"}).sort_values("val", ascending=False, kind="stable", ignore_index=True)
-
-
 def performance(
     scores: _Scores, thresholds: _Thresholds = MappingProxyType({}), shown: Sequence[str] = SHOWN
 ) -> pd.DataFrame:

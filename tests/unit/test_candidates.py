@@ -6,7 +6,6 @@ import pytest
 from tiny_candidates import IMAGES, maker
 from tiny_runs import stored
 
-from cxr_helpers.evaluation import calibration
 from cxr_helpers.tables import candidates
 from cxr_helpers.training import rescoring
 
@@ -77,13 +76,3 @@ def test_of_candidates_that_hold_the_result_the_smallest_is_taken(make, monkeypa
     assert candidates.choose(runs, "smoke").run_id == runs["small"][0].run_id
     sizes[runs["large"][0].run_id] = 1
     assert candidates.choose(runs, "smoke").run_id == runs["large"][0].run_id
-
-
-def test_an_ensemble_has_the_mean_score_and_a_temperature_of_its_own():
-    """Two networks of which each is wrong about another image: their mean is right about all."""
-    val = IMAGES[IMAGES.split == "val"]
-    one, other = val.assign(y_score=[0.1, 0.9, 0.1, 0.4]), val.assign(y_score=[0.1, 0.4, 0.1, 0.9])
-    both = candidates.joined_scores([one, other])
-    assert both.y_score.tolist() == pytest.approx([0.1, 0.65, 0.1, 0.65])
-    loss = calibration.cross_entropy(calibration.tempered(both, calibration.fit_temperature(both))).mean()
-    assert candidates.tempered_loss(both) == pytest.approx(loss) and loss < candidates.tempered_loss(one)

@@ -4,7 +4,6 @@ import types
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from cxr_helpers.tables import selection, statistics
 
@@ -54,13 +53,6 @@ def test_answers_name_classes_and_confidence_of_the_predicted_class():
 def test_examples_take_every_outcome():
     drawn = selection.examples(selection.answers(SURE, 0.5), 4)
     assert set(zip(drawn.y_true, drawn.y_predicted, strict=True)) == {(0, 0), (0, 1), (1, 0), (1, 1)}
-
-
-def test_ablation_ranks_by_validation_and_pairs_with_the_reference():
-    table = statistics.ablation({"reference": [UNSURE], "better": [SURE]}, "reference")
-    assert table.variant.tolist() == ["better", "reference"]
-    assert table.difference.tolist() == pytest.approx([0.25, 0.0])
-    assert (table.difference_low <= table.difference).all() and (table.difference <= table.difference_high).all()
 
 
 def test_differences_are_to_the_leader():

@@ -83,12 +83,6 @@ def figures(runs: Sequence[Record], split: str) -> pd.DataFrame | None:
     return table
 
 
-def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of `evaluate` as a page can hold it: label, positives, images, AUC with its bounds."""
-    found = table.reset_index()[["label", "positives", "images"]]
-    return found.assign(AUC=table.value.to_numpy(), AUC_low=table.ci_low.to_numpy(), AUC_high=table.ci_high.to_numpy())
-
-
 def figure_name(label: str) -> str:
     """Return under which name the AUC of a label, or the mean, is reported: "AUC Mass", "mean AUC"."""
     return "mean AUC" if label == MEAN else f"AUC {label}"
