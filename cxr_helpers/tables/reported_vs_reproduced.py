@@ -90,7 +90,7 @@ def _of_runs(
         other = figure["against"]
         if not runs.get(other):
             return {"status": f"waits: no run of {other} yet"}
-        apart = departures(runs[other][0], texts.get(other, {}), {"value": figure["value"]}, ours.attrs["images"])
+        apart = departures(runs[other][0], texts.get(other, {}), {"value": figure.get("value")}, ours.attrs["images"])
         reasons += [f"{other}: {reason}" for reason in apart]
         ours = metrics.difference(selection.pooled(own), selection.pooled(runs[other]))
     if name not in ours.index:
