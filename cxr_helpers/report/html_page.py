@@ -41,7 +41,15 @@ def page(before: list[Part], chapters: list[Part], names: dict[str, str], meta: 
     content = [block for part in before for block in part.blocks]
     content += [block for part in chapters for block in _chapter(part, names)]
     content += [Header(1, ["references", ["unnumbered"], []], [Str("References")]), Div(["refs", [], []], [])]
-    return _embedded(_permitted(tree.write(content, meta, "html5", ARGUMENTS)), figures)
+    return _embedded(_permitted(tree.write(tree.transform(content, _scrolled), meta, "html5", ARGUMENTS)), figures)
+
+
+def _scrolled(kind: str, content: list) -> Node | None:
+    """Let a listing that is wider than the screen be scrolled by keyboard, too."""
+    if kind != "CodeBlock":
+        return None
+    (identifier, classes, pairs), text = content
+    return {"t": "CodeBlock", "c": [[identifier, classes, [*pairs, ["tabindex", "0"]]], text]}
 
 
 def _permitted(html: str) -> str:

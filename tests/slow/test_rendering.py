@@ -214,7 +214,8 @@ def test_a_cell_that_is_tagged_shows_its_code_in_both(monkeypatch, tmp_path):
     listing = chapter("One", executed("weights = gradient.mean(axis=(0, 1))", tags=["show-code"]), executed("hidden()"))
     workplace(monkeypatch, tmp_path)("smoke", **{"01_eda": listing})
     page, printed = rendering.render("smoke", ["thesis"])
-    assert "weights = gradient.mean(axis=(0, 1))" in page.read_text(encoding="utf-8")
+    listed = '<pre class="python" tabindex="0"><code>weights = gradient.mean(axis=(0, 1))</code></pre>'  # scrolls by keyboard, too
+    assert listed in page.read_text(encoding="utf-8")
     assert any("weights = gradient.mean(axis=(0, 1))" in words(sheet) for sheet in pypdf.PdfReader(printed).pages)
     assert "hidden()" not in page.read_text(encoding="utf-8")
 
