@@ -15,8 +15,6 @@ from cxr_helpers.report import table_cells
 from cxr_helpers.workflow import chapter_files, shown_data
 
 HIDDEN = {"remove-cell", "parameters", "injected-parameters"}
-BARE = {"image/svg+xml", "image/png", "image/jpeg", "text/html"}
-NAMED = 6  # runs or files; of more only the number is said
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,27 +27,30 @@ class Chapter:
 
 
 def read(path: Path, profile: str) -> Chapter:
-    """Read the executed notebook at `path`.
+    """Read the executed notebook at `path`; a line below its title leads to its source, one below a figure or table to its data.
 
     Raises:
-        CxrError: it is missing, a cell of it failed or never ran, or it shows a figure or table without a caption.
+        CxrError: it is missing, or a cell of it failed or never ran.
     """
     name = path.stem
     if not path.is_file():
         raise CxrError(f"Chapter {name} has not been executed ({path} is missing); run `cxr execute {name}` first.")
     notebook = nbformat.read(path, as_version=4)
+    source = chapter_files.source(name)
+    address = Path(os.path.relpath(source, paths.reports(profile))).as_posix()
     for number, cell in shown_data.numbered(notebook):
         cell.metadata["cxr_cell"] = str(number)
         if cell.cell_type == "code":
             _check(cell, name)
     for number, note, data in shown_data.shown(notebook):
-        missing = [source for source in note["sources"] if not (paths.ROOT / source).is_file()]
-        if missing:
-            said = f"chapter {name}, cell {number} shows what comes from {missing[0]}, which is not there"
-            raise CxrError(f"The report is not rendered: {said}; restore it from git, or execute the chapter again.")
         if note.get("label"):
+            file = shown_data.file_name(note["label"])
             note["digest"] = shown_data.digest(data["text/csv"])
-            note["origin"] = _origin(note, number, name, profile)
+            note["origin"] = f"Data: [`{file}`](data/{file}), [sources](data/sources-{name}.json), "
+            note["origin"] += f"[cell {number} of `{source.name}`]({address})."
+    title, _, prose = notebook.cells[0].source.partition("\n")
+    code = f"Code: [`{source.relative_to(paths.ROOT).as_posix()}`]({address})"
+    notebook.cells[0].source = f"{title}\n\n::: {{.notebook}}\n{code}\n:::\n\n{prose}"
     markdown, resources = _exporter().from_notebook_node(notebook, {"unique_key": name, "output_files_dir": "figures"})
     return Chapter(name, markdown, resources["outputs"])
 
@@ -65,11 +66,6 @@ def table(label: str, caption: str, rows, digits: int = 3) -> str:
     return f':::::: {{.table id="{label}"}}\n\n{caption}\n\n{shown}\n\n::::::'
 
 
-def address(path: Path, profile: str) -> str:
-    """Return the relative address of a file on a page of the report."""
-    return Path(os.path.relpath(path, paths.reports(profile))).as_posix()
-
-
 def _check(cell: NotebookNode, chapter: str) -> None:
     place = f"The report is not rendered: chapter {chapter}, cell {cell.metadata.cxr_cell}"
     failure = next((output for output in cell.outputs if output.output_type == "error"), None)
@@ -77,32 +73,6 @@ def _check(cell: NotebookNode, chapter: str) -> None:
         raise CxrError(f"{place} failed with {failure.ename}: {failure.evalue}")
     if cell.source.strip() and cell.execution_count is None:
         raise CxrError(f"{place} never ran; run `cxr execute {chapter}` again.")
-    if HIDDEN & set(cell.metadata.get("tags", [])):
-        return
-    for output in cell.outputs:
-        bare = BARE & set(output.get("data", {}))
-        if bare and "cxr" not in output.metadata:
-            remedy = "show it with document.figure or document.table, or tag the cell remove-cell"
-            raise CxrError(f"{place} shows {min(bare)} without caption; {remedy}.")
-
-
-def _origin(note: dict, cell: int, chapter: str, profile: str) -> str:
-    """Return, in Markdown, the line below a figure or table of the page: its data, its cell, and the stored results behind it."""
-    file = shown_data.file_name(note["label"])
-    notebook = chapter_files.source(chapter)
-    said = f"Data: [`{file}`](data/{file}). Computed by [cell {cell} of `{notebook.name}`]({address(notebook, profile)})"
-    runs, others = [], []
-    for source in map(Path, note["sources"]):
-        link = address(paths.ROOT / source, profile)
-        if source.name == "run.json":
-            runs.append(f"[`{source.parent.name.rpartition('-')[0]}`]({link})")
-        else:
-            others.append(f"[`{source.name}`]({link})")
-    if len(runs) > NAMED:
-        runs = [f"[{len(runs)} run records](data/sources-{chapter}.json)"]
-    if len(others) > NAMED:
-        others = [f"[{len(others)} stored results](data/sources-{chapter}.json)"]
-    return f"{said}{' from ' if runs or others else ''}{', '.join(runs + others)}."
 
 
 def _exporter() -> MarkdownExporter:

@@ -6,7 +6,6 @@ writes both to `reports/data/`.
 """
 
 import base64
-import html
 import inspect
 import re
 import textwrap
@@ -38,11 +37,11 @@ def figure(fig: Figure, label: str, caption: str, alt: str) -> None:
     _check(label, "fig", caption)
     if not alt.strip():
         raise CxrError(f"{label}: the alternative text is empty; pass alt= with what the figure shows.")
-    points, numbers = drawn.curves(fig, pictures.EDGE), drawn.numbers(fig)
+    numbers = drawn.numbers(fig)
     bundle = {"image/svg+xml": pictures.svg(fig), "image/png": base64.b64encode(pictures.png(fig)).decode()}
     plt.close(fig)
     bundle["text/csv"] = numbers.to_csv(index=False, float_format=DIGITS, lineterminator="\n")
-    _publish(bundle, "figure", label=label, caption=_line(caption), alt=_line(alt), points=points)
+    _publish(bundle, "figure", label=label, caption=_line(caption), alt=_line(alt))
     _show_caption(label, caption)
 
 
@@ -57,7 +56,7 @@ def table(frame: pd.DataFrame, label: str, caption: str, digits: int | dict[str,
         raise CxrError(f"{label}: the table has no cells; check what was selected for it.")
     _show_caption(label, caption)
     cells = table_cells.formatted(frame, digits)
-    bundle = {"text/html": _notebook_table(cells), "text/markdown": table_cells.markdown(frame, digits)}
+    bundle = {"text/html": cells.to_html(index=False, border=0), "text/markdown": table_cells.markdown(frame, digits)}
     bundle["text/csv"] = table_cells.flat(frame).to_csv(index=False, float_format=DIGITS, lineterminator="\n")
     _publish(bundle, "table", label=label, caption=_line(caption))
 
@@ -102,14 +101,3 @@ def _line(text: str) -> str:
 def _show_caption(label: str, caption: str) -> None:
     """Show the caption in the notebook only: the report sets its own, with the number."""
     publish_display_data({"text/markdown": f"**{label}** {_line(caption)}"}, metadata={"cxr": {"kind": "caption"}})
-
-
-def _notebook_table(cells: pd.DataFrame) -> str:
-    aligned = {name: "right" if table_cells.numeric(cells[name]) else "left" for name in cells.columns}
-
-    def row(tag: str, words: dict[str, str]) -> str:
-        filled = (f'<{tag} style="text-align:{aligned[name]}">{html.escape(words[name])}</{tag}>' for name in aligned)
-        return f"<tr>{''.join(filled)}</tr>"
-
-    body = "".join(row("td", words) for words in cells.to_dict("records"))
-    return f"<table><thead>{row('th', {name: name for name in aligned})}</thead><tbody>{body}</tbody></table>"

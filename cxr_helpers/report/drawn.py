@@ -1,6 +1,5 @@
-"""What a matplotlib figure draws, as numbers: a table of all its series, and the points that a page's reader can point at."""
+"""What a matplotlib figure draws, as a table of numbers."""
 
-import json
 import re
 from collections.abc import Iterator
 
@@ -13,14 +12,9 @@ from matplotlib.collections import Collection, LineCollection, PathCollection
 from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.transforms import Bbox
 
 COLUMNS = ["panel", "kind", "series", "name", "x", "y", "low", "high", "value"]
 LONGEST = 500  # rows of one series, evenly chosen
-FEWEST = 3  # points of a curve that can be read by pointing; with fewer it is a reference line or a mark
-MOST = 60  # points kept of such a curve, evenly along its length
-_PER_MILLE = 1000
-_NOTE = re.compile(r"\s+\([^)]*\)$")  # "sensitivity (recall)"
 
 
 def numbers(fig: Figure) -> pd.DataFrame:
@@ -115,52 +109,3 @@ def _ticks(axis: Axis) -> dict[float, str]:
 
 def _title(ax: Axes) -> str:
     return (ax.get_title(loc="left") or ax.get_title()).split("\n")[0]
-
-
-def curves(fig: Figure, edge: float) -> str:
-    """Return the points of a figure's curves as JSON ("" where it has none); its picture ends `edge` inches beyond what is drawn.
-
-    The JSON is a list with one entry a panel: `x` and `y` are the axes' names, `curves` a list of [name, points], a point
-    being [left, top, x, y]: its place in the picture in thousandths of width and height, and its value.
-    """
-    fig.draw_without_rendering()
-    frame = fig.get_tightbbox().padded(edge)
-    panels = [(ax, _curves(ax)) for ax in fig.axes if ax.axison and ax.patch.get_visible()]
-    found = [
-        {
-            "x": _axis_name(ax, "x"),
-            "y": _axis_name(ax, "y"),
-            "curves": [[" ".join(name.split()), _spots(ax, line, frame)] for name, line in named],
-        }
-        for ax, named in panels
-        if named
-    ]
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":")) if found else ""
-
-
-def _curves(ax: Axes) -> list[tuple[str, Line2D]]:
-    """Return name and line of every curve of a panel; a curve without a name of its own has the panel's title."""
-    parts = {part.lines[0]: part.get_label() for part in ax.containers if getattr(part, "lines", None)}
-    named = [(str(parts.get(line) or line.get_label()), line) for line in ax.lines if len(line.get_xdata()) >= FEWEST]
-    return [(_title(ax) if name.startswith("_") else name, line) for name, line in named if line.get_visible()]
-
-
-def _axis_name(ax: Axes, which: str) -> str:
-    """Return an axis' label, that of the whole figure where the panel has none, or the panel's title for its height."""
-    own = getattr(ax, f"get_{which}label")()
-    shared = getattr(ax.figure, f"get_sup{which}label")()
-    return _NOTE.sub("", own or shared or (_title(ax) if which == "y" else "") or which)
-
-
-def _spots(ax: Axes, line: Line2D, frame: Bbox) -> list[list[float]]:
-    values = np.column_stack([np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)])
-    inside = (ax.transData - ax.transAxes).transform(values)
-    seen = np.isfinite(inside).all(axis=1) & (np.abs(inside - 0.5) <= 0.5 + 1e-6).all(axis=1)
-    values, inside = values[seen], inside[seen]
-    if not len(values):
-        return []
-    places = (ax.transData.transform(values) / ax.figure.dpi - frame.min) / frame.size
-    along = np.concatenate([[0], np.hypot(*np.diff(inside, axis=0).T).cumsum()])
-    kept = np.unique(np.searchsorted(along, np.linspace(0, along[-1], MOST))) if len(along) > MOST else np.arange(len(along))
-    spots = np.rint(_PER_MILLE * np.column_stack([places[:, 0], 1 - places[:, 1]])).astype(int)
-    return [[*spots[index].tolist(), *(float(f"{value:.4g}") for value in values[index])] for index in kept]

@@ -14,7 +14,6 @@ from cxr_helpers.data import dataset, manifest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.report.tree import Cell, Node, Part
 
-INTRODUCTION = "introduction"  # the part's name
 READER = "markdown-raw_html-raw_tex-implicit_figures"
 
 
@@ -22,26 +21,24 @@ def read(path: Path) -> tuple[Node, Cell]:
     """Return the metadata (title, subtitle, abbreviations, ...) and the abstract of the front matter's source file.
 
     Raises:
-        CxrError: the file is missing or has no title.
+        CxrError: the file is missing.
     """
     if not path.is_file():
         raise CxrError(f"{path} is missing; it holds the report's title and abstract.")
-    tree = json.loads(pypandoc.convert_file(str(path), "json", format=READER))
-    if "title" not in tree["meta"]:
-        raise CxrError(f"{path} has no title; begin it with a YAML block that holds one.")
+    tree = _parsed(path)
     return tree["meta"], Cell(path.name, tree["blocks"])
 
 
-def parts(opening: Cell, chapters: list[Part], whole: bool) -> list[Part]:
-    """Return the abstract (the opening and what chapters tagged `abstract`), and the introduction of a `whole` thesis."""
+def parts(opening: Cell, chapters: list[Part]) -> list[Part]:
+    """Return the abstract (the opening and what chapters tagged `abstract`), and the introduction."""
     title = Cell(opening.place, [Header(1, ["abstract", ["unnumbered"], []], [Str("Abstract")])])
     results = [cell for part in chapters for cell in part.cells if cell.abstract]
     found = [Part("abstract", [title, opening, *results])]
     path = paths.ROOT / "reports" / "introduction.md"
-    if whole and path.is_file():  # it speaks of every chapter
-        heading, *blocks = json.loads(pypandoc.convert_file(str(path), "json", format=READER))["blocks"]
-        title = Header(1, [INTRODUCTION, ["unnumbered"], []], heading["c"][2])
-        found.append(Part(INTRODUCTION, [Cell(path.name, [title, *blocks])]))
+    if path.is_file():
+        heading, *blocks = _parsed(path)["blocks"]
+        title = Header(1, ["introduction", ["unnumbered"], []], heading["c"][2])
+        found.append(Part("introduction", [Cell(path.name, [title, *blocks])]))
     return found
 
 
@@ -77,6 +74,10 @@ def _data(profile: str) -> str:
     source = manifest.source(profile)
     origin = "drawn by the program" if profile == "smoke" else f"of {dataset.DATASET.name}, {source.pixels}"
     return f"{len(images):,} images {origin}; manifest {manifest.data_hash(images)[:8]}"
+
+
+def _parsed(path: Path) -> Node:
+    return json.loads(pypandoc.convert_file(str(path), "json", format=READER))
 
 
 def _string(text: str) -> Node:

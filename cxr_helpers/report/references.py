@@ -10,7 +10,6 @@ from pandocfilters import Cite, Link, Space, Str
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.report.tree import BIBLIOGRAPHY, Node, Part, label, transform
-from cxr_helpers.workflow import chapter_files
 
 PREFIX = {"thesis": "", "supplement": "S"}  # of the numbers in a document
 SECTION = 2  # the level of its heading
@@ -52,28 +51,24 @@ def numbered(parts: list[Part], document: str) -> dict[str, str]:
 class Labels:
     """What can be mentioned in a document: its own labels, those of the `other` one, and the keys of the bibliography.
 
-    Where the other document has not been made, `others` holds its chapters only; a label that its notebooks name is then
-    mentioned as "the supplement", without a number.
+    Where the other document has not been made, `others` is None, and what is not one's own is mentioned as "the supplement".
     """
 
     own: Mapping[str, str]
-    others: Mapping[str, str]
+    others: Mapping[str, str] | None
     other: str
     cited: Collection[str]
-    complete: bool = True
 
     def mention(self, key: str, place: str) -> Node:
-        """Return the link for a label; an unknown one is a CxrError, or stays as typed where chapters are left out."""
+        """Return the link for a label; an unknown one is a CxrError."""
         target = f"#{key.removeprefix('sec:')}"
         if key in self.own:
             return _link(self.own[key], target)
+        if self.others is None:
+            return _link(f"the {self.other}", f"{self.other}.html")
         if key in self.others:
             return _link(f"{self.others[key]} of the {self.other}", f"{self.other}.html{target}")
-        if any(key.startswith(f"sec:{name}-") or f'"{key}' in _source(name) for name in getattr(chapter_files, self.other)()):
-            return _link(f"the {self.other}", f"{self.other}.html")
-        if self.complete:
-            raise CxrError(f"{place} refers to @{key}, which no chapter defines; correct the label.")
-        return Str(f"@{key}")
+        raise CxrError(f"{place} refers to @{key}, which no chapter defines; correct the label.")
 
 
 def resolved(parts: list[Part], labels: Labels) -> list[Part]:
@@ -117,7 +112,3 @@ def _piece(citation: Node, labels: Labels, place: str) -> list[Node]:
 
 def _link(name: str, target: str) -> Node:
     return Link(["", [], []], [Str(name.replace(" ", "\u00a0", 1))], [target, ""])
-
-
-def _source(chapter: str) -> str:
-    return chapter_files.source(chapter).read_text(encoding="utf-8").replace("\\", "")

@@ -29,7 +29,6 @@ LINKED = ("http", "https", "mailto")
 UNWRAPPED = ["--columns=10000", "--wrap=none"]  # a long line must not turn a table's columns into relative widths
 BIBLIOGRAPHY = paths.ROOT / "reports" / "references.bib"
 CITED = ["--citeproc", f"--bibliography={BIBLIOGRAPHY}", f"--csl={paths.TEMPLATE / 'ieee.csl'}", "--metadata=link-citations:true"]
-FAULT = "The report is not rendered:"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,22 +52,18 @@ class Part:
         """Return the blocks of all cells."""
         return [block for cell in self.cells for block in cell.blocks]
 
+    def without_abstract(self) -> "Part":
+        """Return the part without the cells that belong into the abstract."""
+        return Part(self.name, [cell for cell in self.cells if not cell.abstract])
+
 
 def parse(chapter: Chapter) -> Part:
-    """Parse a chapter's Markdown; its first cell must begin with the one `# Title` of the chapter.
-
-    Raises:
-        CxrError: the title is missing or there are two; a figure or table lacks its caption or alternative text; a picture or
-            table stands in prose.
-    """
-    cells = [_cell(block, chapter.name) for block in blocks(chapter.markdown)]
-    body = [cell for cell in cells if not cell.abstract]
-    if not body or not body[0].blocks or not _is_title(body[0].blocks[0]):
-        raise CxrError(f"Chapter {chapter.name} must begin with a Markdown cell whose first line is `# Title`.")
-    for position, cell in enumerate(body):
-        if any(_is_title(block) for block in cell.blocks[position == 0 :]):
-            raise CxrError(f"{cell.place} begins a second chapter; use `##` below the title.")
-    return Part(chapter.name, cells)
+    """Parse a chapter's Markdown; its first cell must begin with the one `# Title` of the chapter, else it is a CxrError."""
+    part = Part(chapter.name, [_cell(block, chapter.name) for block in blocks(chapter.markdown)])
+    body = [block for cell in part.cells if not cell.abstract for block in cell.blocks]
+    if not body or [block for block in body if block["t"] == "Header" and block["c"][0] == 1] != body[:1]:
+        raise CxrError(f"Chapter {chapter.name} must begin with its one `# Title`; use `##` below it.")
+    return part
 
 
 def blocks(markdown: str) -> list[Node]:
@@ -133,7 +128,7 @@ def _ends_sentence(inlines: list[Node], position: int) -> bool:
 
 
 def _harmless(kind: str, content: list) -> Node | list[Node] | None:
-    """Show as words what a file's name in a table could bring: raw HTML or Typst, links that are scripts, foreign pictures.
+    """Show as words what a file's name in a table could bring: raw HTML or Typst, links that are scripts, pictures.
 
     A panel is a block, which a cell of a table cannot hold.
     """
@@ -141,55 +136,31 @@ def _harmless(kind: str, content: list) -> Node | list[Node] | None:
         return Code(["", [], []], content[1])
     if kind == "Link" and (scheme := SCHEME.match(content[2][0])) and scheme[1].lower() not in LINKED:
         return content[1]
-    if kind == "Image" and (SCHEME.match(content[2][0]) or content[2][0].startswith("//")):
+    if kind == "Image":
         return content[1]
     return None
 
 
 def _cell(block: Node, chapter: str) -> Cell:
-    if not has_class(block, "cell"):
-        raise CxrError(f"Chapter {chapter}: a cell closes a division (`:::`) that it did not open; remove the line.")
+    if not has_class(block, "cell") or any(has_class(inner, "cell") for inner in block["c"][1]):
+        raise CxrError(f"Chapter {chapter}: a cell opens a division (`:::`) without closing it, or closes none; correct it.")
     (_, _, pairs), content = block["c"]
     note = dict(pairs)
-    place = f"chapter {chapter}, cell {note['number']}"
-    if any(has_class(inner, "cell") for inner in content):
-        raise CxrError(f"{place} opens a division (`:::`) and does not close it; add the closing line.")
-    return Cell(place, [_built(inner, chapter, place) for inner in content], note.get("part") == "abstract")
+    built = [_built(inner, chapter) for inner in content]
+    return Cell(f"chapter {chapter}, cell {note['number']}", built, note.get("part") == "abstract")
 
 
-def _is_title(block: Node) -> bool:
-    return block["t"] == "Header" and block["c"][0] == 1
-
-
-def _built(block: Node, chapter: str, place: str) -> Node:
+def _built(block: Node, chapter: str) -> Node:
     """Return a figure or table for the division that the template made for it, a heading with an identifier of its own."""
     if block["t"] == "Header":  # identifiers are unique over the chapters; the title's is `ch:<name>`
         level, (identifier, classes, pairs), inlines = block["c"]
         return Header(level, [f"ch:{chapter}" if level == 1 else f"{chapter}-{identifier}", classes, pairs], inlines)
-    if has_class(block, "figure") or has_class(block, "table"):
-        (identifier, classes, pairs), content = block["c"]
-        return _float(identifier, classes, dict(pairs), content, place)
-    transform([block], lambda kind, _content: _refused(kind, place))
-    return block
-
-
-def _float(identifier: str, classes: list[str], note: dict[str, str], content: list[Node], place: str) -> Node:
-    if not content or content[0]["t"] != "Para":
-        raise CxrError(f"{FAULT} {place} shows {identifier} without a caption; pass caption=.")
-    identity = [identifier, [], [[name, note[name]] for name in ("points", "digest") if note.get(name)]]
-    if "table" in classes:
-        if content[-1]["t"] != "Table":
-            raise CxrError(f"{FAULT} {place} shows {identifier}, which is no table.")
-        return with_caption({"t": "Table", "c": [identity, *content[-1]["c"][1:]]}, content[0]["c"])
-    if not note.get("alt", "").strip():
-        raise CxrError(f"{FAULT} {place} shows {identifier} without alternative text; pass alt=.")
+    if not has_class(block, "figure") and not has_class(block, "table"):
+        return block
+    (identifier, _, pairs), (words, *content) = block["c"]
+    note = dict(pairs)
+    identity = [identifier, [], [["digest", note["digest"]]] if "digest" in note else []]
+    if has_class(block, "table"):
+        return with_caption({"t": "Table", "c": [identity, *content[-1]["c"][1:]]}, words["c"])
     picture = Image(["", [], []], [Str(note["alt"])], [note["source"], ""])
-    return {"t": "Figure", "c": [identity, [None, [Plain(content[0]["c"])]], [Plain([picture])]]}
-
-
-def _refused(kind: str, place: str) -> None:
-    if kind in ("Image", "Table"):
-        raise CxrError(
-            f"{FAULT} {place} holds a bare {kind.lower()}; "
-            "only document.figure and document.table give it a caption and a number."
-        )
+    return {"t": "Figure", "c": [identity, [None, [Plain(words["c"])]], [Plain([picture])]]}

@@ -48,14 +48,8 @@ def compiled(text: str, figures: dict[str, bytes]) -> bytes:
 
 
 def _blocks(part: Part) -> list[Node]:
-    """Return what a part prints.
-
-    A figure goes to the head or foot of a page, but not beyond the part's end; where it was, a line points to it.
-    """
-    printed = []
-    for block in (block for block in part.blocks if not any(tree.has_class(block, name) for name in PAGE_ONLY)):
-        printed += [_raw(f"#pointer(<{tree.label(block)}>)")] if block["t"] == "Figure" and tree.label(block) else []
-        printed.append(_float(block))
+    """Return what a part prints; a figure goes to the head or foot of a page, but not beyond the part's end."""
+    printed = [_float(block) for block in part.blocks if not any(tree.has_class(block, name) for name in PAGE_ONLY)]
     return [*printed, _raw("#place.flush()")] if printed else []
 
 

@@ -114,41 +114,6 @@
     });
   }
 
-  // A figure whose curves can be read by pointing at them; `points` are those of drawn.py.
-  const REACH = 40; // pixels
-
-  const written = (value) => String(value).replace("-", "−");
-
-  function readable(figure) {
-    const picture = figure.querySelector("img"), frame = document.createElement("span");
-    const [dot, tip] = ["dot", "tip"].map((name) => {
-      const mark = document.createElement("span");
-      mark.className = name;
-      mark.hidden = true;
-      return mark;
-    });
-    frame.className = "picture";
-    picture.replaceWith(frame);
-    frame.append(picture, dot, tip);
-    const points = JSON.parse(figure.dataset.points).flatMap((panel) => panel.curves.flatMap(([name, curve]) =>
-      curve.map(([left, top, x, y]) => ({ left: left / 1000, top: top / 1000, text: `${name}: ${panel.x} ${written(x)}, ${panel.y} ${written(y)}` }))));
-    const hide = () => { dot.hidden = tip.hidden = true; };
-    picture.addEventListener("pointerleave", hide);
-    picture.addEventListener("pointermove", (event) => {
-      const box = picture.getBoundingClientRect();
-      const away = (point) => Math.hypot(point.left * box.width + box.left - event.clientX, point.top * box.height + box.top - event.clientY);
-      const near = points.reduce((a, b) => (away(b) < away(a) ? b : a));
-      if (away(near) > REACH) return hide();
-      dot.hidden = tip.hidden = false;
-      tip.textContent = near.text;
-      for (const mark of [dot, tip]) {
-        mark.style.left = near.left < 0.5 || mark === dot ? `${100 * near.left}%` : "auto";
-        mark.style.right = near.left < 0.5 || mark === dot ? "auto" : `${100 - 100 * near.left}%`;
-        mark.style.top = `${100 * near.top}%`;
-      }
-    });
-  }
-
   // A link within the page says on hover what it leads to: a reference, a caption, a title.
   const LONGEST = 240; // letters
 
@@ -160,7 +125,6 @@
 
   for (const link of document.querySelectorAll("main a[href^='#']")) previewed(link);
   document.querySelectorAll(".explorer").forEach(explorer);
-  document.querySelectorAll("figure[data-points]").forEach(readable);
   for (const table of document.querySelectorAll("main .table-scroll table")) {
     if (!table.tHead || !table.tBodies.length) continue;
     const rows = table.tBodies[0].rows.length;

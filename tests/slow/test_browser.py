@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import shutil
 
 import numpy as np
@@ -131,24 +130,9 @@ def test_the_curve_can_be_read_by_pointing(page):
     assert page.locator('[data-shows="hover"]').inner_text().startswith("At ")
 
 
-def test_curves_of_a_figure_can_be_read_by_pointing(page):
-    picture = page.locator("#fig\\:curves .picture")
-    assert picture.bounding_box() == pytest.approx(picture.locator("img").bounding_box(), abs=0.1)
-    picture.scroll_into_view_if_needed()
-    (panel,) = json.loads(page.locator("#fig\\:curves").get_attribute("data-points"))
-    name, points = panel["curves"][1]
-    left, top, *_ = points[1]
-    box = picture.bounding_box()
-    page.mouse.move(box["x"] + box["width"] * left / 1000, box["y"] + box["height"] * top / 1000)
-    assert picture.locator(".tip").inner_text() == f"{name}: false-positive rate 0.5, sensitivity 0.35"
-    page.mouse.move(box["x"] + 2, box["y"] + 2)
-    assert not picture.locator(".tip").is_visible()
-    assert page.locator("#fig\\:one .picture").count() == 0  # its line of two points is no curve
-
-
 def test_below_a_figure_stand_links_to_its_data_and_its_cell(page):
     links = page.locator("#fig\\:curves + .origin a")
-    assert links.all_inner_texts() == ["fig-curves.csv", "cell 3 of 21_net.ipynb"]
+    assert links.all_inner_texts() == ["fig-curves.csv", "sources", "cell 3 of 21_net.ipynb"]
     assert links.first.get_attribute("href") == "data/fig-curves.csv"
 
 

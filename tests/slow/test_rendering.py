@@ -79,11 +79,6 @@ def test_figures_and_tables_are_numbered_through_the_report_and_mentions_lead_to
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(identifiers)
 
 
-def test_a_chapter_opens_with_links_to_its_figures_and_tables(page, pdf):
-    assert 'Figures: <a href="#fig:first">1</a>, <a href="#fig:roc">2</a>. Table: <a href="#tbl:wide">2</a>' in page
-    assert any("Figures: 1, 2. Table: 2" in words(sheet) for sheet in pdf.pages)
-
-
 def test_every_picture_is_the_chapters_own_svg_and_has_its_alternative_text(page):
     pictures = re.findall(r'<img src="data:image/svg\+xml,([^"]*)" alt="([^"]*)"', page)
     assert [html.unescape(alt) for _, alt in pictures] == ['Two "rising" curves'] * 2
@@ -198,7 +193,7 @@ def test_a_caption_is_split_after_its_first_sentence(caption, first):
 def test_each_figure_and_table_leads_to_its_data_its_cell_and_its_sources(page):
     assert page.count('<div class="origin">') == 4
     line = re.search(r'<figure id="fig:roc".*?<div class="origin">(.*?)</div>', page, re.DOTALL)[1]
-    assert '<a href="data/fig-roc.csv"><code>fig-roc.csv</code></a>' in line
+    assert '<a href="data/fig-roc.csv"><code>fig-roc.csv</code></a>' in line and 'href="data/sources-02_models.json"' in line
     assert re.search(r'<a href="[./]*/notebooks/02_models.ipynb">cell 4 of\s+<code>02_models.ipynb</code></a>', line)
 
 
@@ -214,7 +209,9 @@ def test_a_cell_that_is_tagged_shows_its_code_in_both(monkeypatch, tmp_path):
     listing = chapter("One", executed("weights = gradient.mean(axis=(0, 1))", tags=["show-code"]), executed("hidden()"))
     workplace(monkeypatch, tmp_path)("smoke", **{"01_eda": listing})
     page, printed = rendering.render("smoke", ["thesis"])
-    listed = '<pre class="python" tabindex="0"><code>weights = gradient.mean(axis=(0, 1))</code></pre>'  # scrolls by keyboard, too
+    listed = (
+        '<pre class="python" tabindex="0"><code>weights = gradient.mean(axis=(0, 1))</code></pre>'
+    )
     assert listed in page.read_text(encoding="utf-8")
     assert any("weights = gradient.mean(axis=(0, 1))" in words(sheet) for sheet in pypdf.PdfReader(printed).pages)
     assert "hidden()" not in page.read_text(encoding="utf-8")

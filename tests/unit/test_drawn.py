@@ -1,13 +1,10 @@
-"""What a figure draws, as numbers; and the points of its curves: where they lie in the picture, what they say."""
-
-import json
-import re
+"""What a figure draws, as numbers."""
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from cxr_helpers.report import drawn, pictures
+from cxr_helpers.report import drawn
 
 
 def figure_of(draw):
@@ -16,55 +13,8 @@ def figure_of(draw):
     return fig
 
 
-def points_of(draw):
-    fig = figure_of(draw)
-    points = drawn.curves(fig, pictures.EDGE)
-    return pictures.svg(fig), json.loads(points) if points else []
-
-
-def test_a_curve_is_found_where_the_picture_draws_it():
-    x = np.array([0.0, 0.25, 1.0])
-
-    def draw(ax):
-        ax.plot(x, x**2, label="model  A")
-        ax.plot([0, 1], [0, 1], label="chance")
-        ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="1 − specificity (false alarms)", ylabel="P(PNEUMONIA)")
-
-    svg, (panel,) = points_of(draw)
-    assert (panel["x"], panel["y"]) == ("1 − specificity", "P(PNEUMONIA)")
-    ((name, points),) = panel["curves"]  # a line of two points is a reference
-    assert name == "model A" and [point[2:] for point in points] == [[0, 0], [0.25, 0.0625], [1, 1]]
-    width, height = (float(size) for size in re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups())
-    line = re.search(r'<path d="(M [^"]*)" clip-path="[^"]*" style="fill: none; stroke: #1f77b4', svg)[1]
-    seen = np.array(re.findall(r"[\d.]+", line), float).reshape(-1, 2) / (width, height) * 1000
-    assert np.abs(seen - [point[:2] for point in points]).max() < 5
-
-
-def test_error_bars_are_read_at_their_dots_and_named_by_the_panel():
-    def draw(ax):
-        ax.errorbar([0.1, 0.5, 0.9], [0.2, 0.5, 0.8], 0.1, fmt="o")
-        ax.set_title("model B\nECE 0.1", loc="left")
-
-    _, (panel,) = points_of(draw)
-    ((name, points),) = panel["curves"]
-    assert name == "model B" and panel["y"] == "model B" and [point[2] for point in points] == [0.1, 0.5, 0.9]
-
-
-def test_long_curves_are_thinned_and_what_lies_outside_is_left_out():
-    def draw(ax):
-        ax.plot(np.arange(1, 1001), np.arange(1, 1001), label="long")
-        ax.set(xscale="log", xlim=(1, 100), ylim=(0, 1000))
-
-    _, (panel,) = points_of(draw)
-    ((_, points),) = panel["curves"]
-    assert len(points) <= drawn.MOST and points[0][2] == 1 and points[-1][2] == 100
-    lefts = [point[0] for point in points]
-    assert lefts == sorted(lefts)
-
-
-def test_a_picture_has_neither_curves_nor_numbers():
-    fig = figure_of(lambda ax: ax.imshow(np.zeros((40, 40))))
-    assert drawn.curves(fig, pictures.EDGE) == "" and drawn.numbers(fig).empty
+def test_a_picture_has_no_numbers():
+    assert drawn.numbers(figure_of(lambda ax: ax.imshow(np.zeros((40, 40))))).empty
 
 
 def forest(ax):

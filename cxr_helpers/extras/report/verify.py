@@ -91,7 +91,7 @@ def stale(document: str, profile: str) -> list[str]:
         if not path.is_file() or shown_data.digest(path.read_text(encoding="utf-8")) != digest:
             sentences.append(f"{label}: {path.name} is not what {document}.html was made from.")
     printed = pypdf.PdfReader(paths.reports(profile) / f"{document}.pdf").metadata.get("/Keywords", "")
-    whole = rendering.digest_of(digest for _, digest in DRAWN.findall(html))
+    whole = rendering.digest(digest for _, digest in DRAWN.findall(html))
     if f"data {whole}" not in printed:
         sentences.append(f"{document}.pdf was not made from the data of {document}.html.")
     return sentences
