@@ -78,36 +78,33 @@ def metric_section(experiment: Experiment, runs: Sequence[Record], prefix: str) 
     threshold, protocol = selection.thresholds(runs)[0], run.config.protocol
     images = "the official test images" if protocol == "official" else f"the test images of `{protocol}`"
     both = {f"at {text}": (run.split("test"), limit) for text, limit in (("0.5", 0.5), (f"{threshold:.3f}", threshold))}
-    document.table(
-        statistics.metric_table(runs),
-        f"tbl:{prefix}-metrics",
-        caption=f"{title} on {images}, at 0.5 and at the operating point {threshold:.3f} chosen on validation.",
-    )
-    document.figure(
-        plots.confusion_matrices(both),
-        f"fig:{prefix}-confusion",
-        caption=f"{title}: confusion matrices on {images}, at 0.5 and at the operating point {threshold:.3f}.",
-        alt=f"Confusion matrices of {title} with counts and row percentages.",
-    )
-    document.figure(
-        plots.roc_curves(scores),
-        f"fig:{prefix}-roc",
-        caption=f"{title}: ROC curve on {images}, with its 95 % band from a bootstrap over patients.",
-        alt="ROC curve with its 95 % band; the legend gives the area and its interval.",
-    )
-    document.figure(
-        plots.pr_curves(scores),
-        f"fig:{prefix}-pr",
-        caption=f"{title}: precision–recall curve on {images}, with its 95 % band; the line across is the prevalence.",
-        alt="Precision–recall curve with its 95 % band above the line of the prevalence.",
-    )
-    document.figure(
-        plots.calibration({experiment.label: run.split("test")}),
-        f"fig:{prefix}-calibration",
-        caption=f"{title}: reliability diagram, observed share of pneumonia against predicted probability, 15 equal-width bins. "
-        "Bars: 95 % Wilson intervals over images.",
-        alt=f"Reliability diagram of {title} against the diagonal of perfect calibration.",
-    )
+    caption = f"{title} on {images}, at 0.5 and at the operating point {threshold:.3f} chosen on validation."
+    document.table(statistics.metric_table(runs), f"tbl:{prefix}-metrics", caption=caption)
+    shown = {
+        "confusion": (
+            plots.confusion_matrices(both),
+            f"confusion matrices on {images}, at 0.5 and at the operating point {threshold:.3f}.",
+            f"Confusion matrices of {title} with counts and row percentages.",
+        ),
+        "roc": (
+            plots.roc_curves(scores),
+            f"ROC curve on {images}, with its 95 % band from a bootstrap over patients.",
+            "ROC curve with its 95 % band; the legend gives the area and its interval.",
+        ),
+        "pr": (
+            plots.pr_curves(scores),
+            f"precision–recall curve on {images}, with its 95 % band; the line across is the prevalence.",
+            "Precision–recall curve with its 95 % band above the line of the prevalence.",
+        ),
+        "calibration": (
+            plots.calibration({experiment.label: run.split("test")}),
+            "reliability diagram, observed share of pneumonia against predicted probability, 15 equal-width bins. "
+            "Bars: 95 % Wilson intervals over images.",
+            f"Reliability diagram of {title} against the diagonal of perfect calibration.",
+        ),
+    }
+    for name, (figure, caption, alt) in shown.items():
+        document.figure(figure, f"fig:{prefix}-{name}", caption=f"{title}: {caption}", alt=alt)
 
 
 def examples(experiment: Experiment, run: Record, profile: str, prefix: str, count: int) -> None:

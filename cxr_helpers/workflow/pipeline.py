@@ -19,9 +19,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.workflow import chapter_files
 
 
-def run(
-    profile: str, retrain: bool = False, cores: int | None = None, only: str | None = None, supplement: bool = False
-) -> None:
+def run(profile: str, retrain: bool = False, cores: int | None = None, only: str | None = None, supplement: bool = False) -> None:
     """Make the thesis, of the real images the supplement too, or with `only` one chapter; only what is out of date is done.
 
     Args:
@@ -42,7 +40,6 @@ def run(
         images = manifest.load(profile)
         say(f"prepare: {len(images):,} images, profile {profile} ({dataset.discover(profile).pixels})")
         shutil.rmtree(markers(profile), ignore_errors=True)
-        _distrust_the_future(profile)
         documents = ["thesis", "supplement"] if supplement or profile == "full" else ["thesis"]
         wanted = f"only={chapter}" if chapter else f"documents={','.join(documents)}"
         command = _command(profile, retrain, cores or processes.cores(), wanted)
@@ -88,17 +85,6 @@ def _check_writable(profile: str) -> None:
     for folder in (paths.ROOT, paths.reports(profile)):
         if folder.is_dir() and not os.access(folder, os.W_OK):
             raise CxrError(f"{folder} cannot be written, and the report goes there; make it writable, or work in a copy.")
-
-
-def _distrust_the_future(profile: str) -> None:
-    """Make old what is dated later than now: beside it, what was changed since the clock was set back would look older."""
-    executed = paths.build(profile) / "executed"
-    made = [*executed.glob("*.ipynb"), paths.build(profile) / "manifest.csv", *report_files(profile)]
-    later = [path for path in made if path.is_file() and path.stat().st_mtime > time.time() + 2]
-    for path in later:
-        os.utime(path, (1, 1))
-    if later:
-        say(f"{len(later)} files are dated later than now, as if the clock had been set back; they are made anew")
 
 
 @contextlib.contextmanager

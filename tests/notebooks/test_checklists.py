@@ -13,8 +13,8 @@ from cxr_helpers.workflow import chapter_files
 
 POINTER = re.compile(r"@((?:fig|tbl|ch|sec):[\w-]+)")
 FILE = re.compile(r"`([\w./-]*/[\w./-]+|[A-Z]\w+)`")
-APPENDICES = ("configurations", "environment", "run_records", "model_card", "datasheet")
-APPENDED = {"tbl:configurations", "tbl:environment", "tbl:run-records", "tbl:run-results"}
+APPENDICES = ("configurations", "run_records", "model_card", "datasheet")
+APPENDED = {"tbl:configurations", "tbl:run-records", "tbl:run-results"}
 TRIPOD_PARTS = {3: "abc", 5: "ab", 6: "abc", 8: "abc", 9: "abc", 12: "abcdefg", 18: "abcdef", 20: "abc", 23: "ab", 27: "abc"}
 
 
@@ -26,8 +26,7 @@ def texts():
     """Return all that answers say, the datasheet with them."""
     rows = [row for name in checklists.CHECKLISTS for row in answers(name).itertuples()]
     sheet = (checklists.FOLDER / "datasheet.md").read_text(encoding="utf-8")
-    others = (checklists.FOLDER / "beside_others.csv").read_text(encoding="utf-8")
-    return [sheet, others, *(row.where for row in rows), *(row.not_done for row in rows)]
+    return [sheet, *(row.where for row in rows), *(row.not_done for row in rows)]
 
 
 def sections():
@@ -85,9 +84,9 @@ def test_an_item_without_an_answer_is_named(tmp_path):
 
 def test_the_appendices_are_card_datasheet_and_one_table_a_checklist():
     chapters = {chapter.name: tree.parse(chapter) for chapter in checklists.chapters("full")}
-    assert list(chapters) == ["model_card", "datasheet", "claim_2024", "tripod_ai", "beside_others"]
+    assert list(chapters) == ["model_card", "datasheet", "claim_2024", "tripod_ai"]
     labels = [tree.label(block) for part in chapters.values() for block in part.blocks if tree.label(block)]
-    assert labels == ["tbl:model-card", "tbl:claim-2024", "tbl:tripod-ai", "tbl:beside-others"]
+    assert labels == ["tbl:model-card", "tbl:claim-2024", "tbl:tripod-ai"]
 
 
 @pytest.mark.report

@@ -238,22 +238,6 @@ def test_a_read_only_checkout(checkout, tmp_path):
     came_to("read-only checkout (a bind mount)", "run_all.sh", done.err, checkout)
 
 
-def test_the_clock_was_set_back(checkout):
-    page = checkout / "reports/smoke/thesis.html"
-    later = time.time() + 400 * 86400
-    for path in [*checkout.glob("build/smoke/executed/*.ipynb"), page, page.with_suffix(".pdf")]:
-        os.utime(path, (later, later))
-    source = checkout / "notebooks/01_eda.ipynb"
-    before = source.read_bytes()
-    write_chapter(checkout / "notebooks", "01_eda", FIGURE.replace("A line", "Another line"))
-    done = run_all("--profile", "smoke", root=checkout, CXR_BUILD_DIR=str(checkout / "build"))
-    assert done.returncode == 0, done.stderr
-    assert "Another line" in page.read_text() and page.stat().st_mtime < later
-    source.write_bytes(before)
-    said = next(line for line in done.stdout.splitlines() if "later than now" in line)
-    came_to("the clock was set back", "run_all.sh", said)
-
-
 @pytest.mark.skipif(not shutil.which("faketime"), reason="libfaketime is not installed")
 @pytest.mark.parametrize(("shift", "command"), [("-25y", ("execute", "02")), ("+25y", ("render",))])
 def test_the_clock_is_wrong(checkout, shift, command):

@@ -54,7 +54,7 @@ def test_the_final_model_comes_first_then_how_often_else_and_from_what(report):
 
 
 def test_a_bound_of_the_final_models_interval_is_found_too(report):
-    assert "official_test auc_ci (lower end) is 0.9828" in next(trace.trace("0.983", "smoke"))
+    assert "official_test auc_ci is 0.9828" in next(trace.trace("0.983", "smoke"))
 
 
 @pytest.mark.parametrize("number", ["5,856", "5856"])

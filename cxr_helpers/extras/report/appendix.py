@@ -1,4 +1,4 @@
-"""The last chapters of the supplement: how results were made (configurations, environment, run records), and the checklists."""
+"""The last chapters of the supplement: how results were made (configurations, run records), and the checklists."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ def chapters(profile: str) -> list[Chapter]:
     runs = records.every(profile)
     ways = {name: (each, records.recorded_way(each, profile)) for name, each in experiments.load(profile).items()}
     recorded = {name: dataclasses.replace(each, configs=way, fallback=()) for name, (each, way) in ways.items() if way}
-    made = [configurations(recorded), environment(runs)] if recorded else []
+    made = [configurations(recorded)] if recorded else []
     return [*made, run_records(runs, recorded), *checklists.chapters(profile)]
 
 
@@ -31,7 +31,7 @@ def run_records(runs: list[Record], recorded: dict[str, Experiment]) -> Chapter:
         return listed("run_records", "# Run records\n\nNo training run has been recorded for this profile.")
     caption = (
         "All run records. Each row is a folder under `reports/`, named by model, protocol, seed and configuration: its "
-        "`run.json` holds the whole configuration, the package versions and the data hash, its `scores.csv` the scores "
+        "`run.json` holds the whole configuration, the package versions and data hash, its `scores.csv` the scores "
         "that all results are computed from."
     )
     answers = (
@@ -56,15 +56,6 @@ def configurations(recorded: dict[str, Experiment]) -> Chapter:
         "`cxr_helpers/config.py`. `cxr train EXPERIMENT` makes a row's runs, one a protocol and seed."
     )
     return listed("configurations", f"# Configurations\n\n{table('tbl:configurations', caption, pd.DataFrame(rows))}")
-
-
-def environment(runs: list[Record]) -> Chapter:
-    """Return the chapter that counts with which packages, devices and revisions of the code the runs were made."""
-    seen = [pair for record in runs for pair in _made_with(record)]
-    counted = pd.DataFrame(seen, columns=["What", "Version"]).value_counts().rename("Runs").reset_index()
-    caption = "With what the runs were made, read from their records; `requirements.lock.txt` pins what a new run is made with."
-    shown = table("tbl:environment", caption, counted.sort_values(["What", "Version"], ignore_index=True))
-    return listed("environment", f"# Environment\n\n{shown}")
 
 
 def _row(record: Record) -> dict[str, object]:
@@ -92,12 +83,6 @@ def _result(record: Record, recorded: dict[str, Experiment]) -> dict[str, object
         "ROC AUC": found.get("roc_auc"),
         "Accuracy": found.get("accuracy"),
     }
-
-
-def _made_with(record: Record) -> list[tuple[str, str]]:
-    info = record.info
-    packages = [(f"`{name}`", version) for name, version in info.get("packages", {}).items()]
-    return [*packages, ("device", info.get("device", "unknown")), ("pixels", info.get("pixels", "unknown"))]
 
 
 def _departures(config: Config) -> str:

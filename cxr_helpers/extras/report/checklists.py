@@ -1,4 +1,4 @@
-"""What the field wants said, as appendices: model card, datasheet, CLAIM and TRIPOD+AI; and this report beside others."""
+"""What the field wants said, as appendices: model card, datasheet, CLAIM and TRIPOD+AI."""
 
 import re
 import tomllib
@@ -26,7 +26,7 @@ def chapters(profile: str) -> list[Chapter]:
     if not FOLDER.is_dir():
         return []
     datasheet = listed("datasheet", (FOLDER / "datasheet.md").read_text(encoding="utf-8"))
-    return [_card(profile), datasheet, *(_checklist(source(name)) for name in CHECKLISTS), _others()]
+    return [_card(profile), datasheet, *(_checklist(source(name)) for name in CHECKLISTS)]
 
 
 def source(name: str) -> Path:
@@ -55,19 +55,6 @@ def _checklist(file: Path) -> Chapter:
     rows = pd.DataFrame({"Item": rows.number, "Part": rows.section, "Topic": rows.topic, "Answer": answers})
     shown = table(f"tbl:{file.stem.replace('_', '-')}", f"{document['name']}, item by item.", rows)
     return listed(file.stem, f"# {document['title']}\n\n{document['source']}\n\n{shown}")
-
-
-def _others() -> Chapter:
-    """Return what other reports and tools have, point by point, and what this one has instead or why not."""
-    rows = pd.read_csv(FOLDER / "beside_others.csv")
-    caption = "What a Quarto manuscript, a Jupyter Book and public repositories for the same task have, and what stands here."
-    opening = (
-        "Repositories are named as on GitHub; what they have was read from their descriptions and file lists in 2026, and "
-        "what was not seen there may still exist. Of the two tools it is their documentation: [Quarto manuscripts]"
-        "(https://quarto.org/docs/manuscripts), [Jupyter Book](https://jupyterbook.org)."
-    )
-    shown = table("tbl:beside-others", caption, rows.rename(columns=str.capitalize))
-    return listed("beside_others", f"# Beside other reports\n\n{opening}\n\n{shown}")
 
 
 def _card(profile: str) -> Chapter:

@@ -1,20 +1,18 @@
 """A panel of the web page in which a reader moves the operating point and the prevalence and reads what follows."""
 
-import json
 from collections.abc import Mapping
-from html import escape
 
+import jinja2
 import numpy as np
 import pandas as pd
 
-from cxr_helpers import experiments, records
+from cxr_helpers import experiments, paths, records
 from cxr_helpers.errors import CxrError
 from cxr_helpers.tables import selection
 
 _DIGITS = 4  # of a score
 _SIDE = 200  # units of the curve's drawing
 COUNTS, SHARES = ("tp", "fn", "fp", "tn"), ("sensitivity", "specificity", "ppv", "npv")
-_TITLES = {"sensitivity": "Sensitivity", "specificity": "Specificity", "ppv": "PPV", "npv": "NPV"}
 
 
 def systems(profile: str, first: str) -> dict[str, tuple[pd.DataFrame, float]]:
@@ -50,39 +48,10 @@ def panel(systems: Mapping[str, tuple[pd.DataFrame, float]]) -> str:
     scores, threshold = systems[first]
     prevalence = round(float(scores.y_true.mean()), 2)
     found = figures(scores, round(threshold, 3), prevalence)
-    options = "".join(f"<option>{escape(name)}</option>" for name in models)
-    cell = {name: f'<td data-figure="{name}" data-count>{found[name]}</td>' for name in COUNTS}
-    values = "".join(f'<div><dt>{_TITLES[name]}</dt><dd data-figure="{name}">{found[name]:.3f}</dd></div>' for name in SHARES)
     curve = " ".join(_place(figures(scores, at, 0.5)) for at in (np.inf, *np.unique(scores.y_score.round(_DIGITS))[::-1]))
-    x, y = _place(found).split(",")
-    data = escape(json.dumps(models, separators=(",", ":")))
-    return f"""<section class="explorer" aria-label="Operating point" data-models="{data}">
-<p data-scripted>{escape(first)} at its operating point, {threshold:.3f}; predictive values are those at a prevalence of
-{prevalence:.2f}.</p>
-<p data-scripted hidden>Choose one of the {len(models)} systems that scored these images, move the operating point or the
-prevalence: counts are those of the test images, predictive values hold at the prevalence.</p>
-<div class="controls" data-scripted hidden>
-<label>Model <select data-control="model">{options}</select></label>
-<label>Operating point
-<input type="range" data-control="threshold" min="0" max="1" step="0.001" value="{threshold:.3f}">
-<output data-shows="threshold">{threshold:.3f}</output></label>
-<label>Prevalence of pneumonia
-<input type="range" data-control="prevalence" min="0.01" max="0.99" step="0.01" value="{prevalence}">
-<output data-shows="prevalence">{prevalence:.2f}</output></label>
-</div>
-<div class="answers">
-<table><caption>Test images at this operating point</caption>
-<thead><tr><th scope="col">true</th><th scope="col">called PNEUMONIA</th><th scope="col">called NORMAL</th></tr></thead>
-<tbody><tr><th scope="row">PNEUMONIA</th>{cell["tp"]}{cell["fn"]}</tr>
-<tr><th scope="row">NORMAL</th>{cell["fp"]}{cell["tn"]}</tr></tbody></table>
-<dl>{values}</dl>
-<figure><svg viewBox="0 0 {_SIDE} {_SIDE}" role="img" aria-label="ROC curve of the model with the operating point">
-<rect width="{_SIDE}" height="{_SIDE}" fill="none" stroke="currentColor"/>
-<polyline fill="none" stroke="currentColor" stroke-width="2" points="{curve}"/>
-<circle r="4" fill="currentColor" cx="{x}" cy="{y}"/></svg>
-<figcaption data-shows="hover" data-scripted hidden>Point at the curve to read it.</figcaption></figure>
-</div>
-</section>"""
+    words = {"threshold": threshold, "prevalence": prevalence, "figures": found, "curve": curve, "place": _place(found)}
+    pages = jinja2.Environment(loader=jinja2.FileSystemLoader(paths.TEMPLATE), autoescape=True)
+    return pages.get_template("explorer.html.j2").render(models=models, first=first, side=_SIDE, **words)
 
 
 def figures(scores: pd.DataFrame, threshold: float, prevalence: float) -> dict[str, float]:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
+
 from cxr_helpers import experiments, paths, records
 from cxr_helpers.errors import CxrError
 from cxr_helpers.tables import final_model
@@ -106,23 +108,14 @@ def _final(wanted: decimal.Decimal, profile: str) -> Iterator[str]:
         return
     stored = json.loads(path.read_text(encoding="utf-8"))
     run = records.read(paths.runs(profile) / stored["run_id"])
-    for name, value in _named(stored):
+    named = pd.json_normalize(stored, sep=" ").T[0].explode()  # an interval is two numbers of one name
+    for name, value in named.items():
         if isinstance(value, float) and rounds_to(repr(value), wanted):
             owners = [each.name for each in experiments.load(profile).values() if run.config in each.configs]
             yield f"The final model's {name} is {value!r} ({_beside(path)})."
             yield f"  run     {run.run_id}, experiment {', '.join(owners) or 'unknown'}"
             yield f"  record  {_beside(run.folder / 'run.json')}, data {run.info.get('data_hash', 'unknown')}"
             yield f"  command cxr train {' '.join(owners)} --profile {profile}"
-
-
-def _named(stored: dict, before: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in stored.items():
-        if isinstance(value, dict):
-            yield from _named(value, f"{before}{name} ")
-        elif isinstance(value, list):
-            yield from ((f"{before}{name} ({end} end)", bound) for end, bound in zip(("lower", "upper"), value, strict=True))
-        else:
-            yield f"{before}{name}", value
 
 
 def _sources(place: Place, behind: dict) -> str:

@@ -1,4 +1,4 @@
-"""Compute every number of the committed report anew from the committed records, in a copy, and tell which differ."""
+"""Compute every number of the committed report anew from the committed records and tell which differ."""
 
 import concurrent.futures
 import contextlib
@@ -8,7 +8,6 @@ import itertools
 import math
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,12 +20,10 @@ import nbformat
 from cxr_helpers import paths, records
 from cxr_helpers.base import lazy, provenance
 from cxr_helpers.base.progress import say, since
-from cxr_helpers.data import dataset
 from cxr_helpers.errors import CxrError
 from cxr_helpers.records import Record
 from cxr_helpers.report import front_matter, rendering
 from cxr_helpers.workflow import chapter_files, shown_data
-from cxr_helpers.workflow.execution import PACKAGE
 
 pypdf = lazy.module("pypdf")
 
@@ -154,38 +151,25 @@ def _first_difference(old: list[str], new: list[str]) -> str:
 def recomputed(profile: str, cores: int, documents: dict[str, list[str]] | None = None) -> Iterator[Path]:
     """Yield a build folder in which the chapters of the documents have been executed anew; it goes when the block ends.
 
-    The chapters run in a copy of the checkout that is made of links: a file that they write replaces a link and leaves
-    the original as it is.
+    What else the build folder of the profile holds, as packed images, is in it as links.
     """
     chapters = list(itertools.chain(*(documents or _documents(profile)).values()))
     with tempfile.TemporaryDirectory(prefix="cxr-verify-") as name:
-        root = Path(name)
-        _copy_of_links(paths.NOTEBOOKS, root / "notebooks")
-        _copy_of_links(paths.ROOT / "reports", root / "reports")
-        _copy_of_links(paths.build(profile), root / "build" / profile)
-        shutil.rmtree(root / "build" / profile / "executed", ignore_errors=True)
+        build = Path(name) / profile
+        build.mkdir()
+        for path in paths.build(profile).iterdir():
+            if path.name != "executed":
+                (build / path.name).symlink_to(path)
         with concurrent.futures.ThreadPoolExecutor(cores) as pool:
-            for number, chapter in enumerate(pool.map(lambda name: _execute(name, profile, root), chapters), 1):
+            for number, chapter in enumerate(pool.map(lambda each: _execute(each, profile, name), chapters), 1):
                 say(f"verify: {chapter}, {number} of {len(chapters)} chapters")
-        yield root / "build" / profile
+        yield build
 
 
-def _copy_of_links(source: Path, target: Path) -> None:
-    """Make the folders of `source` in `target`, with a link for each file."""
-    for folder, _, files in os.walk(source):
-        here = target / Path(folder).relative_to(source)
-        here.mkdir(parents=True, exist_ok=True)
-        for name in files:
-            (here / name).symlink_to(Path(folder) / name)
-
-
-def _execute(chapter: str, profile: str, root: Path) -> str:
-    search = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
-    places = {"CXR_ROOT": str(root), "CXR_BUILD_DIR": str(root / "build"), "PYTHONPATH": search}
-    if profile == "full":  # the set may lie in the checkout, which the copy is not
-        places["CXR_DATA_DIR"] = str(dataset.discover(profile).root)
+def _execute(chapter: str, profile: str, build: str) -> str:
     command = [sys.executable, "-m", "cxr_helpers.cli", "execute", chapter, "--profile", profile]
-    done = subprocess.run(command, env=os.environ | places, cwd=root, capture_output=True, text=True, check=False)
+    places = {"CXR_ROOT": str(paths.ROOT), "CXR_BUILD_DIR": build}
+    done = subprocess.run(command, env=os.environ | places, capture_output=True, text=True, check=False)
     if done.returncode:
         last = done.stderr.strip().rpartition("\n")[2].removeprefix("cxr: ")
         raise CxrError(f"The numbers cannot be computed anew: {last or f'chapter {chapter} failed without a word'}")
