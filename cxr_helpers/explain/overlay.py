@@ -20,7 +20,7 @@ def signed(image: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
 
     Red speaks for the target, blue against it; the scale runs from -`limit` to `limit`, values beyond are clipped.
     """
-    scaled = np.clip(np.asarray(values, "float32") / limit, -1, 1) if limit > 0 else np.zeros(image.shape, "float32")
+    scaled = np.clip(np.asarray(values, "float32") / (limit or 1), -1, 1)
     return _blend(image, matplotlib.colormaps[SIGNED]((scaled + 1) / 2), np.abs(scaled))
 
 

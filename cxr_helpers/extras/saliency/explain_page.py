@@ -1,5 +1,6 @@
 """One self-contained page for one image: the prediction, and each heat map beside the image with its own scale and meaning."""
 
+import base64
 import string
 from collections.abc import Sequence
 from html import escape
@@ -15,10 +16,9 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import methods, overlay
 from cxr_helpers.extras.inference import published_model
 from cxr_helpers.extras.inference.predict import Prediction, predict
-from cxr_helpers.extras.saliency import map_pictures
-from cxr_helpers.extras.saliency.map_pictures import embedded
 
 LONGEST_SIDE = 480  # pixels of a picture
+CLIPPED = 99  # percentile of |value| at the end of a signed method's scale
 TARGETS = {"PNEUMONIA": 1, "NORMAL": -1}
 PREDICTED = "predicted"
 PAGE, SECTION = (Path(__file__).with_name(name) for name in ("explain_page.html", "explain_section.html"))  # $name: filled in
@@ -84,22 +84,31 @@ def _facts(answer: Prediction, card: published_model.Card) -> dict[str, str]:
 
 def _section(name: str, image: np.ndarray, values: np.ndarray, shown: str) -> str:
     """Return one method's part: the image, the image under the map, the scale and what it means."""
-    method, end = methods.every()[name], map_pictures.limit(name, values)
+    method, large = methods.every()[name], cv2.resize(values, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
     ticks, scale = ("0", "0.5", "1"), f"Yellow speaks most for {shown}; 1 is the map's own largest value."
+    picture = overlay.heat(image, np.clip(large, 0, 1))
     if method.signed:
+        end = np.percentile(np.abs(values), CLIPPED) or np.abs(values).max() or 1.0
+        picture = overlay.signed(image, large, end)
         ticks = tuple(f"{tick:.2g}" for tick in (-end, 0, end))
         scale = f"Log-odds: red speaks for {shown}, blue against it; values beyond the scale are clipped."
     colours = matplotlib.colormaps[overlay.SIGNED if method.signed else overlay.HEAT](np.linspace(0, 1, 256))[:, :3]
     return string.Template(SECTION.read_text(encoding="utf-8")).substitute(
         title=escape(method.title),
-        image=embedded(image),
-        picture=embedded(map_pictures.picture(name, image, values, end)),
-        bar=embedded(np.tile((255 * colours).round().astype("uint8"), (8, 1, 1))),
+        image=_embedded(image),
+        picture=_embedded(picture),
+        bar=_embedded(np.tile((255 * colours).round().astype("uint8"), (8, 1, 1))),
         **dict(zip(("low", "middle", "high"), ticks, strict=True)),
         says=escape(method.says),
         scale=scale,
         blank="" if values.any() else f" <strong>{methods.BLANK}.</strong>",
     )
+
+
+def _embedded(pixels: np.ndarray) -> str:
+    """Return a picture, uint8 grey (H, W) or RGB (H, W, 3), as a data URI."""
+    data = cv2.imencode(".png", pixels[..., ::-1] if pixels.ndim == 3 else pixels)[1]
+    return f"data:image/png;base64,{base64.b64encode(data.tobytes()).decode()}"
 
 
 def _shrunk(image: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Explanation methods beside controls, under random weights, and beside each other."""
+"""Explanation methods beside controls, and under random weights."""
 
 from collections.abc import Sequence
 
@@ -73,25 +73,6 @@ def cascade(table: pd.DataFrame, model: str) -> Figure:
     fig.supxlabel("share of the layers that are random, from the top", fontsize=8)
     handles = [Line2D([], [], color=INK, linestyle=line, linewidth=1.2, label=label) for label, line in _LINES.items()]
     fig.legend(handles=handles, loc="outside upper center", ncols=3)
-    return fig
-
-
-@styled
-def agreement(matrix: pd.DataFrame) -> Figure:
-    """Draw the rank correlations between methods as a matrix of numbers on a scale from -1 to 1."""
-    fig = empty_figure(0.34 * len(matrix) + 1.2, TEXT_WIDTH)
-    ax = fig.subplots()
-    picture = ax.imshow(matrix.to_numpy(float), cmap="PuOr_r", vmin=-1, vmax=1)
-    for (row, column), value in np.ndenumerate(matrix.to_numpy(float)):
-        if np.isfinite(value):
-            ink = "white" if abs(value) > 0.7 else "black"
-            words = f"{round(value, 1) + 0.0:.1f}".replace("-", "−")  # + 0.0: no negative zero
-            ax.text(column, row, words, ha="center", va="center", fontsize=7, color=ink)
-    ax.set_xticks(range(len(matrix.columns)), matrix.columns, rotation=60, ha="right", fontsize=7)
-    ax.set_yticks(range(len(matrix)), matrix.index, fontsize=7)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    fig.colorbar(picture, ax=ax, shrink=0.6, label="rank correlation").outline.set_visible(False)
     return fig
 
 
