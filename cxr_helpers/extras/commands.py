@@ -176,7 +176,7 @@ def readings(
 def measure(
     name: Annotated[str, typer.Argument(help="one of benchmarks/measurements.py, as speed")], profile: Profile = "auto"
 ) -> None:
-    """Measure what is no training run; for times (candidates, complexity, deployment, ...) leave the machine alone."""
+    """Measure what is no training run; for times (complexity, deployment, speed, ...) leave the machine alone."""
     started = time.monotonic()
     say(f"measure {name}: {measurements.measure(name, profile)} in {since(started)}")
 
@@ -192,12 +192,11 @@ def measure_maps(profile: Profile = "auto", afresh: Afresh = False) -> None:
 def bench(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="of benchmarks/comparisons.py, or all")],
     profile: Profile = "auto",
-    afresh: Afresh = False,
 ) -> None:
     """Time two ways of doing the same side by side, as reports/benchmarks/NAME.json; the machine should do nothing else."""
     for name in comparisons.NAMES if names == ["all"] else names:
         started = time.monotonic()
-        path = comparisons.run(name, profile, afresh)
+        path = comparisons.run(name, profile)
         say(f"bench {name}: {stored_results.benchmark(name, profile)['ratio_median']:.3g} times, {path} in {since(started)}")
 
 

@@ -44,11 +44,3 @@ def test_trainings_stand_beside_their_validation_aucs():
     ends = [row[f"validation AUC, as written{end}"] for end in ("", "_low", "_high")]
     assert ends == pytest.approx([0.985, 0.98, 0.99]) and row["seeds, as written"] == 2
     assert row["validation AUC, here"] == 0.985 and np.isnan(row["validation AUC, here_low"]) and row["seeds, here"] == 1
-
-
-def test_whole_runs_are_the_same_in_every_row(monkeypatch):
-    few = MADE["fine_tune"] | {"baseline_validation_auc_of": "a", "baseline_validation_auc": [0.9]}
-    many = MADE["fine_tune"] | {"baseline_validation_auc_of": "a", "baseline_validation_auc": [0.9, 0.8]}
-    made = {"train_mobilenet_rahman": many, "fine_tune": few}
-    monkeypatch.setattr(benchmark_tables.stored_results, "benchmark", lambda name, *_, **__: made.get(name))
-    assert benchmark_tables.training("full")["validation AUC, as written"].tolist() == pytest.approx([0.85, 0.85])

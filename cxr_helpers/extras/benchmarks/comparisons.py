@@ -4,7 +4,6 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ MODULES = {
     "train_vgg16_thesis": _training,
     "train_mobilenet_rahman": _training,
     "second_experiment": _training,
-    "fine_tune": lazy.module("cxr_helpers.extras.benchmarks.fine_tuning_time"),
+    "fine_tune": _training,
     "extract_mobilenet": _extraction,
     "extract_mobilenetv2": _extraction,
     "extract_resnet50": _extraction,
@@ -36,22 +35,17 @@ MODULES = {
 NAMES = tuple(MODULES)
 
 
-def run(name: str, profile: str, afresh: bool = False) -> Path:
-    """Time a comparison in rounds and return its file, which is written after every round.
-
-    A stopped comparison goes on after its last whole round, if machine and packages are the same; `afresh` begins anew.
+def run(name: str, profile: str) -> Path:
+    """Time a comparison in rounds and return its file.
 
     Raises:
-        CxrError: the name is unknown, or the file is no JSON.
+        CxrError: the name is unknown.
     """
     path = file(name, profile)
-    circumstances = {"machine": run_environment.machine(), "packages": run_environment.current()["packages"]}
-    rows = [] if afresh else _left(path, circumstances)
     comparison = MODULES[name].prepare(name, profile)
-    while len(rows) < comparison.rounds:
-        rows = [*rows, _round(name, comparison, len(rows))]
-        closing = {"profile": profile} | circumstances | run_environment.current() | {"rounds": rows}
-        atomic_write(path, json.dumps(_result(name, comparison, rows) | closing, indent=2, ensure_ascii=False) + "\n")
+    rows = [_round(name, comparison, place) for place in range(comparison.rounds)]
+    closing = {"profile": profile, "machine": run_environment.machine()} | run_environment.current() | {"rounds": rows}
+    atomic_write(path, json.dumps(_result(name, comparison, rows) | closing, indent=2, ensure_ascii=False) + "\n")
     return path
 
 
@@ -90,17 +84,5 @@ def _result(name: str, comparison: Comparison, rows: list[dict]) -> dict:
     costs = pd.DataFrame([{way: row[way] for way in comparison.works} for row in rows])
     said = {key: value(costs) if callable(value) else value for key, value in comparison.about.items()}
     for way in comparison.works:
-        for key in dict.fromkeys(key for row in rows for key in row if key.startswith(f"{way}_")):
-            said[key] = [row.get(key) for row in rows]  # an earlier version may have noted less
+        said |= {key: [row[key] for row in rows] for key in rows[0] if key.startswith(f"{way}_")}
     return summary(name, costs) | said
-
-
-def _left(path: Path, circumstances: Mapping[str, Any]) -> list[dict]:
-    """Return the rounds that a stopped comparison left, none where they are of other circumstances."""
-    if not path.is_file():
-        return []
-    try:
-        left = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CxrError(f"{path} cannot be read ({error}); restore it, or run the comparison --afresh.") from error
-    return left["rounds"] if all(left.get(name) == value for name, value in circumstances.items()) else []

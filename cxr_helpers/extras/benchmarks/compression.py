@@ -1,11 +1,8 @@
 """What compression costs in AUC: every network as exported, in float32 and in 8-bit integers; no times.
 
-Scores are of the official validation and test images; validation decides, test is read. Finished columns are kept in the
-build folder, so that a stopped measurement goes on.
+Scores are of the official validation and test images; validation decides, test is read.
 """
 
-import hashlib
-import json
 from collections.abc import Callable
 
 import numpy as np
@@ -15,23 +12,20 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cxr_helpers import paths
 from cxr_helpers.base import lazy
-from cxr_helpers.base.files import atomic_path, mapped
 from cxr_helpers.base.progress import say
 from cxr_helpers.config import Config
-from cxr_helpers.data import manifest
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.inference import backends, deployed_networks, exports
 from cxr_helpers.extras.inference.deployed_networks import Network
 from cxr_helpers.extras.statistics import paired
 
 catalogue = lazy.module("cxr_helpers.models.catalogue")
-run_environment = lazy.module("cxr_helpers.training.run_environment")
 
 HEADS = "features of MobileNet"  # frozen, with a logistic head on them
 SPLITS = ("val", "test")
 _IMAGES = ["image_id", "patient_id", "split", "y_true"]
+_BOUNDS = ["value", "ci_low", "ci_high"]
 _CERTAIN = 1e-9
 
 
@@ -60,9 +54,9 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
         for split in SPLITS:
             part = repeats[repeats.split == split].reset_index(drop=True)
             ours, theirs = (part[_IMAGES].assign(y_score=special.expit(part[each])) for each in (column, base))
-            rows.append({"figure": f"{column}: AUC, {split}"} | _row(metrics.evaluate(ours).loc["roc_auc"]))
+            rows.append({"figure": f"{column}: AUC, {split}"} | dict(metrics.evaluate(ours).loc["roc_auc", _BOUNDS]))
             if column != base:
-                rows.append({"figure": f"{column}: difference, {split}"} | _row(paired.auc_difference([ours], [theirs])))
+                rows.append({"figure": f"{column}: difference, {split}"} | dict(paired.auc_difference([ours], [theirs])[_BOUNDS]))
     return pd.DataFrame(rows)
 
 
@@ -70,25 +64,16 @@ def by_column(figures: pd.DataFrame) -> pd.DataFrame:
     """Return one row per network, backend (column engine), precision and kind of figure: value, ci_low, ci_high."""
     pattern = r"^(?P<network>[^|]+)\|(?P<engine>[^|]+)\|(?P<precision>[^:]+): (?P<kind>.+)$"
     parts = figures.figure.str.extract(pattern).dropna()
-    return parts.join(figures[["value", "ci_low", "ci_high"]])
-
-
-def _row(found: pd.Series) -> dict:
-    return {key: float(found[key]) for key in ("value", "ci_low", "ci_high")}
+    return parts.join(figures[_BOUNDS])
 
 
 def _exported(network: Network, profile: str, images: pd.DataFrame) -> dict[str, np.ndarray]:
     """Return the log-odds of a network in Keras and in every export that could be made."""
-    model = network.build()
-    mark, found = exports.fingerprint(model), {}
-
-    def score(engine: str, precision: str, key: str, run: Callable[[], backends.Runner]) -> None:
-        work = lambda: _log_odds(run()(deployed_networks.images(network, profile, images.image_id)))  # noqa: E731
-        found[f"{network.name}|{engine}|{precision}"] = _kept(profile, f"{mark}-{key}", work)
-
-    score(backends.KERAS, exports.FLOAT, "keras", lambda: backends.keras_runner(model))
+    model, pixels = network.build(), deployed_networks.images(network, profile, images.image_id)
+    found = {f"{network.name}|{backends.KERAS}|{exports.FLOAT}": _log_odds(backends.keras_runner(model)(pixels))}
     for (engine, precision), path in exports.files(network, model, profile).items():
-        score(engine, precision, f"{engine}-{precision}", lambda path=path: backends.load(path))
+        say(f"compression: {network.name}, {engine}, {precision}")
+        found[f"{network.name}|{engine}|{precision}"] = _log_odds(backends.load(path)(pixels))
     return found
 
 
@@ -98,39 +83,22 @@ def _heads(profile: str, images: pd.DataFrame) -> dict[str, np.ndarray]:
     network = Network(HEADS, lambda: catalogue.split(catalogue.build(config)[0])[0], 128, "none", True)
     model, train = network.build(), deployed_networks.labelled(profile, "train")
     everything = pd.concat([train, images], ignore_index=True)
-    mark, found = exports.fingerprint(model), {}
+    found: dict[str, np.ndarray] = {}
     ways: dict[str, Callable[[], backends.Runner]] = {"keras|float32": lambda: backends.forward(model, len(everything))}
     if ("openvino", exports.INT8) in exports.ways():
         whole = exports.file(network, model, profile, "openvino", exports.FLOAT)
         ways["openvino|bfloat16"] = lambda: backends.load(whole, bfloat16=True)
         ways["openvino|int8"] = lambda: backends.load(exports.file(network, model, profile, "openvino", exports.INT8))
     for way, make in ways.items():
-
-        def score(make=make) -> np.ndarray:
-            run, ids = make(), everything.image_id
-            parts = [run(deployed_networks.images(network, profile, ids[at : at + 64])) for at in range(0, len(ids), 64)]
-            values = np.concatenate(parts)
-            head = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000, class_weight="balanced"))
-            head.fit(values[: len(train)], train.y_true)
-            return head.decision_function(values[len(train) :])
-
-        found[f"{HEADS}|{way}"] = _kept(profile, f"{mark}-{way.replace('|', '-')}", score)
+        run, ids = make(), everything.image_id
+        parts = [run(deployed_networks.images(network, profile, ids[at : at + 64])) for at in range(0, len(ids), 64)]
+        values = np.concatenate(parts)
+        head = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000, class_weight="balanced"))
+        head.fit(values[: len(train)], train.y_true)
+        found[f"{HEADS}|{way}"] = head.decision_function(values[len(train) :])
     return found
 
 
 def _log_odds(outputs: np.ndarray) -> np.ndarray:
     """Return the log-odds (n,) of outputs (n, units): stored with six digits they tie no sure scores, as probabilities would."""
     return special.logit(np.clip(outputs[:, -1].astype(float), _CERTAIN, 1 - _CERTAIN))
-
-
-def _kept(profile: str, key: str, work: Callable[[], np.ndarray]) -> np.ndarray:
-    """Return what `work` computes, from the build folder where the same images and packages left it."""
-    images, packages = manifest.data_hash(manifest.load(profile)), run_environment.current()["packages"]
-    made_with = hashlib.sha256(json.dumps([images, packages], sort_keys=True).encode()).hexdigest()[:8]
-    path = paths.build(profile) / "deployment" / "scores" / f"{key}-{made_with}.npy"
-    if not path.is_file():
-        say(f"compression: {key}")
-        scores = work()
-        with atomic_path(path) as temporary:
-            np.save(temporary, scores)
-    return mapped(path)

@@ -10,7 +10,6 @@ from cxr_helpers import paths
 from cxr_helpers.data import dataset, image_files, manifest
 from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.benchmarks import harness
 from cxr_helpers.extras.inference import published_model
 from cxr_helpers.training import rescoring
 
@@ -43,4 +42,5 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     gaps = (repeats.published - repeats.resized).abs()
     changed = (repeats.published >= repeats.threshold) != (repeats.resized >= repeats.threshold)
     found = {"images": len(gaps), "median difference": gaps.median(), "largest difference": gaps.max()}
-    return harness.exact(found | {"images that change class": changed.sum()})
+    found |= {"images that change class": changed.sum()}
+    return pd.DataFrame({"figure": list(found), "value": list(found.values()), "ci_low": np.nan, "ci_high": np.nan})

@@ -1,4 +1,4 @@
-"""What all measurements share: works that take turns in rounds, medians with intervals, and two ways side by side."""
+"""What all measurements share: works that take turns in rounds, and two ways side by side."""
 
 import dataclasses
 import time
@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from cxr_helpers.base.progress import say
 
 COLUMNS = ["figure", "value", "ci_low", "ci_high"]
-NETWORKS = ("network", "task")  # what tells the works of most measurements apart
 
 
 def seconds(work: Callable) -> float:
@@ -22,8 +20,8 @@ def seconds(work: Callable) -> float:
     return time.perf_counter() - started
 
 
-def rounds(works: Mapping[tuple, Callable], count: int, label: str, names: tuple[str, ...] = NETWORKS) -> pd.DataFrame:
-    """Return one row per round and work: round, the parts of the work's key under `names`, value (seconds).
+def rounds(works: Mapping[tuple[str, str], Callable], count: int, label: str) -> pd.DataFrame:
+    """Return one row per round and work: round, network, task (the work's key), value (seconds).
 
     A round runs every work once, in a new random order, so that a slow spell of the machine meets all alike. Every work is
     done once before, untimed, because the first call compiles. `label` says on the terminal whose rounds these are.
@@ -34,26 +32,7 @@ def rounds(works: Mapping[tuple, Callable], count: int, label: str, names: tuple
     for place in range(count):
         say(f"{label}: round {place + 1} of {count}")
         rows += [(place, *keys[chosen], seconds(works[keys[chosen]])) for chosen in rng.permutation(len(keys))]
-    return pd.DataFrame(rows, columns=["round", *names, "value"])
-
-
-def medians(values: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Return the median of each figure's values (n,) with its 95 % interval: figure, value, ci_low, ci_high.
-
-    The interval is a percentile bootstrap (Efron and Tibshirani 1993); what was measured once has none.
-    """
-    rows = []
-    for figure, found in values.items():
-        interval = (np.nan, np.nan)
-        if len(found) > 1:
-            interval = stats.bootstrap((found,), np.median, n_resamples=2000, method="percentile", rng=0).confidence_interval
-        rows.append((figure, np.median(found), *interval))
-    return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def exact(values: Mapping[str, float]) -> pd.DataFrame:
-    """Return figures that have no interval: figure, value, ci_low, ci_high."""
-    return pd.DataFrame({"figure": list(values), "value": list(values.values()), "ci_low": np.nan, "ci_high": np.nan})
+    return pd.DataFrame(rows, columns=["round", "network", "task", "value"])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -36,5 +36,5 @@ def measure(profile: str) -> pd.DataFrame:
 
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     """Return milliseconds an image by title of the method, the median and range of the rounds: figure, value, ci_low, ci_high."""
-    by_method = repeats.groupby("task", sort=False).value
-    return harness.medians({methods.every()[name].title: 1000 * times.to_numpy() for name, times in by_method})
+    by_method = (1000 * repeats.value).groupby(repeats.task.map(lambda name: methods.every()[name].title), sort=False)
+    return by_method.agg(value="median", ci_low="min", ci_high="max").rename_axis("figure").reset_index()

@@ -18,7 +18,6 @@ run_environment = lazy.module("cxr_helpers.training.run_environment")
 # Of each, `measure(profile)` gives all repeats and `figures(repeats)` their figures.
 MODULES = {
     "adults": lazy.module("cxr_helpers.extras.benchmarks.adult_baselines"),
-    "candidates": lazy.module("cxr_helpers.extras.benchmarks.candidate_speed"),
     "complexity": lazy.module("cxr_helpers.extras.benchmarks.scaling"),
     "compression": lazy.module("cxr_helpers.extras.benchmarks.compression"),
     "copies": lazy.module("cxr_helpers.extras.benchmarks.copies"),

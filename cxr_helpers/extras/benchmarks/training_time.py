@@ -9,20 +9,23 @@ what they gave. All of it is timed from an empty build folder on, but for the ma
 import dataclasses
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
 import keras
+import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from cxr_helpers import experiments, paths, records
 from cxr_helpers.config import Config
-from cxr_helpers.data import manifest, splits
+from cxr_helpers.data import batches, manifest, splits
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.benchmarks.harness import Comparison, seconds
 from cxr_helpers.extras.networks import programs
-from cxr_helpers.training import fitting, network
+from cxr_helpers.models import catalogue
+from cxr_helpers.training import augmentation, cached_features, fitting, network
 
 ROUNDS = {"full": 3, "smoke": 1}
 # Comparison -> (experiment, its changes, the experiment that trained as commonly written on an accelerator).
@@ -30,28 +33,50 @@ EXPERIMENTS = {
     "train_vgg16_thesis": ("vgg16_frozen_stored", {"precision": "float32"}, "vgg16_frozen_streamed"),
     "train_mobilenet_rahman": ("mobilenet_rahman", {"views": 1}, "mobilenet_rahman_streamed_20"),
     "second_experiment": ("mobilenet_rahman", {"views": 1}, "mobilenet_rahman_streamed_20"),
+    "fine_tune": ("mobilenetv2_kilaru", {}, "mobilenetv2_kilaru_streamed"),
 }
 
 
 def prepare(name: str, profile: str) -> Comparison:
     """Return the comparison of one of `EXPERIMENTS`.
 
-    Every training of ours has another seed, so that the AUCs show their spread.
+    Every whole training of ours has another seed, so that the AUCs show their spread.
     """
     experiment, changes, online = EXPERIMENTS[name]
     config = experiments.get(experiment, profile).configs[0]
-    config = dataclasses.replace(config, **(changes if profile == "full" else {"trainable": "head", "views": config.views and 1}))
+    if name == "fine_tune":
+        works = _fine_tuning(config, profile)
+        baseline = f"plain fit of the layers from {config.trainable} on, {config.epochs} epochs of packed, augmented images"
+        ours = f"outputs below {config.trainable} stored for {config.views} views, {config.epochs} epochs of the layers above"
+        aucs = recorded_aucs("ours", experiment, profile)
+    else:
+        smaller = {"trainable": "head", "views": config.views and 1}
+        config, aucs = dataclasses.replace(config, **(changes if profile == "full" else smaller)), {}
+        works = _whole(config, profile, name == "second_experiment")
+        baseline = f"directory loader, JPEG decoding, augmentation, frozen layers in each of {config.epochs} epochs"
+        ours = "packing, frozen layers once for each view, head on what they gave"
+        if name == "second_experiment":
+            ours = "another seed of the head on features that are stored"
+    about = {"extrapolated": True, "what_baseline": baseline, "what_ours": ours, "config": config.departures()}
+    return Comparison(works, ROUNDS[profile], about | recorded_aucs("baseline", online, profile) | aucs)
+
+
+def _whole(config: Config, profile: str, second: bool) -> dict[str, Callable]:
+    """Return whole trainings as commonly written and as here, there on stored features where it is the `second` one."""
     epoch = common_epoch(config, profile)
-    ours, what = _from_an_empty_folder(config, profile), "packing, frozen layers once for each view, head on what they gave"
-    if name == "second_experiment":
-        ours, what = _on_stored_features(config, profile), "another seed of the head on features that are stored"
-    about = {
-        "extrapolated": True,
-        "what_baseline": f"directory loader, JPEG decoding, augmentation, frozen layers in each of {config.epochs} epochs",
-        "what_ours": what,
-        "config": config.departures(),
-    } | recorded_aucs("baseline", online, profile)
-    return Comparison({"baseline": lambda _: epoch() * config.epochs, "ours": ours}, ROUNDS[profile], about)
+    ours = _on_stored_features(config, profile) if second else _from_an_empty_folder(config, profile)
+    return {"baseline": lambda _: epoch() * config.epochs, "ours": ours}
+
+
+def _fine_tuning(config: Config, profile: str) -> dict[str, Callable]:
+    """Return partly unfrozen training by plain `fit`, and with the outputs of the layers below stored by view.
+
+    Both see the same packed images and the same augmentation. An epoch and a view are timed and multiplied; the one pass of
+    all images through the whole network that scores them at the end is left out of both.
+    """
+    plain = dataclasses.replace(config, views=0)
+    task, _ = network.prepare(plain, profile)
+    return {"baseline": _plain(task, plain), "ours": _stored(task, config)}
 
 
 def common_epoch(config: Config, profile: str) -> Callable[[], float]:
@@ -102,10 +127,10 @@ def _on_stored_features(config: Config, profile: str) -> Callable[[int], tuple[f
 
 def _timed(config: Config, profile: str, folder: str, seed: int) -> tuple[float, dict[str, float]]:
     """Return the seconds of one training in a build folder, its validation AUC and the seconds of its epochs."""
-    found: list[tuple[float, float]] = []
+    started = time.perf_counter()
     with mock.patch.dict("os.environ", CXR_BUILD_DIR=folder):
-        spent = seconds(lambda: found.append(_train(dataclasses.replace(config, seed=seed), profile)))
-    auc, fitting_seconds = found[0]
+        auc, fitting_seconds = _train(dataclasses.replace(config, seed=seed), profile)
+    spent = time.perf_counter() - started
     return spent, {"validation_auc": round(auc, 4), "fitting_seconds": round(fitting_seconds, 1)}
 
 
@@ -144,3 +169,32 @@ def _link(folder: Path, profile: str, protocol: str) -> None:
         place = folder / image.split / image.label / Path(image.path).name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(root / image.path)
+
+
+def _plain(task: fitting.Task, config: Config) -> Callable[[int], float]:
+    """Return what gives the seconds of all epochs, every layer running on every image."""
+    trainer, train = fitting.streaming(task)
+    fitting.compile_model(trainer, config, config.epochs * len(train))
+    trainer.fit(train, steps_per_epoch=1, verbose=0)  # compiles
+    val = batches.Batches(task.pixels, *task.part("val"), config.batch_size)
+    return lambda _: config.epochs * seconds(lambda: trainer.fit(train, validation_data=val, shuffle=False, verbose=0))
+
+
+def _stored(task: fitting.Task, config: Config) -> Callable[[int], float]:
+    """Return what gives the seconds of storing all views and of all epochs of the layers above."""
+    below, above = catalogue.split(catalogue.build(config)[0])
+    policy = augmentation.build(config.augmentation, config.seed)
+    (rows, labels), (val_rows, val_labels) = task.part("train"), task.part("val")
+    folder = tempfile.TemporaryDirectory()
+    view = np.lib.format.open_memmap(Path(folder.name) / "view.npy", "w+", "float32", (1, len(rows), *below.output_shape[1:]))
+    val = cached_features.extract(below, task.pixels, val_rows), val_labels
+    views = batches.StoredBatches(view, labels, config.batch_size, config.seed)
+    fitting.compile_model(above, config, config.epochs * len(views))
+    above.fit(views, steps_per_epoch=1, verbose=0)  # compiles
+
+    def spent(_place: int, _kept: tempfile.TemporaryDirectory = folder) -> float:
+        extraction = seconds(lambda: cached_features.extract(below, task.pixels, rows, policy, out=view[0]))
+        epoch = seconds(lambda: above.fit(views, validation_data=val, shuffle=False, verbose=0))
+        return config.views * extraction + config.epochs * epoch
+
+    return spent

@@ -1,8 +1,5 @@
 """Tables of what `cxr bench` timed: ratios beside their goals, and what a quicker training does to the validation AUC."""
 
-import itertools
-import statistics
-
 import numpy as np
 import pandas as pd
 
@@ -58,23 +55,18 @@ def compared(profile: str) -> pd.DataFrame:
 def training(profile: str) -> pd.DataFrame:
     """Return one row per comparison of trainings that was made: both times, the ratio, its goal, and both validation AUCs.
 
-    An AUC is the mean over seeds, with the least and the largest as bounds where there are several. AUCs of whole runs are
-    those of all runs of their experiment that any comparison knows: a later one may know more.
+    An AUC is the mean over seeds, with the least and the largest as bounds where there are several.
     """
-    made = {name: found for name in TRAINED if (found := stored_results.benchmark(name, profile, missing_ok=True))}
-    known: dict[str, list[float]] = {}
-    for found, (way, _) in itertools.product(made.values(), _WAYS):
-        source, aucs = found.get(f"{way}_validation_auc_of"), found.get(f"{way}_validation_auc", [])
-        if source and len(aucs) > len(known.get(source, [])):
-            known[source] = aucs
     rows, digits = [], {}
-    for name, found in made.items():
+    for name in TRAINED:
+        found = stored_results.benchmark(name, profile, missing_ok=True)
+        if not found:
+            continue
         row = {"comparison": name} | {f"{words} (s)": found[way] for way, words in _WAYS} | _ratio(name, found)
         for way, words in _WAYS:
-            aucs = known.get(found.get(f"{way}_validation_auc_of"), found.get(f"{way}_validation_auc")) or []
-            title, ends = f"validation AUC, {words}", (min(aucs), max(aucs)) if len(aucs) > 1 else (np.nan, np.nan)
-            row |= {title: statistics.mean(aucs) if aucs else np.nan, f"{title}_low": ends[0], f"{title}_high": ends[1]}
-            row |= {f"seeds, {words}": len(aucs)}
+            aucs, title = pd.Series(found.get(f"{way}_validation_auc") or [], dtype=float), f"validation AUC, {words}"
+            low, high = (aucs.min(), aucs.max()) if len(aucs) > 1 else (np.nan, np.nan)
+            row |= {title: aucs.mean(), f"{title}_low": low, f"{title}_high": high, f"seeds, {words}": len(aucs)}
             digits |= {title: 4, f"{words} (s)": _cost}
         rows.append(row)
     return shown_as(rows, _DIGITS | digits)
