@@ -73,11 +73,3 @@ def test_the_variable_leads_to_the_set(tmp_path, monkeypatch):
     assert found.root == tmp_path
     assert set(found.table.split) == {"train", "val", "test"}
     assert found.table.y_true.mean() == 0.5
-
-
-def test_answers_are_labels_or_the_positive_class_in_words():
-    labels = pd.DataFrame({"Mass": [1, 0], "Edema": [1, 0]})
-    chest = image_sets.ImageSet("chestxray14", None, ("Mass", "Edema"), labels, "", "")
-    assert chest.answers().to_list() == ["Mass, Edema", "No Finding"]
-    skin = image_sets.ImageSet("skin", None, (), pd.DataFrame({"y_true": [0, 1]}), "", "")
-    assert skin.answers().to_list() == ["not melanoma", "melanoma"]

@@ -74,14 +74,6 @@ class ImageSet:
     division: str
     pixels: str
 
-    def answers(self) -> pd.Series:
-        """Return what the reference standard says of every image, in words."""
-        if self.labels:
-            findings = self.table[list(self.labels)]
-            return findings.apply(lambda row: ", ".join(row.index[row == 1]) or chestxray14.NO_FINDING, axis=1)
-        positive = LAYOUTS[self.name].positive
-        return self.table.y_true.map({1: positive, 0: f"not {positive}"})
-
 
 def load(name: str, profile: str) -> ImageSet:
     """Return a set of `LAYOUTS`, from the folder that its variable names; in the smoke profile a synthetic one.
