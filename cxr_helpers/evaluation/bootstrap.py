@@ -17,15 +17,9 @@ PERCENTILES = (2.5, 97.5)
 
 
 def patient_weights(patient_id: np.ndarray, n_boot: int, seed: int) -> np.ndarray:
-    """Draw patients with replacement and return each image's multiplicity.
+    """Draw patients with replacement and return how often each image was drawn: (n_boot, N) float64, whole numbers.
 
-    Args:
-        patient_id: (N,) one key per image; images of one patient are always drawn together.
-        n_boot: number of resamples.
-        seed: of the random draw; equal seeds and keys give equal weights.
-
-    Returns:
-        (n_boot, N) float64, non-negative whole numbers.
+    `patient_id` (N,) is one key per image; images of one patient are always drawn together. Equal seeds give equal weights.
     """
     patients, codes = np.unique(np.asarray(patient_id, dtype=str), return_inverse=True)
     shares = np.full(len(patients), 1 / len(patients))
@@ -79,14 +73,8 @@ def mean_interval(values: np.ndarray, patient_id: np.ndarray, n_boot: int = 2000
 def cumulative_counts(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return true and false positives as the threshold falls through the distinct scores.
 
-    Args:
-        y_true: (N,) in {0, 1}.
-        y_score: (N,) in [0, 1].
-        weights: (n_boot, N), non-negative.
-
-    Returns:
-        tp, fp: (n_boot, 1 + number of distinct scores) each, starting at 0 (nothing is called positive). Images of
-        equal score enter together.
+    Of y_true (N,) in {0, 1}, y_score (N,) and weights (n_boot, N): (n_boot, 1 + number of distinct scores) each, starting
+    at 0 (nothing is called positive). Images of equal score enter together.
     """
     order = np.argsort(-y_score, kind="stable")
     last = np.append(np.flatnonzero(np.diff(y_score[order])), len(order) - 1)  # of the images of each distinct score

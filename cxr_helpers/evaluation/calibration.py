@@ -15,9 +15,6 @@ MEASURES = ("ece", "brier", "bce")  # those of `metrics` that judge a probabilit
 def fit_temperature(val_scores: pd.DataFrame) -> float:
     """Return the temperature T > 0 whose scores sigmoid(logit / T) have the least cross-entropy (Guo et al. 2017).
 
-    Args:
-        val_scores: scores whose split is "val" throughout.
-
     Raises:
         CxrError: a score is not of the validation split.
     """
@@ -52,13 +49,8 @@ def cross_entropy(scores: pd.DataFrame) -> np.ndarray:
 def perfect(scores: pd.DataFrame, n_draws: int = 2000, seed: int = 0) -> pd.DataFrame:
     """Return what `metrics.evaluate` would find if the scores were perfectly calibrated: labels are drawn from the scores.
 
-    Args:
-        scores: the images of one split; their y_true is not used. Images are drawn independently of each other.
-        n_draws: sets of labels.
-        seed: of the draws.
-
-    Returns:
-        Index: "ece" and "brier"; columns value (the mean over draws), ci_low, ci_high (the middle 95 %).
+    Index: "ece" and "brier"; columns value (the mean over draws), ci_low, ci_high (the middle 95 %). The y_true of the
+    scores is not used; images are drawn independently of each other.
     """
     y_score = metrics.checked(scores).y_score.to_numpy()
     y_true = np.random.default_rng(seed).random((n_draws, len(y_score))) < y_score

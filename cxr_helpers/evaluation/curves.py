@@ -13,25 +13,16 @@ _Curve = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def roc_band(runs: Sequence[pd.DataFrame], n_boot: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Return sensitivity against false-positive rate with its pointwise 95 % band.
+    """Return x (false-positive rate, 0 to 1), y (sensitivity), ci_low, ci_high: a curve with its pointwise 95 % band.
 
     Runs (seeds on the same images) are averaged at equal false-positive rate (vertical averaging).
-
-    Returns:
-        Columns x (false-positive rate, 0 to 1), y (sensitivity), ci_low, ci_high.
-
-    Raises:
-        CxrError: as `metrics.evaluate`.
     """
     band = _band(runs, _sensitivity, n_boot, seed)
     return pd.concat([pd.DataFrame(0.0, index=[0], columns=band.columns), band], ignore_index=True)  # from the origin
 
 
 def pr_band(runs: Sequence[pd.DataFrame], n_boot: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Return precision against sensitivity with its pointwise 95 % band; x is the sensitivity, y the precision.
-
-    At each sensitivity stands the precision of the highest threshold that reaches it. Otherwise as `roc_band`.
-    """
+    """Return x (sensitivity), y (precision of the highest threshold that reaches it), ci_low, ci_high; else as `roc_band`."""
     return _band(runs, _precision, n_boot, seed)
 
 
@@ -59,15 +50,10 @@ def _band(runs: Sequence[pd.DataFrame], curve: _Curve, n_boot: int, seed: int) -
     y_true = frames[0].y_true.to_numpy()
     weights = bootstrap.usable_weights(frames[0].patient_id.to_numpy(), y_true, n_boot, seed)
     weights = np.vstack([np.ones(len(y_true)), weights])
-    scores = [frame.y_score.to_numpy() for frame in frames]
-    lines = np.mean([_on_grid(y_true, y_score, weights, curve) for y_score in scores], axis=0)
+    counts = [bootstrap.cumulative_counts(y_true, frame.y_score.to_numpy(), weights) for frame in frames]
+    lines = np.mean([[curve(*pair) for pair in zip(*each, strict=True)] for each in counts], axis=0)
     low, high = np.percentile(lines[1:], bootstrap.PERCENTILES, axis=0)
     return pd.DataFrame({"x": GRID, "y": lines[0], "ci_low": low, "ci_high": high})
-
-
-def _on_grid(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray, curve: _Curve) -> np.ndarray:
-    tp, fp = bootstrap.cumulative_counts(y_true, y_score, weights)
-    return np.array([curve(*counts) for counts in zip(tp, fp, strict=True)])
 
 
 def _sensitivity(tp: np.ndarray, fp: np.ndarray) -> np.ndarray:

@@ -78,19 +78,7 @@ def beside_published(run: Record) -> pd.DataFrame:
     found, row = official(run), {"study": OURS, "reference": "this report", "images": "official test folder"}
     for name, metric in _PUBLISHED.items():
         row |= statistics.columns(name, found.loc[metric])
-    return _below("published.csv", row, list(_PUBLISHED))
-
-
-def beside_published_external(run: Record, profile: str) -> pd.DataFrame:
-    """Return the published results across sets, reports/published_external.csv, and the final model's on adult images below."""
-    row = {"study": OURS, "reference": "this report", "trained on": "Guangzhou set"}
-    row |= statistics.columns("internal AUC", official(run).loc["roc_auc"]) | {"tested on": "adult images of other hospitals"}
-    row |= statistics.columns("external AUC", outside(run, profile))
-    return _below("published_external.csv", row, ["internal AUC", "external AUC"])
-
-
-def _below(file: str, ours: dict, figures: list[str]) -> pd.DataFrame:
-    published = stored_results.read(paths.reports("full") / file, "")
-    table = pd.concat([published, pd.DataFrame([ours])], ignore_index=True)
-    table.attrs["digits"] = {name: lambda value, ours=ours[name]: 3 if value == ours else "{:g}" for name in figures}
+    published = stored_results.read(paths.reports("full") / "published.csv", "")
+    table = pd.concat([published, pd.DataFrame([row])], ignore_index=True)
+    table.attrs["digits"] = {name: lambda value, ours=row[name]: 3 if value == ours else "{:g}" for name in _PUBLISHED}
     return table

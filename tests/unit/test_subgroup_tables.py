@@ -78,13 +78,6 @@ def test_without_numbers_there_is_no_row_for_them():
     assert list(table.images) == ["other folders", "test folder", "test folder, pneumonias whose number does not"]
 
 
-def test_medians_by_class_and_folder():
-    table = subgroups.folder_statistics(IMAGES).set_index(["class", "folder"])
-    assert table.loc[("NORMAL", "test")].to_list() == [3, 1500, 500, 101, 50]
-    assert table.images.sum() == len(IMAGES)
-    assert "width" not in subgroups.folder_statistics(IMAGES.assign(width=np.nan))
-
-
 @pytest.fixture
 def answers():
     table = RUN[RUN.split == "test"].assign(y_predicted=lambda run: (run.y_score >= 0.5).astype(int))

@@ -1,49 +1,35 @@
 """Exported networks: AUC against milliseconds and bytes."""
 
 import pandas as pd
+import seaborn as sns
 from matplotlib import ticker
 from matplotlib.figure import Figure
 
-from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, colour, styled
+from cxr_helpers.plots.style import FAINT, TEXT_WIDTH, colour, styled
 from cxr_helpers.plots.style import figure as empty_figure
-
-_MARKS = {"keras": "o", "openvino": "s", "onnxruntime": "^", "litert": "D"}
 
 
 @styled
 def pareto(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
-    """Draw AUC against milliseconds an image and against megabytes, one mark an export; hollow marks are int8.
+    """Draw AUC against milliseconds an image and against megabytes, one mark an export; its size tells the precision.
 
     Args:
-        table: network, engine, precision, ms, bytes, value, ci_low, ci_high (the AUC).
+        table: network, engine, precision, ms, bytes, value (the AUC).
         titles: engine -> its name.
     """
-    fig = empty_figure(3.4, TEXT_WIDTH)
-    for ax, (column, factor, label) in zip(
-        fig.subplots(1, 2, sharey=True), (("ms", 1, "ms for one image"), ("bytes", 1e-6, "MB of the file")), strict=True
+    shades = {name: colour("ensemble" if name == "final model" else name) for name in table.network.unique()}
+    look = {"hue": "network", "palette": shades, "style": "engine", "size": "precision", "sizes": (20, 60)}
+    shown = table.assign(engine=table.engine.map(titles), MB=table.bytes / 1e6)
+    fig = empty_figure(3.8, TEXT_WIDTH)
+    for ax, (column, label) in zip(
+        fig.subplots(1, 2, sharey=True), {"ms": "ms for one image", "MB": "MB of the file"}.items(), strict=True
     ):
-        for _, row in table.iterrows():
-            shade = _shade(row.network)
-            face = "none" if row.precision == "int8" else shade
-            place = row[column] * factor
-            ax.vlines(place, row.ci_low, row.ci_high, color=shade, linewidth=0.5, alpha=0.4)
-            ax.plot(place, row.value, _MARKS[row.engine], color=shade, markerfacecolor=face, markersize=5)
-        ax.set(xscale="log", xlabel=label)
+        sns.scatterplot(shown, x=column, y="value", **look, ax=ax)
+        ax.set(xscale="log", xlabel=label, ylabel="AUC, validation images")
         ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
         ax.xaxis.set_minor_formatter(ticker.NullFormatter())
         ax.xaxis.set_major_formatter("{x:g}")
         ax.grid(color=FAINT, linewidth=0.3)
-    fig.axes[0].set_ylabel("AUC, validation images")
-    names = list(dict.fromkeys(table.network))
-    handles = [fig.axes[0].plot([], [], "o", color=_shade(name), label=name)[0] for name in names]
-    handles += [
-        fig.axes[0].plot([], [], _MARKS[name], color=INK, label=titles[name], linestyle="none")[0]
-        for name in dict.fromkeys(table.engine)
-    ]
-    handles.append(fig.axes[0].plot([], [], "o", color=INK, markerfacecolor="none", label="int8")[0])
-    fig.legend(handles=handles, loc="outside lower center", ncols=4)
+        ax.legend().remove()
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return fig
-
-
-def _shade(network: str) -> str:
-    return colour("ensemble" if network == "final model" else network)

@@ -86,15 +86,6 @@ def folders(folds: Sequence[pd.DataFrame], official: Sequence[pd.DataFrame], ima
     return evaluated.shown([row for row in rows if row])
 
 
-def folder_statistics(images: pd.DataFrame) -> pd.DataFrame:
-    """Return the median size and grey values of the manifest's images by class, the test folder beside the other folders."""
-    shown = {"width": "width", "height": "height", "mean": "mean grey value", "std": "standard deviation of grey"}
-    place = (images.folder == "test").map({True: "test", False: "train and val"})
-    table = images.groupby(["label", place])[list(shown)].median().rename(columns=shown)
-    table.insert(0, "images", images.groupby(["label", place]).size())
-    return table.rename_axis(["class", "folder"]).reset_index().dropna(axis=1)  # no column of sizes where they are unknown
-
-
 def answered(scores: pd.DataFrame, images: pd.DataFrame, stratum: pd.Series | None) -> pd.DataFrame:
     """Return answers (see `selection.answers`) with pathogen, brightness (mean grey value) and stratum ("" if unknown)."""
     facts = images.set_index("image_id").loc[scores.image_id]
