@@ -5,7 +5,6 @@ the numbers that it shows, unformatted (`text/csv`), and the stored results that
 writes both to `reports/data/`.
 """
 
-import base64
 import inspect
 import re
 import textwrap
@@ -38,7 +37,7 @@ def figure(fig: Figure, label: str, caption: str, alt: str) -> None:
     if not alt.strip():
         raise CxrError(f"{label}: the alternative text is empty; pass alt= with what the figure shows.")
     numbers = drawn.numbers(fig)
-    bundle = {"image/svg+xml": pictures.svg(fig), "image/png": base64.b64encode(pictures.png(fig)).decode()}
+    bundle = {"image/svg+xml": pictures.svg(fig)}
     plt.close(fig)
     bundle["text/csv"] = numbers.to_csv(index=False, float_format=DIGITS, lineterminator="\n")
     _publish(bundle, "figure", label=label, caption=_line(caption), alt=_line(alt))

@@ -1,4 +1,4 @@
-"""A matplotlib figure as a file: SVG for the report, PNG for the notebook."""
+"""A matplotlib figure as SVG, for notebook and report."""
 
 import base64
 import io
@@ -10,7 +10,6 @@ from PIL import Image
 
 STYLE = {"svg.fonttype": "path", "svg.hashsalt": "cxr"}  # glyphs as outlines, ids that do not change from run to run
 RASTER_DPI = 150  # of images inside a vector figure
-SCREEN_DPI = 96
 EDGE = 0.04  # inches around what is drawn: a figure as wide as the text is printed in its own size
 JPEG_QUALITY = 80
 UNSIGNED = dict.fromkeys(("Creator", "Date", "Format", "Type"))  # no date: the same figure gives the same text
@@ -25,13 +24,6 @@ def svg(fig: Figure) -> str:
     with rc_context(STYLE):
         fig.savefig(buffer, format="svg", dpi=RASTER_DPI, bbox_inches="tight", pad_inches=EDGE, metadata=UNSIGNED)
     return _thin(RASTER.sub(_lighter, buffer.getvalue()))
-
-
-def png(fig: Figure) -> bytes:
-    """Return `fig` as PNG at screen resolution."""
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=SCREEN_DPI, bbox_inches="tight")
-    return buffer.getvalue()
 
 
 def _thin(svg: str) -> str:

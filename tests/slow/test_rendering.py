@@ -233,6 +233,6 @@ def test_the_appendix_lists_every_run(monkeypatch, tmp_path):
     history = pd.DataFrame({"epoch": [1, 2], "loss": [0.7, 0.6]})
     scores = pd.DataFrame([["a", "p", "test", 1, 0.9]], columns=records.SCORE_COLUMNS)
     info = {"pixels": "224×224 copy", "images": {"train": 4694}, "parameters": 3229889, "device": "CPU", "wall_time_s": 90.0}
-    listed = appendix.run_records([records.write(config, "full", info, {"history": history, "scores": scores})], {})
+    listed = appendix.run_records([records.write(config, "full", info, {"history": history, "scores": scores})])
     row = f"| `{config.run_id}` | imagenet | 224×224 copy, at 224 | 4,694 | 2 | 3,229,889 | CPU | 1.5 |"
     assert row in listed.markdown.splitlines()

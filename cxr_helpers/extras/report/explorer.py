@@ -51,6 +51,7 @@ def panel(systems: Mapping[str, tuple[pd.DataFrame, float]]) -> str:
     curve = " ".join(_place(figures(scores, at, 0.5)) for at in (np.inf, *np.unique(scores.y_score.round(_DIGITS))[::-1]))
     words = {"threshold": threshold, "prevalence": prevalence, "figures": found, "curve": curve, "place": _place(found)}
     pages = jinja2.Environment(loader=jinja2.FileSystemLoader(paths.TEMPLATE), autoescape=True)
+    pages.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return pages.get_template("explorer.html.j2").render(models=models, first=first, side=_SIDE, **words)
 
 
