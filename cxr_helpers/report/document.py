@@ -54,8 +54,7 @@ def table(frame: pd.DataFrame, label: str, caption: str, digits: int | dict[str,
     if frame.empty:
         raise CxrError(f"{label}: the table has no cells; check what was selected for it.")
     _show_caption(label, caption)
-    cells = table_cells.formatted(frame, digits)
-    bundle = {"text/html": cells.to_html(index=False, border=0), "text/markdown": table_cells.markdown(frame, digits)}
+    bundle = {"text/markdown": table_cells.markdown(frame, digits)}
     bundle["text/csv"] = table_cells.flat(frame).to_csv(index=False, float_format=DIGITS, lineterminator="\n")
     _publish(bundle, "table", label=label, caption=_line(caption))
 

@@ -44,18 +44,16 @@ def parts(opening: Cell, chapters: list[Part]) -> list[Part]:
 
 def variables(document: str, profile: str, facts: Mapping[str, str]) -> Node:
     """Return the templates' variables that tell this rendering from others, as pandoc metadata."""
-    rows = [{"name": _string(name), "value": _string(value)} for name, value in facts.items()]
     own = {
-        "facts": {"t": "MetaList", "c": [{"t": "MetaMap", "c": row} for row in rows]},
-        "profile": _string(profile),
-        "revision": _string(facts["Revision"]),
-        "date": _string(facts["Date"]),
-        "synthetic": {"t": "MetaBool", "c": profile != "full"},
+        "facts": [{"name": name, "value": value} for name, value in facts.items()],
+        "profile": profile,
+        "revision": facts["Revision"],
+        "date": facts["Date"],
+        "synthetic": profile != "full",
     }
-    if document == "supplement":
-        own |= {"subtitle": _string("Supplement"), "supplement": {"t": "MetaBool", "c": True}}
-        own["abbreviations"] = {"t": "MetaList", "c": []}  # the thesis has them
-    return own
+    if document == "supplement":  # the abbreviations stand in the thesis
+        own |= {"subtitle": "Supplement", "supplement": True, "abbreviations": []}
+    return {name: _node(value) for name, value in own.items()}
 
 
 def facts(profile: str) -> dict[str, str]:
@@ -80,5 +78,10 @@ def _parsed(path: Path) -> Node:
     return json.loads(pypandoc.convert_file(str(path), "json", format=READER))
 
 
-def _string(text: str) -> Node:
-    return {"t": "MetaString", "c": text}
+def _node(value: object) -> Node:
+    """Return a value as pandoc's metadata have it."""
+    if isinstance(value, dict):
+        return {"t": "MetaMap", "c": {name: _node(each) for name, each in value.items()}}
+    if isinstance(value, list):
+        return {"t": "MetaList", "c": [_node(each) for each in value]}
+    return {"t": "MetaBool" if isinstance(value, bool) else "MetaString", "c": value}

@@ -1,6 +1,5 @@
-"""Tables as text: numbers formatted once, for the notebook and for both formats of the report."""
+"""Tables as Markdown: numbers formatted once, for the notebook and for both formats of the report."""
 
-import math
 import numbers
 import re
 
@@ -80,13 +79,11 @@ def _cell(value: object, form: formatting.Format) -> str:
     if not isinstance(form, int):
         return written(formatting.number(float(value), form))
     if isinstance(value, numbers.Integral):
-        return f"{int(value):,}".replace("-", MINUS)
-    return _real(float(value), form)
-
-
-def _real(value: float, decimals: int) -> str:
-    vanishes = value != 0 and math.isfinite(value) and abs(value) < 0.5 * 10**-decimals
-    text = f"{value:.1e}" if vanishes else f"{value:,.{decimals}f}"
+        text = f"{int(value):,}"
+    elif value and abs(value) < 0.5 * 10**-form:  # it would round to zero
+        text = f"{value:.1e}"
+    else:
+        text = f"{value:,.{form}f}"
     return text.replace("-", MINUS)
 
 

@@ -94,7 +94,6 @@ def test_table_is_shown_for_the_notebook_and_for_the_report(shown):
     frame = pd.DataFrame({"images": [5216, 624]}, index=pd.Index(["train", "test"], name="folder"))
     document.table(frame, "tbl:images", caption="Images by folder.")
     data, metadata = shown[-1]
-    assert "<td>5,216</td>" in data["text/html"]
     assert "| train | 5,216 |" in data["text/markdown"]
     assert metadata["cxr"]["caption"] == "Images by folder."
 
