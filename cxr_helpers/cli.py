@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterable
 from importlib import metadata
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -48,18 +48,16 @@ def main() -> None:
     """Run the command line; an expected error is one sentence and exit status 1."""
     try:
         app(prog_name="cxr")
+        return
     except CxrError as error:
-        _fail(str(error))
+        sentence = str(error)
     except OSError as error:
         if error.errno not in REMEDIES:
             raise
         place = f"{error.filename}: " if error.filename else ""
-        _fail(f"{place}{error.strerror}; {REMEDIES[error.errno]}. The same command goes on from what was finished.")
-
-
-def _fail(sentence: str) -> NoReturn:
+        sentence = f"{place}{error.strerror}; {REMEDIES[error.errno]}. The same command goes on from what was finished."
     print(f"cxr: {sentence}", file=sys.stderr)
-    raise SystemExit(1) from None
+    raise SystemExit(1)
 
 
 def _show_version(asked: bool) -> None:
@@ -115,21 +113,16 @@ def train(
     Where its ImageNet weights cannot be had, the runs that stand in for it (`fallback`) are made instead.
     """
     for experiment in [experiments.get(name, profile) for name in names]:
-        way, *instead = [_seeded(way, seed) for way in experiment.ways]
+        ways = [list(way) for way in experiment.ways]
+        if seed is not None:  # one run a protocol
+            ways = [list(dict.fromkeys(dataclasses.replace(config, seed=seed) for config in way)) for way in ways]
         try:
-            _make(experiment.name, way, profile, retrain)
+            _make(experiment.name, ways[0], profile, retrain)
         except weights.Unavailable as error:
-            if not instead:
+            if len(ways) == 1:
                 raise
             say(f"{error} Going on with what stands in for it.")
-            _make(experiment.name, *instead, profile, retrain)
-
-
-def _seeded(configs: Iterable, seed: int | None) -> tuple:
-    """Return the configurations as they are, or the first of each protocol with another seed."""
-    if seed is None:
-        return tuple(configs)
-    return tuple(dict.fromkeys(dataclasses.replace(config, seed=seed) for config in configs))
+            _make(experiment.name, ways[1], profile, retrain)
 
 
 def _make(name: str, configs: Iterable, profile: str, retrain: bool) -> None:

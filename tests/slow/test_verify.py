@@ -35,7 +35,7 @@ def report(monkeypatch, tmp_path):
     scores = pd.DataFrame([["a", "p", "test", 1, 0.9]], columns=records.SCORE_COLUMNS)
     records.write(CONFIG, "smoke", {}, {"scores": scores})
     rendering.render("smoke", ["thesis"])
-    monkeypatch.setattr(verify, "recomputed", lambda profile, cores, documents: contextlib.nullcontext(paths.build(profile)))
+    monkeypatch.setattr(verify, "recomputed", lambda profile, cores, chapters: contextlib.nullcontext(paths.build(profile)))
     return paths.reports("smoke")
 
 
@@ -110,7 +110,7 @@ def test_a_score_file_changed_by_hand_is_named_and_nothing_is_executed(report, m
     (sentence,) = verify.verify("smoke", 1)
     assert f"scores.csv is not what run {CONFIG.run_id} wrote" in sentence
     (record.folder / "scores.csv").unlink()
-    (sentence,) = verify.damages([record])
+    (sentence,) = record.damages()
     assert sentence == f"{record.folder / 'scores.csv'} is missing; restore it from git or train the run again with --retrain."
 
 
@@ -152,7 +152,7 @@ def checkout(monkeypatch, tmp_path, workplace):
 
 
 def test_chapters_are_executed_in_a_build_folder_of_their_own(checkout):
-    with verify.recomputed("full", 1) as build:
+    with verify.recomputed("full", 1, ["01_one"]) as build:
         notebook = json.loads((build / "executed" / "01_one.ipynb").read_text())
         assert "It is 0.75 of 7." in json.dumps(notebook)
     assert not build.exists()
@@ -162,5 +162,5 @@ def test_chapters_are_executed_in_a_build_folder_of_their_own(checkout):
 def test_a_chapter_that_fails_stops_with_its_cell(checkout):
     (checkout / "reports" / "stored.json").unlink()
     with pytest.raises(CxrError, match="cannot be computed anew: Chapter 01_one, cell 3 failed with FileNotFoundError"):
-        with verify.recomputed("full", 1):
+        with verify.recomputed("full", 1, ["01_one"]):
             pass

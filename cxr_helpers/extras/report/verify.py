@@ -21,7 +21,6 @@ from cxr_helpers import paths, records
 from cxr_helpers.base import lazy, provenance
 from cxr_helpers.base.progress import say, since
 from cxr_helpers.errors import CxrError
-from cxr_helpers.records import Record
 from cxr_helpers.report import front_matter, rendering
 from cxr_helpers.workflow import chapter_files, shown_data
 
@@ -45,12 +44,12 @@ def verify(profile: str, cores: int) -> list[str]:
     for path in (paths.reports(profile) / f"{name}.{kind}" for name in documents for kind in rendering.FORMATS):
         if not path.is_file():
             raise CxrError(f"{path} is missing; `cxr render --profile {profile}` writes it, or restore it from git.")
-    broken = [*damages(records.every(profile)), *changed_sources(profile)]
+    broken = [sentence for record in records.every(profile) for sentence in record.damages()] + changed_sources(profile)
     broken += itertools.chain(*(stale(name, profile) for name in documents))
     say(f"verify: records, stored results and digests of the data are {'not all ' if broken else ''}as they were written")
     if broken:
         return broken
-    with recomputed(profile, cores, documents) as build:
+    with recomputed(profile, cores, list(itertools.chain(*documents.values()))) as build:
         anew, changed = 0, []
         for chapter in itertools.chain(*documents.values()):
             files = shown_data.files(nbformat.read(build / "executed" / f"{chapter}.ipynb", as_version=4), chapter)
@@ -58,11 +57,6 @@ def verify(profile: str, cores: int) -> list[str]:
             changed += [sentence for name, content in files.items() for sentence in differences(name, content, profile)]
         say(f"verify: {anew:,} data files computed anew in {since(started)}; {len(changed)} differences")
         return changed + _pages(documents, profile, build)
-
-
-def damages(found: list[Record]) -> list[str]:
-    """Return a sentence for each file of the records that is missing, not what was written, or under no hash."""
-    return [sentence for record in found for sentence in record.damages()]
 
 
 def changed_sources(profile: str) -> list[str]:
@@ -148,12 +142,11 @@ def _first_difference(old: list[str], new: list[str]) -> str:
 
 
 @contextlib.contextmanager
-def recomputed(profile: str, cores: int, documents: dict[str, list[str]] | None = None) -> Iterator[Path]:
-    """Yield a build folder in which the chapters of the documents have been executed anew; it goes when the block ends.
+def recomputed(profile: str, cores: int, chapters: list[str]) -> Iterator[Path]:
+    """Yield a build folder in which the chapters have been executed anew; it goes when the block ends.
 
     What else the build folder of the profile holds, as packed images, is in it as links.
     """
-    chapters = list(itertools.chain(*(documents or _documents(profile)).values()))
     with tempfile.TemporaryDirectory(prefix="cxr-verify-") as name:
         build = Path(name) / profile
         build.mkdir()
