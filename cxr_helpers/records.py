@@ -186,10 +186,8 @@ def write(config: Config, profile: str, info: dict, tables: dict[str, pd.DataFra
     `runs` is the folder of records, by default that of the profile.
     """
     folder = (runs or paths.runs(profile)) / config.run_id
-    aside = folder.with_name(f"{folder.name}.old")
-    draft, old = files.draft_of(folder), files.draft_of(aside)
-    for path in (folder, aside):
-        files.sweep(path)
+    files.sweep(folder)
+    draft = files.draft_of(folder)
     content = dict(_file(name, table) for name, table in tables.items())
     for name, data in content.items():
         atomic_write(draft / name, data)
@@ -203,6 +201,7 @@ def write(config: Config, profile: str, info: dict, tables: dict[str, pd.DataFra
     }
     info["info_sha256"] = _digest(info)
     atomic_write(draft / "run.json", _encoded(info))
+    old = files.draft_of(folder.with_name(f"{folder.name}.old"))
     if folder.exists():  # aside in one step: a folder that is being removed would look like a record
         folder.rename(old)
     draft.rename(folder)
@@ -252,28 +251,23 @@ def every(profile: str) -> list[Record]:
     return [read(path.parent) for path in sorted(paths.runs(profile).glob("[!.]*/run.json"))]
 
 
-def of(name: str, profile: str) -> list[Record]:
+def of(name: str, profile: str, seed: int | None = None) -> list[Record]:
     """Return an experiment's records, one per protocol and seed, as written or else of its fallback.
+
+    With `seed` only those of that seed, as written, whether or not those of other seeds exist.
 
     Raises:
         CxrError: one is missing; the sentence names the command.
     """
-    way = recorded_way(experiments.get(name, profile), profile)
-    if way is None:
-        raise CxrError(f"Experiment {name} has no complete record; run `cxr train {name} --profile {profile}`.")
-    return [load(config, profile) for config in way]
-
-
-def of_seed(experiment: experiments.Experiment, seed: int, profile: str) -> list[Record]:
-    """Return an experiment's records of one seed, as written, whether or not those of other seeds exist.
-
-    Raises:
-        CxrError: it has none; the sentence names the command.
-    """
-    found = [record for config in experiment.configs if config.seed == seed and (record := load(config, profile))]
-    if not found:
-        command = f"cxr train {experiment.name} --seed {seed} --profile {profile}"
-        raise CxrError(f"Experiment {experiment.name} has no record of seed {seed}; run `{command}`.")
+    experiment = experiments.get(name, profile)
+    if seed is None:
+        way, kind, option = recorded_way(experiment, profile), "complete record", ""
+    else:
+        way = [config for config in experiment.configs if config.seed == seed]
+        kind, option = f"record of seed {seed}", f" --seed {seed}"
+    found = [load(config, profile) for config in way or ()]
+    if not found or None in found:
+        raise CxrError(f"Experiment {name} has no {kind}; run `cxr train {name}{option} --profile {profile}`.")
     return found
 
 

@@ -13,7 +13,6 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.workflow.options import Profile
 
 file_writing = lazy.module("cxr_helpers.base.files")
-experiments = lazy.module("cxr_helpers.experiments")
 manifest = lazy.module("cxr_helpers.data.manifest")
 packing = lazy.module("cxr_helpers.data.packing")
 metrics = lazy.module("cxr_helpers.evaluation.metrics")
@@ -155,9 +154,7 @@ def rescore(
     """Score the adult images of CXR_EXTERNAL_DIR and corrupted test images with saved models; what is stored stays."""
     started = time.monotonic()
     for name in names:
-        one = seed is not None
-        chosen = records.of_seed(experiments.get(name, profile), seed, profile) if one else records.of(name, profile)
-        for run in chosen:
+        for run in records.of(name, profile, seed):
             rescoring.rescore(run, profile)
             say(f"rescore: {run.run_id}, after {since(started)}")
 
