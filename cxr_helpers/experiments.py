@@ -85,9 +85,9 @@ def configuration(name: str, profile: str, default: str = "", **parameters: obje
     unknown = sorted(set(parameters) - set(written))
     if unknown:
         raise CxrError(f"Parameter {unknown[0]} is unknown; an experiment has {', '.join(written)}.")
-    changes = {field: value for field, value in parameters.items() if _plain(value) != _plain(written[field])}
-    if "seeds" in changes:
-        changes["seeds"] = _seeds(changes["seeds"])
+    if "seeds" in parameters:
+        parameters["seeds"] = _seeds(parameters["seeds"])
+    changes = {field: value for field, value in parameters.items() if value != written[field]}
     configs, fallback = (_changed(way, changes) for way in (experiment.configs, experiment.fallback))
     title = experiment.title + _in_words(changes)
     return dataclasses.replace(experiment, title=title, configs=configs, fallback=fallback, changes=changes)
@@ -109,13 +109,9 @@ def _changed(configs: tuple[Config, ...], changes: Mapping[str, object]) -> tupl
     return tuple(dict.fromkeys(replaced))
 
 
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
-
-
 def _seeds(value: object) -> list[int]:
     """Return the seeds that a reader gave, as a list or as one number."""
-    seeds = _plain(value) if isinstance(value, list | tuple) else [value]
+    seeds = list(value) if isinstance(value, list | tuple) else [value]
     if not seeds:
         raise CxrError("seeds=[] is empty; give at least one whole number.")
     return [whole_number("seeds", seed, 0) for seed in seeds]

@@ -92,7 +92,7 @@ def build(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Expla
         raise CxrError(f"Run {record.run_id} has no test scores to choose images from; explain a run with a test split.")
     config = members.network_config(record, profile)
     images = packing.images(profile, chosen.image_id, config.size, config.variant)
-    model = saved.model(record, profile, images, chosen.y_score.to_numpy())
+    model = saved.of_run(record, profile)
     maps = {
         "gradcam": gradcam.gradcam(model, images, targets.predicted(chosen.y_score, threshold)),
         "shap_partition": shap_maps.partition(model, images, targets.PNEUMONIA),

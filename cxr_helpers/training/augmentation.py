@@ -1,6 +1,8 @@
 """Random augmentation of training images, as Keras layers that stay outside the saved model."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import keras
 from keras import layers, ops
@@ -42,80 +44,52 @@ class RandomResizedCrop(layers.Layer):
         return keras.random.uniform((count,), low, high, seed=self.draws)
 
 
-def rahman(seed: int) -> list[keras.Layer]:
-    """Return the transforms of Rahman et al. 2024, Table 2; shear is read as a fraction of the image."""
-    return [
-        layers.RandomRotation(7 / 360, fill_mode="nearest", seed=seed),
-        layers.RandomTranslation(0.05, 0.05, fill_mode="nearest", seed=seed + 1),
-        layers.RandomShear(0.2, 0.2, fill_mode="nearest", seed=seed + 2),
-        layers.RandomZoom(0.45, 0.45, fill_mode="nearest", seed=seed + 3),
-        layers.RandomFlip("horizontal", seed=seed + 4),
-    ]
-
-
-def thesis(seed: int) -> list[keras.Layer]:
-    """Return the block before Kondragunta's ResNet50 (Table 2 names no layer): rotation, zoom, shifts, flip (reading)."""
-    return [
-        layers.RandomRotation(0.1, fill_mode="nearest", seed=seed),
-        layers.RandomZoom(0.1, fill_mode="nearest", seed=seed + 1),
-        layers.RandomTranslation(0.1, 0.1, fill_mode="nearest", seed=seed + 2),
-        layers.RandomFlip("horizontal", seed=seed + 3),
-    ]
-
-
-def kilaru(seed: int) -> list[keras.Layer]:
-    """Return the rotations (±10°, reading) and horizontal flips of Kilaru 2025."""
-    return [
-        layers.RandomRotation(10 / 360, fill_mode="nearest", seed=seed),
-        layers.RandomFlip("horizontal", seed=seed + 1),
-    ]
-
-
-def mild(seed: int) -> list[keras.Layer]:
-    """Return mild changes that a frontal radiograph can show: rotation, shift, zoom, contrast and brightness; no flip."""
-    return [
-        layers.RandomRotation(10 / 360, fill_mode="constant", seed=seed),
-        layers.RandomTranslation(0.08, 0.08, fill_mode="constant", seed=seed + 1),
-        layers.RandomZoom((-0.2, 0.1), (-0.2, 0.1), fill_mode="constant", seed=seed + 2),
-        layers.RandomContrast(0.3, value_range=(0, 255), seed=seed + 3),
-        layers.RandomBrightness(0.15, value_range=(0, 255), seed=seed + 4),
-    ]
-
-
-def crop(seed: int, scale: float = 0.3) -> list[keras.Layer]:
+def _crop(scale: float) -> list[Callable[..., keras.Layer]]:
     """Return random crops of at least `scale` of the area and of any aspect, small rotation, contrast and brightness.
 
     After them neither the size of a chest on the image nor the image's aspect says anything.
     """
     return [
-        layers.RandomRotation(7 / 360, fill_mode="constant", seed=seed),
-        RandomResizedCrop((scale, 1.0), (3 / 4, 4 / 3), seed=seed + 1),
-        layers.RandomContrast(0.3, value_range=(0, 255), seed=seed + 2),
-        layers.RandomBrightness(0.2, value_range=(0, 255), seed=seed + 3),
-    ]
-
-
-def crop_wide(seed: int) -> list[keras.Layer]:
-    """Return `crop` with boxes of as little as 8 % of the area, as networks for photographs are trained."""
-    return crop(seed, 0.08)
-
-
-def crop_blur(seed: int) -> list[keras.Layer]:
-    """Return `crop` and a random blur before it: the sharpness that resizing leaves says nothing either."""
-    blur = layers.RandomGaussianBlur(0.5, kernel_size=5, sigma=(0.3, 1.0), value_range=(0, 255), seed=seed + 4)
-    return [blur, *crop(seed)]
-
-
-def skin(seed: int) -> list[keras.Layer]:
-    """Return the rotation and flipping of Rokad and Nagarajan; a lesion has no upright, so by any angle (reading)."""
-    return [
-        layers.RandomRotation(0.5, fill_mode="nearest", seed=seed),
-        layers.RandomFlip("horizontal_and_vertical", seed=seed + 1),
+        partial(layers.RandomRotation, 7 / 360, fill_mode="constant"),
+        partial(RandomResizedCrop, (scale, 1.0), (3 / 4, 4 / 3)),
+        partial(layers.RandomContrast, 0.3, value_range=(0, 255)),
+        partial(layers.RandomBrightness, 0.2, value_range=(0, 255)),
     ]
 
 
 POLICIES = {
-    policy.__name__: policy for policy in (rahman, thesis, kilaru, mild, crop, crop_wide, crop_blur, skin)
+    "rahman": [  # Rahman et al. 2024, Table 2; shear is read as a fraction of the image
+        partial(layers.RandomRotation, 7 / 360, fill_mode="nearest"),
+        partial(layers.RandomTranslation, 0.05, 0.05, fill_mode="nearest"),
+        partial(layers.RandomShear, 0.2, 0.2, fill_mode="nearest"),
+        partial(layers.RandomZoom, 0.45, 0.45, fill_mode="nearest"),
+        partial(layers.RandomFlip, "horizontal"),
+    ],
+    "thesis": [  # the block before Kondragunta's ResNet50 (Table 2 names no layer): rotation, zoom, shifts, flip (reading)
+        partial(layers.RandomRotation, 0.1, fill_mode="nearest"),
+        partial(layers.RandomZoom, 0.1, fill_mode="nearest"),
+        partial(layers.RandomTranslation, 0.1, 0.1, fill_mode="nearest"),
+        partial(layers.RandomFlip, "horizontal"),
+    ],
+    "kilaru": [  # Kilaru 2025; ±10° is a reading
+        partial(layers.RandomRotation, 10 / 360, fill_mode="nearest"),
+        partial(layers.RandomFlip, "horizontal"),
+    ],
+    "mild": [  # what a frontal radiograph can show; no flip
+        partial(layers.RandomRotation, 10 / 360, fill_mode="constant"),
+        partial(layers.RandomTranslation, 0.08, 0.08, fill_mode="constant"),
+        partial(layers.RandomZoom, (-0.2, 0.1), (-0.2, 0.1), fill_mode="constant"),
+        partial(layers.RandomContrast, 0.3, value_range=(0, 255)),
+        partial(layers.RandomBrightness, 0.15, value_range=(0, 255)),
+    ],
+    "crop": _crop(0.3),
+    "crop_wide": _crop(0.08),  # as networks for photographs are trained
+    # Applied first, although it is drawn last: the sharpness that resizing leaves says nothing either.
+    "crop_blur": [*_crop(0.3), partial(layers.RandomGaussianBlur, 0.5, 5, (0.3, 1.0), value_range=(0, 255))],
+    "skin": [  # Rokad and Nagarajan; a lesion has no upright, so by any angle (reading)
+        partial(layers.RandomRotation, 0.5, fill_mode="nearest"),
+        partial(layers.RandomFlip, "horizontal_and_vertical"),
+    ],
 }
 
 
@@ -132,7 +106,9 @@ def build(name: str, seed: int) -> keras.Sequential | None:
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:
-        steps = POLICIES[name](seed)
+        steps = [step(seed=seed + place) for place, step in enumerate(POLICIES[name])]
+        if name == "crop_blur":
+            steps.insert(0, steps.pop())
         for step in steps:
             # Keras' geometric layers call themselves unfit for XLA, which is so under TensorFlow; JAX would go step by step.
             step.supports_jit = step.supports_jit or keras.backend.backend() == "jax"

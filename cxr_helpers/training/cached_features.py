@@ -98,9 +98,7 @@ def _key(config: Config, backbone: keras.Model, rows: np.ndarray, data_hash: str
 
     The inference backend is no part of it: all agree within their tolerance.
     """
-    weights = hashlib.sha256()
-    for array in backbone.get_weights():
-        weights.update(np.ascontiguousarray(array))
+    weights = hashlib.sha256(b"".join(array.tobytes() for array in backbone.get_weights()))
     parts = [config.model, config.size, VARIANTS[config.variant].described, views, data_hash]
     parts.append(config.augmentation if views else "none")
     parts += [hashlib.sha256(np.ascontiguousarray(rows)).hexdigest(), weights.hexdigest()]

@@ -11,7 +11,7 @@ from cxr_helpers.config import Config
 from cxr_helpers.data import batches, manifest, packing, splits
 from cxr_helpers.models import catalogue
 from cxr_helpers.records import Product, model_path
-from cxr_helpers.training import fitting, own_network
+from cxr_helpers.training import fitting
 
 
 def make(config: Config, profile: str, model: keras.Model | None = None) -> Product:
@@ -43,11 +43,11 @@ def trained(task: fitting.Task, start: str, info: dict, long: Callable[..., pd.D
 
 def prepare(config: Config, profile: str, model: keras.Model | None = None) -> tuple[fitting.Task, str]:
     """Return (the configured network, or `model`, with its images; note on its start), ready to be fitted."""
-    start = own_network.START
     if model is None:
         model, start = catalogue.build(config)
     else:
         catalogue.unfreeze(model, config.trainable)
+        start = "as the chapter builds it"
     table = labelled_images(profile, config.protocol)
     pixels = packing.load(profile, config.size, config.variant)
     _standardise(model, pixels, table)

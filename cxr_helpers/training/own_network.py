@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Callable
 
 import keras
@@ -11,8 +10,6 @@ import numpy as np
 from cxr_helpers.base import progress
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
-
-START = "as the chapter builds it"  # what the record says of the first weights
 
 
 def built(config: Config, build: Callable[[Config], keras.Model]) -> tuple[Config, keras.Model]:
@@ -23,6 +20,7 @@ def built(config: Config, build: Callable[[Config], keras.Model]) -> tuple[Confi
     Raises:
         CxrError: `build` returns no Keras model from images of the configured size to one or two units.
     """
+    keras.utils.clear_session()  # so that the names that Keras gives to layers are those of the first build
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
     try:
@@ -38,17 +36,8 @@ def built(config: Config, build: Callable[[Config], keras.Model]) -> tuple[Confi
 
 
 def fingerprint(model: keras.Model) -> str:
-    """Return the SHA-256 (hex) of a model's graph and weights; what its layers are called is no part of it."""
-    names = {layer.name: f"layer_{place}" for place, layer in enumerate(model._flatten_layers())}
-
-    def plain(value: object) -> object:
-        if isinstance(value, dict):
-            return {key: plain(inner) for key, inner in value.items()}
-        if isinstance(value, list | tuple):
-            return [plain(inner) for inner in value]
-        return names.get(value, value) if isinstance(value, str) else value
-
-    digest = hashlib.sha256(json.dumps(plain(json.loads(model.to_json())), sort_keys=True).encode())
+    """Return the SHA-256 (hex) of a model's graph and weights."""
+    digest = hashlib.sha256(model.to_json().encode())
     for weight in model.get_weights():
         digest.update(np.ascontiguousarray(weight))
     return digest.hexdigest()

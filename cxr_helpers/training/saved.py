@@ -17,22 +17,7 @@ AGREEMENT = 0.02  # largest difference between a stored score and the model's sc
 
 
 def of_run(record: Record, profile: str):
-    """Return the run's saved Keras model, checked on a few of the images that it scored; errors as `model`."""
-    parts = (record.split("test"), record.split("val"))  # some protocols test on none
-    known = next((part for part in parts if len(part)), record.scores).head(_CHECKED)
-    config = members.network_config(record, profile)
-    images = packing.images(profile, known.image_id, config.size, config.variant)
-    return model(record, profile, images, known.y_score.to_numpy())
-
-
-def model(record: Record, profile: str, images: np.ndarray, y_score: np.ndarray):
-    """Return the run's saved Keras model.
-
-    Args:
-        record: the run.
-        profile: "full" or "smoke".
-        images: uint8 (n, H, W) as the model sees them, some of those that the record scores.
-        y_score: (n,) their scores in the record.
+    """Return the run's saved Keras model, checked on a few of the images that it scored.
 
     Raises:
         CxrError: the model is missing, or scores the images otherwise than the record.
@@ -42,8 +27,12 @@ def model(record: Record, profile: str, images: np.ndarray, y_score: np.ndarray)
     if not path.is_file():
         raise CxrError(f"The model of run {record.run_id} is not on this machine; {command}.")
     found = keras.saving.load_model(path, compile=False)
+    parts = (record.split("test"), record.split("val"))  # some protocols test on none
+    known = next((part for part in parts if len(part)), record.scores).head(_CHECKED)
+    config = members.network_config(record, profile)
+    images = packing.images(profile, known.image_id, config.size, config.variant)
     inputs = batches.repeated(images[..., None].astype("float32"), found.input_shape[-1])
-    difference = np.abs(found.predict_on_batch(inputs)[:, -1] - y_score).max()
+    difference = np.abs(found.predict_on_batch(inputs)[:, -1] - known.y_score).max()
     if not difference <= AGREEMENT:
         raise CxrError(f"{path} differs from run {record.run_id} by {difference:.3f} in a score; {command}.")
     return found

@@ -12,7 +12,7 @@ IMAGES = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 1)).astype("float3
 
 
 def test_rahman_table_2():
-    rotation, shift, shear, zoom, flip = (layer.get_config() for layer in augmentation.rahman(0))
+    rotation, shift, shear, zoom, flip = (layer.get_config() for layer in augmentation.build("rahman", 0).layers)
     assert np.allclose(np.abs(rotation["factor"]) * 360, 7)
     assert np.allclose(np.abs(shift["height_factor"]), 0.05) and np.allclose(np.abs(shift["width_factor"]), 0.05)
     assert np.isclose(np.max(np.abs(shear["x_factor"])), 0.2)

@@ -73,3 +73,9 @@ def test_a_list_that_was_edited_is_refused(record):
     path.write_text("{")
     assert len(record.damages()) == 1
     assert len(record.scores) == 1  # the run's own files can be read all the same
+
+
+def test_a_seed_without_record_is_refused_with_the_command():
+    assert [record.config.seed for record in records.of("vgg16_224", "full", 1)] == [1]
+    with pytest.raises(CxrError, match="no record of seed 9; run `cxr train vgg16_224 --seed 9 --profile full`"):
+        records.of("vgg16_224", "full", 9)

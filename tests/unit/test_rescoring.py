@@ -34,7 +34,7 @@ def store(tmp_path, monkeypatch):
         return np.stack([np.full((size, size), greys[name], np.uint8) for name in names])
 
     monkeypatch.setattr(packing, "images", images)
-    monkeypatch.setattr(saved, "model", lambda *_: detector())
+    monkeypatch.setattr(saved, "of_run", lambda *_: detector())
     monkeypatch.delenv("CXR_EXTERNAL_DIR", raising=False)
     make = stored(tmp_path / "runs", monkeypatch)
     return lambda system="one", **options: make(system, [0.1, 0.9, 0.5, 0.2], model="custom_cnn", size=SIDE, **options)
@@ -137,7 +137,7 @@ def joining(kind, store, members, **info):
 def test_what_joins_networks_makes_its_scores_of_theirs_and_stores_none(store, monkeypatch):
     runs, biases = [store(), store()], iter((0.0, 2.0))
     monkeypatch.setattr(members, "_still_those_of", lambda run, found: True)  # these have no scores
-    monkeypatch.setattr(saved, "model", lambda *_: detector(bias=next(biases)))
+    monkeypatch.setattr(saved, "of_run", lambda *_: detector(bias=next(biases)))
     ensemble = joining("ensemble", store, runs)
     rescoring.rescore(ensemble, "smoke")
     assert not (ensemble.folder / rescoring.PERTURBED).exists() and (runs[1].folder / rescoring.PERTURBED).exists()

@@ -22,7 +22,7 @@ from sklearn.tree import DecisionTreeClassifier
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import descriptors
-from cxr_helpers.extras.makers.randomised import ELM, RVFL, Schmidt
+from cxr_helpers.extras.makers.randomised import RandomisedNetwork
 from cxr_helpers.records import Product
 from cxr_helpers.training import network
 
@@ -50,9 +50,9 @@ ESTIMATORS = {
     ),
     "svm": Estimator(lambda seed: SVC(kernel="rbf", gamma="scale", cache_size=500), {"C": (1.0, 10.0)}, margins=True),
     "logistic": Estimator(lambda seed: LogisticRegression(max_iter=1000), {"C": (1e-3, 1e-2, 1e-1)}),
-    "rvfl": Estimator(lambda seed: RVFL(random_state=seed), _RANDOMISED, margins=True),
-    "elm": Estimator(lambda seed: ELM(random_state=seed), _RANDOMISED, margins=True),
-    "schmidt": Estimator(lambda seed: Schmidt(random_state=seed), _RANDOMISED, margins=True),
+    "rvfl": Estimator(lambda seed: RandomisedNetwork("inputs", random_state=seed), _RANDOMISED, margins=True),
+    "elm": Estimator(lambda seed: RandomisedNetwork(random_state=seed), _RANDOMISED, margins=True),
+    "schmidt": Estimator(lambda seed: RandomisedNetwork("bias", random_state=seed), _RANDOMISED, margins=True),
 }
 
 

@@ -1,10 +1,9 @@
 """Ensembles: the mean of several trained models' probabilities, with equal weights and nothing chosen."""
 
-import pandas as pd
-
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.records import Product
+from cxr_helpers.tables import candidates
 from cxr_helpers.training import members
 
 
@@ -20,9 +19,4 @@ def make(config: Config, profile: str) -> Product:
         joined = members.runs(config.members[0], config, profile)
     else:
         joined = members.paired(config, profile)
-    return Product(members.info(joined), {"scores": mean_scores(members.aligned(joined))})
-
-
-def mean_scores(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return scores whose y_score is the mean over `tables`, which have equal rows in equal order."""
-    return tables[0].assign(y_score=sum(table.y_score for table in tables) / len(tables))
+    return Product(members.info(joined), {"scores": candidates.joined_scores(members.aligned(joined))})

@@ -17,14 +17,14 @@ class RandomisedNetwork(ClassifierMixin, BaseEstimator):
 
     Weights are uniform in ±`scale`/√D for D inputs, so that a thousand inputs bring the units no nearer to saturation
     than a hundred; their biases are uniform in ±`scale`. The output weights fit targets of -1 and 1 by least
-    squares with penalty `ridge` (above 0) times their squared length.
+    squares with penalty `ridge` (above 0) times their squared length. `beside` says what reaches the output beside the
+    hidden units: "inputs", "bias" or "" (nothing).
     """
 
-    direct = False  # whether the inputs reach the output too
-    bias = False  # whether a constant does
-
-    def __init__(self, units: int = 2000, ridge: float = 1.0, scale: float = 1.0, random_state: int = 0) -> None:
-        self.units, self.ridge, self.scale, self.random_state = units, ridge, scale, random_state
+    def __init__(
+        self, beside: str = "", units: int = 2000, ridge: float = 1.0, scale: float = 1.0, random_state: int = 0
+    ) -> None:
+        self.beside, self.units, self.ridge, self.scale, self.random_state = beside, units, ridge, scale, random_state
 
     def fit(self, x: np.ndarray, y: np.ndarray) -> "RandomisedNetwork":
         """Draw the hidden layer and solve for the output weights: `x` (N, D) float, `y` (N,) labels of two classes."""
@@ -38,12 +38,8 @@ class RandomisedNetwork(ClassifierMixin, BaseEstimator):
 
     def design(self, x: np.ndarray) -> np.ndarray:
         """Return what the output weights are multiplied with: (N, units) in (0, 1), then inputs or constant, if any."""
-        parts = [expit(x @ self.weights_ + self.biases_)]
-        if self.direct:
-            parts.append(x)
-        if self.bias:
-            parts.append(np.ones((len(x), 1)))
-        return np.hstack(parts)
+        beside = {"inputs": [x], "bias": [np.ones((len(x), 1))], "": []}[self.beside]
+        return np.hstack([expit(x @ self.weights_ + self.biases_), *beside])
 
     def decision_function(self, x: np.ndarray) -> np.ndarray:
         """Return the output (N,) of the network: near 1 for the positive class, the greater label, near -1 for the other."""
@@ -52,19 +48,3 @@ class RandomisedNetwork(ClassifierMixin, BaseEstimator):
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return the class (N,) on whose side of 0 the output lies."""
         return self.output_.predict(self.design(validate_data(self, x, reset=False)))
-
-
-class RVFL(RandomisedNetwork):
-    """Random vector functional-link network (Pao et al. 1994): the inputs reach the output directly too."""
-
-    direct = True
-
-
-class ELM(RandomisedNetwork):
-    """Extreme learning machine (Huang et al. 2006): the output sees the hidden units alone."""
-
-
-class Schmidt(RandomisedNetwork):
-    """Schmidt's network with random weights (Schmidt et al. 1992): the output has a bias."""
-
-    bias = True
