@@ -3,7 +3,6 @@
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.records import Product
-from cxr_helpers.tables import candidates
 from cxr_helpers.training import members
 
 
@@ -19,4 +18,6 @@ def make(config: Config, profile: str) -> Product:
         joined = members.runs(config.members[0], config, profile)
     else:
         joined = members.paired(config, profile)
-    return Product(members.info(joined), {"scores": candidates.joined_scores(members.aligned(joined))})
+    tables = members.aligned(joined)
+    scores = tables[0].assign(y_score=sum(table.y_score for table in tables) / len(tables))
+    return Product(members.info(joined), {"scores": scores})
