@@ -149,12 +149,13 @@ def readings(name: str, profile: str, ours: Sequence[pd.DataFrame]) -> None:
         return
     judged = open_choices.judged(text, table, ours)
     reported = float(judged.reported[judged.metric == metrics.title("accuracy")].iloc[0])
+    networks = len(table[["key", "epoch"]].drop_duplicates())  # stopping rules may keep the same epoch
     interval = verdicts.sampling_interval("accuracy", reported, tuple(text["images"]))
     document.figure(
         plots.specification_curve(table, text, "accuracy", reported, interval),
         f"fig:{name}-readings",
-        caption=f"{text['title']}: accuracy of {len(table)} readings of the text, from the lowest to the highest, and below it "
-        "the options that each took. Line and band: the reported figure with the 95 % interval of so many images.",
+        caption=f"{text['title']}: accuracy of {len(table)} readings of the text ({networks} different networks), in order, "
+        "and below it the options that each took. Line and band: the reported figure with the 95 % interval of so many images.",
         alt=f"Specification curve of {len(table)} readings beside the reported accuracy.",
     )
     caption = f"{text['title']}: the reported figures beside ours and beside the range of {len(table)} readings."
