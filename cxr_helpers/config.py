@@ -9,12 +9,13 @@ from cxr_helpers.errors import CxrError
 
 CHOICES = {
     "start": ("imagenet", "random"),
-    "optimizer": ("adam", "adamw"),
+    "optimizer": ("adam", "adamw", "sgd", "rmsprop"),
     "schedule": ("constant", "cosine"),
     "loss": ("bce", "focal"),
     "class_weight": ("none", "balanced"),
     "precision": ("float32", "mixed_float16", "mixed_bfloat16"),
     "search": ("", "grid", "random"),
+    "scaling": ("", "unit", "symmetric"),
     "data": ("kermany", "chestxray14", "skin", "brain"),
 }
 LEAST = {"epochs": 1, "batch_size": 1, "size": 32, "seed": 0, "views": 0, "patience": 0, "width": 0}  # whole numbers
@@ -55,6 +56,8 @@ class Config:
     the way to one half; `average` is the momentum of an exponential mean of the weights, which replaces them (0: none).
     `mixup` is the parameter of the beta distribution by which pairs of training images are mixed (0: none).
 
+    `scaling` of the pixels is to 0..1 ("unit"), to -1..1 ("symmetric"), or what the network has of itself ("").
+
     `features` names what an estimator of scikit-learn sees, `members` the experiments that an ensemble or a cascade joins,
     `search` how the rest is chosen on validation images, `data` the data set. `own` is the SHA-256 of graph and first
     weights of a network that a chapter defines itself ("": a network of `models`).
@@ -93,6 +96,7 @@ class Config:
     average: float = 0.0
     mixup: float = 0.0
     own: str = ""
+    scaling: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "members", tuple(self.members))  # TOML and JSON know lists only

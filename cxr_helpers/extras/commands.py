@@ -32,6 +32,7 @@ own_images = lazy.module("cxr_helpers.extras.inference.own_images")
 out_of_distribution = lazy.module("cxr_helpers.extras.inference.out_of_distribution")
 prediction = lazy.module("cxr_helpers.extras.inference.predict")
 published_model = lazy.module("cxr_helpers.extras.inference.published_model")
+readings_maker = lazy.module("cxr_helpers.extras.makers.readings")
 searching = lazy.module("cxr_helpers.extras.makers.search")
 tracing = lazy.module("cxr_helpers.extras.report.trace")
 verification = lazy.module("cxr_helpers.extras.report.verify")
@@ -201,6 +202,16 @@ def search(
     if not config.search:
         raise CxrError(f"Experiment {name!r} searches nothing; its `config` in experiments.toml has no `search`.")
     say(f"search {name}: {len(searching.study(config, profile))} trials in {since(started)}")
+
+
+@_commands.command()
+def readings(
+    name: Annotated[str, typer.Argument(metavar="CLAIM", help="one of reports/readings.toml, as rahman")],
+    profile: Profile = "auto",
+) -> None:
+    """Train every reading of what a source document leaves open; a stopped call goes on where it was."""
+    started = time.monotonic()
+    say(f"readings {name}: {len(readings_maker.make(name, profile))} in {since(started)}")
 
 
 @_commands.command()

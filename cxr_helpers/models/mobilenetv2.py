@@ -10,7 +10,7 @@ from cxr_helpers.models import weights
 def build(config: Config) -> tuple[keras.Model, str]:
     """Return MobileNetV2 with global average pooling and a sigmoid unit, and how its weights began."""
     pixels = keras.Input((config.size, config.size, 3), name="pixels")
-    x = layers.Rescaling(1 / 127.5, -1.0, name="scaling")(pixels)
+    x = weights.scaled(pixels, config.scaling or "symmetric")
     backbone = keras.applications.MobileNetV2(include_top=False, weights=None, input_tensor=x)
     start = weights.load(backbone, keras.applications.MobileNetV2, config.start)
     x = layers.GlobalAveragePooling2D(name="features")(backbone.output)

@@ -10,7 +10,7 @@ from cxr_helpers.models import weights
 def build(config: Config) -> tuple[keras.Model, str]:
     """Return the thesis' VGG-16 (Table 1: 40,407,874 parameters at 224×224) with two softmax units, and how its weights began."""
     pixels = keras.Input((config.size, config.size, 3), name="pixels")
-    x = layers.Rescaling(1 / 255, name="scaling")(pixels)
+    x = weights.scaled(pixels, config.scaling or "unit")
     backbone = keras.applications.VGG16(include_top=False, weights=None, input_tensor=x)
     start = weights.load(backbone, keras.applications.VGG16, config.start)
     x = layers.Flatten(name="features")(backbone.output)

@@ -10,6 +10,8 @@ import keras
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 
+SCALINGS = {"unit": (1 / 255, 0.0), "symmetric": (1 / 127.5, -1.0)}  # factor and offset of pixels 0..255
+
 
 class Unavailable(CxrError):
     """The ImageNet weights of a network cannot be had here."""
@@ -41,6 +43,11 @@ LOCAL = {
         "ImageNet",
     ),
 }
+
+
+def scaled(pixels: keras.KerasTensor, scaling: str) -> keras.KerasTensor:
+    """Return the input (N, H, W, C) in 0..255 after the layer "scaling", in the range that `SCALINGS` names."""
+    return keras.layers.Rescaling(*SCALINGS[scaling], name="scaling")(pixels)
 
 
 def load(backbone: keras.Model, application: Callable[..., keras.Model], start: str) -> str:
@@ -91,7 +98,7 @@ def refusal(model: str, error: Exception) -> Unavailable:
     reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
     return Unavailable(
         f"The ImageNet weights of {model} could not be downloaded ({reason}); connect to a network, put them into "
-        "the folder CXR_WEIGHTS_DIR, or set start = \"random\" for this experiment in experiments.toml."
+        'the folder CXR_WEIGHTS_DIR, or set start = "random" for this experiment in experiments.toml.'
     )
 
 

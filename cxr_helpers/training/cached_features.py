@@ -105,6 +105,7 @@ def _key(config: Config, backbone: keras.Model, rows: np.ndarray, data_hash: str
     parts.append(config.augmentation if views else "none")
     parts += [hashlib.sha256(np.ascontiguousarray(rows)).hexdigest(), weights.hexdigest()]
     parts.append(backbone.compute_dtype)
+    parts += [config.scaling] if config.scaling else []  # no weight tells it
     if not config.frozen:  # cut elsewhere than before the head
         parts.append(backbone.layers[-1].name)
     return f"{config.model}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]}"

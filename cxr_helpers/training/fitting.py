@@ -81,9 +81,11 @@ def compile_model(model: keras.Model, config: Config, steps: int, parts: int = 1
     if parts > 1:
         options["gradient_accumulation_steps"] = parts
     if config.optimizer == "adamw":
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, **options)
-    else:
-        optimizer = keras.optimizers.Adam(rate, **options)
+        options["weight_decay"] = config.weight_decay
+    if config.optimizer == "sgd":
+        options["momentum"] = 0.9
+    kinds = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"}
+    optimizer = getattr(keras.optimizers, kinds[config.optimizer])(rate, **options)
     units = model.output_shape[-1]  # two are softmax units, any other number has a sigmoid each
     kind = "Categorical" if units == 2 else "Binary"
     loss = getattr(keras.losses, f"{kind}{'Focal' if config.loss == 'focal' else ''}Crossentropy")
