@@ -16,7 +16,12 @@ Interval = tuple[float, float]
 
 
 def verdict(
-    metric: str, reported: float, ours: float | None, readings: Sequence[float], images: tuple[int, int], interval: Interval = ()
+    metric: str,
+    reported: float,
+    ours: float | None,
+    readings: Sequence[float],
+    images: tuple[int, int],
+    interval: Interval | None = None,
 ) -> str:
     """Return one of the four words, for a figure inside or outside the readings with "(k of n)": how many reach it.
 
@@ -38,7 +43,7 @@ def verdict(
     return f"{INSIDE if inside else OUTSIDE} ({reached} of {len(values)})"
 
 
-def agrees(metric: str, reported: float, ours: float, images: tuple[int, int], interval: Interval = ()) -> bool:
+def agrees(metric: str, reported: float, ours: float, images: tuple[int, int], interval: Interval | None = None) -> bool:
     """Tell whether the 95 % interval of reported minus ours holds zero, the reported value rounded as it is printed.
 
     The two samples are taken as independent; their intervals are joined as by Newcombe (1998, method 10).

@@ -10,14 +10,13 @@ import itertools
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 
 from cxr_helpers import experiments, paths
-from cxr_helpers.base import progress, stored_results
+from cxr_helpers.base import progress, revision, stored_results
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.config import Config, one_of
 from cxr_helpers.data import batches, manifest, packing, splits
@@ -25,7 +24,7 @@ from cxr_helpers.evaluation import metrics
 from cxr_helpers.models import catalogue
 from cxr_helpers.training import cached_features, fitting, run_environment
 
-METRICS = ("accuracy", "bce", "roc_auc", "recall", "specificity", "precision", "f1")
+METRICS = ["accuracy", "bce", "roc_auc", "recall", "specificity", "precision", "f1"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,20 +58,16 @@ def trainings(text: dict, profile: str, data_hash: str) -> list[Training]:
         split_seed = values.pop("split_seed", 0)
         config = dataclasses.replace(base, **values)
         parts = [config.key, split_seed, data_hash, text["stopping"]["options"]]
-        key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+        key = f"{config.model}-{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]}"
         labels = {choice["name"]: label for choice, (label, _) in zip(text["choices"], options, strict=True)}
         found.append(Training(labels, config, split_seed, key))
     return found
 
 
-def table_path(name: str, profile: str) -> Path:
-    """Return where the readings of a claim lie."""
-    return paths.reports(profile) / "readings" / f"{name}.csv"
-
-
 def load(name: str, profile: str, missing_ok: bool = False) -> pd.DataFrame | None:
-    """Return the readings of a claim that were made, one row each, best described by `make`; errors as `stored_results.read`."""
-    return stored_results.read(table_path(name, profile), f"cxr readings {name} --profile {profile}", missing_ok)
+    """Return the readings of a claim that were made, as `make` does; errors as `stored_results.read`."""
+    path = paths.reports(profile) / "readings" / f"{name}.csv"
+    return stored_results.read(path, f"cxr readings {name} --profile {profile}", missing_ok)
 
 
 def make(name: str, profile: str) -> pd.DataFrame:
@@ -82,10 +77,10 @@ def make(name: str, profile: str) -> pd.DataFrame:
     train_accuracy (as Keras prints it), {val,test}_{`METRICS`}, seconds (of the training), git_revision. Beside the table
     lies {name}.json: environment of the last training and hours of all.
     """
-    text, path = claim(name), table_path(name, profile)
+    text, path = claim(name), paths.reports(profile) / "readings" / f"{name}.csv"
     plan = trainings(text, profile, manifest.data_hash(manifest.load(profile)))
     table = load(name, profile, missing_ok=True)
-    made = {} if table is None else {key: rows for key, rows in table.groupby("key", sort=False)}
+    made = {} if table is None else dict(list(table.groupby("key")))
     for place, training in enumerate(plan):
         if training.key not in made:
             made[training.key] = pd.DataFrame(_train(training, text, profile))
@@ -117,36 +112,28 @@ def stopped(history: pd.DataFrame, rule: dict) -> int:
     return len(history) - 1 if rule.get("last") else best
 
 
-class Scoring(keras.callbacks.Callback):
-    """Keep the scores P(PNEUMONIA) of some images after every epoch, float32 (n,) each."""
-
-    def __init__(self, features: np.ndarray) -> None:
-        super().__init__()
-        self.features, self.scores = features, []
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Score the images with the weights that the epoch left."""
-        self.scores.append(self.model.predict(self.features, batch_size=256, verbose=0)[:, -1])
-
-
 def _train(training: Training, text: dict, profile: str) -> Iterator[dict]:
     """Fit one training and yield the row of each stopping rule."""
     config, started = training.config, time.perf_counter()
     keras.utils.set_random_seed(config.seed)
-    images = _split(manifest.load(profile), config.protocol, training.split_seed)
+    images, scores = _split(manifest.load(profile), config.protocol, training.split_seed), []
     head, plain, views = prepared(config, profile)
     labels = batches.targets(images.y_true, head.output_shape[-1])
     train, val, held = (np.flatnonzero(images.split.isin(parts)) for parts in (["train"], ["val"], ["val", "test"]))
-    steps = batches.StoredBatches(views[:, train], labels[train], config.batch_size, config.seed)
+    steps, seen = batches.StoredBatches(views[:, train], labels[train], config.batch_size, config.seed), plain[held]
+    scoring = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: scores.append(head.predict(seen, batch_size=256, verbose=0)[:, -1])
+    )
     fitting.compile_model(head, config, config.epochs * len(steps))
-    scoring = Scoring(plain[held])
     history, _ = fitting.timed_fit(head, config, steps, (plain[val], labels[val]), [scoring])
-    about = {"seconds": round(time.perf_counter() - started, 1), "git_revision": run_environment.current()["git_revision"]}
+    about = {"seconds": round(time.perf_counter() - started, 1), "git_revision": revision.current()}
     for label, rule in text["stopping"]["options"].items():
         epoch = stopped(history, rule)
         row = {"key": training.key, **training.options, "stopping": label, "epoch": epoch + 1, "seed": config.seed}
         row |= {"split_seed": training.split_seed, "train_accuracy": history.accuracy[epoch]}
-        yield row | _figures(images.iloc[held].assign(y_score=scoring.scores[epoch])) | about
+        for split, part in images.iloc[held].assign(y_score=scores[epoch]).groupby("split"):
+            row |= metrics.points(part)[METRICS].add_prefix(f"{split}_").to_dict()
+        yield row | about
 
 
 def prepared(config: Config, profile: str) -> tuple[keras.Model, np.ndarray, np.ndarray]:
@@ -164,9 +151,3 @@ def _split(images: pd.DataFrame, protocol: str, seed: int) -> pd.DataFrame:
     """Return the images with a column `split`: by a protocol at a seed, or "folders", as they lie in Kaggle's."""
     split = images.folder if protocol == "folders" else splits.make(images, protocol, seed).split
     return images[["image_id", "patient_id", "y_true"]].assign(split=split.to_numpy())
-
-
-def _figures(scores: pd.DataFrame) -> dict[str, float]:
-    """Return the figures of validation and test images by name, as far as there are any."""
-    parts = {split: metrics.points(rows) for split, rows in scores.groupby("split")}
-    return {f"{split}_{metric}": points[metric] for split, points in parts.items() for metric in METRICS}

@@ -1,7 +1,6 @@
 """Specification curves: what every reading of a text gives, beside what the text reports."""
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cxr_helpers.evaluation import metrics
@@ -12,22 +11,20 @@ _SPLITS = {"val": "validation", "test": "test"}
 
 
 @styled
-def specification_curve(
-    table: pd.DataFrame, text: dict, metric: str, reported: float, interval: tuple[float, float] | None = None
-) -> Figure:
+def specification_curve(table: pd.DataFrame, text: dict, metric: str, reported: float, interval: tuple[float, float]) -> Figure:
     """Draw a metric of all readings, from the smallest to the largest, over the options that each took.
 
     Args:
         table: one row per reading, as `readings.load` returns it; `text` what readings.toml says of the claim.
         metric: a key of `metrics.TITLES`.
-        reported: the text's figure, a line across; `interval`: its 95 % interval, a band.
+        reported: the text's figure, a line across, in a band that is its 95 % `interval`.
 
     Filled dots are of the images on which the text reports, and give the order; open ones of the others.
     """
     judged, shade = text["split"], colour(text["experiment"])
     rows = table.sort_values(f"{judged}_{metric}", ignore_index=True)
-    options = [(choice["name"], label) for choice in text["choices"] for label in choice["options"]]
-    options += [("stopping", label) for label in text["stopping"]["options"]]
+    choices = [*text["choices"], {"name": "stopping", **text["stopping"]}]
+    options = [(choice["name"], label) for choice in choices for label in choice["options"]]
     fig = empty_figure(2.5 + 0.15 * len(options), TEXT_WIDTH)
     above, below = fig.subplots(2, 1, sharex=True, height_ratios=[2.2, 0.15 * len(options)])
     for split, name in _SPLITS.items():
@@ -35,23 +32,14 @@ def specification_curve(
             fill = shade if split == judged else "white"
             above.plot(rows[f"{split}_{metric}"], "o", color=shade, markerfacecolor=fill, markersize=3, label=f"readings, {name}")
     above.axhline(reported, color=INK, linewidth=1, label=f"reported, {_SPLITS[judged]}")
-    if interval:
-        above.axhspan(*interval, color=INK, alpha=0.12, linewidth=0)
+    above.axhspan(*interval, color=INK, alpha=0.12, linewidth=0)
     above.set(ylabel=metrics.title(metric))
     value_grid(above, "y")
     fig.legend(*above.get_legend_handles_labels(), loc="outside upper center", ncols=3)
-    _draw_options(below, rows, options, shade)
-    return fig
-
-
-def _draw_options(ax: Axes, rows: pd.DataFrame, options: list[tuple[str, str]], shade: str) -> None:
-    """Mark which option of each choice a reading took, a line per option; faint lines part the choices."""
     for place, (choice, label) in enumerate(options):
-        taken = rows.index[rows[choice].astype(str) == label]
-        ax.plot(taken, [place] * len(taken), "|", color=shade, markersize=5)
-        if place and options[place - 1][0] != choice:
-            ax.axhline(place - 0.5, color="#E6E6E6", linewidth=0.7)
-    ax.set_yticks(range(len(options)), [f"{choice}: {label}" for choice, label in options], fontsize=6.5)
-    ax.set(ylim=(len(options) - 0.5, -0.5), xlabel=f"{len(rows)} readings")
-    ax.tick_params(axis="y", length=0)
-    ax.tick_params(axis="x", labelbottom=True)
+        taken = rows.index[rows[choice] == label]
+        below.plot(taken, [place] * len(taken), "|", color=shade, markersize=5)
+    below.set_yticks(range(len(options)), [f"{choice}: {label}" for choice, label in options], fontsize=6.5)
+    below.set(ylim=(len(options) - 0.5, -0.5), xlabel=f"{len(rows)} readings")
+    below.tick_params(axis="y", length=0)
+    return fig
