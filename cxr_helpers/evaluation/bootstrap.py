@@ -98,16 +98,10 @@ def average_precision(tp: np.ndarray, fp: np.ndarray) -> np.ndarray:
 
 
 def weighted_metrics(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray, threshold: float) -> dict[str, np.ndarray]:
-    """Return every metric of every resample; a resample must hold both classes.
+    """Return every metric of every resample, each (n_boot,) float64; a resample must hold both classes.
 
-    Args:
-        y_true: (N,) in {0, 1}; 1 = PNEUMONIA.
-        y_score: (N,) P(PNEUMONIA) in [0, 1].
-        weights: (n_boot, N) image multiplicities.
-        threshold: PNEUMONIA iff y_score >= threshold.
-
-    Returns:
-        metric name -> (n_boot,) float64; a ratio with nothing in its denominator is 0, as in scikit-learn.
+    Of y_true (N,) in {0, 1}, y_score (N,) and the images' multiplicities `weights` (n_boot, N). A ratio with nothing in its
+    denominator is 0, as in scikit-learn.
     """
     total = weights.sum(axis=1)
     likelihood = np.clip(np.where(y_true == 1, y_score, 1 - y_score), CLIP, 1 - CLIP)

@@ -38,13 +38,9 @@ def title(metric: str) -> str:
 
 
 def evaluate(scores: pd.DataFrame, threshold: float = 0.5, n_boot: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Return every metric of one run with its 95 % percentile interval (Efron and Tibshirani 1993).
+    """Return every metric of one run's scores of a split with its 95 % percentile interval (Efron and Tibshirani 1993).
 
-    Args:
-        scores: the images of one split.
-        threshold: PNEUMONIA iff y_score >= threshold.
-        n_boot: resamples of patients.
-        seed: of the resampling.
+    PNEUMONIA iff y_score >= threshold; `n_boot` resamples of patients are drawn with `seed`.
 
     Returns:
         Index: the keys of `TITLES` and `COUNTS`, the intervals of counts at the images' own class sizes; columns value,

@@ -25,12 +25,8 @@ def flow_chart(steps: Sequence[tuple[str, str]], columns: int = 4) -> Figure:
         ax.text(x, y + 0.28, name, ha="center", va="center", weight="bold")
         ax.text(x, y - 0.14, note, ha="center", va="center", fontsize=8)
     for (x, y), (next_x, next_y) in zip(centres, centres[1:], strict=False):
-        if y == next_y:
-            _arrow(ax, (x + 0.5, y), (next_x - 0.5, y))
-        else:  # from the end of a row to the start of the one below
-            middle = y - 0.75
-            ax.plot([x, x, next_x], [y - 0.5, middle, middle], color=INK, linewidth=1)
-            _arrow(ax, (next_x, middle), (next_x, next_y + 0.5))
+        down = y > next_y  # from the end of a row to the start of the one below
+        _arrow(ax, (x, y - 0.5) if down else (x + 0.5, y), (next_x, next_y + 0.5) if down else (next_x - 0.5, y))
     ax.set(xlim=(-0.05, 1.3 * columns - 0.25), ylim=(-1.5 * (rows - 1) - 0.1, 1.1))
     ax.set_axis_off()
     return fig

@@ -12,12 +12,9 @@ from cxr_helpers.plots.style import figure as empty_figure
 
 @styled
 def image_grid(images: Sequence[np.ndarray], titles: Sequence[str], columns: int = 4) -> Figure:
-    """Draw images in rows, each under its title.
+    """Draw images, (H, W) uint8 grey or (H, W, 3) RGB, so many columns a row, each under its title.
 
-    Args:
-        images: N of them, (H, W) uint8 grey or (H, W, 3) RGB; the first one's shape gives the panels theirs.
-        titles: N of them.
-        columns: images per row.
+    The first one's shape gives the panels theirs.
     """
     return _grid(images, titles, columns)[0]
 

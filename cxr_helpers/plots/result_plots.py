@@ -20,11 +20,7 @@ _MARKERS = "osD^"
 
 @styled
 def confusion_matrices(panels: Mapping[str, tuple[pd.DataFrame, float]]) -> Figure:
-    """Draw confusion matrices: counts, and the share of each true class in per cent.
-
-    Args:
-        panels: title -> (scores of one run on one split, threshold).
-    """
+    """Draw confusion matrices, counts and per cent of the true class: title -> (scores of one run on one split, threshold)."""
     fig = empty_figure(2.7, min(TEXT_WIDTH, 2.6 * len(panels)))
     axes = fig.subplots(1, len(panels), squeeze=False)[0]
     for ax, (title, (scores, threshold)) in zip(axes, panels.items(), strict=True):

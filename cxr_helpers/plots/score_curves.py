@@ -20,11 +20,8 @@ _Scores = Mapping[str, Sequence[pd.DataFrame]]
 def histories(runs: Sequence[pd.DataFrame], name: str) -> Figure:
     """Draw the learning curves of an experiment, a line per seed: training faint, validation strong.
 
-    Args:
-        runs: one history per seed: epoch (from 0) and, as far as they exist, loss, accuracy, auc and their val_ twins.
-        name: of the experiment; decides the colour.
-
-    A dot marks each seed's epoch of least validation loss.
+    A history has epoch (from 0) and, as far as they exist, loss, accuracy, auc and their val_ twins; `name` decides the
+    colour. A dot marks each seed's epoch of least validation loss.
     """
     shown = [metric for metric in _LEARNING if f"val_{metric}" in runs[0]]
     fig = empty_figure(2.4, min(TEXT_WIDTH, 3.15 * len(shown)))
@@ -45,11 +42,7 @@ def histories(runs: Sequence[pd.DataFrame], name: str) -> Figure:
 def roc_curves(scores: _Scores) -> Figure:
     """Draw ROC curves with their 95 % bands over patients; the legend gives AUC and interval, best first.
 
-    Args:
-        scores: title -> scores of one split, one frame per seed (averaged at equal false-positive rate).
-
-    Raises:
-        CxrError: as `metrics.evaluate`.
+    `scores`: title -> scores of one split, one frame per seed (averaged at equal false-positive rate).
     """
     fig = empty_figure(4.4, 4.4)
     ax = fig.subplots()
@@ -96,10 +89,7 @@ def _bands(ax: Axes, scores: _Scores, band, metric: str) -> None:
 
 @styled
 def calibration(scores: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw reliability diagrams, a panel per run, over the number of images in each bin.
-
-    Args:
-        scores: title -> scores of one run on one split.
+    """Draw reliability diagrams, a panel per title (of the scores of one run on one split), over the images in each bin.
 
     Dots: observed share of PNEUMONIA with its 95 % Wilson interval, in the 15 bins of the ECE, which the title gives.
     """

@@ -71,15 +71,8 @@ def differences(runs: _Runs, reference: str, profile: str) -> pd.DataFrame:
 
 
 def ranking(runs: _Runs, reference: str, profile: str) -> pd.DataFrame:
-    """Return one row per experiment, the least loss first.
-
-    Args:
-        runs: experiment -> its runs, one per seed.
-        reference: the experiment that the others are compared with, paired over patients.
-        profile: "full" or "smoke".
-
-    Returns:
-        experiment, seeds, `LOSS`, SD (over seeds, where there are several), and `DIFFERENCE` to the reference.
+    """Return one row per experiment, the least loss first: experiment, seeds, `LOSS`, SD (over seeds, where there are several),
+    and `DIFFERENCE` to the reference, paired over patients.
     """
     gaps, rows = differences(runs, reference, profile), []
     for name, own in runs.items():

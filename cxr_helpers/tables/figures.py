@@ -20,10 +20,10 @@ OF_THE_RUN = {
 
 
 def of(runs: Sequence[Record], split: str = "test", rule: str = "") -> pd.DataFrame:
-    """Return every figure that an experiment's runs give on a split.
+    """Return every figure that an experiment's runs, one per seed or one per seed and fold, give on a split.
 
     Args:
-        runs: one per seed, or one per seed and fold.
+        runs: of the experiment.
         split: "test" or "val".
         rule: of the operating point that is chosen on validation images; "" is the threshold 0.5.
 

@@ -41,9 +41,8 @@ def groups(runs: Sequence[pd.DataFrame], thresholds: Sequence[float], by: str) -
 def against_severity(runs: Sequence[Record], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return AUC, sensitivity and specificity of an experiment by kind and severity of the corruption, and their change.
 
-    Args:
-        runs: of the experiment; their validation images give the operating points, their test images the labels.
-        tables: the corrupted test images of each run, as `rescoring.of` gives them.
+    The validation images of the runs give the operating points, their test images the labels; `tables` hold the corrupted
+    test images of each run, as `rescoring.of` gives them.
 
     Returns:
         corruption, severity, metric; value, ci_low, ci_high; change, change_low, change_high (paired with the same

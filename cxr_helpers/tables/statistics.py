@@ -60,10 +60,7 @@ def performance(
 ) -> pd.DataFrame:
     """Return one row per experiment: AUC, accuracy, sensitivity, specificity and Brier score, or the metrics in `shown`.
 
-    Args:
-        scores: experiment -> scores of one split, one frame per seed.
-        thresholds: experiment -> operating points, one per seed; 0.5 where there is none.
-        shown: keys of `metrics.TITLES`.
+    Of the scores of one split, one frame per seed, and operating points, one per seed (0.5 where there is none).
     """
     rows = []
     for name, runs in scores.items():

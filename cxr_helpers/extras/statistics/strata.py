@@ -37,8 +37,6 @@ def auc(runs: Sequence[pd.DataFrame], strata: pd.Series, n_boot: int = 2000, see
     Args:
         runs: scores of one split, one frame per seed; figures are means over the runs.
         strata: stratum by image_id.
-        n_boot: resamples of patients.
-        seed: of the resampling.
 
     Returns:
         Index: the strata in order, `WITHIN`, `ALL` and `DIFFERENCE` (of the two); columns value, ci_low, ci_high (95 %,
