@@ -44,4 +44,6 @@ def judged(text: dict, table: pd.DataFrame, ours: Sequence[pd.DataFrame]) -> pd.
             row = {"metric": metrics.title(metric), "reported": value, "ours": mean, "ours_low": low, "ours_high": high}
             row |= {"least reading": values.min(), "largest reading": values.max()}
             rows.append(row | {"verdict": verdicts.verdict(metric, value, mean, values, tuple(text["images"]), (low, high))})
-    return pd.DataFrame(rows)
+    judged = pd.DataFrame(rows)
+    judged.attrs["digits"] = {"reported": "{:g}"}
+    return judged
