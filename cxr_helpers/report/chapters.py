@@ -14,7 +14,11 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.report import table_cells
 from cxr_helpers.workflow import chapter_files, shown_data
 
-HIDDEN = {"remove-cell", "parameters", "injected-parameters"}
+EXPORT = {
+    "MarkdownExporter": {"template_name": "chapter", "extra_template_basedirs": [str(paths.TEMPLATE)]},
+    "TagRemovePreprocessor": {"enabled": True, "remove_cell_tags": {"remove-cell", "parameters", "injected-parameters"}},
+    "ExtractOutputPreprocessor": {"enabled": True, "extract_output_types": {"image/svg+xml"}},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +55,9 @@ def read(path: Path, profile: str) -> Chapter:
     title, _, prose = notebook.cells[0].source.partition("\n")
     code = f"Code: [`{source.relative_to(paths.ROOT).as_posix()}`]({address})"
     notebook.cells[0].source = f"{title}\n\n::: {{.notebook}}\n{code}\n:::\n\n{prose}"
-    markdown, resources = _exporter().from_notebook_node(notebook, {"unique_key": name, "output_files_dir": "figures"})
+    markdown, resources = MarkdownExporter(config=Config(EXPORT)).from_notebook_node(
+        notebook, {"unique_key": name, "output_files_dir": "figures"}
+    )
     return Chapter(name, markdown, resources["outputs"])
 
 
@@ -73,14 +79,3 @@ def _check(cell: NotebookNode, chapter: str) -> None:
         raise CxrError(f"{place} failed with {failure.ename}: {failure.evalue}")
     if cell.source.strip() and cell.execution_count is None:
         raise CxrError(f"{place} never ran; run `cxr execute {chapter}` again.")
-
-
-def _exporter() -> MarkdownExporter:
-    config = Config()
-    config.MarkdownExporter.template_name = "chapter"
-    config.MarkdownExporter.extra_template_basedirs = [str(paths.TEMPLATE)]
-    config.TagRemovePreprocessor.enabled = True
-    config.TagRemovePreprocessor.remove_cell_tags = HIDDEN
-    config.ExtractOutputPreprocessor.enabled = True
-    config.ExtractOutputPreprocessor.extract_output_types = {"image/svg+xml"}
-    return MarkdownExporter(config=config)

@@ -101,11 +101,12 @@ def with_caption(element: Node, inlines: list[Node]) -> Node:
 
 def split_caption(inlines: list[Node]) -> tuple[list[Node], list[Node]]:
     """Return a caption's first sentence without its full stop, for the lists of figures and tables, and what follows."""
-    end = next((position for position in range(len(inlines)) if _ends_sentence(inlines, position)), None)
-    if end is None:
-        return inlines, []
-    stem = Str(inlines[end]["c"].removesuffix("."))
-    return [*inlines[:end], stem], [Str("."), *inlines[end + 1 :]]
+    for position, word in enumerate(inlines):
+        if word["t"] == "Str" and word["c"].endswith("."):
+            following = inlines[position + 2 : position + 3]  # "vs. the" and "e.g. a" go on in lower case
+            if not (following and following[0]["t"] == "Str" and following[0]["c"][0].islower()):
+                return [*inlines[:position], Str(word["c"].removesuffix("."))], [Str("."), *inlines[position + 1 :]]
+    return inlines, []
 
 
 def image(figure: Node) -> tuple[str, str]:
@@ -117,14 +118,6 @@ def image(figure: Node) -> tuple[str, str]:
 def has_class(block: Node, name: str) -> bool:
     """Tell whether a block is a division of that class."""
     return block["t"] == "Div" and name in block["c"][0][1]
-
-
-def _ends_sentence(inlines: list[Node], position: int) -> bool:
-    word, *following = inlines[position : position + 3]
-    if word["t"] != "Str" or not word["c"].endswith("."):
-        return False
-    # "vs. the" and "e.g. a" go on in lower case.
-    return len(following) < 2 or not (following[1]["t"] == "Str" and following[1]["c"][0].islower())
 
 
 def _harmless(kind: str, content: list) -> Node | list[Node] | None:

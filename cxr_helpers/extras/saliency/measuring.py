@@ -49,7 +49,7 @@ def measure(profile: str, afresh: bool = False) -> Path:
 
 
 def load_or_measure(profile: str) -> pd.DataFrame:
-    """Return the table; in the smoke profile, where it takes seconds, it is made if it is absent."""
+    """Return the table; in the smoke profile, where it takes a minute, it is made if it is absent."""
     if profile == "smoke" and not names.path(profile).is_file():
         measure(profile)
     return names.load(profile)
