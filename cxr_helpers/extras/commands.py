@@ -210,7 +210,7 @@ def trace(
 def verify(
     profile: Profile = "auto", cores: Annotated[int, typer.Option(min=1, help="chapters to execute side by side")] = 2
 ) -> None:
-    """Compute every number of the report anew from the stored records, in a copy, and list those that differ.
+    """Compute every number of the report anew from the stored records, and list those that differ.
 
     All chapters are executed: some four minutes on two free cores. Images and variables must be those the report was made with.
     """
