@@ -18,7 +18,7 @@ packing = lazy.module("cxr_helpers.data.packing")
 metrics = lazy.module("cxr_helpers.evaluation.metrics")
 records = lazy.module("cxr_helpers.records")
 stored_results = lazy.module("cxr_helpers.base.stored_results")
-rescoring = lazy.module("cxr_helpers.training.rescoring")
+rescored = lazy.module("cxr_helpers.extras.makers.rescored")
 candidates = lazy.module("cxr_helpers.tables.candidates")
 selection = lazy.module("cxr_helpers.tables.selection")
 methods = lazy.module("cxr_helpers.explain.methods")
@@ -155,7 +155,7 @@ def rescore(
     started = time.monotonic()
     for name in names:
         for run in records.of(name, profile, seed):
-            rescoring.rescore(run, profile)
+            rescored.rescore(run, profile)
             say(f"rescore: {run.run_id}, after {since(started)}")
 
 

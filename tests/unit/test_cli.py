@@ -126,7 +126,7 @@ def test_train_takes_another_seed_and_trains_afresh_on_demand(calls):
 def test_rescore_scores_each_run_of_each_experiment(calls, monkeypatch):
     invoke("train", "mini", "--profile", "smoke")
     rescored = []
-    monkeypatch.setattr(commands.rescoring, "rescore", lambda run, profile: rescored.append((run.config.seed, profile)))
+    monkeypatch.setattr(commands.rescored, "rescore", lambda run, profile: rescored.append((run.config.seed, profile)))
     result = invoke("rescore", "mini", "--profile", "smoke")
     assert result.exit_code == 0 and rescored == [(0, "smoke"), (1, "smoke")]
     assert "nosuch" in str(invoke("rescore", "nosuch", "--profile", "smoke").exception)

@@ -56,7 +56,7 @@ def test_copies_are_compared_image_by_image(small_set, monkeypatch):
     tiny_images.save(sample / brighter, np.full((40, 40), 255, np.uint8))
     card = types.SimpleNamespace(threshold=0.9, size=32, variant="none")
     monkeypatch.setattr(published_model, "load", lambda: (None, card))
-    monkeypatch.setattr(copies.rescoring, "of_model", lambda model, config: lambda images: images.mean(axis=(1, 2)) / 255)
+    monkeypatch.setattr(copies.rescored, "of_model", lambda model, config: lambda images: images.mean(axis=(1, 2)) / 255)
     monkeypatch.setenv("CXR_SAMPLE_DIR", str(sample))
     repeats = copies.measure("full").set_index("image_id")
     assert repeats.published[same] == repeats.resized[same] and repeats.published[brighter] == 1

@@ -12,6 +12,7 @@ from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.data import corruptions, packing
 from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.makers import rescored
 from cxr_helpers.records import Record
 from cxr_helpers.training import members, rescoring, saved
 
@@ -42,7 +43,7 @@ def store(tmp_path, monkeypatch):
 
 def test_test_images_are_scored_in_every_corruption(store):
     run = store()
-    rescoring.rescore(run, "smoke")
+    rescored.rescore(run, "smoke")
     table = pd.read_csv(run.folder / "perturbed.csv.gz")
     grades = sum(1 + len(each.levels) for each in corruptions.CORRUPTIONS.values())
     assert len(table) == 2 * grades and table.columns.tolist() == ["image_id", "perturbation", "severity", "y_score"]
@@ -56,7 +57,7 @@ def test_test_images_are_scored_in_every_corruption(store):
 
 def test_validation_images_are_scored_in_one_grade_of_each_kind(store):
     (table,) = rescoring.of([store()], "smoke", rescoring.VALIDATION)
-    assert set(table.image_id) == {"a", "b"} and set(table.severity) == {0, rescoring.VALIDATION_SEVERITY}
+    assert set(table.image_id) == {"a", "b"} and set(table.severity) == {0, rescored.VALIDATION_SEVERITY}
     assert len(table) == 2 * 2 * len(corruptions.CORRUPTIONS)
     found = table.set_index(["image_id", "perturbation", "severity"]).y_score
     assert found["b", "contrast", 2] == pytest.approx(probability(60), abs=1e-3)
@@ -68,7 +69,7 @@ def test_validation_images_are_scored_in_one_grade_of_each_kind(store):
 def test_adult_images_are_scored_where_they_are_at_hand(store, tmp_path, monkeypatch):
     monkeypatch.setenv("CXR_EXTERNAL_DIR", str(tiny_external.write(tmp_path / "adults")))
     run = store()
-    rescoring.rescore(run, "smoke", brightness)
+    rescored.rescore(run, "smoke", score=brightness)
     (table,) = rescoring.of([run], "smoke", rescoring.EXTERNAL)
     assert table.columns.tolist() == ["image_id", "patient_id", "view", "finding", "y_true", "y_score"]
     assert table.image_id.tolist() == ["a", "b", "c"] and table.patient_id.tolist() == ["8", "007", "8"]
@@ -77,7 +78,7 @@ def test_adult_images_are_scored_where_they_are_at_hand(store, tmp_path, monkeyp
 
 def test_what_is_stored_stays_and_a_stopped_call_goes_on(store, tmp_path, monkeypatch):
     run = store()
-    rescoring.rescore(run, "smoke", brightness)
+    rescored.rescore(run, "smoke", score=brightness)
     monkeypatch.setenv("CXR_EXTERNAL_DIR", str(tiny_external.write(tmp_path / "adults")))
     before, counted = (run.folder / "perturbed.csv.gz").read_bytes(), []
 
@@ -85,7 +86,7 @@ def test_what_is_stored_stays_and_a_stopped_call_goes_on(store, tmp_path, monkey
         counted.append(len(images))
         return brightness(images)
 
-    rescoring.rescore(run, "smoke", score)
+    rescored.rescore(run, "smoke", score=score)
     assert counted == [3]  # the adult images only
     assert (run.folder / "perturbed.csv.gz").read_bytes() == before
 
@@ -100,7 +101,7 @@ def test_a_failure_leaves_no_part_of_a_file(store):
         return brightness(images)
 
     with pytest.raises(MemoryError):
-        rescoring.rescore(run, "smoke", score)
+        rescored.rescore(run, "smoke", score=score)
     assert sorted(path.name for path in run.folder.iterdir()) == ["run.json", "scores.csv"] and not run.has(rescoring.PERTURBED)
 
 
@@ -121,7 +122,7 @@ def test_a_broken_file_is_named(store, content):
 
 def test_another_runs_images_are_refused(store):
     run, other = store(), store("two", images=IMAGES.assign(image_id=["a", "b", "c", "e"]))
-    rescoring.rescore(run, "smoke", brightness)
+    rescored.rescore(run, "smoke", score=brightness)
     other.add("perturbed.csv.gz", run.content("perturbed.csv.gz"))
     with pytest.raises(CxrError, match="holds other images than the run scored in split test"):
         rescoring.of([other], "smoke", rescoring.PERTURBED)
@@ -139,7 +140,7 @@ def test_what_joins_networks_makes_its_scores_of_theirs_and_stores_none(store, m
     monkeypatch.setattr(members, "_still_those_of", lambda run, found: True)  # these have no scores
     monkeypatch.setattr(saved, "of_run", lambda *_: detector(bias=next(biases)))
     ensemble = joining("ensemble", store, runs)
-    rescoring.rescore(ensemble, "smoke")
+    rescored.rescore(ensemble, "smoke")
     assert not (ensemble.folder / rescoring.PERTURBED).exists() and (runs[1].folder / rescoring.PERTURBED).exists()
     (table,) = rescoring.of([ensemble], "smoke", rescoring.PERTURBED)
     mean = (0.5 + 1 / (1 + np.exp(-2))) / 2

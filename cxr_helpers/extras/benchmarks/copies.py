@@ -11,7 +11,7 @@ from cxr_helpers.data import dataset, image_files, manifest
 from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import published_model
-from cxr_helpers.training import rescoring
+from cxr_helpers.extras.makers import rescored
 
 
 def measure(profile: str) -> pd.DataFrame:
@@ -30,7 +30,7 @@ def measure(profile: str) -> pd.DataFrame:
     if unknown:
         raise CxrError(f"CXR_SAMPLE_DIR={root} holds {unknown[0]}, which is not in the set at hand; take it away.")
     model, card = published_model.load()
-    score = rescoring.of_model(model, card)
+    score = rescored.of_model(model, card)
     table = pd.DataFrame({"image_id": names, "threshold": card.threshold})
     for column, folder in (("published", root), ("resized", manifest.source(profile).root)):
         table[column] = score(np.stack([resize(image_files.read(folder / name).pixels, card.size) for name in names]))

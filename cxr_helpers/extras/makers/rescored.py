@@ -1,0 +1,82 @@
+"""Make the scores of adult and of corrupted images that `training.rescoring` reads, with the saved models of runs.
+
+What scores is a function of images (n, SIDE, SIDE) uint8 to P(PNEUMONIA) (n,).
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from cxr_helpers.base.progress import say
+from cxr_helpers.config import Config
+from cxr_helpers.data import adult_images, batches, corruptions, packing
+from cxr_helpers.data.preprocessing import VARIANTS, resize
+from cxr_helpers.records import Record
+from cxr_helpers.training import members, saved
+from cxr_helpers.training.rescoring import COLUMNS, EXTERNAL, PERTURBED, SPLITS, VALIDATION, encoded
+
+VALIDATION_SEVERITY = 2
+Scorer = Callable[[np.ndarray], np.ndarray]
+_BATCH = 64  # images that are held corrupted at a time
+
+
+def rescore(run: Record, profile: str, wanted: Sequence[str] = (), score: Scorer | None = None) -> None:
+    """Store what is missing of the `wanted` files with the run, or with those that it joins; by default all.
+
+    Adult images are scored where CXR_EXTERNAL_DIR names them. `score` stands in for the run's own model. Each file is written
+    whole or not at all, so that a stopped call goes on with the next one.
+
+    Raises:
+        CxrError: a model of the run is not on this machine, or scores otherwise than the record says.
+    """
+    wanted = wanted or [EXTERNAL] * (adult_images.folder() is not None) + [PERTURBED, VALIDATION]
+    for part in members.networks(run, profile):
+        missing = [name for name in wanted if not part.has(name)]
+        scorer = score or (of_model(saved.of_run(part, profile), part.config) if missing else None)
+        for name in missing:
+            say(f"rescore {part.run_id}: {name}")
+            part.add(name, encoded(_adults(scorer) if name == EXTERNAL else _corrupted(scorer, part, profile, name), name))
+
+
+def of_model(model, config: Config) -> Scorer:
+    """Return the scorer of a Keras model that takes images as `config`, or a model's card, says: of its size and variant."""
+    prepare = VARIANTS[config.variant]
+
+    def score(images: np.ndarray) -> np.ndarray:
+        small = np.stack([prepare(resize(image, config.size)) for image in images])
+        inputs = batches.repeated(small[..., None].astype("float32"), model.input_shape[-1])
+        return model.predict_on_batch(inputs)[:, -1].astype(float)
+
+    return score
+
+
+def _adults(score: Scorer) -> pd.DataFrame:
+    folder = adult_images.folder()
+    table = adult_images.images(folder)
+    images = (corruptions.square(adult_images.image(folder, image)) for image in table.image)
+    return table.assign(y_score=_batched(score, images))[COLUMNS[EXTERNAL]]
+
+
+def _corrupted(score: Scorer, run: Record, profile: str, name: str) -> pd.DataFrame:
+    """Return the scores of every image in the corruptions that the file `name` holds; severity 0 stands in each kind."""
+    names = run.split(SPLITS[name]).image_id
+    images = packing.images(profile, names, corruptions.SIDE)
+    plain, parts = _batched(score, images), []
+    for kind, corruption in corruptions.CORRUPTIONS.items():
+        severities = [VALIDATION_SEVERITY] if name == VALIDATION else range(1, 1 + len(corruption.levels))
+        parts.append(pd.DataFrame({"image_id": names, "perturbation": kind, "severity": 0, "y_score": plain}))
+        for severity in severities:
+            pairs = zip(images, names, strict=True)
+            corrupted = (corruptions.corrupted(image, kind, severity, image_id) for image, image_id in pairs)
+            parts.append(parts[-1].assign(severity=severity, y_score=_batched(score, corrupted)))
+    return pd.concat(parts, ignore_index=True)[COLUMNS[name]]
+
+
+def _batched(score: Scorer, images: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the scores of images, of which no more than a batch is held at a time."""
+    images, parts = iter(images), []
+    while batch := list(itertools.islice(images, _BATCH)):
+        parts.append(score(np.stack(batch)))
+    return np.concatenate(parts)
