@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.collections import Collection, LineCollection, PathCollection
+from matplotlib.collections import Collection, LineCollection, PathCollection, QuadMesh
 from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -87,7 +87,7 @@ def _points(artist: Artist) -> tuple[str, pd.DataFrame]:
         return "point", _xy(artist.get_offsets())
     values = artist.get_array()
     if values is not None and np.ndim(values) == 2 and np.size(values) <= LONGEST:
-        y, x = np.indices(values.shape)
+        y, x = np.indices(values.shape) + (0.5 if isinstance(artist, QuadMesh) else 0)  # a heat map's cells begin at 0
         cells = np.ma.filled(np.ma.asarray(values, float), np.nan)
         return "cell", pd.DataFrame({"x": x.ravel(), "y": y.ravel(), "value": cells.ravel()})
     if isinstance(artist, Collection) and values is None:

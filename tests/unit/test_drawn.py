@@ -22,6 +22,12 @@ def forest(ax):
     ax.set_yticks([0, 1], ["VGG-16", "ResNet-50"])
 
 
+def heat_map(ax):
+    ax.pcolormesh([[0.5, 0.25], [1, 0]])
+    ax.set_xticks([0.5, 1.5], ["a", "b"])
+    ax.set_yticks([0.5, 1.5], ["c", "d"])
+
+
 DRAWINGS = {
     "a line": (lambda ax: ax.plot([1, 2], [3, 4.5], label="loss"), ["line", "loss", 2, 4.5]),
     "bars": (lambda ax: ax.bar(["train", "test"], [7, 5], label="images"), ["bar", "images", "test", 1, 5]),
@@ -30,6 +36,7 @@ DRAWINGS = {
     "points": (lambda ax: ax.scatter([1, 2], [3, 4]), ["point", 2, 4]),
     "a band": (lambda ax: ax.fill_between([0, 1], [1, 1], [2, 3], label="range"), ["band", "range", 0, 2]),
     "a matrix": (lambda ax: ax.imshow([[0.5, 0.25], [1, 0]]), ["cell", 0, 1, 1]),
+    "a heat map": (heat_map, ["cell", "b, c", 1.5, 0.5, 0.25]),
     "words": (lambda ax: ax.text(0, 0, "n = 624"), ["text", "n = 624"]),
 }
 
