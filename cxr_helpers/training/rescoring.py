@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from cxr_helpers import paths
 from cxr_helpers.base import plugins
-from cxr_helpers.data import adult_images
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import calibration
 from cxr_helpers.records import Record
@@ -61,7 +61,7 @@ def encoded(table: pd.DataFrame, name: str) -> bytes:
 def _table(run: Record, profile: str, name: str) -> pd.DataFrame | None:
     """Return the rescored images of a run; of one that joins others, what it makes of theirs."""
     if run.config.model not in members.JOINING:
-        if not run.has(name) and (name != EXTERNAL or adult_images.folder() is not None):
+        if not run.has(name) and (name != EXTERNAL or paths.from_environment("CXR_EXTERNAL_DIR")):
             plugins.load("measurements", "rescore")(run, profile, [name])
         return _read(run, name) if run.has(name) else None
     tables = of(members.joined(run, profile), profile, name)

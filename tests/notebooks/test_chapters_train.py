@@ -22,7 +22,7 @@ OWN = {
     "08_final_model": "mobilenetv2_final",
 }
 SMALL = "ablation_none"  # on synthetic images one epoch of a small network
-BUILD = '''
+BUILD = """
 import keras
 
 def build(configuration):
@@ -33,7 +33,7 @@ def build(configuration):
     return keras.Model(pixels, x)
 
 build(configuration.configs[0])  # names of layers count on: the next ones are called otherwise
-'''
+"""
 
 
 def parameters(chapter: str) -> dict:
@@ -61,7 +61,9 @@ def project(tmp_path_factory):
     patch.setenv("PYTHONPATH", str(paths.ROOT))
     patch.setenv("CXR_PROFILE", "smoke")
     patch.delenv("CXR_BUILD_DIR", raising=False)
-    make = f"from cxr_helpers import experiments, training; training.train(experiments.get({SMALL!r}, 'smoke').configs[0], 'smoke')"
+    make = (
+        f"from cxr_helpers import experiments, training; training.train(experiments.get({SMALL!r}, 'smoke').configs[0], 'smoke')"
+    )
     subprocess.run([sys.executable, "-c", make], env=os.environ, check=True)
     yield root
     patch.undo()

@@ -12,10 +12,10 @@ from cxr_helpers import records
 from cxr_helpers.base import processes
 from cxr_helpers.base.files import read_arrays
 from cxr_helpers.config import Config
-from cxr_helpers.data import adult_images, manifest
+from cxr_helpers.data import manifest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import out_of_distribution, own_images, published_model
-from cxr_helpers.extras.other_sets import chestxray14, class_folders, label_tables, skin_lesions
+from cxr_helpers.extras.other_sets import adult_images, chestxray14, class_folders, label_tables, skin_lesions
 
 ANY = settings(max_examples=60, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 CELL = st.one_of(
@@ -132,7 +132,7 @@ def test_metadata_cannot_name_a_file_outside_its_folder(tmp_path):
     for name in ("../outside.png", str(tmp_path / "outside.png"), "x" * 5000 + ".png"):
         rows = ",".join(adult_images.COLUMNS) + f"\n{name},NORMAL,,,p1,,,\n"
         (root / "metadata.csv").write_text(rows)
-        with pytest.raises(CxrError, match="metadata.csv names .*, which is not in"):
+        with pytest.raises(CxrError, match="metadata.csv, line 2: the image .* is not below"):
             adult_images.images(root)
 
 

@@ -95,7 +95,11 @@ def test_a_blank_page_is_no_image(rules):
 
 def test_each_figure_sees_what_it_is_for(rules):
     image, landscape, side, slice_ = small(*drawn([300]), photograph(), lateral(), ct_slice())[:, None]
-    assert out_of_distribution.alike(image, rules.chest)["likeness"] > 0.7 > out_of_distribution.alike(landscape, rules.chest)["likeness"]
+    assert (
+        out_of_distribution.alike(image, rules.chest)["likeness"]
+        > 0.7
+        > out_of_distribution.alike(landscape, rules.chest)["likeness"]
+    )
     assert out_of_distribution.midline(image) > out_of_distribution.midline(side)
     assert out_of_distribution.frame(slice_) < 0.05 < out_of_distribution.frame(image)
 

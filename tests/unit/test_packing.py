@@ -48,7 +48,9 @@ def test_a_changed_image_is_packed_anew(root):
 def test_an_interrupted_pack_leaves_no_array(root, tmp_path, monkeypatch):
     manifest.load("full")
     read = image_files.read
-    monkeypatch.setattr(image_files, "read", lambda path, *least: read(path, *least) if path.parent.parent.name == "test" else 1 / 0)
+    monkeypatch.setattr(
+        image_files, "read", lambda path, *least: read(path, *least) if path.parent.parent.name == "test" else 1 / 0
+    )
     with pytest.raises(ZeroDivisionError):
         packing.load("full", 24)
     assert list((tmp_path / "build" / "full" / "packed").iterdir()) == []

@@ -50,7 +50,9 @@ def test_groups_have_an_auc_only_with_enough_patients_of_both_classes():
 
 
 def test_groups_of_few_patients_have_no_interval_and_one_class_no_auc():
-    images = pd.concat([adults([0.4] * 12).iloc[6:].assign(finding="common"), adults([0.4] * 12).iloc[6:9].assign(finding="rare")])
+    images = pd.concat(
+        [adults([0.4] * 12).iloc[6:].assign(finding="common"), adults([0.4] * 12).iloc[6:9].assign(finding="rare")]
+    )
     images["image_id"] = [f"f{number}" for number in range(9)]
     table = robustness_tables.groups([images], [0.5], "finding").set_index("finding")
     assert table["mean P(PNEUMONIA)"].tolist() == pytest.approx([0.4, 0.4]) and "AUC" not in table

@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.data import adult_images, manifest, packing, splits
+from cxr_helpers.data import manifest, packing, splits
 from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics, shortcut_baselines
+from cxr_helpers.extras.other_sets import adult_images
 
 
 def measure(profile: str) -> pd.DataFrame:

@@ -5,9 +5,10 @@ import functools
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.data import adult_images, manifest, packing
+from cxr_helpers.data import manifest, packing
 from cxr_helpers.evaluation import bootstrap
 from cxr_helpers.extras.inference import out_of_distribution
+from cxr_helpers.extras.other_sets import adult_images
 
 # Set -> what is done to its images (N, H, W).
 SETS = {

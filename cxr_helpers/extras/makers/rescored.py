@@ -11,8 +11,9 @@ import pandas as pd
 
 from cxr_helpers.base.progress import say
 from cxr_helpers.config import Config
-from cxr_helpers.data import adult_images, batches, corruptions, packing
+from cxr_helpers.data import batches, corruptions, packing
 from cxr_helpers.data.preprocessing import VARIANTS, resize
+from cxr_helpers.extras.other_sets import adult_images
 from cxr_helpers.records import Record
 from cxr_helpers.training import members, saved
 from cxr_helpers.training.rescoring import COLUMNS, EXTERNAL, PERTURBED, SPLITS, VALIDATION, encoded

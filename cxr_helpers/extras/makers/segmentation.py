@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 
 from cxr_helpers.config import Config
-from cxr_helpers.data import adult_images, packing, preprocessing
+from cxr_helpers.data import packing, preprocessing
 from cxr_helpers.extras.makers import segmentation_images as images
 from cxr_helpers.extras.makers.domain_randomisation import randomise
 from cxr_helpers.extras.networks import unet
+from cxr_helpers.extras.other_sets import adult_images
 from cxr_helpers.extras.other_sets.synthetic import Image
 from cxr_helpers.extras.statistics import agreement, cardiothoracic
 from cxr_helpers.records import Product

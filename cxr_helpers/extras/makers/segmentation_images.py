@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.data import adult_images
 from cxr_helpers.extras.makers.domain_randomisation import randomise
-from cxr_helpers.extras.other_sets import synthetic
+from cxr_helpers.extras.other_sets import adult_images, synthetic
 
 FIRST_SEED = {"train": 0, "val": 1_000_000, "test": 2_000_000}  # of the synthetic images: no image is in two sets
 TRAINING_SIDE, TEST_SIDE = 160, 224  # pixels of an image as it is drawn

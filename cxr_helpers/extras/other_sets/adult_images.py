@@ -12,6 +12,7 @@ import pandas as pd
 from cxr_helpers import paths
 from cxr_helpers.data import dataset, image_files
 from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.other_sets import label_tables
 
 COLUMNS = ("image", "label", "finding", "view", "patient_id", "lung_mask", "license", "source_url")
 _WHITE = 128  # mask pixels from this grey value on are lung
@@ -37,21 +38,19 @@ def images(root: Path) -> pd.DataFrame:
             without a patient, or an image or mask that does not exist.
     """
     file = root / "metadata.csv"
-    table = _read(file)
+    table = label_tables.read(file, COLUMNS)
     table["image_id"] = table.image.map(lambda name: Path(name).stem)
     faults = {
-        "names no image; fill its column image or delete the row": table.image == "",
         "names no patient; fill its column patient_id or delete the row": table.patient_id == "",
         "has the label {label!r}; write one of " + ", ".join(dataset.LABELS): ~table.label.isin(dataset.LABELS),
         "names the image {image_id} again; delete one row": table.image_id.duplicated(),
     }
     for fault, rows in faults.items():
         if rows.any():
-            row = int(np.flatnonzero(rows)[0])
-            raise CxrError(f"{file}: line {row + 2} {fault.format(**table.iloc[row])}.")  # the heading is line 1
-    for name in [*table.image, *table.lung_mask[table.lung_mask != ""]]:
-        if not _lies_in(root, name):
-            raise CxrError(f"{file} names {name}, which is not in {root}; put the file there or delete its row.")
+            raise CxrError(f"{file}: line {rows.idxmax()} {fault.format(**table.loc[rows.idxmax()])}.")
+    files = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()}
+    for names in (table.image, table.lung_mask[table.lung_mask != ""]):
+        label_tables.locate(names, file, files, root)
     table = table.assign(y_true=table.label.map(dataset.LABELS), split="external")
     return table.sort_values("image_id", ignore_index=True)
 
@@ -70,26 +69,3 @@ def lung_mask(root: Path, name: str, shape: tuple[int, int]) -> np.ndarray:
     if not lungs.any():
         raise CxrError(f"{root / name} is empty; empty its row's lung_mask in metadata.csv, or give the right mask.")
     return lungs
-
-
-def _lies_in(root: Path, name: str) -> bool:
-    """Tell whether `name` is a file of the folder; a path that leads out of it is not."""
-    try:
-        return ".." not in Path(name).parts and not Path(name).is_absolute() and (root / name).is_file()
-    except (OSError, ValueError):  # a name that no file can have
-        return False
-
-
-def _read(file: Path) -> pd.DataFrame:
-    """Return metadata.csv as text; a file that is missing, unreadable, empty or lacks a column is a CxrError."""
-    try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
-    except FileNotFoundError as error:
-        raise CxrError(f"{file} is missing: CXR_EXTERNAL_DIR must name the folder that holds metadata.csv.") from error
-    except (OSError, ValueError) as error:
-        raise CxrError(f"{file} cannot be read ({error}); give a CSV with the columns {', '.join(COLUMNS)}.") from error
-    if missing := [column for column in COLUMNS if column not in table]:
-        raise CxrError(f"{file} lacks the column {', '.join(missing)}; it needs {', '.join(COLUMNS)}.")
-    if table.empty:
-        raise CxrError(f"{file} holds no row; list the images in it.")
-    return table

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from cxr_helpers import records
-from cxr_helpers.data import adult_images, corruptions, packing
+from cxr_helpers.data import corruptions, packing
 from cxr_helpers.data.preprocessing import VARIANTS, resize
+from cxr_helpers.extras.other_sets import adult_images
 from cxr_helpers.extras.saliency import map_measures as names
 from cxr_helpers.extras.saliency import weight_randomisation
 from cxr_helpers.records import Record
