@@ -136,7 +136,7 @@ def publish(
     name: Annotated[str | None, typer.Argument(metavar="EXPERIMENT", help="one instead of the final model")] = None,
     profile: Profile = "auto",
 ) -> None:
-    """Make the final model, or an experiment's run that is best on validation, the one of `cxr predict`; a segmenter goes beside it."""
+    """Make the final model, or an experiment's best run, the one of `cxr predict`; a segmenter goes beside it."""
     if name and (run := records.of(name, profile)[0]).config.model == "unet":
         say(f"publish: {run.run_id} as {lungs.publish(run, profile)}")
         return

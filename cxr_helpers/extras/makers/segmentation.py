@@ -108,7 +108,7 @@ def smoke_images(side: int) -> dict[str, list[Masked]]:
 
 
 def real_images(profile: str, table: pd.DataFrame, side: int) -> dict[str, list[Masked]]:
-    """Return the images with masks by split: children as the protocol divides them by patient, JSRT in fifths, other adults for testing."""
+    """Return the images with masks by split: children as the protocol has them, JSRT in fifths, other adults for testing."""
     files = manifest.load(profile).set_index("image_id").path
     children = table.assign(file=table.image_id.map(files))
     parts = {}
@@ -116,10 +116,11 @@ def real_images(profile: str, table: pd.DataFrame, side: int) -> dict[str, list[
         parts[split] = list(masked_images.guangzhou(children[children.split == split], packing.load(profile, 224)))
     for place, image in enumerate(masked_images.jsrt()):
         parts[{0: "test", HELD_OUT - 1: "val"}.get(place % HELD_OUT, "train")].append(image)
-    parts["test"] += masked_images.lesions()
+    parts["test"] += [*masked_images.lesions(), *masked_images.adults()]
     for split in ("train", "val"):  # small once, so that an epoch only changes them
-        small = (_resized(image.pixels, image.masks, side) for image in parts[split])
-        parts[split] = [Masked(image.image_id, image.patient_id, image.group, *made) for image, made in zip(parts[split], small, strict=True)]
+        made = [_resized(image.pixels, image.masks, side) for image in parts[split]]
+        named = ((image.image_id, image.patient_id, image.group) for image in parts[split])
+        parts[split] = [Masked(*name, *small) for name, small in zip(named, made, strict=True)]
     return parts
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cxr_helpers import paths
-from cxr_helpers.data import dataset, image_files
+from cxr_helpers.data import adult_images, dataset, image_files
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.other_sets import synthetic
 
@@ -85,6 +85,16 @@ def lesions() -> Iterator[Masked]:
         pixels = image_files.read(root / row.file).pixels
         lungs = (_mask(root / row.mask, pixels.shape) & LESION_LUNG) > 0
         yield Masked(Path(row.file).stem, row.patient, "lesion_masks", pixels, _stacked(lungs, None))
+
+
+def adults() -> Iterator[Masked]:
+    """Yield the images of CXR_EXTERNAL_DIR that have a lung mask, none where it is unset; another network made these masks."""
+    root = adult_images.folder()
+    table = adult_images.images(root) if root else pd.DataFrame(columns=["lung_mask"])
+    for row in table[table.lung_mask != ""].itertuples():
+        pixels = adult_images.image(root, row.image)
+        lungs = adult_images.lung_mask(root, row.lung_mask, pixels.shape)
+        yield Masked(row.image_id, row.patient_id, "external_adult", pixels, _stacked(lungs, None))
 
 
 def drawn(first_seed: int, count: int, side: int) -> Iterator[Masked]:

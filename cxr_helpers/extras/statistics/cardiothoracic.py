@@ -44,7 +44,7 @@ def measure(lungs: np.ndarray, heart: np.ndarray) -> dict[str, float]:
 
 
 def implausible(lungs: np.ndarray) -> str:
-    """Return why a mask (H, W) bool is not trusted to be the lungs of a frontal radiograph, "" where nothing speaks against it."""
+    """Return why a mask (H, W) bool is not trusted to be the lungs of a frontal radiograph, "" where it is."""
     found = measure(lungs, np.zeros_like(lungs))
     if not found["lung_parts"]:
         return "no lung"

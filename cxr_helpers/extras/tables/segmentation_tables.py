@@ -17,6 +17,7 @@ GROUPS = {
     "guangzhou_pneumonia": "Guangzhou, pneumonia",
     "jsrt": "JSRT, adults",
     "lesion_masks": "adults with pneumonia",
+    "external_adult": "adults, masks of another network",
     "synthetic": "synthetic",
 }
 POOR = 0.8  # a Dice coefficient below this should be flagged
