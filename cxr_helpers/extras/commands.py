@@ -25,6 +25,7 @@ methods = lazy.module("cxr_helpers.explain.methods")
 comparisons = lazy.module("cxr_helpers.extras.benchmarks.comparisons")
 measurements = lazy.module("cxr_helpers.extras.benchmarks.measurements")
 bulk = lazy.module("cxr_helpers.extras.inference.bulk")
+lungs = lazy.module("cxr_helpers.extras.inference.lungs")
 own_images = lazy.module("cxr_helpers.extras.inference.own_images")
 out_of_distribution = lazy.module("cxr_helpers.extras.inference.out_of_distribution")
 prediction = lazy.module("cxr_helpers.extras.inference.predict")
@@ -134,7 +135,10 @@ def publish(
     name: Annotated[str | None, typer.Argument(metavar="EXPERIMENT", help="one instead of the final model")] = None,
     profile: Profile = "auto",
 ) -> None:
-    """Make the final model, or an experiment's run that is best on validation, the one of `cxr predict`; learn its warnings."""
+    """Make the final model, or an experiment's best run, the one of `cxr predict`; a segmenter goes beside it."""
+    if name and (run := records.of(name, profile)[0]).config.model == "unet":
+        say(f"publish: {run.run_id} as {lungs.publish(run, profile)}")
+        return
     if name:
         run = selection.best_on_validation(records.of(name, profile))
     else:

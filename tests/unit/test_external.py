@@ -10,8 +10,7 @@ from tiny_images import image, save
 
 from cxr_helpers.data import image_files
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.makers import segmentation_images
-from cxr_helpers.extras.other_sets import adult_images
+from cxr_helpers.extras.other_sets import adult_images, masked_images
 
 
 @pytest.fixture
@@ -38,15 +37,16 @@ def test_image_and_mask_have_one_size(root):
     assert lungs[:, :24].all() and not lungs[:, 24:].any()
 
 
-def test_a_mask_is_compared_with_the_image_as_it_is_read(root):
+def test_a_mask_is_compared_with_the_image_as_it_is_read(root, monkeypatch):
+    monkeypatch.setenv("CXR_EXTERNAL_DIR", str(root))
     turned = Image.Exif()
     turned[ExifTags.Base.Orientation] = 6
     Image.fromarray(image(0, 40, 48)).save(root / "images" / "a.jpg", exif=turned)  # a quarter turn makes it 48 wide
-    (adult,) = segmentation_images.adult_cases(root)
-    assert adult.pixels.shape == adult.lungs.shape == (40, 48)
+    (adult,) = masked_images.adults()
+    assert adult.pixels.shape == adult.masks.shape[:2] == (40, 48)
     (root / "images" / "a.jpg").write_bytes(dicom_image(np.tile(np.arange(48) * 80, (40, 1))))
-    (adult,) = segmentation_images.adult_cases(root)
-    assert adult.pixels.shape == adult.lungs.shape == (40, 48)
+    (adult,) = masked_images.adults()
+    assert adult.pixels.shape == adult.masks.shape[:2] == (40, 48)
 
 
 def test_the_folder_comes_from_the_environment(root, monkeypatch):

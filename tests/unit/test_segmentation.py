@@ -1,20 +1,20 @@
-"""The segmenter's maker: seeds apart, variants that repeat themselves, masks in the image's size, a complete record."""
+"""The segmenter: what it learns from, what is unknown does not count, its record, and masks that are flagged."""
 
+import cv2
 import keras
 import numpy as np
 import pandas as pd
 import pytest
-import tiny_external
 
-from cxr_helpers import records
 from cxr_helpers.config import Config
-from cxr_helpers.data import manifest, packing, splits
+from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.inference import lungs
 from cxr_helpers.extras.makers import segmentation
-from cxr_helpers.extras.makers import segmentation_images as images
 from cxr_helpers.extras.networks import unet
-from cxr_helpers.extras.other_sets.synthetic import Image
-from cxr_helpers.records import model_path
-from cxr_helpers.training import runs
+from cxr_helpers.extras.other_sets import masked_images
+from cxr_helpers.extras.other_sets.masked_images import UNKNOWN, Masked
+from cxr_helpers.extras.statistics import cardiothoracic
+from cxr_helpers.extras.tables import segmentation_tables
 
 TINY = Config("unet", size=32, epochs=3, batch_size=4, learning_rate=3e-3, schedule="cosine")
 
@@ -28,125 +28,148 @@ def by_brightness():
     return model
 
 
-def planted(scale):
-    """An image (16·scale)² with two bright lungs and a dark heart, and the masks of either."""
+def planted(scale=1, group="jsrt", heart=True):
+    """An image (16·scale)² with two bright lungs and a dark heart, and what is known of them."""
     image = np.full((16, 16), 120, np.uint8)
     image[2:12, 1:5], image[2:12, 10:15], image[6:10, 6:9] = 240, 240, 20
     image = np.kron(image, np.ones((scale, scale), np.uint8))
-    return image, image == 240, image == 20
-
-
-@pytest.fixture
-def few(tmp_path, monkeypatch):
-    """Eight random images as the test set, and few synthetic ones."""
-    rng = np.random.default_rng(0)
-    ids = [f"image{place}" for place in range(8)]
-    table = pd.DataFrame({"image_id": ids, "patient_id": ids, "y_true": np.arange(8) % 2, "sha256": ids})
-    monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
-    monkeypatch.delenv("CXR_EXTERNAL_DIR", raising=False)
-    monkeypatch.setattr(records.paths, "runs", lambda profile: tmp_path / "runs")
-    monkeypatch.setattr(manifest, "load", lambda profile: table)
-    monkeypatch.setattr(manifest, "source", lambda profile: type("Source", (), {"pixels": "synthetic image"}))
-    split = np.repeat(["train", "test"], 4)
-    monkeypatch.setattr(splits, "load", lambda profile, protocol: table[["image_id", "patient_id"]].assign(split=split))
-    pixels = rng.integers(0, 256, (8, 64, 64)).astype("uint8")
-    monkeypatch.setattr(packing, "load", lambda profile, size, variant="none": pixels)
-    counts = {"train": 8, "val": 4, "test": 5}
-    monkeypatch.setattr(segmentation, "COUNTS", {"smoke": counts, "full": counts})
-    return tmp_path
-
-
-def test_no_synthetic_image_is_in_two_sets():
-    most = {split: max(counts[split] for counts in segmentation.COUNTS.values()) for split in images.FIRST_SEED}
-    seeds = [set(range(first, first + most[split])) for split, first in images.FIRST_SEED.items()]
-    assert len(set.union(*seeds)) == sum(map(len, seeds))
-    first = {split: next(images.drawn(split, 1, 64)).image for split in images.FIRST_SEED}
-    assert (first["train"] != first["test"]).any() and (first["val"] != first["test"]).any()
-
-
-def test_the_fixed_outline_is_what_most_images_hold():
-    masks = np.array([[True, True, False], [True, False, False], [True, True, True]])[:, None]
-    drawn = [Image(mask, mask, lung_mask=mask, heart_mask=~mask) for mask in masks]
-    typical = images.typical(drawn)
-    assert typical["lungs"].tolist() == [[True, True, False]] and typical["heart"].tolist() == [[False, False, True]]
-
-
-def test_epochs_bring_new_variants_and_repeat_from_the_seed():
-    drawn = list(images.drawn("train", 4, 64))
-    batches, again = (segmentation.Variants(drawn, 32, 3, seed=1) for _ in range(2))
-    pixels, masks = batches[0]
-    assert pixels.shape == (3, 32, 32, 1) and masks.shape == (3, 32, 32, 2) and set(np.unique(masks)) == {0, 1}
-    assert len(batches) == 2 and len(batches[1][0]) == 1
-    np.testing.assert_array_equal(again[0][0], pixels)
-    batches.on_epoch_end()
-    assert (batches[0][0] != pixels).any()
-    fixed = segmentation.Variants(drawn, 32, 4, seed=1, fixed=True)
-    before = fixed[0][0]
-    fixed.on_epoch_end()
-    np.testing.assert_array_equal(fixed[0][0], before)
+    masks = np.stack([image == 240, (image == 20) if heart else np.full(image.shape, UNKNOWN)], axis=-1).astype(np.int8)
+    return Masked(f"image{scale}", f"patient{scale}", group, image, masks)
 
 
 def test_masks_come_in_the_images_own_sizes():
-    (small, *_), (large, lungs, heart) = planted(1), planted(4)
-    first, second = segmentation.segment(by_brightness(), [small, large])
+    small, large = planted(1), planted(4)
+    first, second = segmentation.segment(by_brightness(), [small.pixels, large.pixels])
     assert list(first) == list(unet.STRUCTURES) and first["lungs"].shape == (16, 16)
-    assert second["lungs"].shape == (64, 64) and second["heart"].dtype == bool
-    assert (second["lungs"] == lungs).mean() > 0.95 and (second["heart"] == heart).mean() > 0.95
-    np.testing.assert_array_equal(first["lungs"], small == 240)
+    assert (second["lungs"] == (large.masks[..., 0] == 1)).mean() > 0.95 and second["heart"].dtype == bool
+    np.testing.assert_array_equal(first["lungs"], small.masks[..., 0] == 1)
 
 
-def test_tables_of_a_segmenter_that_is_right():
-    image, lungs, heart = planted(1)
-    cases = [
-        images.Case("known", "p", "synthetic", 1, image, lungs, heart, shown=True),
-        images.Case("half", "q", "adult", 1, image, lungs=np.roll(lungs, 5, axis=0)),
-        images.Case("unknown", "r", "films", 0, image),
-    ]
-    tables = segmentation._tables(by_brightness(), cases, {"lungs": lungs, "heart": np.zeros((4, 4), bool)})
-    null_dice = tables["dice"].set_index(["image_id", "structure"]).null_dice
-    assert null_dice.to_dict() == {("known", "lungs"): 1, ("known", "heart"): 0, ("half", "lungs"): 0.5}
-    dice = tables["dice"].set_index(["image_id", "structure"]).dice
-    assert dice.to_dict() == {("known", "lungs"): 1, ("known", "heart"): 1, ("half", "lungs"): 0.5}
-    measures = tables["measures"]
-    assert measures[["image_id", "source"]].to_numpy().tolist() == [
-        *(["known", "predicted"], ["known", "truth"]),
-        *(["half", "predicted"], ["unknown", "predicted"]),
-    ]
-    assert measures.cardiothoracic_ratio.tolist() == pytest.approx([3 / 14] * 4)  # columns 6-8 of columns 1-14
-    outlines = tables["outlines"]
-    assert set(outlines.image_id) == {"known"}
-    heart_part = outlines[outlines.structure == "heart"]
-    assert (heart_part.x.min(), heart_part.x.max()) == (6.5 / 16, 8.5 / 16)
-    assert outlines[outlines.structure == "lungs"].part.nunique() == 2
+def test_overlaps_count_what_is_known_alone():
+    whole, child = planted(), planted(2, "guangzhou_normal", heart=False)
+    child.masks[: child.masks.shape[0] // 2, :, 0] = UNKNOWN
+    fixed = {"lungs": whole.masks[..., 0] == 1, "heart": np.zeros((4, 4), bool)}
+    table = segmentation.overlaps(by_brightness(), [whole, child], fixed).set_index(["group", "structure"])
+    assert table.dice.to_dict() == pytest.approx(
+        {("jsrt", "lungs"): 1, ("jsrt", "heart"): 1, ("guangzhou_normal", "lungs"): 1}, abs=0.05
+    )
+    assert table.fixed["jsrt", "heart"] == 0 and table.fixed["guangzhou_normal", "lungs"] == 1
+    assert table.ratio["jsrt", "lungs"] == table.true_ratio["jsrt", "lungs"] == pytest.approx(3 / 14)
+    assert np.isnan(table.true_ratio["guangzhou_normal", "lungs"])
 
 
-def test_a_run_learns_and_leaves_its_record(few):
-    record = runs.train(TINY, "smoke")
-    assert record.history.loss.iloc[-1] < record.history.loss.iloc[0]
-    assert record.info["images"] == {"train": 8, "val": 4, "test": 5, "synthetic": 5, "randomised": 5, "films": 4}
-    dice = record.table("dice")
-    assert dice.groupby(["set", "structure"]).size().to_dict() == {
-        (name, structure): 5 for name in ("randomised", "synthetic") for structure in ("heart", "lungs")
-    }
-    assert dice.dice.between(0, 1).all() and (dice.iou <= dice.dice).all()
-    assert set(record.table("measures").set) == {"synthetic", "randomised", "films"}
-    assert model_path("smoke", record.run_id).stat().st_size == record.info["model_bytes"]
+def test_the_fixed_outline_is_what_most_images_hold():
+    images = [planted(), planted(), planted(heart=False)]
+    images[1].masks[...] = 0
+    images[2].masks[..., 0] = np.eye(16)
+    found = segmentation.typical(images)
+    assert found["lungs"].sum() == (np.eye(16, dtype=bool) & (images[0].masks[..., 0] == 1)).sum() and not found["heart"].any()
 
 
-def test_adult_images_are_tried_where_they_are_given_and_never_shown(few, monkeypatch):
-    test = pd.DataFrame({"row": [1], "image_id": ["film1"], "patient_id": ["film1"], "y_true": [1]})
-    assert "adult" not in {case.set for case in segmentation._cases(test, "full")}
-    monkeypatch.setenv("CXR_EXTERNAL_DIR", str(tiny_external.write(few / "external")))
-    assert "adult" not in {case.set for case in segmentation._cases(test, "smoke")}
-    (adult,) = (case for case in segmentation._cases(test, "full") if case.set == "adult")  # only one has a mask
-    assert (adult.image_id, adult.patient_id, adult.shown) == ("a", "8", False)
-    assert adult.heart is None and adult.lungs.shape == adult.pixels.shape == (40, 48)
+def test_a_variant_moves_image_and_masks_together():
+    image = planted(8)
+    for seed in range(8):
+        pixels, masks = segmentation.augmented(image.pixels, image.masks, 64, np.random.default_rng(seed))
+        assert pixels.dtype == np.uint8 and pixels.shape == (64, 64) and set(np.unique(masks)) <= {0, 1}
+        inside, outside = pixels[masks[..., 0] == 1].mean(), pixels[masks[..., 1] == 1].mean()
+        assert inside > outside + 30  # lungs are bright here, hearts dark
+    again = segmentation.augmented(image.pixels, image.masks, 64, np.random.default_rng(7))[0]
+    np.testing.assert_array_equal(pixels, again)
 
 
-def test_a_segmenter_that_finds_nothing_leaves_readable_tables(few):
-    image, lungs, heart = planted(1)
-    blank = images.Case("blank", "p", "synthetic", 0, np.full_like(image, 120), lungs, heart, shown=True)
-    tables = segmentation._tables(by_brightness(), [blank], {"lungs": lungs, "heart": heart})
-    assert tables["dice"].dice.tolist() == [0, 0]
-    record = records.write(TINY, "smoke", {}, tables)
-    assert list(record.table("outlines")) == list(segmentation.OUTLINE) and record.table("outlines").empty
+def test_an_unknown_heart_teaches_nothing():
+    truth = np.stack([np.zeros((1, 4, 4)), np.full((1, 4, 4), UNKNOWN)], axis=-1).astype("float32")
+    low, high = (np.stack([np.full((1, 4, 4), 0.1), np.full((1, 4, 4), heart)], axis=-1) for heart in (0.1, 0.9))
+    losses = [keras.ops.convert_to_numpy(unet.overlap_loss(truth, maps.astype("float32"))) for maps in (low, high)]
+    np.testing.assert_allclose(*losses, rtol=1e-6)
+
+
+def test_the_adults_are_a_quarter_of_an_epoch(monkeypatch):
+    images = [planted()] + [planted(1, "guangzhou_normal", heart=False)] * 99
+    batches = segmentation.Augmented(images, TINY)
+    assert batches.shares[0] == pytest.approx(segmentation.ADULTS) and len(batches) == 25
+    first, fixed = batches[0][0], segmentation.Augmented(images[:3], TINY, fixed=True)
+    batches.on_epoch_end()
+    assert (batches[0][0] != first).any() and len(fixed) == 1 and len(fixed[0][0]) == 3
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [((0, 0), "no lung"), ((1, 3), "area"), ((1, 6), "one lung"), (None, ""), ((0, 16), "area")],
+)
+def test_masks_are_flagged(columns, reason):
+    mask = planted().masks[..., 0] == 1
+    if columns:
+        mask = np.zeros((16, 16), bool)
+        mask[1:15, columns[0] : columns[1]] = True
+        mask = mask if columns != (0, 16) else np.ones((16, 16), bool)
+    assert cardiothoracic.implausible(mask) == reason
+    assert (lungs.box(mask) is None) == bool(reason)
+
+
+def test_the_box_of_the_lungs_has_a_margin_and_stays_in_the_image():
+    mask = planted().masks[..., 0] == 1  # rows 2 to 11, columns 1 to 14
+    assert lungs.box(mask, 0) == (slice(2, 12), slice(1, 15))
+    assert lungs.box(mask, 0.2) == (slice(0, 14), slice(0, 16))
+
+
+@pytest.fixture
+def sets(tmp_path, monkeypatch):
+    """A folder of further sets with one image of each."""
+    image = planted(4)
+    bits = (image.masks[..., 0] == 1) * 1 + (image.masks[..., 1] == 1) * 2
+    for name in ("jsrt", "lesion_masks"):
+        for part, pixels in (("images", image.pixels), ("masks", bits.astype(np.uint8))):
+            (tmp_path / name / part).mkdir(parents=True)
+            cv2.imwrite(str(tmp_path / name / part / "a.png"), pixels)
+        row = {"file": "images/a.png", "mask": "masks/a.png", "usable_contrast": True, "patient": "39"}
+        pd.DataFrame([row]).to_csv(tmp_path / name / "metadata.csv", index=False)
+    (tmp_path / "lung_masks/train/NORMAL").mkdir(parents=True)
+    drawn = np.where(image.masks[..., 0] == 1, 255, 0).astype(np.uint8)
+    drawn[0] = masked_images.IGNORED
+    cv2.imwrite(str(tmp_path / "lung_masks/train/NORMAL/b.png"), drawn)
+    monkeypatch.setenv("CXR_SETS_DIR", str(tmp_path))
+    return tmp_path
+
+
+def test_the_sets_are_read_as_they_are_published(sets):
+    table = pd.DataFrame({"row": [0, 0], "image_id": "b", "patient_id": "p", "y_true": 0})
+    table = table.assign(file=["train/NORMAL/b.jpeg", "train/NORMAL/without.jpeg"])
+    (child,) = masked_images.guangzhou(table, planted(4).pixels[None])
+    assert child.group == "guangzhou_normal" and set(np.unique(child.masks[..., 1])) == {UNKNOWN}
+    assert set(np.unique(child.masks[0, :, 0])) == {UNKNOWN} and set(np.unique(child.masks[1:, :, 0])) == {0, 1}
+    (adult,), (ill,) = masked_images.jsrt(), masked_images.lesions()
+    np.testing.assert_array_equal(adult.masks, planted(4).masks)
+    assert ill.patient_id == "39" and set(np.unique(ill.masks[..., 1])) == {UNKNOWN}
+
+
+def test_a_mask_of_another_size_or_without_lungs_is_named(sets):
+    mask = sets / "jsrt/masks/a.png"
+    cv2.imwrite(str(mask), np.ones((8, 8), np.uint8))
+    with pytest.raises(CxrError, match=r"a.png is 8×8 but its image is 64×64"):
+        list(masked_images.jsrt())
+    cv2.imwrite(str(mask), np.zeros((64, 64), np.uint8))
+    with pytest.raises(CxrError, match="a.png is empty"):
+        list(masked_images.jsrt())
+    (sets / "jsrt/metadata.csv").write_text("file\nimages/a.png\n")
+    with pytest.raises(CxrError, match="lacks the column mask, usable_contrast"):
+        list(masked_images.jsrt())
+
+
+def test_without_the_sets_a_sentence_says_what_to_set(monkeypatch):
+    monkeypatch.delenv("CXR_SETS_DIR", raising=False)
+    with pytest.raises(CxrError, match="set CXR_SETS_DIR to the folder that holds lung_masks/"):
+        list(masked_images.jsrt())
+
+
+def test_tables_count_flags_and_the_ratios_error():
+    rows = [("a", "lungs", 0.9, "", 0.5, 0.4), ("b", "lungs", 0.7, "area", np.nan, 0.6), ("b", "heart", 0.7, "area", np.nan, 0.6)]
+    table = pd.DataFrame(rows, columns=["image_id", "structure", "dice", "flagged", "ratio", "true_ratio"])
+    table = table.assign(group="jsrt", patient_id=table.image_id, fixed=0.5)
+    run = type("Run", (), {"table": lambda self, name: table})()
+    flags = segmentation_tables.flag_table(run).iloc[0]
+    assert (flags.n, flags.flagged, flags["Dice below 0.8"], flags.both) == (2, 1, 1, 1)
+    error = segmentation_tables.ratio_error(run)
+    assert (error.value, error.constant, error.n, error.measured) == pytest.approx((0.1, 0.1, 2, 1))
+    overlap = segmentation_tables.overlap_table(run)
+    assert overlap.structure.tolist() == ["lungs", "heart"] and overlap.Dice.tolist() == pytest.approx([0.8, 0.7])

@@ -1,13 +1,11 @@
-"""The segmenter of lungs and heart: a U-Net trained on synthetic images only, tried on synthetic and on real ones.
+"""The segmenter of lungs and heart: a U-Net trained on hand-drawn masks of children and adults; on synthetic ones for smoke.
 
-Beside `history` its record has the tables `dice` (image_id, patient_id, set, structure, dice, iou, and null_dice: that of
-one fixed outline for all images), `measures` (image_id, patient_id, set, y_true, source = "predicted" or "truth", and the
-figures of `cardiothoracic.measure`) and `outlines` (`OUTLINE`: corners of the predicted outlines of the images to be
-shown, as shares of width and height).
+Beside `history` its record has the table `overlaps`: image_id, patient_id, group, structure, dice, fixed (the Dice coefficient of
+one fixed outline for all images), flagged (why the mask of the lungs is not trusted, "" where it is), ratio and true_ratio
+(cardiothoracic, NaN where it cannot be measured).
 """
 
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Sequence
 
 import cv2
 import keras
@@ -15,83 +13,118 @@ import numpy as np
 import pandas as pd
 
 from cxr_helpers.config import Config
-from cxr_helpers.data import packing, preprocessing
-from cxr_helpers.extras.makers import segmentation_images as images
-from cxr_helpers.extras.makers.domain_randomisation import randomise
+from cxr_helpers.data import manifest, packing, preprocessing
 from cxr_helpers.extras.networks import unet
-from cxr_helpers.extras.other_sets import adult_images
-from cxr_helpers.extras.other_sets.synthetic import Image
+from cxr_helpers.extras.other_sets import masked_images
+from cxr_helpers.extras.other_sets.masked_images import UNKNOWN, Masked
 from cxr_helpers.extras.statistics import agreement, cardiothoracic
 from cxr_helpers.records import Product
 from cxr_helpers.training import fitting, network
 
-COUNTS = {  # synthetic images by split
-    "full": {"train": 1200, "val": 200, "test": 200},
-    "smoke": {"train": 64, "val": 16, "test": 8},
-}
-OUTLINE = ["image_id", "set", "structure", "part", "x", "y"]
+EPOCH = 2000  # images of an epoch, drawn anew each time, so that the adults are seen as often as the children
+ADULTS = 0.25  # share of them
+HELD_OUT = 5  # every fifth adult image of JSRT is for testing, the one before it for validation
+SMOKE = {"train": 64, "val": 16, "test": 8}
 
 
-class Variants(keras.utils.PyDataset):
-    """Yield (images float32 (n, size, size, 1) in 0..255, masks float32 (n, size, size, 2) in {0, 1}) in batches.
+class Augmented(keras.utils.PyDataset):
+    """Yield (images float32 (n, size, size, 1) in 0..255, masks float32 (n, size, size, 2) in 0, 1, `UNKNOWN`) in batches.
 
-    Every epoch draws new variants of the synthetic images in a new order, the same for the same seed; `fixed` variants
-    are those of the first epoch for ever.
+    Each epoch draws other images and changes them anew: zoom, aspect, turn, shift, exposure, contrast, blur, and opaque lungs.
     """
 
-    def __init__(self, drawn: list[Image], size: int, batch_size: int, seed: int, fixed: bool = False) -> None:
+    def __init__(self, images: Sequence[Masked], config: Config, fixed: bool = False) -> None:
         super().__init__()
-        self.drawn, self.size, self.batch_size = drawn, size, batch_size
-        self.seed, self.fixed, self.epoch = seed, fixed, 0
+        self.images, self.config, self.fixed, self.epoch = images, config, fixed, 0
+        adults = np.array([image.group == "jsrt" for image in images])
+        share = np.where(adults, ADULTS / max(adults.sum(), 1), (1 - ADULTS) / max((~adults).sum(), 1))
+        self.shares = share / share.sum()
 
     def __len__(self) -> int:
-        return -(-len(self.drawn) // self.batch_size)
+        return -(-(len(self.images) if self.fixed else min(EPOCH, len(self.images))) // self.config.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.drawn))
-        chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
-        states = (np.random.default_rng([self.seed, self.epoch, place]) for place in chosen)
-        made = [randomise(self.drawn[place], self.size, state) for place, state in zip(chosen, states, strict=True)]
+        size, count = self.config.size, self.config.batch_size
+        if self.fixed:
+            chosen = self.images[index * count : (index + 1) * count]
+            made = [_resized(image.pixels, image.masks, size) for image in chosen]
+        else:
+            rng = np.random.default_rng([self.config.seed, self.epoch, index])
+            chosen = [self.images[place] for place in rng.choice(len(self.images), count, p=self.shares)]
+            made = [augmented(image.pixels, image.masks, size, rng) for image in chosen]
         pixels, masks = (np.stack(part).astype(np.float32) for part in zip(*made, strict=True))
         return pixels[..., None], masks
 
     def on_epoch_end(self) -> None:
-        """Go on to the next epoch's variants."""
-        self.epoch += not self.fixed
+        """Go on to the next epoch."""
+        self.epoch += 1
+
+
+def augmented(pixels: np.ndarray, masks: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return a random variant (size, size) uint8 of an image (H, W) uint8, and its masks (size, size, 2) int8."""
+    pixels, masks = _resized(pixels, masks, size)
+    across, down = rng.uniform(0.8, 1.25) * rng.uniform(0.9, 1.1, 2)
+    matrix = cv2.getRotationMatrix2D((size / 2, size / 2), rng.uniform(-12, 12), 1.0)
+    matrix[0, :2] *= across
+    matrix[1, :2] *= down
+    matrix[:, 2] += size * rng.uniform(-0.1, 0.1, 2) + size / 2 * (1 - np.array([across, down]))
+    pixels = cv2.warpAffine(pixels, matrix, (size, size), flags=cv2.INTER_LINEAR, borderValue=0)
+    parts = [cv2.warpAffine(part, matrix, (size, size), flags=cv2.INTER_NEAREST) for part in cv2.split(masks.astype(np.int16))]
+    masks, image = np.stack(parts, axis=-1), pixels / 255.0
+    if rng.random() < 0.3:  # an opaque part of a lung still is lung
+        spot = cv2.GaussianBlur(rng.random((size, size)), (0, 0), size / rng.uniform(6, 12))
+        spot = np.clip((spot - spot.mean()) / spot.std(), 0, 1) * (masks[..., 0] == 1)
+        image = image + rng.uniform(0.3, 1) * cv2.GaussianBlur(spot, (0, 0), 2) * np.maximum(np.percentile(image, 80) - image, 0)
+    image = np.clip(rng.uniform(0.7, 1.3) * (image - 0.5) + 0.5 + rng.uniform(-0.15, 0.15), 0, 1) ** rng.uniform(0.6, 1.6)
+    if rng.random() < 0.3:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 1.5))
+    return np.round(255 * image).astype(np.uint8), masks
 
 
 def make(config: Config, profile: str) -> Product:
-    """Train the segmenter on synthetic images, save it, and try it on every set that is at hand."""
-    counts = COUNTS[profile]
-    model = unet.build(config.size, config.dropout)
-    train, val = (list(images.drawn(split, counts[split])) for split in ("train", "val"))
-    history, seconds = fit(model, config, train, val)
+    """Train the segmenter, save it, and measure it on images of patients that it has not seen."""
     table = network.labelled_images(profile, config.protocol)
-    cases = list(_cases(table[table.split == "test"], profile))
+    parts = smoke_images(config.size) if profile == "smoke" else real_images(profile, table, config.size)
+    model = unet.build(config.size, config.dropout)
+    batches = Augmented(parts["train"], config)
+    rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * len(batches))
+    model.compile(keras.optimizers.Adam(rate), unet.overlap_loss)
+    history, seconds = fitting.timed_fit(model, config, batches, Augmented(parts["val"], config, fixed=True))
+    groups = pd.Series([image.group for image in parts["test"]]).value_counts().to_dict()
     info = network.images_info(profile, table) | {
         "initialisation": "random start",
-        "images": counts | pd.Series([case.set for case in cases]).value_counts().to_dict(),
+        "images": {split: len(images) for split, images in parts.items()} | groups,
         "parameters": model.count_params(),
         "trainable_parameters": sum(int(np.prod(weight.shape)) for weight in model.trainable_weights),
         "training_time_s": round(seconds, 1),
         "model_bytes": network.save(model, profile, config.run_id),
     }
-    return Product(info, {"history": history} | _tables(model, cases, images.typical(train)))
+    return Product(info, {"history": history, "overlaps": overlaps(model, parts["test"], typical(parts["train"]))})
 
 
-def fit(model: keras.Model, config: Config, train: list[Image], val: list[Image]) -> tuple[pd.DataFrame, float]:
-    """Fit the model in place on variants of `train`; return its history and the seconds that fitting took.
-
-    Adam's rate falls by a cosine over the whole training; the last weights are kept.
-    """
-    batches = Variants(train, config.size, config.batch_size, config.seed)
-    held_out = Variants(val, config.size, config.batch_size, images.FIRST_SEED["val"], fixed=True)
-    rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * len(batches))
-    model.compile(keras.optimizers.Adam(rate), unet.overlap_loss)
-    return fitting.timed_fit(model, config, batches, held_out)
+def smoke_images(side: int) -> dict[str, list[Masked]]:
+    """Return synthetic images by split."""
+    return {split: list(masked_images.drawn(10_000 * place, SMOKE[split], side)) for place, split in enumerate(SMOKE)}
 
 
-def segment(model: keras.Model, pixels: list[np.ndarray]) -> list[dict[str, np.ndarray]]:
+def real_images(profile: str, table: pd.DataFrame, side: int) -> dict[str, list[Masked]]:
+    """Return the images with masks by split: children as the protocol has them, JSRT in fifths, other adults for testing."""
+    files = manifest.load(profile).set_index("image_id").path
+    children = table.assign(file=table.image_id.map(files))
+    parts = {}
+    for split in ("train", "val", "test"):
+        parts[split] = list(masked_images.guangzhou(children[children.split == split], packing.load(profile, 224)))
+    for place, image in enumerate(masked_images.jsrt()):
+        parts[{0: "test", HELD_OUT - 1: "val"}.get(place % HELD_OUT, "train")].append(image)
+    parts["test"] += [*masked_images.lesions(), *masked_images.adults()]
+    for split in ("train", "val"):  # small once, so that an epoch only changes them
+        made = [_resized(image.pixels, image.masks, side) for image in parts[split]]
+        named = ((image.image_id, image.patient_id, image.group) for image in parts[split])
+        parts[split] = [Masked(*name, *small) for name, small in zip(named, made, strict=True)]
+    return parts
+
+
+def segment(model: keras.Model, pixels: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
     """Return the structures of images (H, W) uint8 of any size: a mask (H, W) bool, in the image's size, by name."""
     side = model.input_shape[1]
     small = np.stack([preprocessing.resize(image, side) for image in pixels]).astype(np.float32)[..., None]
@@ -102,33 +135,33 @@ def segment(model: keras.Model, pixels: list[np.ndarray]) -> list[dict[str, np.n
     return found
 
 
-def _cases(test: pd.DataFrame, profile: str) -> Iterable[images.Case]:
-    """Return the images that a segmenter is tried on; adults in the full profile, where CXR_EXTERNAL_DIR is set."""
-    root = adult_images.folder() if profile == "full" else None
-    return chain(
-        images.synthetic_cases(COUNTS[profile]["test"]),
-        images.adult_cases(root) if root else (),
-        images.test_cases(test, packing.load(profile, images.TEST_SIDE)),
-    )
+def typical(images: Sequence[Masked]) -> dict[str, np.ndarray]:
+    """Return the fixed outline that a shortcut baseline gives every image: structure → what most images hold, (H, W) bool."""
+    found = {}
+    for channel, name in enumerate(unet.STRUCTURES):
+        known = [image.masks[..., channel] == 1 for image in images if (image.masks[..., channel] != UNKNOWN).any()]
+        found[name] = np.mean(known, axis=0) > 0.5
+    return found
 
 
-def _tables(model: keras.Model, cases: list[images.Case], typical: dict[str, np.ndarray]) -> dict[str, pd.DataFrame]:
-    """Return the tables `dice`, `measures` and `outlines` of the cases; `typical` is the outline of the shortcut baseline."""
-    rows = {"dice": [], "measures": [], "outlines": []}
-    for case, found in zip(cases, segment(model, [case.pixels for case in cases]), strict=True):
-        named = {"image_id": case.image_id, "set": case.set}
-        patient = named | {"patient_id": case.patient_id}
-        truth = {name: mask for name in unet.STRUCTURES if (mask := getattr(case, name)) is not None}
+def overlaps(model: keras.Model, images: Sequence[Masked], fixed: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Return the table `overlaps` of a segmenter on images; pixels whose truth is unknown do not count."""
+    rows = []
+    for image, found in zip(images, segment(model, [image.pixels for image in images]), strict=True):
+        truth = {name: image.masks[..., channel] for channel, name in enumerate(unet.STRUCTURES)}
+        ratios = {"ratio": cardiothoracic.measure(**found)["cardiothoracic_ratio"], "true_ratio": np.nan}
+        if (truth["heart"] != UNKNOWN).all():
+            ratios["true_ratio"] = cardiothoracic.measure(*(mask == 1 for mask in truth.values()))["cardiothoracic_ratio"]
         for name, mask in truth.items():
-            fixed = cv2.resize(typical[name].astype(np.uint8), mask.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
-            overlap = {"dice": agreement.dice(found[name], mask), "iou": agreement.iou(found[name], mask)}
-            rows["dice"].append(patient | {"structure": name} | overlap | {"null_dice": agreement.dice(fixed, mask)})
-        for source, masks in (("predicted", found), ("truth", truth)):
-            if len(masks) == len(unet.STRUCTURES):
-                figures = cardiothoracic.measure(**masks)
-                rows["measures"].append(patient | {"y_true": case.y_true, "source": source} | figures)
-        for name in unet.STRUCTURES if case.shown else ():
-            for part, curve in enumerate(images.outlines(found[name])):
-                rows["outlines"] += [named | {"structure": name, "part": part, "x": x, "y": y} for x, y in curve]
-    outlines = pd.DataFrame(rows["outlines"], columns=OUTLINE)  # which are none where nothing was found
-    return {name: pd.DataFrame(part) for name, part in rows.items()} | {"outlines": outlines}
+            known = mask != UNKNOWN
+            if known.any():
+                guess = cv2.resize(fixed[name].astype(np.uint8), mask.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+                row = {"image_id": image.image_id, "patient_id": image.patient_id, "group": image.group, "structure": name}
+                row |= {"dice": agreement.dice(found[name] & known, mask == 1), "fixed": agreement.dice(guess & known, mask == 1)}
+                rows.append(row | {"flagged": cardiothoracic.implausible(found["lungs"])} | ratios)
+    return pd.DataFrame(rows)
+
+
+def _resized(pixels: np.ndarray, masks: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    masks = cv2.resize(masks.astype(np.int16), (size, size), interpolation=cv2.INTER_NEAREST)
+    return preprocessing.resize(pixels, size), masks.astype(np.int8)

@@ -31,9 +31,11 @@ def overlap_loss(truth, probability):
     """Return cross-entropy plus 1 - soft Dice (Milletari et al. 2016), one value an image.
 
     Args:
-        truth: (N, H, W, C) in {0, 1}.
+        truth: (N, H, W, C) in {0, 1}; below 0 where it is unknown, which does not count.
         probability: (N, H, W, C) in [0, 1].
     """
+    known = ops.cast(truth >= 0, probability.dtype)
+    truth, probability = truth * known, probability * known
     entropy = ops.mean(ops.binary_crossentropy(truth, probability), axis=(1, 2, 3))
     shared = ops.sum(truth * probability, axis=(1, 2))
     total = ops.sum(truth, axis=(1, 2)) + ops.sum(probability, axis=(1, 2))

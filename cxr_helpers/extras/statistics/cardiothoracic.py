@@ -17,6 +17,9 @@ FIGURES = {
     "thoracic_width": "Thoracic width",
     "cardiothoracic_ratio": "Cardiothoracic ratio",
 }
+PLAUSIBLE_AREA = (0.12, 0.7)  # shares of the image
+MOST_ASYMMETRY = 0.5
+MOST_BORDER = 0.2  # share of the image's rim that lungs may touch
 SMALLEST_LUNG = 0.1  # of the larger lung's area; a smaller piece is a fragment, not a lung
 
 
@@ -38,6 +41,19 @@ def measure(lungs: np.ndarray, heart: np.ndarray) -> dict[str, float]:
     """
     parts = [part for part in components(lungs, 2) if part.sum() >= SMALLEST_LUNG * components(lungs, 1)[0].sum()]
     return {"lung_parts": len(parts)} | _lung_figures(parts) | _heart_figures(components(heart, 1), parts)
+
+
+def implausible(lungs: np.ndarray) -> str:
+    """Return why a mask (H, W) bool is not trusted to be the lungs of a frontal radiograph, "" where it is."""
+    found = measure(lungs, np.zeros_like(lungs))
+    if not found["lung_parts"]:
+        return "no lung"
+    if not PLAUSIBLE_AREA[0] <= found["lung_area"] <= PLAUSIBLE_AREA[1]:
+        return "area"
+    if found["lung_parts"] == 1 or abs(found["lung_asymmetry"]) > MOST_ASYMMETRY:
+        return "one lung" if found["lung_parts"] == 1 else "asymmetry"
+    edges = np.concatenate([lungs[0], lungs[-1], lungs[:, 0], lungs[:, -1]])
+    return "border" if edges.mean() > MOST_BORDER else ""
 
 
 def components(mask: np.ndarray, most: int) -> list[np.ndarray]:

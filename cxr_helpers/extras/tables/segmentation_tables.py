@@ -1,189 +1,84 @@
-"""What the segmenter's records say: overlap with the truth, agreement of the cardiothoracic ratio, figures by class.
+"""What the segmenter's record says: overlap with masks drawn by hand, which masks are flagged, the cardiothoracic ratio."""
 
-Where there are several seeds, an image's figure is its mean over the seeds, so that an interval over patients speaks of
-the images; the spread between seeds stands beside it.
-"""
-
-import itertools
-from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.data import packing
+from cxr_helpers import paths
+from cxr_helpers.base.files import atomic_write
 from cxr_helpers.evaluation import bootstrap
-from cxr_helpers.extras.makers import segmentation_images
-from cxr_helpers.extras.statistics.cardiothoracic import FIGURES
 from cxr_helpers.records import Record
-from cxr_helpers.tables import selection, statistics
+from cxr_helpers.tables import statistics
 
-SETS = {
-    "synthetic": "synthetic, as drawn",
-    "randomised": "synthetic, randomised",
-    "adult": "adult images",
-    "films": "official test images",
+GROUPS = {
+    "guangzhou_normal": "Guangzhou, normal",
+    "guangzhou_pneumonia": "Guangzhou, pneumonia",
+    "jsrt": "JSRT, adults",
+    "lesion_masks": "adults with pneumonia",
+    "external_adult": "adults, masks of another network",
+    "synthetic": "synthetic",
 }
-STRUCTURES = ("lungs", "heart")
-SIDE = 448  # pixels of a picture's longer side at least, so that lines are thin
+POOR = 0.8  # a Dice coefficient below this should be flagged
 COLOURS = {"lungs": (240, 228, 66), "heart": (232, 116, 59)}  # RGB: yellow and orange
-_OVERLAPS = {"dice": "Dice (95 % CI)", "null_dice": "Dice of one fixed outline"}
 
 
-def overlap(runs: Sequence[Record]) -> pd.DataFrame:
-    """Return the overlap of each image and structure with a truth, means over runs; lungs stand before hearts.
-
-    Columns: set, image_id, patient_id, structure, dice, null_dice (of one fixed outline for all images).
-    """
-    every = pd.concat([run.table("dice") for run in runs])
-    means = every.groupby(["set", "image_id", "patient_id", "structure"], as_index=False)[["dice", "null_dice"]].mean()
-    return means.sort_values("structure", ascending=False, kind="stable", ignore_index=True)
-
-
-def overlap_table(runs: Sequence[Record]) -> pd.DataFrame:
-    """Return one row a set and structure: images, patients, Dice of network and shortcut baseline with intervals, spreads."""
-    by_seed = pd.DataFrame([run.table("dice").groupby(["set", "structure"]).dice.mean() for run in runs])
+def overlap_table(run: Record) -> pd.DataFrame:
+    """Return one row a group and structure: images, patients, Dice of segmenter and of one fixed outline, 95 % intervals."""
     rows = []
-    for (part, structure), images in _by_set(overlap(runs)):
-        row = {"set": SETS[part], "structure": structure, "images": len(images), "patients": images.patient_id.nunique()}
-        for name, title in _OVERLAPS.items():
+    for (group, structure), images in _groups(run.table("overlaps")):
+        row = {"images of": GROUPS[group], "structure": structure, "n": len(images), "patients": images.patient_id.nunique()}
+        for name, title in (("dice", "Dice"), ("fixed", "Dice of a fixed outline")):
             row |= statistics.columns(title, bootstrap.mean_interval(images[name].to_numpy(), images.patient_id.to_numpy()))
-        spread = by_seed[part, structure].std(ddof=min(1, len(runs) - 1))
-        rows.append(row | {"weakest tenth, Dice below": images.dice.quantile(0.1), "SD over seeds": spread})
-    return statistics.shown_as(rows, {"SD over seeds": "{:.3f}"})
-
-
-def dice_figures(runs: Sequence[Record], split: str) -> pd.DataFrame | None:
-    """Return "Dice <structure>, <set>": value, ci_low, ci_high over images of the mean over runs; None where runs hold no masks.
-
-    The sets are those of the record, whatever the `split`.
-    """
-    if "dice" not in runs[0].names:
-        return None
-    parts = overlap(runs).groupby(["set", "structure"])
-    found = {key: bootstrap.mean_interval(part.dice.to_numpy(), part.patient_id.to_numpy()) for key, part in parts}
-    return pd.DataFrame({f"Dice {structure}, {name}": row for (name, structure), row in found.items()}).T
-
-
-def ratios(run: Record) -> pd.DataFrame:
-    """Return the images whose cardiothoracic ratio is known: set, image_id, predicted and truth (NaN: not measurable)."""
-    table = run.table("measures")
-    wide = table.pivot_table(index=["set", "image_id"], columns="source", values="cardiothoracic_ratio", dropna=False)
-    return wide[wide.truth.notna()].reset_index()
-
-
-def ratio_table(runs: Sequence[Record]) -> pd.DataFrame:
-    """Return one row a set with known ratios: mean absolute error and correlation, means over runs.
-
-    The error of a constant is that of giving every image the mean true ratio: the shortcut baseline of a measurement.
-    """
-    rows = []
-    for name in (name for name in SETS if name in set(ratios(runs[0]).set)):
-        every = [images[images.set == name] for images in (ratios(run) for run in runs)]
-        measured, truth = [images.dropna() for images in every], every[0].truth
-        error = np.mean([(images.predicted - images.truth).abs().mean() for images in measured])
-        row = {"set": SETS[name], "images": len(truth), "least true ratio": truth.min(), "largest": truth.max()}
-        row |= {"measurable": np.mean([len(images) for images in measured]) / len(truth)}
-        row |= {"mean absolute error": error, "of a constant": (truth - truth.mean()).abs().mean()}
-        rows.append(row | {"correlation": np.mean([images.predicted.corr(images.truth) for images in measured])})
-    return pd.DataFrame(rows)
-
-
-def figures(runs: Sequence[Record], name: str = "films") -> pd.DataFrame:
-    """Return the predicted size and shape figures of a set, means over runs: image_id, patient_id, y_true, lung_parts, `FIGURES`.
-
-    A figure that some run could not measure on an image is NaN there, so that no image is judged by another set of runs.
-    """
-    every = pd.concat([run.table("measures") for run in runs])
-    chosen = every[(every.set == name) & (every.source == "predicted")]
-    grouped = chosen.groupby(["image_id", "patient_id", "y_true"])[["lung_parts", *FIGURES]]
-    return grouped.mean().where(grouped.count() == len(runs)).reset_index()
-
-
-def plausibility(runs: Sequence[Record]) -> pd.DataFrame:
-    """Return, by class of the test images, how often two lungs and a ratio were found, and median (quartiles) of the figures."""
-    table, rows = figures(runs), []
-    for label, part in table.groupby("y_true"):
-        row = {"class": selection.CLASSES[label], "images": len(part)}
-        row |= {"two lungs": (part.lung_parts == 2).mean(), "ratio measurable": part.cardiothoracic_ratio.notna().mean()}
-        for figure in ("lung_area", "lung_asymmetry", "cardiothoracic_ratio"):
-            low, middle, high = part[figure].quantile([0.25, 0.5, 0.75])
-            title = FIGURES[figure].lower()
-            row |= {title: middle, f"{title}_low": low, f"{title}_high": high}
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def separation(runs: Sequence[Record], n_boot: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Return how well each figure alone tells PNEUMONIA from NORMAL on the test images, as `metrics.compare` does.
-
-    The AUC is the chance that an image of PNEUMONIA has the larger figure; below 0.5 it has the smaller one. The
-    asymmetry counts without its sign. Images on which a figure could not be measured are left out of its row.
-
-    Returns:
-        Index: the figure's title; columns value, ci_low, ci_high (bootstrap over patients), images.
-    """
-    table = figures(runs).assign(lung_asymmetry=lambda images: images.lung_asymmetry.abs())
-    rows = {}
-    for figure, title in FIGURES.items():
-        images = table.dropna(subset=figure)
-        y_true, values = images.y_true.to_numpy(), images[figure].to_numpy()
-        weights = bootstrap.usable_weights(images.patient_id.to_numpy(), y_true, n_boot, seed)
-        areas = bootstrap.roc_auc(*bootstrap.cumulative_counts(y_true, values, np.vstack([np.ones(len(images)), weights])))
-        low, high = np.percentile(areas[1:], bootstrap.PERCENTILES)
-        rows[title] = {"value": areas[0], "ci_low": low, "ci_high": high, "images": len(images)}
-    return pd.DataFrame(rows).T.rename_axis("figure")
+def flag_table(run: Record) -> pd.DataFrame:
+    """Return one row a group: images, those flagged, those whose lungs have a Dice below `POOR`, and those of both kinds."""
+    rows = []
+    for (group, _), images in _groups(run.table("overlaps").query("structure == 'lungs'")):
+        flagged, poor = images.flagged != "", images.dice < POOR
+        row = {"images of": GROUPS[group], "n": len(images), "flagged": flagged.sum(), f"Dice below {POOR}": poor.sum()}
+        rows.append(row | {"both": (flagged & poor).sum()})
+    return pd.DataFrame(rows)
 
 
-def outlines(run: Record, name: str) -> dict[str, dict[str, list[np.ndarray]]]:
-    """Return image_id → structure → outlines (N, 2), x and y as shares, of the images of a set that are to be shown."""
-    table = run.table("outlines")
-    shown = {}
-    for (image, structure, _), part in table[table.set == name].groupby(["image_id", "structure", "part"]):
-        shown.setdefault(image, {}).setdefault(structure, []).append(part[["x", "y"]].to_numpy())
-    return shown
+def ratio_error(run: Record) -> pd.Series:
+    """Return value, ci_low, ci_high of the mean absolute error of the cardiothoracic ratio, `constant` (the error of giving
+    every image the mean ratio), `n` and `measured` (images whose ratio could be measured)."""
+    table = run.table("overlaps")
+    known = table[table.true_ratio.notna() & (table.structure == "lungs")]
+    measured = known.dropna(subset=["ratio"])
+    error = (measured.ratio - measured.true_ratio).abs().to_numpy()
+    constant = (known.true_ratio - known.true_ratio.mean()).abs().mean()
+    found = bootstrap.mean_interval(error, measured.patient_id.to_numpy())
+    return pd.concat([found, pd.Series({"constant": constant, "n": len(known), "measured": len(measured)})])
 
 
-def outlined(image: np.ndarray, curves: Mapping[str, Sequence[np.ndarray]]) -> np.ndarray:
-    """Return an image (H, W) uint8, enlarged where it is small, with outlines in the colours of `COLOURS`: RGB uint8.
+def write(run: Record, profile: str) -> Path:
+    """Store the Dice coefficient of the lungs by group as `lung_segmenter.csv` (data, n, dice, ci_low, ci_high)."""
+    rows = []
+    for (group, _), images in _groups(run.table("overlaps").query("structure == 'lungs'")):
+        found = bootstrap.mean_interval(images.dice.to_numpy(), images.patient_id.to_numpy())
+        rows.append({"data": group, "n": len(images), "dice": found.value, "ci_low": found.ci_low, "ci_high": found.ci_high})
+    path = paths.tables(profile) / "lung_segmenter.csv"
+    atomic_write(path, pd.DataFrame(rows).round(6).to_csv(index=False))
+    return path
 
-    `curves`: structure → closed curves (M, 2), x and y as shares of width and height.
-    """
-    factor = max(1, SIDE / max(image.shape))
-    picture = cv2.cvtColor(cv2.resize(image, None, fx=factor, fy=factor), cv2.COLOR_GRAY2RGB)
-    for structure, parts in curves.items():
-        corners = [np.round(part * picture.shape[1::-1]).astype("int32") for part in parts]
-        cv2.polylines(picture, corners, isClosed=True, color=COLOURS[structure], thickness=2, lineType=cv2.LINE_AA)
+
+def outlined(image: np.ndarray, masks: dict[str, np.ndarray], side: int = 448) -> np.ndarray:
+    """Return an image (H, W) uint8, enlarged to `side` pixels, with the outlines of masks (H, W) bool by structure: RGB uint8."""
+    picture = cv2.cvtColor(cv2.resize(image, (side, side)), cv2.COLOR_GRAY2RGB)
+    for structure, mask in masks.items():
+        large = cv2.resize(mask.astype(np.uint8), (side, side), interpolation=cv2.INTER_LINEAR)
+        curves, _ = cv2.findContours(large, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(picture, curves, -1, COLOURS[structure], 2, cv2.LINE_AA)
     return picture
 
 
-def synthetic_examples(run: Record) -> dict[str, np.ndarray]:
-    """Return title → picture of held-out synthetic images in a random variant: true outlines first, then predicted ones."""
-    cases = [case for case in segmentation_images.synthetic_cases(segmentation_images.SHOWN["synthetic"]) if case.shown]
-    found, dice = outlines(run, "randomised"), run.table("dice").query("set == 'randomised'")
-    scores = dice.pivot_table(index="image_id", columns="structure", values="dice").map("{:.2f}".format)
-    true, predicted = {}, {}
-    for number, case in enumerate(cases, 1):
-        truth = {name: segmentation_images.outlines(getattr(case, name)) for name in STRUCTURES}
-        true[f"{number}: true"] = outlined(case.pixels, truth)
-        title = f"{number}: predicted, Dice of lungs\n{scores.lungs[case.image_id]}, of heart {scores.heart[case.image_id]}"
-        predicted[title] = outlined(case.pixels, found.get(case.image_id, {}))
-    return true | predicted
-
-
-def image_examples(run: Record, profile: str) -> dict[str, np.ndarray]:
-    """Return title → picture of the test images that are shown, with the predicted outlines, NORMAL first."""
-    found, table = outlines(run, "films"), run.table("measures").query("set == 'films'")
-    chosen = table.set_index("image_id").loc[segmentation_images.sample(table)]
-    pictures = {}
-    for number, (image, row) in enumerate(zip(packing.images(profile, chosen.index), chosen.itertuples(), strict=True), 1):
-        ratio = row.cardiothoracic_ratio
-        title = f"{number}: {selection.CLASSES[row.y_true]}\n" + (f"ratio {ratio:.2f}" if ratio == ratio else "no ratio")
-        pictures[title] = outlined(image, found.get(row.Index, {}))
-    return pictures
-
-
-def _by_set(images: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
-    """Return ((set, structure), its images) in the order of `SETS`, lungs before heart."""
-    parts = {key: part for key, part in images.groupby(["set", "structure"])}
-    return [(key, parts[key]) for key in itertools.product(SETS, STRUCTURES) if key in parts]
+def _groups(table: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
+    """Return ((group, structure), its images) in the order of `GROUPS`, lungs before heart."""
+    parts = dict(list(table.groupby(["group", "structure"])))
+    return [((group, name), parts[group, name]) for group in GROUPS for name in ("lungs", "heart") if (group, name) in parts]
