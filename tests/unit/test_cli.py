@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from cxr_helpers import cli, experiments, records
 from cxr_helpers.base import environment
+from cxr_helpers.config import Config
 from cxr_helpers.data import manifest, packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras import commands
@@ -146,7 +147,7 @@ def test_runs_without_records_names_the_command(calls):
 
 def test_publish_learns_what_to_warn_of_from_training_images(monkeypatch, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (3, out_of_distribution.SIDE, out_of_distribution.SIDE), dtype=np.uint8)
-    monkeypatch.setattr(records, "of", lambda *_: [types.SimpleNamespace(run_id="the run")])
+    monkeypatch.setattr(records, "of", lambda *_: [types.SimpleNamespace(run_id="the run", config=Config("mobilenetv2"))])
     monkeypatch.setattr(selection, "best_on_validation", lambda runs: runs[0])
     monkeypatch.setattr(selection, "thresholds", lambda runs: [0.5])
     monkeypatch.setattr(published_model, "publish", lambda run, profile, threshold: tmp_path)

@@ -4,6 +4,7 @@ A sample is a dictionary: stage, repeat, seconds, megabytes (of 2**20 bytes: the
 its start, so that it counts what the stage is given as well as what it makes; NaN where the peak is an earlier repeat's).
 """
 
+import io
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,10 +17,10 @@ from cxr_helpers.config import Config
 from cxr_helpers.data import image_files, preprocessing
 from cxr_helpers.extras.benchmarks.fresh_process import Meter
 from cxr_helpers.extras.networks import programs
-from cxr_helpers.report import pictures
 
 keras = lazy.module("keras")
 
+SCREEN_DPI = 96
 _PREPARE = preprocessing.VARIANTS["gaussian+equalise"]
 
 
@@ -32,13 +33,15 @@ def prepare(images: Sequence[np.ndarray], side: int) -> np.ndarray:
     """Resize, smooth, equalise and normalise images (H, W) uint8: float32 (N, side, side, 3) in 0..1."""
     prepared = np.empty((len(images), side, side, 3), np.float32)
     for place, image in enumerate(images):
-        prepared[place] = preprocessing.normalise(_PREPARE(preprocessing.resize(image, side)))[..., None]
+        prepared[place] = _PREPARE(preprocessing.resize(image, side)).astype(np.float32)[..., None] / 255
     return prepared
 
 
 def show(images: np.ndarray, side: int) -> bytes:
     """Draw images uint8 (N, side, side) as a grid and return it as PNG."""
-    return pictures.png(plots.image_grid(images, [""] * len(images)))
+    content = io.BytesIO()
+    plots.image_grid(images, [""] * len(images)).savefig(content, format="png", dpi=SCREEN_DPI, bbox_inches="tight")
+    return content.getvalue()
 
 
 def _reduced(files: Sequence[Path], side: int) -> np.ndarray:

@@ -39,7 +39,7 @@ def flag_table(run: Record) -> pd.DataFrame:
     """Return one row a group: images, those flagged, those whose lungs have a Dice below `POOR`, and those of both kinds."""
     rows = []
     for (group, _), images in _groups(run.table("overlaps").query("structure == 'lungs'")):
-        flagged, poor = images.flagged != "", images.dice < POOR
+        flagged, poor = images.flagged.fillna("") != "", images.dice < POOR  # a table has no empty text
         row = {"images of": GROUPS[group], "n": len(images), "flagged": flagged.sum(), f"Dice below {POOR}": poor.sum()}
         rows.append(row | {"both": (flagged & poor).sum()})
     return pd.DataFrame(rows)
