@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from cxr_helpers.errors import CxrError
 
@@ -19,10 +19,11 @@ CHOICES = {
     "data": ("kermany", "chestxray14", "skin", "brain"),
 }
 LEAST = {"epochs": 1, "batch_size": 1, "size": 32, "seed": 0, "views": 0, "patience": 0, "width": 0}  # whole numbers
-SHARES = ("dropout", "label_smoothing", "average")  # from 0 to less than 1
-AMOUNTS = ("learning_rate", "weight_decay", "mixup")  # not negative; a learning rate of 0 learns nothing
-# Values that had another name when records were written: field -> {name now: name then}. Keys are made of the old names.
-OLD_NAMES = {"augmentation": {"mild": "films"}}
+NUMBERS = {
+    **dict.fromkeys(("dropout", "label_smoothing", "average"), ("from 0 to less than 1", lambda value: 0 <= value < 1)),
+    **dict.fromkeys(("weight_decay", "mixup"), ("of at least 0", lambda value: value >= 0)),
+    "learning_rate": ("above 0", lambda value: value > 0),
+}
 
 
 def whole_number(name: str, value: object, least: int, most: int | None = None) -> int:
@@ -100,42 +101,32 @@ class Config:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "members", tuple(self.members))  # TOML and JSON know lists only
-        for field, renamed in OLD_NAMES.items():
-            now = {then: name for name, then in renamed.items()}
-            object.__setattr__(self, field, now.get(getattr(self, field), getattr(self, field)))
+        if self.augmentation == "films":  # its name when records were written, of which `key` is made
+            object.__setattr__(self, "augmentation", "mild")
         for field, allowed in CHOICES.items():
             one_of(field, getattr(self, field), allowed)
         for field, least in LEAST.items():
             whole_number(field, getattr(self, field), least)
-        for field in SHARES:
-            self._check_number(field, getattr(self, field), "from 0 to less than 1", lambda value: 0 <= value < 1)
-        for field in AMOUNTS:
-            self._check_number(field, getattr(self, field), "of at least 0", lambda value: value >= 0)
-        self._check_number("learning_rate", self.learning_rate, "above 0", lambda value: value > 0)
+        for field, (span, fits) in NUMBERS.items():
+            value = getattr(self, field)
+            if not isinstance(value, int | float) or isinstance(value, bool) or not fits(value):
+                raise CxrError(f"{field}={value!r} is out of range; give a number {span}.")
         if self.mixup and self.stored:
             raise CxrError("Config: mixup needs images read batch by batch, not stored features.")
         if self.average and self.patience:
             raise CxrError("Config: average needs patience = 0; early stopping would put the last epoch's weights back.")
 
-    @staticmethod
-    def _check_number(name: str, value: object, span: str, fits: Callable[[float], bool]) -> None:
-        if not isinstance(value, int | float) or isinstance(value, bool) or not fits(value):
-            raise CxrError(f"{name}={value!r} is out of range; give a number {span}.")
-
     def departures(self) -> dict[str, object]:
         """Return the fields that differ from their defaults, by name."""
-        return {
-            field.name: getattr(self, field.name)
-            for field in sorted(dataclasses.fields(self), key=lambda field: field.name)
-            if field.default is dataclasses.MISSING or getattr(self, field.name) != field.default
-        }
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        return {name: getattr(self, name) for name in sorted(defaults) if getattr(self, name) != defaults[name]}
 
     @property
     def key(self) -> str:
         """Return the SHA-256 (hex) of the departures from the defaults, under the names that they had first."""
         said = self.departures()
-        for field in OLD_NAMES.keys() & said.keys():
-            said[field] = OLD_NAMES[field].get(said[field], said[field])
+        if self.augmentation == "mild":
+            said["augmentation"] = "films"
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     @property

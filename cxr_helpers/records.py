@@ -152,31 +152,15 @@ class Record:
         atomic_write(self.folder / name, content)
         atomic_write(self.folder / ADDED, _added(later | {name: hashlib.sha256(content).hexdigest()}))
 
-    def damages(self) -> list[str]:
-        """Return a sentence for each file in the record's folder that is missing, changed, or under no hash."""
-        try:
-            listed = self.files
-        except CxrError as error:
-            return [str(error)]
-        sentences = []
-        for name in listed:
-            try:
-                self.content(name)
-            except CxrError as error:
-                sentences.append(str(error))
-        if (self.folder / "run.json").read_bytes() != _encoded(self.info):
-            sentences.append(f"{self.folder / 'run.json'} is not laid out as the run wrote it; {RESTORE}.")
-        unlisted = sorted(path for path in self.folder.glob("[!.]*") if path.name not in ("run.json", *listed))
-        return sentences + [f"{path} is under no hash of the record; delete it or make it again." for path in unlisted]
-
 
 def _added(later: dict[str, str]) -> bytes:
     """Return the content of `ADDED`, which has a hash of its own."""
     digest = hashlib.sha256(json.dumps(later, sort_keys=True).encode()).hexdigest()
-    return _encoded({"files": dict(sorted(later.items())), "files_sha256": digest})
+    return encoded({"files": dict(sorted(later.items())), "files_sha256": digest})
 
 
-def _encoded(info: dict) -> bytes:
+def encoded(info: dict) -> bytes:
+    """Return what a run says as run.json holds it."""
     return (json.dumps(info, indent=2, ensure_ascii=False) + "\n").encode()
 
 
@@ -200,7 +184,7 @@ def write(config: Config, profile: str, info: dict, tables: dict[str, pd.DataFra
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in content.items()},
     }
     info["info_sha256"] = _digest(info)
-    atomic_write(draft / "run.json", _encoded(info))
+    atomic_write(draft / "run.json", encoded(info))
     old = files.draft_of(folder.with_name(f"{folder.name}.old"))
     if folder.exists():  # aside in one step: a folder that is being removed would look like a record
         folder.rename(old)

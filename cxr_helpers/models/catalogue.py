@@ -69,7 +69,10 @@ def split(model: keras.Model) -> tuple[keras.Model, keras.Model]:
 
 def layer_table(model: keras.Model, fold: bool = False) -> pd.DataFrame:
     """Return layer, output shape and parameters row by row, as the thesis' Tables 1 and 2; `fold` joins the backbone."""
-    rows = [(layer.name, type(layer).__name__, _shape(layer.output), layer.count_params()) for layer in model.layers]
+    rows = [
+        (layer.name, type(layer).__name__, " × ".join(map(str, layer.output.shape[1:])), layer.count_params())
+        for layer in model.layers
+    ]
     table = pd.DataFrame(rows, columns=["layer", "type", "output shape", "parameters"])
     if not fold:
         return table
@@ -77,7 +80,3 @@ def layer_table(model: keras.Model, fold: bool = False) -> pd.DataFrame:
     shape, parameters = table["output shape"][first - 1], table.parameters[:first].sum()
     whole = pd.DataFrame([("backbone", f"{first} layers", shape, parameters)], columns=table.columns)
     return pd.concat([whole, table[first:]], ignore_index=True)
-
-
-def _shape(tensor) -> str:
-    return " × ".join(str(side) for side in tensor.shape[1:])

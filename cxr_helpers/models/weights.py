@@ -1,9 +1,8 @@
 """ImageNet weights: from CXR_WEIGHTS_DIR, else from Keras' own download, else a clear refusal."""
 
-import dataclasses
 import hashlib
 from collections.abc import Callable
-from pathlib import Path
+from typing import NamedTuple
 
 import keras
 
@@ -17,8 +16,7 @@ class Unavailable(CxrError):
     """The ImageNet weights of a network cannot be had here."""
 
 
-@dataclasses.dataclass(frozen=True)
-class WeightFile:
+class WeightFile(NamedTuple):
     """A weight file that is known by name and content; `note` goes into the run record."""
 
     name: str
@@ -72,10 +70,14 @@ def load(backbone: keras.Model, application: Callable[..., keras.Model], start: 
     source, note = find(name)
     try:
         pretrained = application(include_top=False, weights=source, input_shape=backbone.input_shape[1:])
-    except CxrError:
+    except CxrError:  # an application of the extras says it itself
         raise
     except Exception as error:  # Keras raises anything from URLError to a bare Exception here
-        raise refusal(name, error) from error
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise Unavailable(
+            f"The ImageNet weights of {name} could not be downloaded ({reason}); connect to a network, put them into "
+            'the folder CXR_WEIGHTS_DIR, or set start = "random" for this experiment in experiments.toml.'
+        ) from error
     backbone.set_weights(pretrained.get_weights())
     return note
 
@@ -87,21 +89,8 @@ def find(model: str) -> tuple[str, str]:
     """
     folder = paths.from_environment("CXR_WEIGHTS_DIR")
     known = LOCAL.get(model)
-    if folder and known and (folder / known.name).is_file():
-        _check(folder / known.name, known.sha256)
-        return str(folder / known.name), known.note
+    if folder and known and (path := folder / known.name).is_file():
+        if hashlib.sha256(path.read_bytes()).hexdigest() != known.sha256:
+            raise CxrError(f"{path} is not the expected weight file (its SHA-256 differs); fetch it again.")
+        return str(path), known.note
     return "imagenet", "ImageNet, from torchvision" if model == "resnet18" else "ImageNet, from Keras"
-
-
-def refusal(model: str, error: Exception) -> Unavailable:
-    """Return the sentence for weights that could not be had."""
-    reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-    return Unavailable(
-        f"The ImageNet weights of {model} could not be downloaded ({reason}); connect to a network, put them into "
-        'the folder CXR_WEIGHTS_DIR, or set start = "random" for this experiment in experiments.toml.'
-    )
-
-
-def _check(path: Path, sha256: str) -> None:
-    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-        raise CxrError(f"{path} is not the expected weight file (its SHA-256 differs); fetch it again.")

@@ -20,8 +20,7 @@ class Task:
     """A model and the images it is fitted to.
 
     `table` has row (of `pixels`, uint8 (N, H, W)), y_true and split; `data_hash` names the manifest; `callbacks` see
-    every epoch beside the fitting's own. With `labels` the model has a sigmoid unit for each, and the table a 0/1 column
-    for each in place of y_true.
+    every epoch beside the fitting's own.
     """
 
     config: Config
@@ -31,36 +30,33 @@ class Task:
     table: pd.DataFrame
     data_hash: str
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
-    labels: tuple[str, ...] = ()
 
     def part(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Return (rows of `pixels`, labels as the model's head needs them) of one split."""
         part = self.table[self.table.split == split]
-        if self.labels:
-            return part.row.to_numpy(), part[list(self.labels)].to_numpy("float32")
-        return part.row.to_numpy(), batches.targets(part.y_true, self.model.output_shape[-1])
+        return part.row.to_numpy(), self.targets(part)
+
+    def targets(self, part: pd.DataFrame) -> np.ndarray:
+        """Return the labels of rows of the table as the model's head needs them."""
+        return batches.targets(part.y_true, self.model.output_shape[-1])
+
+    def scored(self, outputs: np.ndarray) -> pd.DataFrame:
+        """Return the table with y_score, P(PNEUMONIA), from the model's outputs (N, units)."""
+        return self.table.assign(y_score=outputs[:, -1])
 
 
 @dataclasses.dataclass(frozen=True)
 class Fitted:
-    """The learning curves, the scores of every row of the task's table (without augmentation), and the seconds of fitting.
-
-    `y_score` is P(PNEUMONIA), float32 (N,), or with labels P(label), (N, labels).
-    """
+    """The learning curves, the task's table with scores (without augmentation), and the seconds of fitting."""
 
     history: pd.DataFrame
-    y_score: np.ndarray
+    scores: pd.DataFrame
     seconds: float
 
 
 def fit(task: Task) -> Fitted:
     """Fit the task's model in place."""
     return _fit_stored(task) if task.config.stored else _fit_streamed(task)
-
-
-def predict(model: keras.Model, pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return P(PNEUMONIA) float32 (len(rows),) of the images at `rows`."""
-    return cached_features.extract(model, pixels, np.asarray(rows), label="scores")[:, -1]
 
 
 def compile_model(model: keras.Model, config: Config, steps: int) -> None:
@@ -89,7 +85,7 @@ def _fit_streamed(task: Task) -> Fitted:
     trainer, train = streaming(task)
     history, seconds = _run(task, trainer, train, val)
     outputs = cached_features.extract(task.model, task.pixels, task.table.row.to_numpy(), label="scores")
-    return Fitted(history, _scores(task, outputs), seconds)
+    return Fitted(history, task.scored(outputs), seconds)
 
 
 def streaming(task: Task) -> tuple[keras.Model, batches.Batches]:
@@ -117,12 +113,7 @@ def _fit_stored(task: Task) -> Fitted:
     val_rows, val_labels = task.part("val")
     train = batches.StoredBatches(views, labels, config.batch_size, config.seed)
     history, seconds = _run(task, head, train, (plain[0, val_rows], val_labels))
-    return Fitted(history, _scores(task, head.predict(plain[0, task.table.row], batch_size=256, verbose=0)), seconds)
-
-
-def _scores(task: Task, outputs: np.ndarray) -> np.ndarray:
-    """Return a model's outputs (N, units) as `Fitted` has them."""
-    return outputs if task.labels else outputs[:, -1]
+    return Fitted(history, task.scored(head.predict(plain[0, task.table.row], batch_size=256, verbose=0)), seconds)
 
 
 def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple[pd.DataFrame, float]:
@@ -156,11 +147,7 @@ def out_of_memory(error: Exception) -> bool:
 def timed_fit(
     model: keras.Model, config: Config, train: keras.utils.PyDataset, val, callbacks=(), class_weight=None
 ) -> tuple[pd.DataFrame, float]:
-    """Fit a compiled model for `config.epochs`, saying each; return its history and the seconds that fitting took.
-
-    `train` has its own order and `val` is whatever Keras takes as validation data; the weights of `class_weight` count by
-    label. History: epoch (from 0) and Keras' figures.
-    """
+    """Fit a compiled model for `config.epochs`, saying each; return history (epoch from 0, Keras' figures) and seconds."""
 
     def say(epoch: int, logs: dict[str, float]) -> None:
         figures = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())

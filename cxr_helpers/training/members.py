@@ -1,4 +1,4 @@
-"""The trained runs that an ensemble or a cascade joins: one protocol, the same images."""
+"""The trained runs that an ensemble or a cascade joins, and whether its scores are still theirs."""
 
 import numpy as np
 import pandas as pd
@@ -11,24 +11,6 @@ from cxr_helpers.records import Record
 
 JOINING = ("ensemble", "calibrated")  # models whose score is a function of their members' scores
 _ROUNDING = 1e-5  # of stored scores, which have seven digits
-
-
-def runs(system: str, config: Config, profile: str) -> list[Record]:
-    """Return a member's runs under the protocol of `config`, one per seed.
-
-    Raises:
-        CxrError: the system is unknown, has no complete record, or none under this protocol.
-    """
-    found = [run for run in records.of(system, profile) if run.config.protocol == config.protocol]
-    if not found:
-        raise CxrError(f"Config: member {system} has no run under protocol {config.protocol!r}; join systems of one protocol.")
-    return found
-
-
-def paired(config: Config, profile: str) -> list[Record]:
-    """Return one run of each of `config.members`: run number `seed`, counted anew where a member has fewer; errors as `runs`."""
-    each = [runs(system, config, profile) for system in config.members]
-    return [found[config.seed % len(found)] for found in each]
 
 
 def aligned(joined: list[Record]) -> list[pd.DataFrame]:
@@ -46,21 +28,6 @@ def aligned(joined: list[Record]) -> list[pd.DataFrame]:
     return tables
 
 
-def info(joined: list[Record]) -> dict:
-    """Return what a record says of the joined runs: their names, starts, images, and parameters and bytes in all."""
-    first = joined[0].info
-    sums = {
-        name: sum(run.info[name] for run in joined)
-        for name in ("parameters", "model_bytes")
-        if all(name in run.info for run in joined)
-    }
-    return sums | {
-        "members": [run.run_id for run in joined],
-        "initialisation": "; ".join(dict.fromkeys(run.info["initialisation"] for run in joined)),
-        **{name: first[name] for name in ("pixels", "data_hash", "images")},
-    }
-
-
 def joined(run: Record, profile: str) -> list[Record]:
     """Return the runs that an ensemble's, a calibrated system's or a soup's run was made from.
 
@@ -75,10 +42,13 @@ def joined(run: Record, profile: str) -> list[Record]:
 
 def _still_those_of(run: Record, found: list[Record]) -> bool:
     """Tell whether a run's scores are the mean of the scores of what it joins, at its temperature."""
-    tables = aligned([run, *found])
-    mean = np.mean([table.y_score for table in tables[1:]], axis=0)
-    expected = calibration.at_temperature(mean, run.info.get("temperature", 1.0))
-    return bool(np.abs(expected - tables[0].y_score).max() <= _ROUNDING)
+    own, *theirs = (table.y_score for table in aligned([run, *found]))
+    return np.allclose(own, at_temperature(run, theirs), rtol=0, atol=_ROUNDING)
+
+
+def at_temperature(run: Record, scores: list[pd.Series]) -> np.ndarray:
+    """Return what a run makes of the scores of what it joins, one array a member: their mean, at its temperature."""
+    return calibration.at_temperature(np.mean(scores, axis=0), run.info.get("temperature", 1.0))
 
 
 def network_config(run: Record, profile: str) -> Config:

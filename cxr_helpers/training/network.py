@@ -1,6 +1,6 @@
 """Networks of `models`, trained on the images of a protocol: the maker of most systems."""
 
-from collections.abc import Callable
+import itertools
 
 import keras
 import numpy as np
@@ -20,16 +20,10 @@ def make(config: Config, profile: str, model: keras.Model | None = None) -> Prod
     return trained(task, start, images_info(profile, task.table))
 
 
-def trained(task: fitting.Task, start: str, info: dict, long: Callable[..., pd.DataFrame] | None = None) -> Product:
-    """Fit a task's model and save it; `info` says what is known of its images, `start` how its weights began.
-
-    Of a task with many labels `long` makes the scores: (table, labels, y_score (N, labels)) → one row an image and label.
-    """
+def trained(task: fitting.Task, start: str, info: dict) -> Product:
+    """Fit a task's model and save it; `info` says what is known of its images, `start` how its weights began."""
     fitted = fitting.fit(task)
-    if task.labels:
-        scores = long(task.table, task.labels, fitted.y_score)
-    else:
-        scores = task.table.assign(y_score=fitted.y_score)
+    scores = fitted.scores
     info = info | {
         "initialisation": start,
         "parameters": task.model.count_params(),
@@ -87,8 +81,7 @@ def save(model: keras.Model, profile: str, run_id: str) -> int:
 
 def _standardise(model: keras.Model, pixels: np.ndarray, table: pd.DataFrame) -> None:
     """Give the layer "featurewise", where the model has one, mean and deviation of the scaled training images."""
-    names = [layer.name for layer in model.layers]
-    if "featurewise" in names:
-        rows = table.row[table.split == "train"].to_numpy()
-        scaled = model.layers[names.index("featurewise") - 1](batches.images(pixels, rows))
-        model.get_layer("featurewise").adapt(keras.ops.convert_to_numpy(scaled))
+    for before, layer in itertools.pairwise(model.layers):
+        if layer.name == "featurewise":
+            scaled = before(batches.images(pixels, table.row[table.split == "train"].to_numpy()))
+            layer.adapt(keras.ops.convert_to_numpy(scaled))

@@ -15,10 +15,11 @@ from cxr_helpers.errors import CxrError
 def built(config: Config, build: Callable[[Config], keras.Model]) -> tuple[Config, keras.Model]:
     """Return (configuration, model) of a chapter's network; graph and first weights enter the configuration's key.
 
+    `build` returns a Keras model, pixels (size, size, 1 or 3) in 0..255 → P(PNEUMONIA), one sigmoid or two softmax units.
     Where the configuration trains only what lies above a layer that the network lacks, all its layers are trained.
 
     Raises:
-        CxrError: `build` returns no Keras model from images of the configured size to one or two units.
+        CxrError: `build` returns no such model.
     """
     keras.utils.clear_session()  # so that the names that Keras gives to layers are those of the first build
     keras.utils.set_random_seed(config.seed)

@@ -7,9 +7,8 @@ import platform
 from pathlib import Path
 
 from cxr_helpers.base import lazy, revision
-from cxr_helpers.training import devices
 
-keras = lazy.module("keras")
+keras, tensorflow, jax, torch = map(lazy.module, ("keras", "tensorflow", "jax", "torch"))
 
 PACKAGES = (
     *("keras", "tensorflow", "jax", "torch", "numpy", "scikit-learn", "scikit-image", "optuna"),
@@ -24,11 +23,21 @@ def current() -> dict:
     packages = {name: installed[name] for name in PACKAGES if name in installed}
     return {
         "backend": keras.backend.backend(),
-        "device": devices.accelerator() or f"CPU ({platform.machine()})",
+        "device": accelerator() or f"CPU ({platform.machine()})",
         "packages": {"python": platform.python_version()} | packages,
         "git_revision": revision.current(),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def accelerator() -> str | None:
+    """Return the first accelerator's name, such as "NVIDIA H100 80GB HBM3", or None where there is only the processor."""
+    if keras.backend.backend() == "jax":
+        return next((device.device_kind for device in jax.devices() if device.platform != "cpu"), None)
+    if keras.backend.backend() == "torch":
+        return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    found = tensorflow.config.list_physical_devices("GPU")
+    return tensorflow.config.experimental.get_device_details(found[0]).get("device_name", "GPU") if found else None
 
 
 def machine() -> str:

@@ -15,7 +15,6 @@ from cxr_helpers.experiments import Experiment
 from cxr_helpers.records import Product, Record
 
 keras = lazy.module("keras")
-devices = lazy.module("cxr_helpers.training.devices")
 network = lazy.module("cxr_helpers.training.network")
 own_network = lazy.module("cxr_helpers.training.own_network")
 run_environment = lazy.module("cxr_helpers.training.run_environment")
@@ -32,13 +31,9 @@ def train(config: Config, profile: str, retrain: bool = False) -> Record:
 def fit_or_load(experiment: Experiment, profile: str, build: Build | None = None) -> list[Record]:
     """Return the records of an experiment, one per protocol and seed, training what a chapter's parameters changed.
 
-    Args:
-        experiment: as `experiments.configuration` gives it. Without changes its committed records are returned. Otherwise the
-            changes are made to the runs that these records are of (as written, or the fallback), and what no record answers
-            for is trained, an epoch a line, and kept under the build folder (`paths.scratch_runs`).
-        profile: "full" or "smoke".
-        build: a network of the reader's own in place of the experiment's: a function of the configuration that returns a Keras
-            model, pixels (size, size, 1 or 3) in 0..255 → P(PNEUMONIA), one sigmoid or two softmax units.
+    The changes are made to the runs that the committed records are of (as written, or the fallback); what no record answers
+    for is trained, an epoch a line, and kept under the build folder (`paths.scratch_runs`). `build` gives a network of the
+    reader's own in place of the experiment's (see `own_network.built`).
 
     Raises:
         CxrError: nothing was changed and there is no complete record, a variant is unknown, or `build` returns no such model.
@@ -67,7 +62,7 @@ def _kept_apart(config: Config, profile: str, build: Build | None) -> Record:
 
 
 def _made(config: Config, profile: str, make: Callable[[Config, str], Product], store: Path | None = None) -> Record:
-    """Make a run and store its record; `store` as for `records.write`."""
+    """Make a run and store its record, by default among those of the profile."""
     started = time.perf_counter()
     processes.forget_peak()  # of the runs before this one
     keras.utils.set_random_seed(config.seed)
@@ -77,8 +72,6 @@ def _made(config: Config, profile: str, make: Callable[[Config, str], Product], 
     finally:
         keras.config.set_dtype_policy("float32")
     info = {"profile": profile} | product.info | run_environment.current()
-    if peak := devices.peak_memory():
-        info["accelerator_peak_memory_mb"] = round(peak)
     info |= {"wall_time_s": round(time.perf_counter() - started, 1), "peak_memory_mb": round(processes.peak_memory())}
     return records.write(config, profile, info, product.tables, store)
 

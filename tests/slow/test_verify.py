@@ -110,7 +110,7 @@ def test_a_score_file_changed_by_hand_is_named_and_nothing_is_executed(report, m
     (sentence,) = verify.verify("smoke", 1)
     assert f"scores.csv is not what run {CONFIG.run_id} wrote" in sentence
     (record.folder / "scores.csv").unlink()
-    (sentence,) = record.damages()
+    (sentence,) = verify.damages(record)
     assert sentence == f"{record.folder / 'scores.csv'} is missing; restore it from git or train the run again with --retrain."
 
 

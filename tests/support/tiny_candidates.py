@@ -8,6 +8,7 @@ import pytest
 from tiny_runs import stored
 
 from cxr_helpers import paths
+from cxr_helpers.extras.makers import rescored
 from cxr_helpers.training import rescoring
 
 IMAGES = pd.DataFrame({"image_id": list("abcdefgh"), "patient_id": list("pqrstuvw"), "y_true": [0, 1] * 4})
@@ -24,7 +25,7 @@ def maker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
         found = store(system, [0.1, 0.9, 0.2, 0.8, *test], IMAGES)
         found.info.update(threshold=0.5, temperature=1.5)
         table = pd.DataFrame({"image_id": list("abcd"), "perturbation": "noise", "severity": 2, "y_score": corrupted})
-        found.add(rescoring.VALIDATION, rescoring.encoded(table, rescoring.VALIDATION))
+        found.add(rescoring.VALIDATION, rescored.encoded(table, rescoring.VALIDATION))
         return found
 
     return run

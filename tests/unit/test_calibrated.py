@@ -11,7 +11,7 @@ from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.makers import calibrated
+from cxr_helpers.extras.makers import calibrated, rescored
 from cxr_helpers.training import rescoring, saved
 
 IMAGES = pd.DataFrame({"image_id": list("abcdef"), "patient_id": list("pqrstu"), "y_true": [0, 1, 0, 1, 0, 1]})
@@ -31,7 +31,7 @@ def make(tmp_path, monkeypatch):
         found = store("one", [0.1, 0.9, 0.1, 0.9, *test], IMAGES, **options)
         table = pd.DataFrame({"image_id": list("acacbdbd"), "perturbation": ["noise", "noise", "blur", "blur"] * 2})
         table = pd.concat([table.assign(severity=2, y_score=DISTURBED), table.assign(severity=0, y_score=0.5)])
-        found.add(rescoring.VALIDATION, rescoring.encoded(table, rescoring.VALIDATION))
+        found.add(rescoring.VALIDATION, rescored.encoded(table, rescoring.VALIDATION))
         return found
 
     return run

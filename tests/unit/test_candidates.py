@@ -6,6 +6,7 @@ import pytest
 from tiny_candidates import IMAGES, maker
 from tiny_runs import stored
 
+from cxr_helpers.extras.makers import rescored
 from cxr_helpers.tables import candidates
 from cxr_helpers.training import rescoring
 
@@ -30,7 +31,7 @@ def configurations(tmp_path, monkeypatch):
         for run in runs[name]:
             plain = pd.DataFrame({"image_id": list("abcd"), "perturbation": "noise", "severity": 0, "y_score": 0.5})
             table = pd.concat([plain, plain.assign(severity=2, y_score=corrupted[name])])
-            run.add(rescoring.VALIDATION, rescoring.encoded(table, rescoring.VALIDATION))
+            run.add(rescoring.VALIDATION, rescored.encoded(table, rescoring.VALIDATION))
     return runs
 
 

@@ -7,6 +7,7 @@ import pytest
 from tiny_candidates import maker
 
 from cxr_helpers.evaluation import metrics
+from cxr_helpers.extras.makers import rescored
 from cxr_helpers.report import table_cells
 from cxr_helpers.tables import final_model
 from cxr_helpers.training import rescoring
@@ -49,6 +50,6 @@ def test_the_adult_images_stand_beside_where_they_were_scored(make):
     run = make("x", RIGHT, RIGHT)
     adults = pd.DataFrame({"image_id": list("mnop"), "patient_id": list("mnop"), "view": "PA", "finding": "?"})
     adults = adults.assign(y_true=[0, 1, 0, 1], y_score=[0.1, 0.9, 0.8, 0.7])
-    run.add(rescoring.EXTERNAL, rescoring.encoded(adults, rescoring.EXTERNAL))
+    run.add(rescoring.EXTERNAL, rescored.encoded(adults, rescoring.EXTERNAL))
     content = json.loads(final_model.write(run, "smoke").read_text())
     assert content["external_auc"] == pytest.approx(0.75) and len(content["external_auc_ci"]) == 2

@@ -8,6 +8,7 @@ import pytest
 from cxr_helpers import paths, records
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.report.verify import damages
 
 # One committed record for each kind of file that a record can hold.
 KINDS = sorted({path.name for path in (paths.ROOT / "reports" / "runs").glob("*/[!.]*")})
@@ -24,19 +25,19 @@ def test_one_changed_byte_in_any_file_of_a_committed_record_is_found(kind, tmp_p
     path = next(iter(sorted((paths.ROOT / "reports" / "runs").glob(f"*/{kind}"))))
     folder = tmp_path / path.parent.name
     shutil.copytree(path.parent, folder)
-    assert records.read(folder).damages() == []
+    assert damages(records.read(folder)) == []
     content = bytearray((folder / kind).read_bytes())
     content[len(content) // 2] ^= 1
     (folder / kind).write_bytes(content)
     try:
-        sentences = records.read(folder).damages()
+        sentences = damages(records.read(folder))
     except CxrError as error:
         sentences = [str(error)]
     assert len(sentences) == 1 and str(folder / kind) in sentences[0]
 
 
 def test_every_file_of_every_committed_record_is_under_a_hash():
-    assert not [sentence for record in records.every("full") for sentence in record.damages()]
+    assert not [sentence for record in records.every("full") for sentence in damages(record)]
 
 
 def test_an_added_file_is_under_hash_and_leaves_run_json_as_it_was(record):
@@ -45,7 +46,7 @@ def test_an_added_file_is_under_hash_and_leaves_run_json_as_it_was(record):
     record.add("external.csv", b"scores")
     record.add("maps.npz", b"other maps")
     again = records.read(record.folder)
-    assert (record.folder / "run.json").read_bytes() == before and not again.damages()
+    assert (record.folder / "run.json").read_bytes() == before and not damages(again)
     assert again.has("maps.npz") and again.content("maps.npz") == b"other maps" and again.content("external.csv") == b"scores"
     assert again.names == {"scores"}
 
@@ -53,7 +54,7 @@ def test_an_added_file_is_under_hash_and_leaves_run_json_as_it_was(record):
 def test_what_a_killed_process_left_is_not_there_and_is_named(record):
     (record.folder / "maps.npz").write_bytes(b"half")
     assert not record.has("maps.npz")
-    assert record.damages() == [f"{record.folder / 'maps.npz'} is under no hash of the record; delete it or make it again."]
+    assert damages(record) == [f"{record.folder / 'maps.npz'} is under no hash of the record; delete it or make it again."]
     with pytest.raises(CxrError, match="its SHA-256 differs.*delete it and make it again"):
         record.content("maps.npz")
 
@@ -71,7 +72,7 @@ def test_a_list_that_was_edited_is_refused(record):
     with pytest.raises(CxrError, match="added.json is not as it was written"):
         _ = record.files
     path.write_text("{")
-    assert len(record.damages()) == 1
+    assert len(damages(record)) == 1
     assert len(record.scores) == 1  # the run's own files can be read all the same
 
 

@@ -6,12 +6,11 @@ import pytest
 import tiny_external
 from scipy.special import expit, logit
 from tiny_models import GREY, SIDE, detector
-from tiny_runs import IMAGES, stored
+from tiny_runs import stored
 
 from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.data import corruptions, packing
-from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import rescored
 from cxr_helpers.records import Record
 from cxr_helpers.training import members, rescoring, saved
@@ -110,22 +109,6 @@ def test_missing_files_are_made_and_missing_adult_images_are_none(store):
     tables = rescoring.of(runs, "smoke", rescoring.PERTURBED)
     assert len(tables) == 2 and all(set(table.image_id) == {"c", "d"} for table in tables)
     assert rescoring.of(runs, "smoke", rescoring.EXTERNAL) is None
-
-
-@pytest.mark.parametrize("content", ["", "image_id,severity\nc,0\n"])
-def test_a_broken_file_is_named(store, content):
-    run = store()
-    run.add("external.csv", content.encode())
-    with pytest.raises(CxrError, match="external.csv cannot be read.*cxr rescore"):
-        rescoring.of([run], "smoke", rescoring.EXTERNAL)
-
-
-def test_another_runs_images_are_refused(store):
-    run, other = store(), store("two", images=IMAGES.assign(image_id=["a", "b", "c", "e"]))
-    rescored.rescore(run, "smoke", score=brightness)
-    other.add("perturbed.csv.gz", run.content("perturbed.csv.gz"))
-    with pytest.raises(CxrError, match="holds other images than the run scored in split test"):
-        rescoring.of([other], "smoke", rescoring.PERTURBED)
 
 
 def joining(kind, store, members, **info):

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from tiny_runs import stored
 
+from cxr_helpers.extras.makers import rescored
 from cxr_helpers.records import Record
 from cxr_helpers.tables import candidates, selection
 from cxr_helpers.training import rescoring
@@ -31,7 +32,7 @@ def runs(tmp_path, monkeypatch):
     for val in ([0.6, 0.5, 0.2, 0.8], [0.1, 0.7, 0.2, 0.8]):
         run = store("x", [*val, 0.5, 0.5, 0.5, 0.5], IMAGES)
         table = pd.DataFrame({"image_id": list("abcd"), "perturbation": "noise", "severity": 2, "y_score": val})
-        run.add(rescoring.VALIDATION, rescoring.encoded(table, rescoring.VALIDATION))
+        run.add(rescoring.VALIDATION, rescored.encoded(table, rescoring.VALIDATION))
         found.append(Blind(run.folder, run.config, run.info))
     return found
 

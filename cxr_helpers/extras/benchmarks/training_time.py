@@ -149,8 +149,8 @@ def _train(config: Config, profile: str) -> tuple[float, float]:
     keras.utils.set_random_seed(config.seed)
     task, _ = network.prepare(config, profile)
     fitted = fitting.fit(task)
-    val = (task.table.split == "val").to_numpy()
-    return float(roc_auc_score(task.table.y_true[val], fitted.y_score[val])), fitted.seconds
+    val = fitted.scores[fitted.scores.split == "val"]
+    return float(roc_auc_score(val.y_true, val.y_score)), fitted.seconds
 
 
 def _with_the_manifest(folder: str, profile: str) -> str:

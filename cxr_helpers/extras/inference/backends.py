@@ -26,7 +26,7 @@ from cxr_helpers.extras.inference import runners
 from cxr_helpers.training.cached_features import Runner, keras_runner
 
 keras = lazy.module("keras")
-devices = lazy.module("cxr_helpers.training.devices")
+run_environment = lazy.module("cxr_helpers.training.run_environment")
 
 KERAS = "keras"
 TOLERANCE = 1e-3  # of an export, relative to the largest output
@@ -153,7 +153,7 @@ def forward(backbone: keras.Model, images: int, name: str | None = None) -> Runn
     differs on the first batch by more than `TOLERANCE`.
     """
     plain = keras_runner(backbone)
-    worthwhile = images >= FEW and backbone.compute_dtype == "float32" and devices.accelerator() is None
+    worthwhile = images >= FEW and backbone.compute_dtype == "float32" and run_environment.accelerator() is None
     name = name or (best(backbone) if os.environ.get(CHOICE) or worthwhile else KERAS)
     if name == KERAS:
         return plain

@@ -22,7 +22,7 @@ from cxr_helpers.data import image_files, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import out_of_distribution, published_model
 
-devices = lazy.module("cxr_helpers.training.devices")
+run_environment = lazy.module("cxr_helpers.training.run_environment")
 gradcam = lazy.module("cxr_helpers.explain.gradcam")
 methods = lazy.module("cxr_helpers.explain.methods")
 overlay = lazy.module("cxr_helpers.explain.overlay")
@@ -119,7 +119,7 @@ class Predictor:
 
     def _batches(self, pool: ThreadPoolExecutor, files: Iterator[Path]) -> Iterator[list[_Image]]:
         """Yield what is read, batch by batch: ahead of an accelerator, in turns with a network that needs all cores itself."""
-        if devices.accelerator() is None:
+        if run_environment.accelerator() is None:
             while paths := list(itertools.islice(files, BATCH)):
                 yield list(pool.map(self._read, paths))
         else:

@@ -17,6 +17,7 @@ from cxr_helpers.base import lazy
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import operating_point
+from cxr_helpers.extras.makers import joining
 from cxr_helpers.records import Product
 from cxr_helpers.training import members
 
@@ -55,14 +56,14 @@ def make(config: Config, profile: str) -> Product:
     """
     if len(config.members) != 2:
         raise CxrError(f"Config: a cascade has two members, the screen and the confirming model, not {len(config.members)}.")
-    joined = members.paired(config, profile)
+    joined = joining.paired(config, profile)
     screen, confirm = members.aligned(joined)
     thresholds = choose(screen[screen.split == "val"], confirm[confirm.split == "val"])
     decided = decide(screen.y_score.to_numpy(), confirm.y_score.to_numpy(), thresholds)
     scores = screen.assign(y_score=decided.y_score)
     decisions = scores[["image_id", "split"]].join(decided.drop(columns="y_score"))
     sent_on = (decisions.stage == "confirm").groupby(decisions.split).mean()
-    info = members.info(joined) | {
+    info = joining.info(joined) | {
         "thresholds": dataclasses.asdict(thresholds),
         "sent_on": {split: round(float(share), 6) for split, share in sent_on.items()},
         "pixel_sides": [run.config.size for run in joined],

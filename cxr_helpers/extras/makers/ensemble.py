@@ -2,6 +2,7 @@
 
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.makers import joining
 from cxr_helpers.records import Product
 from cxr_helpers.training import members
 
@@ -15,9 +16,9 @@ def make(config: Config, profile: str) -> Product:
     if not config.members:
         raise CxrError('Config: an ensemble needs members; name the systems it averages, as members = ["vgg16_thesis"].')
     if len(config.members) == 1:
-        joined = members.runs(config.members[0], config, profile)
+        joined = joining.runs(config.members[0], config, profile)
     else:
-        joined = members.paired(config, profile)
+        joined = joining.paired(config, profile)
     tables = members.aligned(joined)
     scores = tables[0].assign(y_score=sum(table.y_score for table in tables) / len(tables))
-    return Product(members.info(joined), {"scores": scores})
+    return Product(joining.info(joined), {"scores": scores})

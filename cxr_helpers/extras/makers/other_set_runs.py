@@ -1,5 +1,7 @@
 """Systems on the sets of the ResNet review: ChestX-ray14's labels, skin lesions, brain slices."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pandas as pd
@@ -14,6 +16,21 @@ from cxr_helpers.extras.statistics import multilabel
 from cxr_helpers.models import catalogue
 from cxr_helpers.records import Product
 from cxr_helpers.training import fitting, network
+
+
+@dataclasses.dataclass(frozen=True)
+class Labelled(fitting.Task):
+    """A task whose model has a sigmoid unit, and whose table a 0/1 column, for each of `labels`."""
+
+    labels: tuple[str, ...] = ()
+
+    def targets(self, part: pd.DataFrame) -> np.ndarray:
+        """Return the labels of rows of the table, one column a unit."""
+        return part[list(self.labels)].to_numpy("float32")
+
+    def scored(self, outputs: np.ndarray) -> pd.DataFrame:
+        """Return one row an image and label (see `multilabel`)."""
+        return multilabel.long(self.table, self.labels, outputs)
 
 
 def make(config: Config, profile: str) -> Product:
@@ -32,8 +49,10 @@ def make(config: Config, profile: str) -> Product:
         return classical.estimated(config, x, start, table, info)
     model, start = _network(config, found)  # refused, if it is, before a packing that may take an hour
     pixels, table, info = _packed(config, profile, found)
-    task = fitting.Task(config, profile, model, pixels, table, info["data_hash"], labels=found.labels)
-    return network.trained(task, start, info, multilabel.long)
+    task = fitting.Task(config, profile, model, pixels, table, info["data_hash"])
+    if found.labels:
+        task = Labelled(**vars(task), labels=found.labels)
+    return network.trained(task, start, info)
 
 
 def _packed(config: Config, profile: str, found: ImageSet) -> tuple[np.ndarray, pd.DataFrame, dict]:

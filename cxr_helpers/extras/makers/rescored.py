@@ -3,6 +3,7 @@
 What scores is a function of images (n, SIDE, SIDE) uint8 to P(PNEUMONIA) (n,).
 """
 
+import gzip
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 
@@ -16,9 +17,15 @@ from cxr_helpers.data.preprocessing import VARIANTS, resize
 from cxr_helpers.extras.other_sets import adult_images
 from cxr_helpers.records import Record
 from cxr_helpers.training import members, saved
-from cxr_helpers.training.rescoring import COLUMNS, EXTERNAL, PERTURBED, SPLITS, VALIDATION, encoded
+from cxr_helpers.training.rescoring import EXTERNAL, PERTURBED, VALIDATION
 
 VALIDATION_SEVERITY = 2
+COLUMNS = {
+    EXTERNAL: ["image_id", "patient_id", "view", "finding", "y_true", "y_score"],
+    **dict.fromkeys((PERTURBED, VALIDATION), ["image_id", "perturbation", "severity", "y_score"]),
+}
+SPLITS = {PERTURBED: "test", VALIDATION: "val"}
+_DIGITS = "%.7g"  # as in the records: sure scores lie so near 1 that four digits would tie them and change the AUC
 Scorer = Callable[[np.ndarray], np.ndarray]
 _BATCH = 64  # images that are held corrupted at a time
 
@@ -41,6 +48,12 @@ def rescore(run: Record, profile: str, wanted: Sequence[str] = (), score: Scorer
             part.add(name, encoded(_adults(scorer) if name == EXTERNAL else _corrupted(scorer, part, profile, name), name))
 
 
+def encoded(table: pd.DataFrame, name: str) -> bytes:
+    """Return rescored images as the file `name` holds them; equal tables give equal bytes."""
+    content = table.to_csv(index=False, float_format=_DIGITS).encode()
+    return gzip.compress(content, mtime=0) if name.endswith(".gz") else content
+
+
 def of_model(model, config: Config) -> Scorer:
     """Return the scorer of a Keras model that takes images as `config`, or a model's card, says: of its size and variant."""
     prepare = VARIANTS[config.variant]
@@ -56,7 +69,7 @@ def of_model(model, config: Config) -> Scorer:
 def _adults(score: Scorer) -> pd.DataFrame:
     folder = adult_images.folder()
     table = adult_images.images(folder)
-    images = (corruptions.square(adult_images.image(folder, image)) for image in table.image)
+    images = (resize(adult_images.image(folder, image), corruptions.SIDE) for image in table.image)
     return table.assign(y_score=_batched(score, images))[COLUMNS[EXTERNAL]]
 
 

@@ -126,7 +126,7 @@ def _train(trial: optuna.Trial, config: Config, profile: str) -> float:
     keras.utils.set_random_seed(setting.seed)
     task, _ = network.prepare(setting, profile)
     fitted = fitting.fit(dataclasses.replace(task, callbacks=(Pruning(trial, setting.epochs),)))
-    scores = task.table.assign(y_score=fitted.y_score)
+    scores = fitted.scores
     figures = metrics.points(scores[scores.split == "val"])
     for name, value in {"val_auc": figures.roc_auc, "val_loss": figures.bce, "epochs": len(fitted.history)}.items():
         trial.set_user_attr(name, value)

@@ -10,8 +10,9 @@ import numpy as np
 from cxr_helpers.config import Config
 from cxr_helpers.data import batches, packing
 from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.makers import joining
 from cxr_helpers.records import Product
-from cxr_helpers.training import fitting, members, network, saved
+from cxr_helpers.training import cached_features, network, saved
 
 NORMALISING = 64  # images a batch, when statistics are taken
 
@@ -25,7 +26,7 @@ def make(config: Config, profile: str) -> Product:
     """
     if len(config.members) != 1:
         raise CxrError('Config: a soup has one member, whose seeds it averages; name it, as members = ["mobilenetv2_finetuned"].')
-    runs = members.runs(config.members[0], config, profile)
+    runs = joining.runs(config.members[0], config, profile)
     for field in ("size", "variant"):
         if getattr(runs[0].config, field) != getattr(config, field):
             raise CxrError(f"Config: a soup takes its member's images; set {field} = {getattr(runs[0].config, field)!r}.")
@@ -35,8 +36,9 @@ def make(config: Config, profile: str) -> Product:
     soup = averaged(models)
     table, pixels = network.labelled_images(profile, config.protocol), packing.load(profile, config.size, config.variant)
     normalise(soup, pixels, table.row[table.split == "train"].to_numpy())
-    scores = table.assign(y_score=fitting.predict(soup, pixels, table.row.to_numpy()))
-    info = members.info(runs) | network.images_info(profile, table) | {"parameters": soup.count_params()}
+    outputs = cached_features.extract(soup, pixels, table.row.to_numpy(), label="scores")
+    scores = table.assign(y_score=outputs[:, -1])
+    info = joining.info(runs) | network.images_info(profile, table) | {"parameters": soup.count_params()}
     info |= {"train_metrics": network.train_metrics(scores[scores.split == "train"])}
     info |= {"model_bytes": network.save(soup, profile, config.run_id)}
     return Product(info, {"scores": scores[scores.split != "train"]})

@@ -21,6 +21,7 @@ from cxr_helpers import paths, records
 from cxr_helpers.base import lazy, provenance
 from cxr_helpers.base.progress import say, since
 from cxr_helpers.errors import CxrError
+from cxr_helpers.records import Record
 from cxr_helpers.report import front_matter, rendering
 from cxr_helpers.workflow import chapter_files, shown_data
 
@@ -44,7 +45,7 @@ def verify(profile: str, cores: int) -> list[str]:
     for path in (paths.reports(profile) / f"{name}.{kind}" for name in documents for kind in rendering.FORMATS):
         if not path.is_file():
             raise CxrError(f"{path} is missing; `cxr render --profile {profile}` writes it, or restore it from git.")
-    broken = [sentence for record in records.every(profile) for sentence in record.damages()] + changed_sources(profile)
+    broken = [sentence for record in records.every(profile) for sentence in damages(record)] + changed_sources(profile)
     broken += itertools.chain(*(stale(name, profile) for name in documents))
     say(f"verify: records, stored results and digests of the data are {'not all ' if broken else ''}as they were written")
     if broken:
@@ -57,6 +58,25 @@ def verify(profile: str, cores: int) -> list[str]:
             changed += [sentence for name, content in files.items() for sentence in differences(name, content, profile)]
         say(f"verify: {anew:,} data files computed anew in {since(started)}; {len(changed)} differences")
         return changed + _pages(documents, profile, build)
+
+
+def damages(record: Record) -> list[str]:
+    """Return a sentence for each file in the record's folder that is missing, changed, or under no hash."""
+    try:
+        listed = record.files
+    except CxrError as error:
+        return [str(error)]
+    sentences = []
+    for name in listed:
+        try:
+            record.content(name)
+        except CxrError as error:
+            sentences.append(str(error))
+    folder = record.folder
+    if (folder / "run.json").read_bytes() != records.encoded(record.info):
+        sentences.append(f"{folder / 'run.json'} is not laid out as the run wrote it; {records.RESTORE}.")
+    unlisted = sorted(path for path in folder.glob("[!.]*") if path.name not in ("run.json", *listed))
+    return sentences + [f"{path} is under no hash of the record; delete it or make it again." for path in unlisted]
 
 
 def changed_sources(profile: str) -> list[str]:

@@ -133,7 +133,7 @@ def _on_adult_images(part: str, run: Record, model: str, plan: Plan, profile: st
     for name, mask in zip(table.image, table.lung_mask, strict=True):
         image = adult_images.image(folder, name)
         lungs = adult_images.lung_mask(folder, mask, image.shape).astype("uint8")
-        images.append(prepare(resize(corruptions.square(image), size)))
+        images.append(prepare(resize(resize(image, corruptions.SIDE), size)))
         masks.append(cv2.resize(lungs, (size, size), interpolation=cv2.INTER_NEAREST).astype(bool))
     images, load = np.stack(images).astype("float32"), functools.partial(saved.of_run, run, profile)
     known = Subject(part, names.ADULT, model, run.config.seed, table, images, load, run.run_id)
