@@ -2,7 +2,6 @@
 
 import dataclasses
 import errno
-import os
 import sys
 import time
 from collections.abc import Iterable
@@ -11,14 +10,12 @@ from typing import Annotated
 
 import typer
 
-from cxr_helpers import paths
 from cxr_helpers.base import environment, lazy, plugins
 from cxr_helpers.base.progress import say, since
 from cxr_helpers.errors import CxrError
 from cxr_helpers.workflow import options
 from cxr_helpers.workflow.options import AskedProfile, Profile
 
-pd = lazy.module("pandas")
 experiments = lazy.module("cxr_helpers.experiments")
 manifest = lazy.module("cxr_helpers.data.manifest")
 weights = lazy.module("cxr_helpers.models.weights")
@@ -85,14 +82,6 @@ def report(
     pipeline.run(profile, retrain, cores, only, supplement)
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
-def test(arguments: Annotated[list[str] | None, typer.Argument(help="arguments for pytest")] = None) -> None:
-    """Run the tests with pytest: those of units and notebooks in two processes, or what the arguments say."""
-    os.chdir(paths.ROOT)
-    arguments = arguments or ["tests/unit", "tests/notebooks", "--numprocesses", "2", "--dist", "worksteal"]
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])
-
-
 @app.command()
 def prepare(profile: AskedProfile = "auto") -> None:
     """Find or fetch the images and build their manifest."""
@@ -136,20 +125,6 @@ def _make(name: str, configs: Iterable, profile: str, retrain: bool) -> None:
         started = time.monotonic()
         training.train(config, profile, retrain=retrain)
         say(f"{label}: {config.run_id} in {since(started)}")
-
-
-@app.command()
-def runs(profile: Profile = "auto") -> None:
-    """List the run records of a profile."""
-    found = records.every(profile)
-    if not found:
-        raise CxrError(f"{paths.runs(profile)} holds no run records; ./run_all.sh --profile {profile} makes them.")
-    rows = [
-        {"run": record.run_id, "start": record.info["initialisation"], "device": record.info["device"]}
-        | {"pixels": record.info["pixels"], "epochs": record.epochs, "minutes": record.info["wall_time_s"] / 60}
-        for record in found
-    ]
-    print(pd.DataFrame(rows).to_string(index=False, float_format="%.1f"))
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

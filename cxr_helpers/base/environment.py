@@ -20,20 +20,11 @@ DEFAULTS = {
 }
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OPENCV_FOR_THREADS_NUM", "NUMBA_NUM_THREADS")
 
-CACHES = {  # variable → folder that its library otherwise makes in the home folder
-    "MPLCONFIGDIR": "matplotlib",
-    "IPYTHONDIR": "ipython",
-    "JUPYTER_CONFIG_DIR": "jupyter/config",
-    "JUPYTER_DATA_DIR": "jupyter/data",
-    "JUPYTER_RUNTIME_DIR": "jupyter/runtime",
-    "XDG_CACHE_HOME": "cache",
-}
-
 
 def settle() -> None:
     """Make the folders in CXR_* variables absolute, since chapters run elsewhere, and set defaults that are not set yet.
 
-    Any file name can be printed. Where the home folder cannot be written, libraries get a folder for temporary files instead.
+    Any file name can be printed. A home folder that cannot be written is replaced by a temporary one.
     Snakemake gives each job its share of the cores as OMP_NUM_THREADS, which not every library reads: it is passed on.
     """
     for stream in (sys.stdout, sys.stderr):  # a file name may hold bytes that are no text
@@ -48,10 +39,8 @@ def settle() -> None:
             os.environ[name] = str(path)
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
-    if not os.access(os.path.expanduser("~"), os.W_OK) and not set(CACHES) <= set(os.environ):
-        own = tempfile.mkdtemp(prefix="cxr-")  # no other user can write to it: IPython runs what lies in its folder
-        for name, folder in CACHES.items():
-            os.environ.setdefault(name, os.path.join(own, folder))
+    if not os.access(os.path.expanduser("~"), os.W_OK):
+        os.environ["HOME"] = tempfile.mkdtemp(prefix="cxr-")  # no other user can write to it: IPython runs what lies there
     share = os.environ.get("OMP_NUM_THREADS")
     if share:
         for name in THREADS:

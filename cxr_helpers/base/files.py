@@ -35,23 +35,6 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def check_file(path: Path) -> None:
-    """Raise a CxrError, before long work starts, where no file can be made at `path` (a folder, or below a file)."""
-    if os.path.isdir(path):
-        raise CxrError(f"{path} is a folder; name a file in it.")
-    check_folder(path.parent, draft_of(path).name)
-
-
-def check_folder(path: Path, file: str = "image") -> None:
-    """Raise a CxrError, before long work starts, where no `file` can be made in a folder `path` (a file, or below one)."""
-    try:
-        os.lstat(path / file)
-    except FileNotFoundError:  # as it should be, or the way to it is still to be made
-        return
-    except OSError as error:
-        raise CxrError(f"{path} cannot be written ({error.strerror}); name another place.") from error
-
-
 def draft_of(path: Path) -> Path:
     """Return the hidden name beside `path` under which this process makes it."""
     return path.with_name(f".{os.getpid()}-{socket.gethostname()}.{path.name}")
@@ -107,10 +90,7 @@ def read_arrays(path: Path, names: Iterable[str], remedy: str) -> list[np.ndarra
 def new_array(path: Path, dtype: type, shape: tuple[int, ...]) -> np.memmap:
     """Return a new .npy file, memory-mapped for writing, with its place on the disk already allocated.
 
-    Without that, a disk that fills up later would kill the process by SIGBUS at some write, without a sentence.
-
-    Raises:
-        OSError: the disk has no room for it.
+    A disk without room for it is an OSError; if it filled up later, a write would kill the process by SIGBUS.
     """
     array = np.lib.format.open_memmap(path, "w+", dtype=dtype, shape=shape)
     if hasattr(os, "posix_fallocate"):  # macOS has none

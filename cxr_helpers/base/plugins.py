@@ -14,11 +14,7 @@ def names(group: str) -> list[str]:
 
 
 def load(group: str, name: str) -> Any:
-    """Import and return what is announced under `name`.
-
-    Raises:
-        CxrError: the group knows no such name; the sentence lists those it knows.
-    """
+    """Import and return what is announced under `name`; an unknown one is a CxrError that lists those there are."""
     for point in metadata.entry_points(group=PREFIX + group, name=name):
         return point.load()
     raise CxrError(

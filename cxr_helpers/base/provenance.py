@@ -5,7 +5,6 @@ the cells that set them. Outside a notebook everything that was read counts.
 """
 
 import ast
-import functools
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,18 +27,13 @@ def note(path: Path) -> None:
 def sources() -> dict[str, str]:
     """Return what stands behind the present cell: path from the project's root (else as it is) -> SHA-256 (hex), sorted."""
     there = sorted(path for path in _noted if path.is_file())
-    return {named(path): digest(path) for path in there}
-
-
-def named(path: Path) -> str:
-    """Return a path as sources have it: from the project's root where it lies there, with slashes."""
-    return (path.relative_to(paths.ROOT) if path.is_relative_to(paths.ROOT) else path).as_posix()
+    inside = {path: path.relative_to(paths.ROOT) if path.is_relative_to(paths.ROOT) else path for path in there}
+    return {name.as_posix(): digest(path) for path, name in inside.items()}
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 (hex) of a file; it is computed once as long as time and size stay."""
-    status = path.stat()
-    return _digest(path, status.st_mtime_ns, status.st_size)
+    """Return the SHA-256 (hex) of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def watch() -> None:
@@ -88,8 +82,3 @@ def _changed(tree: ast.AST) -> set[str]:
                 found.update(_names(value, ast.Load))
     variables = ipython.get_ipython().user_ns
     return {name for name in found if not isinstance(variables.get(name), ModuleType)}
-
-
-@functools.lru_cache(maxsize=4096)
-def _digest(path: Path, _time: int, _size: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -15,8 +15,7 @@ from cxr_helpers.errors import CxrError
 def read(path: Path, command: str, missing_ok: bool = False) -> pd.DataFrame | dict | None:
     """Return the content of a result file (.csv, .json or .toml) that `command` makes ("": written by hand).
 
-    Raises:
-        CxrError: it cannot be read, or is missing and `missing_ok` is not set (else None); the sentence names the command.
+    One that cannot be read, or is missing and `missing_ok` is not set (else None), is a CxrError that names the command.
     """
     provenance.note(path)
     try:
@@ -35,29 +34,24 @@ def read(path: Path, command: str, missing_ok: bool = False) -> pd.DataFrame | d
 
 
 def measurement(name: str, profile: str, missing_ok: bool = False) -> pd.DataFrame | None:
-    """Return the figures of a measurement: figure (its name), value, ci_low, ci_high (NaN where there is no interval).
-
-    Raises:
-        CxrError: it cannot be read, or was not made and `missing_ok` is not set (else None).
-    """
+    """Return figure (its name), value, ci_low, ci_high (NaN where there is no interval) of a measurement; errors as `read`."""
     return _measured(f"{name}.csv", name, profile, missing_ok)
 
 
 def repeats(name: str, profile: str) -> pd.DataFrame:
-    """Return every repeat of a measurement, as the module that measures it describes it; errors as `measurement`."""
+    """Return every repeat of a measurement, as the module that measures it describes it; errors as `read`."""
     return _measured(f"{name}_repeats.csv", name, profile)
 
 
 def about(name: str, profile: str) -> dict:
-    """Return machine, load before (runnable processes), seconds, date and versions of a measurement; errors as `measurement`."""
+    """Return machine, load before (runnable processes), seconds, date and versions of a measurement; errors as `read`."""
     return _measured(f"{name}.json", name, profile)
 
 
 def benchmark(name: str, profile: str, missing_ok: bool = False) -> dict | None:
-    """Return what `cxr bench NAME` stored; errors as `measurement`."""
+    """Return what `cxr bench NAME` stored; errors as `read`."""
     return read(paths.reports(profile) / "benchmarks" / f"{name}.json", f"cxr bench {name} --profile {profile}", missing_ok)
 
 
 def _measured(file: str, name: str, profile: str, missing_ok: bool = False) -> pd.DataFrame | dict | None:
-    command = f"cxr measure {name} --profile {profile}"
-    return read(paths.reports(profile) / "measurements" / file, command, missing_ok)
+    return read(paths.reports(profile) / "measurements" / file, f"cxr measure {name} --profile {profile}", missing_ok)

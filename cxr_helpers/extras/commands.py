@@ -1,5 +1,6 @@
-"""The commands of `cxr` beyond the steps of the report: predict and measure, search and publish, trace and verify."""
+"""The commands of `cxr` beyond the steps of the report: test, predict and measure, search and publish, trace and verify."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -7,11 +8,13 @@ from typing import Annotated
 
 import typer
 
+from cxr_helpers import paths
 from cxr_helpers.base import lazy
 from cxr_helpers.base.progress import say, since
 from cxr_helpers.errors import CxrError
 from cxr_helpers.workflow.options import Profile
 
+pd = lazy.module("pandas")
 file_writing = lazy.module("cxr_helpers.base.files")
 manifest = lazy.module("cxr_helpers.data.manifest")
 packing = lazy.module("cxr_helpers.data.packing")
@@ -30,6 +33,7 @@ own_images = lazy.module("cxr_helpers.extras.inference.own_images")
 out_of_distribution = lazy.module("cxr_helpers.extras.inference.out_of_distribution")
 prediction = lazy.module("cxr_helpers.extras.inference.predict")
 published_model = lazy.module("cxr_helpers.extras.inference.published_model")
+writable = lazy.module("cxr_helpers.extras.inference.writable")
 readings_maker = lazy.module("cxr_helpers.extras.makers.readings")
 tracing = lazy.module("cxr_helpers.extras.report.trace")
 verification = lazy.module("cxr_helpers.extras.report.verify")
@@ -45,6 +49,28 @@ Afresh = Annotated[bool, typer.Option("--afresh", help="measure again what is st
 def add(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.add_typer(_commands)
+
+
+@_commands.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
+def test(arguments: Annotated[list[str] | None, typer.Argument(help="arguments for pytest")] = None) -> None:
+    """Run the tests with pytest: those of units and notebooks in two processes, or what the arguments say."""
+    os.chdir(paths.ROOT)
+    arguments = arguments or ["tests/unit", "tests/notebooks", "--numprocesses", "2", "--dist", "worksteal"]
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])
+
+
+@_commands.command()
+def runs(profile: Profile = "auto") -> None:
+    """List the run records of a profile."""
+    found = records.every(profile)
+    if not found:
+        raise CxrError(f"{paths.runs(profile)} holds no run records; ./run_all.sh --profile {profile} makes them.")
+    rows = [
+        {"run": record.run_id, "start": record.info["initialisation"], "device": record.info["device"]}
+        | {"pixels": record.info["pixels"], "epochs": record.epochs, "minutes": record.info["wall_time_s"] / 60}
+        for record in found
+    ]
+    print(pd.DataFrame(rows).to_string(index=False, float_format="%.1f"))
 
 
 @_commands.command()
@@ -99,7 +125,7 @@ def score(
 ) -> None:
     """Score your own labelled images with the published model: every metric with its 95 % interval over patients."""
     if out:
-        file_writing.check_file(out)
+        writable.check_file(out)
     scores, threshold, problems = own_images.score(source, model)
     if out:
         file_writing.atomic_write(out, scores.to_csv(index=False, lineterminator="\n"))

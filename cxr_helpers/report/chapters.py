@@ -11,7 +11,6 @@ from traitlets.config import Config
 
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import table_cells
 from cxr_helpers.workflow import chapter_files, shown_data
 
 EXPORT = {
@@ -31,10 +30,9 @@ class Chapter:
 
 
 def read(path: Path, profile: str) -> Chapter:
-    """Read the executed notebook at `path`; a line below its title leads to its source, one below a figure or table to its data.
+    """Read the executed notebook at `path`; a missing one, or one with a cell that failed or never ran, is a CxrError.
 
-    Raises:
-        CxrError: it is missing, or a cell of it failed or never ran.
+    A line below its title leads to its source, one below a figure or table to its data.
     """
     name = path.stem
     if not path.is_file():
@@ -59,17 +57,6 @@ def read(path: Path, profile: str) -> Chapter:
         notebook, {"unique_key": name, "output_files_dir": "figures"}
     )
     return Chapter(name, markdown, resources["outputs"])
-
-
-def listed(name: str, markdown: str) -> Chapter:
-    """Return a chapter that no notebook computes, of one cell and no figures, from Markdown that begins with its title."""
-    return Chapter(name, f':::::::::: {{.cell number="1"}}\n\n{markdown}\n\n::::::::::\n', {})
-
-
-def table(label: str, caption: str, rows, digits: int = 3) -> str:
-    """Return the Markdown of a table (a frame, or Markdown of one) with label and caption, as the chapter template makes it."""
-    shown = rows if isinstance(rows, str) else table_cells.markdown(rows, digits)
-    return f':::::: {{.table id="{label}"}}\n\n{caption}\n\n{shown}\n\n::::::'
 
 
 def _check(cell: NotebookNode, chapter: str) -> None:

@@ -28,10 +28,7 @@ provenance.watch()
 def figure(fig: Figure, label: str, caption: str, alt: str) -> None:
     """Show `fig` under `label` ("fig:...") with its caption (Markdown) and close it.
 
-    `alt` says in plain text what the figure shows, for those who do not see it.
-
-    Raises:
-        CxrError: the label is malformed, or caption or alternative text is empty.
+    `alt` says in plain text what the figure shows. A malformed label, an empty caption or text is a CxrError.
     """
     _check(label, "fig", caption)
     if not alt.strip():
@@ -47,8 +44,7 @@ def figure(fig: Figure, label: str, caption: str, alt: str) -> None:
 def table(frame: pd.DataFrame, label: str, caption: str, digits: int | dict[str, int] = 3) -> None:
     """Show `frame` under `label` ("tbl:...") with its caption (Markdown); `digits` as in `table_cells.formatted`.
 
-    Raises:
-        CxrError: the label is malformed, the caption is empty, or the table has no rows.
+    A malformed label, an empty caption or an empty table is a CxrError.
     """
     _check(label, "tbl", caption)
     if frame.empty:
@@ -71,11 +67,7 @@ def code(*things: Callable | type) -> None:
 
 
 def panel(markup: str) -> None:
-    """Show HTML in the notebook and in the web page but not in the PDF: what it shows must stand in a figure or table too.
-
-    Raises:
-        CxrError: it asks for something outside itself, or holds a code fence.
-    """
+    """Show HTML in the notebook and in the web page but not in the PDF: what it shows must stand in a figure or table too."""
     if "```" in markup or re.search(r"""(src|href)=["'](?!data:|#)""", markup):
         raise CxrError("A panel holds its pictures itself, as data URIs, and no code fence: it goes into the page as it is.")
     _publish({"text/html": markup}, "panel")

@@ -24,13 +24,14 @@ def numbers(fig: Figure) -> pd.DataFrame:
     bar or the heights of a band, `value` is that of a cell of a matrix. Of pictures there are no rows.
     """
     fig.draw_without_rendering()  # labels at the axes stand only then
-    rows = [row for number, ax in enumerate(fig.axes, 1) for row in _rows(ax, _title(ax) or f"panel {number}")]
+    rows = [row for number, ax in enumerate(fig.axes, 1) for row in _rows(ax, number)]
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table.loc[:, [column for column in table if table[column].notna().any() or column in ("x", "y")]]
 
 
-def _rows(ax: Axes, panel: str) -> Iterator[dict]:
-    inner = {id(child) for container in ax.containers for child in _flat(container)}
+def _rows(ax: Axes, number: int) -> Iterator[dict]:
+    panel = (ax.get_title(loc="left") or ax.get_title()).split("\n")[0] or f"panel {number}"
+    inner = {id(child) for container in ax.containers for child in container.get_children()}
     for container in ax.containers:
         if isinstance(container, BarContainer):
             yield from _named(ax, panel, "bar", container, _bars(container))
@@ -52,11 +53,6 @@ def _named(ax: Axes, panel: str, kind: str, artist: Artist, points: pd.DataFrame
     for row in kept.to_dict("records"):
         here = [ticks[round(row[which], 6)] for which, ticks in names if which in row and round(row[which], 6) in ticks]
         yield {"panel": panel, "kind": kind, "series": series or None, "name": ", ".join(here) or None, **row}
-
-
-def _flat(container: tuple) -> Iterator[Artist]:
-    for child in container:
-        yield from _flat(child) if isinstance(child, tuple) else [child]
 
 
 def _bars(container: BarContainer) -> pd.DataFrame:
@@ -105,7 +101,3 @@ def _ticks(axis: Axis) -> dict[float, str]:
     places = [round(float(place), 6) for place in axis.get_majorticklocs()]
     worded = any(re.search(r"[A-Za-z]", text) for text in texts)
     return {place: " ".join(text.split()) for place, text in zip(places, texts, strict=False) if worded and text}
-
-
-def _title(ax: Axes) -> str:
-    return (ax.get_title(loc="left") or ax.get_title()).split("\n")[0]

@@ -11,20 +11,13 @@ from pandocfilters import Header, Str
 from cxr_helpers import paths
 from cxr_helpers.base import revision
 from cxr_helpers.data import dataset, manifest
-from cxr_helpers.errors import CxrError
 from cxr_helpers.report.tree import Cell, Node, Part
 
 READER = "markdown-raw_html-raw_tex-implicit_figures"
 
 
 def read(path: Path) -> tuple[Node, Cell]:
-    """Return the metadata (title, subtitle, abbreviations, ...) and the abstract of the front matter's source file.
-
-    Raises:
-        CxrError: the file is missing.
-    """
-    if not path.is_file():
-        raise CxrError(f"{path} is missing; it holds the report's title and abstract.")
+    """Return the metadata (title, subtitle, abbreviations, ...) and the abstract of the front matter's source file."""
     tree = _parsed(path)
     return tree["meta"], Cell(path.name, tree["blocks"])
 
@@ -69,8 +62,7 @@ def facts(profile: str) -> dict[str, str]:
 
 def _data(profile: str) -> str:
     images = manifest.load(profile)
-    source = manifest.source(profile)
-    origin = "drawn by the program" if profile == "smoke" else f"of {dataset.DATASET.name}, {source.pixels}"
+    origin = "drawn by the program" if profile == "smoke" else f"of {dataset.DATASET.name}, {manifest.source(profile).pixels}"
     return f"{len(images):,} images {origin}; manifest {manifest.data_hash(images)[:8]}"
 
 

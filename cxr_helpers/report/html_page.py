@@ -13,7 +13,6 @@ from cxr_helpers.report.tree import Node, Part
 
 SOURCE = re.compile(r'src="(figures/[^"]+\.svg)"')
 UNQUOTED = " /:;,=+()!*?@$'[]{}|<>"  # what a quoted data URI may hold as it is: less than base64 would need
-RAW = {"styles": "page.css", "script": "page.js"}  # variable of the template → its file
 SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 IMAGE = b"data:image/jpeg"  # as `pictures.svg` stores images
 WIDE = 6  # columns; tables with more are set smaller
@@ -31,10 +30,10 @@ def page(before: list[Part], chapters: list[Part], names: dict[str, str], meta: 
     `before` is what has no number: abstract and introduction; `names` are those of `references.numbered`; `meta` are the
     variables of the template; `figures` maps each file that the tree names to its SVG.
     """
-    raw = {name: (paths.TEMPLATE / file).read_text(encoding="utf-8") for name, file in RAW.items()}
     meta = {
         **meta,
-        **{name: {"t": "MetaBlocks", "c": [RawBlock("html", text)]} for name, text in raw.items()},
+        "styles": _pasted("page.css"),
+        "script": _pasted("page.js"),
         "figure-entries": _entries(chapters, names, "Figure"),
         "table-entries": _entries(chapters, names, "Table"),
     }
@@ -42,6 +41,10 @@ def page(before: list[Part], chapters: list[Part], names: dict[str, str], meta: 
     content += [block for part in chapters for block in _chapter(part, names)]
     content += [Header(1, ["references", ["unnumbered"], []], [Str("References")]), Div(["refs", [], []], [])]
     return _embedded(_permitted(tree.write(tree.transform(content, _scrolled), meta, "html5", ARGUMENTS)), figures)
+
+
+def _pasted(file: str) -> Node:
+    return {"t": "MetaBlocks", "c": [RawBlock("html", (paths.TEMPLATE / file).read_text(encoding="utf-8"))]}
 
 
 def _scrolled(kind: str, content: list) -> Node | None:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 
 import pypandoc
@@ -26,10 +27,7 @@ def numbered(parts: list[Part], document: str) -> dict[str, str]:
     """Return what each label is called: {"fig:roc": "Figure 4", "ch:03_vgg16": "Chapter 3"}, in the supplement "Figure S4".
 
     Figures and tables are numbered through a whole document; the sections of a chapter are labelled by its name and their
-    title's words ("sec:03_vgg16-the-network": "Section 3.1").
-
-    Raises:
-        CxrError: two cells use one label.
+    title's words ("sec:03_vgg16-the-network": "Section 3.1"). A label of two cells is a CxrError.
     """
     names, places, counts = {}, {}, {"Figure": 0, "Table": 0}
     for number, part in enumerate(parts, 1):
@@ -47,43 +45,28 @@ def numbered(parts: list[Part], document: str) -> dict[str, str]:
     return names
 
 
-@dataclasses.dataclass(frozen=True)
-class Labels:
-    """What can be mentioned in a document: its own labels, those of the `other` one, and the keys of the bibliography.
+def links(document: str, names: Mapping[str, Mapping[str, str]]) -> dict[str, Node]:
+    """Return the link for each label that a document may mention, from what each document that has been made calls its own.
 
-    Where the other document has not been made, `others` is None, and what is not one's own is mentioned as "the supplement".
+    Where the other one has not been made, what is not the document's own is mentioned as "the supplement".
     """
-
-    own: Mapping[str, str]
-    others: Mapping[str, str] | None
-    other: str
-    cited: Collection[str]
-
-    def mention(self, key: str, place: str) -> Node:
-        """Return the link for a label; an unknown one is a CxrError."""
-        target = f"#{key.removeprefix('sec:')}"
-        if key in self.own:
-            return _link(self.own[key], target)
-        if self.others is None:
-            return _link(f"the {self.other}", f"{self.other}.html")
-        if key in self.others:
-            return _link(f"{self.others[key]} of the {self.other}", f"{self.other}.html{target}")
-        raise CxrError(f"{place} refers to @{key}, which no chapter defines; correct the label.")
+    (other,) = set(PREFIX) - {document}
+    own = {key: _link(name, f"#{key.removeprefix('sec:')}") for key, name in names[document].items()}
+    if other not in names:
+        return defaultdict(lambda: _link(f"the {other}", f"{other}.html"), own)
+    page = f"{other}.html#"
+    return {key: _link(f"{name} of the {other}", page + key.removeprefix("sec:")) for key, name in names[other].items()} | own
 
 
-def resolved(parts: list[Part], labels: Labels) -> list[Part]:
-    """Return `parts` with `@fig:`, `@tbl:`, `@ch:` and `@sec:` turned into links, and each citation key looked up.
-
-    Raises:
-        CxrError: a label or citation key is unknown.
-    """
+def resolved(parts: list[Part], labels: Mapping[str, Node], cited: Collection[str]) -> list[Part]:
+    """Return `parts` with `@fig:`, `@tbl:`, `@ch:` and `@sec:` turned into links; an unknown one or citation is a CxrError."""
 
     def resolve(kind: str, content: list, place: str) -> list[Node] | None:
         if kind != "Cite":
             return None
         citations = content[0]
         for key in (citation["citationId"] for citation in citations):
-            if not REFERENCE.fullmatch(key) and key not in labels.cited:
+            if not REFERENCE.fullmatch(key) and key not in cited:
                 raise CxrError(f"{place} cites {key!r}, which is not in reports/references.bib; add it or correct it.")
         if not any(REFERENCE.fullmatch(citation["citationId"]) for citation in citations):
             return None
@@ -102,12 +85,16 @@ def resolved(parts: list[Part], labels: Labels) -> list[Part]:
     return [dataclasses.replace(part, cells=[cell_resolved(cell) for cell in part.cells]) for part in parts]
 
 
-def _piece(citation: Node, labels: Labels, place: str) -> list[Node]:
+def _piece(citation: Node, labels: Mapping[str, Node], place: str) -> list[Node]:
     key = citation["citationId"]
     if not REFERENCE.fullmatch(key):
         return [Cite([citation], [Str(f"@{key}")])]
+    try:
+        link = labels[key]
+    except KeyError:
+        raise CxrError(f"{place} refers to @{key}, which no chapter defines; correct the label.") from None
     before = citation["citationPrefix"]
-    return [*before, *([Space()] if before else []), labels.mention(key, place), *citation["citationSuffix"]]
+    return [*before, *([Space()] if before else []), link, *citation["citationSuffix"]]
 
 
 def _link(name: str, target: str) -> Node:

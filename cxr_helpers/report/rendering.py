@@ -10,9 +10,8 @@ import nbformat
 from cxr_helpers import paths
 from cxr_helpers.base import plugins
 from cxr_helpers.base.files import atomic_write
-from cxr_helpers.errors import CxrError
+from cxr_helpers.config import one_of
 from cxr_helpers.report import chapters, front_matter, html_page, references, tree, typst_pdf
-from cxr_helpers.report.chapters import Chapter
 from cxr_helpers.report.tree import Node, Part
 from cxr_helpers.workflow import chapter_files, shown_data
 
@@ -41,14 +40,10 @@ def render(profile: str, documents: Sequence[str] = DOCUMENTS, formats: Sequence
     """Write `thesis` and `supplement`, as .html and .pdf, of a profile ("full" or "smoke") and return their paths.
 
     The data behind what they show go to `reports/data/`. Extras that ask for it are told what was written (the README shows
-    its results).
-
-    Raises:
-        CxrError: a chapter is missing, failed or unfinished; a label is used twice; a reference or citation leads nowhere.
+    its results). A chapter that is not whole, a label used twice, a reference or citation that leads nowhere is a CxrError.
     """
-    if set(formats) - set(FORMATS) or set(documents) - set(DOCUMENTS):
-        said = f"{', '.join(documents)} as {', '.join(formats)}"
-        raise CxrError(f"Cannot render {said}: take thesis or supplement, and html or pdf.")
+    for name in documents:
+        one_of("document", name, DOCUMENTS)
     written, made = [], assemble(documents, profile, front_matter.facts(profile))
     for name, document in made.items():
         for chapter in getattr(chapter_files, name)():
@@ -71,30 +66,27 @@ def assemble(documents: Sequence[str], profile: str, facts: Mapping[str, str], b
     for name in DOCUMENTS:
         files = [folder / f"{chapter}.ipynb" for chapter in getattr(chapter_files, name)()]
         if name in documents or (files and all(path.is_file() for path in files)):  # the other numbers what is mentioned
-            read[name] = [chapters.read(path, profile) for path in files] + _appendices(name, profile)
+            read[name] = [chapters.read(path, profile) for path in files]
+    if "supplement" in read:  # it ends in the chapters that no notebook computes
+        for each in plugins.names("appendices"):
+            read["supplement"] += plugins.load("appendices", each)(profile)
     bodies = {name: [tree.parse(chapter) for chapter in found] for name, found in read.items()}
     names = {name: references.numbered(body, name) for name, body in bodies.items()}
     meta, opening = front_matter.read(paths.ROOT / "reports" / "front_matter.md")
     cited, made = references.keys(), {}
     for name in documents:
-        other = next(each for each in DOCUMENTS if each != name)
-        labels = references.Labels(names[name], names.get(other), other, cited)
+        labels = references.links(name, names)
         before = front_matter.parts(opening, bodies[name]) if name == "thesis" else []
-        body = references.resolved([part.without_abstract() for part in bodies[name]], labels)
+        body = [Part(part.name, [cell for cell in part.cells if not cell.abstract]) for part in bodies[name]]
+        body = references.resolved(body, labels, cited)
         figures = {path: content for chapter in read[name] for path, content in chapter.figures.items()}
         floats = [dict(block["c"][0][2]) for part in body for block in part.blocks if tree.label(block)]
         data = {"t": "MetaString", "c": digest(note.get("digest") for note in floats)}
         own = {**meta, **front_matter.variables(name, profile, facts), "data": data}
-        made[name] = Document(references.resolved(before, labels), body, names[name], figures, own)
+        made[name] = Document(references.resolved(before, labels, cited), body, names[name], figures, own)
     return made
 
 
 def digest(digests: Iterable[str | None]) -> str:
     """Return one SHA-256 (hex) for those of data files, in the document's order; the PDF carries it."""
     return hashlib.sha256("\n".join(filter(None, digests)).encode()).hexdigest()
-
-
-def _appendices(document: str, profile: str) -> list[Chapter]:
-    """Return the chapters that no notebook computes, as extras announce them; they end the supplement."""
-    announced = plugins.names("appendices") if document == "supplement" else []
-    return [chapter for name in announced for chapter in plugins.load("appendices", name)(profile)]

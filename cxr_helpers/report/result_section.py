@@ -108,11 +108,7 @@ def metric_section(experiment: Experiment, runs: Sequence[Record], prefix: str) 
 
 
 def examples(experiment: Experiment, run: Record, profile: str, prefix: str, count: int) -> None:
-    """Show `count` classified test images, right and wrong alike, and say how many of all are wrong.
-
-    Raises:
-        CxrError: `count` is no whole number from 1 to `MOST_EXAMPLES`.
-    """
+    """Show `count` (1 to `MOST_EXAMPLES`, else a CxrError) test images, right and wrong, and say how many of all are wrong."""
     whole_number("examples", count, 1, MOST_EXAMPLES)
     answered = selection.answers(run, selection.thresholds([run])[0])
     drawn = selection.examples(answered, count)

@@ -52,10 +52,6 @@ class Part:
         """Return the blocks of all cells."""
         return [block for cell in self.cells for block in cell.blocks]
 
-    def without_abstract(self) -> "Part":
-        """Return the part without the cells that belong into the abstract."""
-        return Part(self.name, [cell for cell in self.cells if not cell.abstract])
-
 
 def parse(chapter: Chapter) -> Part:
     """Parse a chapter's Markdown; its first cell must begin with the one `# Title` of the chapter, else it is a CxrError."""

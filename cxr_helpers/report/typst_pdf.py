@@ -2,8 +2,6 @@
 
 import json
 import re
-import tempfile
-from pathlib import Path
 
 import typst
 from pandocfilters import Div, Header, Link, Plain, RawBlock, RawInline, Str
@@ -21,7 +19,7 @@ PAGE_ONLY = ("page-only", "origin")
 def source(before: list[Part], chapters: list[Part], meta: Node) -> str:
     """Return the Typst source; `before` is what has no number, `meta` are the variables of the template."""
     opening, *introduction = [*before, Part("", [])]
-    content = [*_blocks(opening), _raw("#contents()\n#show: chapters")]
+    content = [*_blocks(opening), RawBlock("typst", "#contents()\n#show: chapters")]
     content += [block for part in (*introduction, *chapters) for block in _blocks(part)]
     content += [Header(1, ["references", ["unnumbered"], []], [Str("References")]), Div(["refs", [], []], [])]
     # Not smart: pandoc has set the quotation marks, and Typst makes a prime of an apostrophe after a number.
@@ -29,28 +27,18 @@ def source(before: list[Part], chapters: list[Part], meta: Node) -> str:
 
 
 def compiled(text: str, figures: dict[str, bytes]) -> bytes:
-    """Return the PDF of a Typst source; `figures` maps each file that it names to its SVG.
-
-    Raises:
-        CxrError: Typst refuses the source.
-    """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for path, content in figures.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
-        (folder / "thesis.typ").write_text(text, encoding="utf-8")
-        try:
-            # The fonts that the wheel carries, and no others: the same pages on every machine.
-            return typst.compile(folder / "thesis.typ", root=folder, ignore_system_fonts=True)
-        except (RuntimeError, typst.TypstError) as error:
-            raise CxrError(f"Typst could not set the PDF: {error}") from error
+    """Return the PDF of a Typst source, a CxrError if Typst refuses it; `figures` maps each file that it names to its SVG."""
+    try:
+        # The fonts that the wheel carries, and no others: the same pages on every machine.
+        return typst.compile({"main.typ": text.encode(), **figures}, ignore_system_fonts=True)
+    except RuntimeError as error:
+        raise CxrError(f"Typst could not set the PDF: {error}") from error
 
 
 def _blocks(part: Part) -> list[Node]:
     """Return what a part prints; a figure goes to the head or foot of a page, but not beyond the part's end."""
     printed = [_float(block) for block in part.blocks if not any(tree.has_class(block, name) for name in PAGE_ONLY)]
-    return [*printed, _raw("#place.flush()")] if printed else []
+    return [*printed, RawBlock("typst", "#place.flush()")] if printed else []
 
 
 def _float(block: Node) -> Node:
@@ -76,7 +64,3 @@ def _to_pdf(kind: str, content: list) -> Node | None:
 def _string(text: str) -> str:
     """Return a Typst string literal, whose escapes are those of JSON as far as quotes and backslashes go."""
     return json.dumps(text, ensure_ascii=False)
-
-
-def _raw(text: str) -> Node:
-    return RawBlock("typst", text)

@@ -26,15 +26,11 @@ def thesis() -> list[str]:
 
 def supplement() -> list[str]:
     """Return the names of the supplement's chapters in order: s01_other_networks, ..."""
-    return sorted(path.stem for path in _supplement().glob("s[0-9][0-9]_*.ipynb"))
+    return sorted(path.stem for path in (paths.NOTEBOOKS / "supplement").glob("s[0-9][0-9]_*.ipynb"))
 
 
 def find(text: str) -> str:
-    """Return the chapter that a number or name means: "05", "5", "mobilenet" and "05_mobilenet" are one.
-
-    Raises:
-        CxrError: there is none; the sentence lists those there are.
-    """
+    """Return the chapter that a number or name means: "05", "5", "mobilenet" and "05_mobilenet" are one; none is a CxrError."""
     for name in names():
         number, _, title = name.partition("_")
         if text in (name, number, number.lstrip("0"), title):
@@ -44,7 +40,7 @@ def find(text: str) -> str:
 
 def source(chapter: str) -> Path:
     """Return the notebook of a chapter as it is written, without outputs."""
-    return (_supplement() if chapter.startswith("s") else paths.NOTEBOOKS) / f"{chapter}.ipynb"
+    return paths.NOTEBOOKS / ("supplement" if chapter.startswith("s") else "") / f"{chapter}.ipynb"
 
 
 def executed(chapter: str, profile: str, scratch: bool = False) -> Path:
@@ -52,20 +48,12 @@ def executed(chapter: str, profile: str, scratch: bool = False) -> Path:
     return paths.build(profile) / ("scratch" if scratch else "executed") / f"{chapter}.ipynb"
 
 
-def partial(chapter: str, profile: str, scratch: bool = False) -> Path:
-    """Return where the notebook lies while it runs, and stays, with its traceback, if a cell fails."""
-    return executed(chapter, profile, scratch).with_suffix(".partial.ipynb")
-
-
 def reads(chapter: str, whole: bool = True) -> list[str]:
     """Return what a chapter says that it reads, in the field `cxr` of its notebook's metadata.
 
     Each is "experiment:NAME" (or a pattern of names), "final_model" (its candidates and what they join), "all experiments", or
     the pattern of a file below `reports/` ("measurements/speed.csv"). What it `shows_if_made` counts with `whole` only: a chapter
-    that is made alone does without.
-
-    Raises:
-        CxrError: the notebook says nothing.
+    that is made alone does without. A notebook that says nothing is a CxrError.
     """
     try:
         said = json.loads(source(chapter).read_text(encoding="utf-8"))["metadata"]["cxr"]
@@ -108,7 +96,3 @@ def files_read(chapter: str, profile: str) -> list[Path]:
     patterns = [entry for entry in reads(chapter) if not entry.startswith(("experiment:", "final_model", "all "))]
     folders = dict.fromkeys((paths.reports(profile), paths.reports("full")))
     return sorted({path for pattern in patterns for folder in folders for path in folder.glob(pattern)})
-
-
-def _supplement() -> Path:
-    return paths.NOTEBOOKS / "supplement"

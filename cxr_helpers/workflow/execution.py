@@ -1,8 +1,7 @@
 """Execute a chapter with papermill: its source stays as it is, the executed notebook goes to the build folder."""
 
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,9 +19,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.workflow import chapter_files
 
 PACKAGE = Path(__file__).resolve().parent.parent
-PROGRESS_SECONDS = 10
 PATIENCE_SECONDS = 300  # with a kernel that starts, or that has said nothing yet: the machine may be busy
-PROFILES = ("full", "smoke")
 
 
 class ThisPython(AsyncKernelManager):
@@ -44,14 +41,12 @@ def execute(chapter: str, profile: str, parameters: Mapping[str, object] = Mappi
     build folder, and nothing of the report changes.
 
     Raises:
-        CxrError: the profile or a parameter is unknown, the chapter is no notebook, or a cell fails; the sentence names the cell.
+        CxrError: a parameter is unknown, the chapter is no notebook, or a cell fails; the sentence names the cell.
     """
-    if profile not in PROFILES:
-        raise CxrError(f"Profile {profile!r} is unknown: choose {' or '.join(PROFILES)}.")
-    notebook = _read(chapter_files.source(chapter))
     given = {**parameters, "profile": profile}
-    _check_names(given, chapter)
-    partial = chapter_files.partial(chapter, profile, scratch=bool(parameters))
+    notebook = _checked(chapter, given)
+    target = chapter_files.executed(chapter, profile, scratch=bool(parameters))
+    partial = target.with_suffix(".partial.ipynb")  # stays, with its traceback, if a cell fails
     partial.parent.mkdir(parents=True, exist_ok=True)
     try:
         result = _run(notebook, chapter, given, partial)
@@ -66,7 +61,6 @@ def execute(chapter: str, profile: str, parameters: Mapping[str, object] = Mappi
         raise CxrError(f"Chapter {chapter} lost its kernel, most likely for want of memory; try --cores 1.") from error
     except RuntimeError as error:
         raise CxrError(f"Chapter {chapter} found no kernel ({error}); run it again.") from error
-    target = chapter_files.executed(chapter, profile, scratch=bool(parameters))
     atomic_write(target, nbformat.writes(result))
     partial.unlink()
     return target
@@ -86,45 +80,26 @@ def _run(notebook: NotebookNode, chapter: str, parameters: dict[str, object], pa
                 parameters,
                 kernel_name="python3",
                 language="python",
-                progress_bar=False,
+                progress_bar={"desc": chapter, "mininterval": 10},  # seconds
                 cwd=paths.NOTEBOOKS,
                 start_timeout=PATIENCE_SECONDS,
                 iopub_timeout=PATIENCE_SECONDS,
                 kernel_manager_class=ThisPython,
-                on_cell_start=_progress(chapter, len(notebook.cells)),
             )
         except RuntimeError as error:
             if last or isinstance(error, DeadKernelError):  # which is one, too
                 raise
 
 
-def _read(path: Path) -> NotebookNode:
+def _checked(chapter: str, given: Mapping[str, object]) -> NotebookNode:
+    """Return the notebook; refuse a parameter that it does not set, since papermill would only warn and run without it."""
+    source = chapter_files.source(chapter)
     try:
-        return nbformat.read(path, as_version=4)
+        notebook, known = nbformat.read(source, as_version=4), papermill.inspect_notebook(str(source))
     except (OSError, ValueError, nbformat.ValidationError) as error:
-        raise CxrError(f"{path} is no notebook ({type(error).__name__}); restore it from git.") from error
-
-
-def _check_names(names: Mapping[str, object], chapter: str) -> None:
-    """Refuse a parameter that the cell tagged `parameters` does not set; papermill would only warn and run without it."""
-    try:
-        known = papermill.inspect_notebook(str(chapter_files.source(chapter)))
-    except ValueError as error:
-        raise CxrError(f"{chapter_files.source(chapter)} cannot be used ({error}); restore it from git.") from error
-    unknown = [name for name in names if name not in known]
+        raise CxrError(f"{source} cannot be used ({type(error).__name__}); restore it from git.") from error
+    unknown = [name for name in given if name not in known]
     if unknown:
         said = ", ".join(known) or "none"
         raise CxrError(f"Chapter {chapter} has no parameter `{unknown[0]}`; its cell tagged `parameters` sets {said}.")
-
-
-def _progress(chapter: str, total: int) -> Callable[..., None]:
-    """Return a hook that says every few seconds which cell is running."""
-    last = time.monotonic()
-
-    def _report(cell_index: int, **_: object) -> None:
-        nonlocal last
-        if time.monotonic() - last > PROGRESS_SECONDS:
-            last = time.monotonic()
-            print(f"{chapter}: cell {cell_index} of {total}", flush=True)
-
-    return _report
+    return notebook

@@ -24,8 +24,7 @@ Profile = Annotated[str, typer.Option("--profile", help=_HELP, callback=_resolve
 def parameters(words: Iterable[str]) -> tuple[list[str], dict[str, Any]]:
     """Return the words that stand alone, and what `-p NAME VALUE` sets: a value is a Python literal, else text.
 
-    Raises:
-        CxrError: behind a -p there are not two words.
+    A -p without two words behind it is a CxrError.
     """
     words, alone, found = iter(words), [], {}
     for word in words:

@@ -22,15 +22,8 @@ from cxr_helpers.workflow import chapter_files
 def run(profile: str, retrain: bool = False, cores: int | None = None, only: str | None = None, supplement: bool = False) -> None:
     """Make the thesis, of the real images the supplement too, or with `only` one chapter; only what is out of date is done.
 
-    Args:
-        profile: "full", "smoke" or "auto" (see `choose`).
-        retrain: train the models afresh although they have records.
-        cores: number of processor cores; None takes all.
-        only: a chapter's number or name.
-        supplement: make the supplement of synthetic images, too.
-
-    Raises:
-        CxrError: a parameter or the data cannot be used, another run is at work, or a step failed.
+    The arguments are the options of `cxr report`. A parameter or data that cannot be used, another run at work, or a step
+    that fails is a CxrError.
     """
     started = time.monotonic()
     chapter = chapter_files.find(only) if only else None
@@ -55,8 +48,7 @@ def run(profile: str, retrain: bool = False, cores: int | None = None, only: str
 def choose(profile: str) -> str:
     """Return "full" or "smoke"; "auto" takes the real set if it is at hand or can be downloaded, else "smoke".
 
-    Raises:
-        CxrError: the real set was asked for, or its folder given, and it cannot be had.
+    A real set that was asked for, or whose folder is given, and that cannot be had is a CxrError.
     """
     resolved = dataset.resolve_profile(profile)
     if resolved == "full":

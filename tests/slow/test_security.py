@@ -21,8 +21,9 @@ from cxr_helpers.base.files import mapped, read_arrays
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import published_model
+from cxr_helpers.extras.report import computed
 from cxr_helpers.models import weights
-from cxr_helpers.report import chapters, tree, typst_pdf
+from cxr_helpers.report import tree, typst_pdf
 from cxr_helpers.workflow import chapter_files, execution
 from cxr_helpers.workflow.execution import PACKAGE
 
@@ -130,8 +131,8 @@ def test_no_command_lets_out_who_a_image_is_of(tmp_path):
 def hostile() -> tree.Part:
     """A chapter whose table holds what file names and metadata could bring."""
     rows = pd.DataFrame({"file": HOSTILE, "label": [f"x{text}" for text in HOSTILE]})
-    text = f"# Title\n\n{chapters.table('tbl:hostile', 'Names.', rows)}"
-    return tree.parse(chapters.listed("hostile", text))
+    text = f"# Title\n\n{computed.table('tbl:hostile', 'Names.', rows)}"
+    return tree.parse(computed.listed("hostile", text))
 
 
 def test_no_name_becomes_html(hostile):

@@ -99,6 +99,10 @@ def test_every_command_refuses_an_unknown_profile(arguments):
     assert isinstance(result.exception, CxrError) and "real" in str(result.exception)
 
 
+def test_an_unknown_document_is_refused():
+    assert "choose one of thesis, supplement" in str(invoke("render", "letter", "--profile", "smoke").exception)
+
+
 def test_execute_takes_parameters_of_the_chapter_before_or_behind_it(monkeypatch):
     noted = []
     monkeypatch.setattr(cli.execution, "execute", lambda *arguments: noted.append(arguments))

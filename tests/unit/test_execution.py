@@ -63,7 +63,7 @@ def test_a_failing_cell_is_named_and_what_was_there_before_stays(folder, code, c
     with pytest.raises(CxrError, match=f"Chapter 01_eda, cell {cell} failed with ZeroDivisionError: division by zero") as error:
         execution.execute("01_eda", "smoke")
     assert printed(target) == "before\n"
-    partial = chapter_files.partial("01_eda", "smoke")
+    partial = chapter_files.executed("01_eda", "smoke").with_suffix(".partial.ipynb")
     assert str(partial) in str(error.value) and "ZeroDivisionError" in partial.read_text()
 
 

@@ -70,12 +70,6 @@ def test_a_missing_chapter_is_refused(project):
         rendering.render("smoke", ["thesis"])
 
 
-@pytest.mark.parametrize(("document", "kind"), [("thesis", "docx"), ("letter", "html")])
-def test_unknown_document_or_format_is_refused(document, kind):
-    with pytest.raises(CxrError, match="Cannot render"):
-        rendering.render("smoke", [document], formats=[kind])
-
-
 def test_documents_mention_each_other(project):
     thesis = chapter("One", new_markdown_cell("See @tbl:deep and @ch:s01_more."), figure("fig:roc"))
     supplement = chapter("More", table("tbl:deep"), new_markdown_cell("As in @fig:roc."))

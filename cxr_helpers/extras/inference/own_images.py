@@ -17,6 +17,7 @@ from cxr_helpers.data import image_files, manifest
 from cxr_helpers.data.dataset import LABELS
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference.predict import Predictor
+from cxr_helpers.extras.inference.writable import check_folder
 from cxr_helpers.extras.other_sets import class_folders, image_sets, label_tables
 
 CLASSES = {name.lower(): y_true for name, y_true in LABELS.items()}
@@ -92,7 +93,7 @@ def store(source: Path, folder: Path) -> pd.DataFrame:
     Raises:
         CxrError: as in `read`; `folder` cannot be one or holds something, or a file is no usable image; nothing is written then.
     """
-    files.check_folder(folder)
+    check_folder(folder)
     if folder.exists() and any(folder.iterdir()):
         raise CxrError(f"{folder} is not empty; name a new folder.")
     if not folder.name:  # it is replaced when all is written, and a shell would stay in the old one

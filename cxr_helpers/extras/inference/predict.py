@@ -17,10 +17,11 @@ import numpy as np
 import pandas as pd
 
 from cxr_helpers.base import lazy, processes
-from cxr_helpers.base.files import atomic_write, check_folder
+from cxr_helpers.base.files import atomic_write
 from cxr_helpers.data import image_files, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import out_of_distribution, published_model
+from cxr_helpers.extras.inference.writable import check_folder
 
 run_environment = lazy.module("cxr_helpers.training.run_environment")
 gradcam = lazy.module("cxr_helpers.explain.gradcam")

@@ -8,8 +8,9 @@ from cxr_helpers import experiments, records
 from cxr_helpers.config import Config
 from cxr_helpers.experiments import Experiment
 from cxr_helpers.extras.report import checklists
+from cxr_helpers.extras.report.computed import listed, table
 from cxr_helpers.records import Record
-from cxr_helpers.report.chapters import Chapter, listed, table
+from cxr_helpers.report.chapters import Chapter
 
 _MEMBERS = "its members'"  # of a run that joins others
 

@@ -9,7 +9,8 @@ import pandas as pd
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import published_model
-from cxr_helpers.report.chapters import Chapter, listed, table
+from cxr_helpers.extras.report.computed import listed, table
+from cxr_helpers.report.chapters import Chapter
 
 FOLDER = paths.ROOT / "reports" / "checklists"
 CHECKLISTS = ("claim_2024", "tripod_ai")

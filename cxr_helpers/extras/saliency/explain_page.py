@@ -10,12 +10,13 @@ import cv2
 import matplotlib
 import numpy as np
 
-from cxr_helpers.base.files import atomic_write, check_file
+from cxr_helpers.base.files import atomic_write
 from cxr_helpers.data import image_files, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import methods, overlay
 from cxr_helpers.extras.inference import published_model
 from cxr_helpers.extras.inference.predict import Prediction, predict
+from cxr_helpers.extras.inference.writable import check_file
 
 LONGEST_SIDE = 480  # pixels of a picture
 CLIPPED = 99  # percentile of |value| at the end of a signed method's scale
