@@ -77,9 +77,7 @@ def configuration(name: str, profile: str, default: str = "", **parameters: obje
 
     A parameter that has the value of the row as it is written, in whatever profile, changes nothing; any other takes the place
     of what the profile has. `default` is the row whose values the chapter's parameters repeat, where that is not `name`.
-
-    Raises:
-        CxrError: the experiment or a parameter is unknown, or a value is out of its range; the sentence names it.
+    An unknown experiment or parameter, or a value out of its range, is a CxrError.
     """
     experiment, written = get(name, profile), written_values(default or name)
     unknown = sorted(set(parameters) - set(written))

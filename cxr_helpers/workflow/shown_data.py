@@ -4,13 +4,12 @@ A figure or table has its CSV file, `fig-roc.csv` for `fig:roc`. A chapter has `
 cell, label, sentence) and `sources-03_vgg16.json` (for each of them the files that stand behind it; each file's SHA-256).
 """
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 from nbformat import NotebookNode
 
 from cxr_helpers import paths
@@ -60,9 +59,8 @@ def files(notebook: NotebookNode, chapter: str) -> dict[str, str]:
         hashes |= note["sources"]
         if label:
             found[file_name(label)] = data["text/csv"]
-    content = io.StringIO()
-    csv.writer(content, lineterminator="\n").writerows([("cell", "label", "sentence"), *sentences])
-    found[f"text-{chapter}.csv"] = content.getvalue()
+    table = pd.DataFrame(sentences, columns=["cell", "label", "sentence"])
+    found[f"text-{chapter}.csv"] = table.to_csv(index=False, lineterminator="\n")
     said = {"files": dict(sorted(hashes.items())), "shown": behind}
     return found | {f"sources-{chapter}.json": json.dumps(said, indent=1, ensure_ascii=False) + "\n"}
 
