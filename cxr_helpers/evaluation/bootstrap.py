@@ -27,34 +27,11 @@ def patient_weights(patient_id: np.ndarray, n_boot: int, seed: int) -> np.ndarra
     return drawn[:, codes].astype(float)
 
 
-def usable_weights(patient_id: np.ndarray, y_true: np.ndarray, n_boot: int, seed: int) -> np.ndarray:
-    """Return the weights (kept, N), read-only, of the resamples that hold both classes.
-
-    Raises:
-        CxrError: no resample holds both classes.
-    """
-    return _usable_weights(Column(patient_id), Column(y_true), n_boot, seed)
-
-
-class Column:
-    """An array that is equal to another of the same content, so that what is computed from it is computed once."""
-
-    def __init__(self, values: np.ndarray) -> None:
-        values = np.asarray(values)
-        self.values = values.astype(str) if values.dtype == object else values
-        self._content = (self.values.dtype.str, self.values.tobytes())
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Column) and self._content == other._content
-
-    def __hash__(self) -> int:
-        return hash(self._content)
-
-
 @functools.lru_cache(maxsize=2)  # experiments are compared on the same images; of all images the weights take 94 MB
-def _usable_weights(patient_id: Column, y_true: Column, n_boot: int, seed: int) -> np.ndarray:
-    weights = patient_weights(patient_id.values, n_boot, seed)
-    positive = weights @ y_true.values
+def usable_weights(patient_id: tuple, y_true: tuple, n_boot: int, seed: int) -> np.ndarray:
+    """Return the weights (kept, N), read-only, of the resamples that hold both classes; where none does, a CxrError."""
+    weights = patient_weights(np.array(patient_id), n_boot, seed)
+    positive = weights @ np.array(y_true)
     usable = (positive > 0) & (positive < weights.sum(axis=1))
     if not usable.any():
         raise CxrError(f"None of {n_boot} resamples of patients holds both classes; raise n_boot or give more patients.")

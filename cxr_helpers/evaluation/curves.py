@@ -9,7 +9,6 @@ from statsmodels.stats.proportion import proportion_confint
 from cxr_helpers.evaluation import bootstrap, metrics
 
 GRID = np.linspace(0, 1, 201)  # of the false-positive rate or of the sensitivity, where curves are averaged
-_Curve = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def roc_band(runs: Sequence[pd.DataFrame], n_boot: int = 1000, seed: int = 0) -> pd.DataFrame:
@@ -27,28 +26,24 @@ def pr_band(runs: Sequence[pd.DataFrame], n_boot: int = 1000, seed: int = 0) -> 
 
 
 def reliability(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return predicted against observed frequency of PNEUMONIA in the bins that the ECE uses.
+    """Return predicted (mean y_score) against observed share of PNEUMONIA in each bin of the ECE with images.
 
-    Returns:
-        One row per bin with images: predicted (mean y_score), observed (share of PNEUMONIA), ci_low, ci_high (95 %
-        Wilson interval of `observed`, images taken as independent), n (images).
+    ci_low, ci_high: 95 % Wilson interval of `observed`, images taken as independent; n: images.
     """
     scores = metrics.checked(scores)
     bins = scores.groupby(bootstrap.score_bins(scores.y_score.to_numpy()))
-    table = bins.agg(
-        predicted=("y_score", "mean"), observed=("y_true", "mean"), positive=("y_true", "sum"), n=("y_true", "size")
-    )
+    table = bins.agg(predicted=("y_score", "mean"), observed=("y_true", "mean"), positive=("y_true", "sum"), n=("y_true", "size"))
     low, high = proportion_confint(table.positive, table.n, method="wilson")
     # Where no or every image of a bin is positive, the bound equals the share but for rounding.
     table["ci_low"], table["ci_high"] = np.minimum(low, table.observed), np.maximum(high, table.observed)
     return table.drop(columns="positive")
 
 
-def _band(runs: Sequence[pd.DataFrame], curve: _Curve, n_boot: int, seed: int) -> pd.DataFrame:
+def _band(runs: Sequence[pd.DataFrame], curve: Callable, n_boot: int, seed: int) -> pd.DataFrame:
     """Average `curve` over runs on `GRID`, for the images as they are and for every resample of patients."""
     frames = metrics.aligned(runs)
     y_true = frames[0].y_true.to_numpy()
-    weights = bootstrap.usable_weights(frames[0].patient_id.to_numpy(), y_true, n_boot, seed)
+    weights = bootstrap.usable_weights(tuple(frames[0].patient_id), tuple(y_true), n_boot, seed)
     weights = np.vstack([np.ones(len(y_true)), weights])
     counts = [bootstrap.cumulative_counts(y_true, frame.y_score.to_numpy(), weights) for frame in frames]
     lines = np.mean([[curve(*pair) for pair in zip(*each, strict=True)] for each in counts], axis=0)

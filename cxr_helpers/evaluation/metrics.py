@@ -40,15 +40,9 @@ def title(metric: str) -> str:
 def evaluate(scores: pd.DataFrame, threshold: float = 0.5, n_boot: int = 2000, seed: int = 0) -> pd.DataFrame:
     """Return every metric of one run's scores of a split with its 95 % percentile interval (Efron and Tibshirani 1993).
 
-    PNEUMONIA iff y_score >= threshold; `n_boot` resamples of patients are drawn with `seed`.
-
-    Returns:
-        Index: the keys of `TITLES` and `COUNTS`, the intervals of counts at the images' own class sizes; columns value,
-        ci_low, ci_high. Resamples of one class only are left out. An ECE cannot be negative, so resampling raises it:
-        its interval lies high and may leave out the value.
-
-    Raises:
-        CxrError: the scores are empty, hold one class only, or are no probabilities.
+    Index: the keys of `TITLES` and `COUNTS`, the intervals of counts at the images' own class sizes; columns value, ci_low,
+    ci_high. PNEUMONIA iff y_score >= threshold. Resamples of one class only are left out. An ECE cannot be negative, so
+    resampling raises it: its interval lies high and may leave out the value. Errors: see `checked`.
     """
     return evaluate_seeds([scores], threshold, n_boot, seed)
 
@@ -70,12 +64,8 @@ def difference(
 ) -> pd.DataFrame:
     """Return ours minus theirs for every metric, paired: both experiments are resampled with the same patients.
 
-    Args and returns as in `evaluate_seeds`; `threshold` may be a pair, ours and theirs. An interval without 0 is a
-    difference that the images support. Not `paired`, the two may be of different images, and the patients of either are
-    resampled without regard to the other.
-
-    Raises:
-        CxrError: the two experiments are to be paired and were scored on different images.
+    `threshold` may be a pair, ours and theirs. Not `paired`, the two may be of different images (else a CxrError), and the
+    patients of either are resampled without regard to the other.
     """
     if paired:
         aligned([*ours, *theirs])
@@ -96,7 +86,9 @@ def compare(scores: Mapping[str, Sequence[pd.DataFrame]], metric: str = "roc_auc
 
 def points(scores: pd.DataFrame, threshold: float = 0.5) -> pd.Series:
     """Return every metric of one run without intervals; errors as `evaluate`."""
-    return pd.Series(_points(*_columns(checked(scores)), float(threshold)))
+    frame = checked(scores)
+    y_true, y_score, once = frame.y_true.to_numpy(), frame.y_score.to_numpy(), np.ones((1, len(frame)))
+    return pd.DataFrame(bootstrap.weighted_metrics(y_true, y_score, once, threshold)).iloc[0]
 
 
 def confusion(scores: pd.DataFrame, threshold: float = 0.5) -> np.ndarray:
@@ -106,11 +98,7 @@ def confusion(scores: pd.DataFrame, threshold: float = 0.5) -> np.ndarray:
 
 
 def checked(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores sorted by image_id, so that the order of rows never matters.
-
-    Raises:
-        CxrError: they are empty, hold one class only, name an image twice, or are no probabilities.
-    """
+    """Return the scores sorted by image_id; a CxrError where they are empty, of one class, no probabilities, or not unique."""
     if scores.empty:
         raise CxrError("The scores are empty; check which split was selected.")
     twice = scores.image_id[scores.image_id.duplicated()]
@@ -138,32 +126,17 @@ def _sampled(
 ) -> tuple[pd.Series, pd.DataFrame]:
     """Return the metrics and their resamples (one row each), both averaged over runs."""
     frames = aligned(runs)
-    thresholds = np.broadcast_to(threshold, len(frames))
-    asked = [(*_columns(frame), float(limit)) for frame, limit in zip(frames, thresholds, strict=True)]
-    samples = sum(_resampled(*each, n_boot, seed) for each in asked) / len(asked)
-    return pd.DataFrame([_points(*each) for each in asked]).mean(), samples
-
-
-def _columns(frame: pd.DataFrame) -> list[bootstrap.Column]:
-    """Return the columns that metrics depend on; equal content is equal, so that metrics are computed once."""
-    return [bootstrap.Column(frame[name].to_numpy()) for name in ("patient_id", "y_true", "y_score")]
+    limits = np.broadcast_to(threshold, len(frames))
+    columns = [[tuple(frame[name]) for name in ("patient_id", "y_true", "y_score")] for frame in frames]
+    samples = sum(_resampled(*each, float(limit), n_boot, seed) for each, limit in zip(columns, limits, strict=True))
+    return pd.DataFrame(map(points, frames, limits)).mean(), samples / len(frames)
 
 
 @functools.lru_cache(maxsize=512)
-def _resampled(
-    patient_id: bootstrap.Column, y_true: bootstrap.Column, y_score: bootstrap.Column, threshold: float, n_boot: int, seed: int
-) -> pd.DataFrame:
+def _resampled(patient_id: tuple, y_true: tuple, y_score: tuple, threshold: float, n_boot: int, seed: int) -> pd.DataFrame:
     """Return one run's metrics in every usable resample."""
-    weights = bootstrap.usable_weights(patient_id.values, y_true.values, n_boot, seed)
-    return pd.DataFrame(bootstrap.weighted_metrics(y_true.values, y_score.values, weights, threshold))
-
-
-@functools.lru_cache(maxsize=4096)
-def _points(_: bootstrap.Column, y_true: bootstrap.Column, y_score: bootstrap.Column, threshold: float) -> dict[str, float]:
-    """Return the metrics of the scores as they are: every image counts once."""
-    once = np.ones((1, len(y_true.values)))
-    found = bootstrap.weighted_metrics(y_true.values, y_score.values, once, threshold)
-    return {name: float(row[0]) for name, row in found.items()}
+    weights = bootstrap.usable_weights(patient_id, y_true, n_boot, seed)
+    return pd.DataFrame(bootstrap.weighted_metrics(np.array(y_true), np.array(y_score), weights, threshold))
 
 
 def _table(points: pd.Series, samples: pd.DataFrame) -> pd.DataFrame:

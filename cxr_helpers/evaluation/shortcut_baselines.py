@@ -20,16 +20,8 @@ def scores(manifest: pd.DataFrame, splits: pd.DataFrame, thumbnails: np.ndarray)
     standardised features, which shrink in proportion to the number of features: the prior spread of the log-odds is then
     the same for one feature and for a thousand pixels. One whose input is not known for every image is left out.
 
-    Args:
-        manifest: one row per image, with y_true, width and the grey statistics.
-        splits: image_id, split of a protocol.
-        thumbnails: (N, 32, 32) uint8, rows in manifest order, as `packing.load(profile, 32)` gives them.
-
-    Returns:
-        model name -> scores (image_id, patient_id, split, y_true, y_score) of the validation and test images.
-
-    Raises:
-        CxrError: the splits do not name every image.
+    `splits`: image_id and split of every image (else a CxrError); `thumbnails`: (N, 32, 32) uint8, rows in manifest order.
+    Returns model name -> scores (image_id, patient_id, split, y_true, y_score) of the validation and test images.
     """
     images = manifest.drop(columns="split", errors="ignore").merge(splits[["image_id", "split"]], on="image_id", how="left")
     if images.split.isna().any():

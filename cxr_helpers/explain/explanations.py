@@ -65,11 +65,8 @@ def choose(answered: pd.DataFrame, per_outcome: int = PER_OUTCOME) -> pd.DataFra
 def of(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Explained:
     """Return Grad-CAM (for the predicted class) and SHAP (partition, for PNEUMONIA) of a run's test images.
 
-    Those that are stored beside the record are taken from there, others are made anew from the run's saved model. Of
-    `PER_OUTCOME` images an outcome the new ones are stored.
-
-    Raises:
-        CxrError: `per_outcome` is below 1, the run has no test scores, or its model is not on this machine.
+    Those that are stored beside the record are taken from there, others are made anew from the run's saved model (without
+    which a CxrError); of `PER_OUTCOME` images an outcome they are then stored.
     """
     if per_outcome < 1:
         raise CxrError(f"per_outcome={per_outcome} leaves no image to explain; give 1 or more.")

@@ -22,7 +22,7 @@ _HALVES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 def gradcam(model: "keras.Model", images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
     """Return the sum of the last feature maps, each times its mean gradient: float32 (N, H, W) in [0, 1], largest value 1.
 
-    `images`, `target`: as `methods.maps` takes them. An image in which nothing speaks for the target has a map of zeros
+    `images`, `target`: as `methods.Method` takes them. An image in which nothing speaks for the target has a map of zeros
     (`methods.BLANK`). NaN gradients, or a model without a convolution, are a CxrError.
     """
     return weighted(lambda maps, slopes: np.einsum("nhwc,nc->nhw", maps, slopes.mean(axis=(1, 2))), model, images, target)

@@ -24,7 +24,7 @@ def blurred(image: np.ndarray) -> np.ndarray:
 def partition(model, images: np.ndarray, target: int | np.ndarray, evaluations: int = EVALUATIONS) -> np.ndarray:
     """Return signed Owen values per pixel in log-odds, float32 (N, H, W), from SHAP's partition explainer.
 
-    `images`, `target`: as `methods.maps` takes them. A map sums to target × (log-odds of the image - log-odds of its blurred
+    `images`, `target`: as `methods.Method` takes them. A map sums to target × (log-odds of the image - log-odds of its blurred
     copy); a map that does not is a CxrError.
     """
 

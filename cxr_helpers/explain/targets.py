@@ -19,10 +19,7 @@ _COPIES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 def prepared(model: "keras.Model", images: np.ndarray, target: int | np.ndarray) -> tuple["keras.Model", np.ndarray, np.ndarray]:
     """Return what every method works on: the `log_odds_model`, the images as new float32 (N, H, W), and a sign (N,) for each.
 
-    `images`: grayscale raw pixels 0..255, (N, H, W). `target`: +1 or -1, one or one per image.
-
-    Raises:
-        CxrError: the images are not grayscale, do not fit the model or leave the range; the target is none; the head is unknown.
+    What `methods.Method` does not allow is a CxrError.
     """
     gray = np.array(images, "float32")
     if gray.ndim != 3:

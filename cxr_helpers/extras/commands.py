@@ -24,7 +24,7 @@ stored_results = lazy.module("cxr_helpers.base.stored_results")
 rescored = lazy.module("cxr_helpers.extras.makers.rescored")
 candidates = lazy.module("cxr_helpers.tables.candidates")
 selection = lazy.module("cxr_helpers.tables.selection")
-methods = lazy.module("cxr_helpers.explain.methods")
+every_method = lazy.module("cxr_helpers.extras.saliency.every_method")
 comparisons = lazy.module("cxr_helpers.extras.benchmarks.comparisons")
 measurements = lazy.module("cxr_helpers.extras.benchmarks.measurements")
 bulk = lazy.module("cxr_helpers.extras.inference.bulk")
@@ -152,7 +152,7 @@ def explain(
     model: Model = None,
 ) -> None:
     """Write one page with an image's prediction and its heat maps, each method with its scale. Not for clinical use."""
-    chosen = list(methods.every()) if names == "all" else names.split(",")
+    chosen = list(every_method.found()) if names == "all" else names.split(",")
     say(f"explain: {explain_page.write(file, chosen, out, target, model)}")
 
 

@@ -14,9 +14,9 @@ PARTS = {"train": "Training", "val": "Validation", "test": "Official test"}
 
 
 @styled
-def flow_chart(steps: Sequence[tuple[str, str]], columns: int = 4) -> Figure:
+def flow_chart(steps: Sequence[tuple[str, str]]) -> Figure:
     """Draw steps as boxes joined by arrows, read like text; each step is (name, what it does, in up to three lines)."""
-    rows = -(-len(steps) // columns)
+    columns, rows = 4, -(-len(steps) // 4)
     fig = empty_figure(1.15 * rows, TEXT_WIDTH)
     ax = fig.subplots()
     centres = [(0.5 + 1.3 * (place % columns), 0.5 - 1.5 * (place // columns)) for place in range(len(steps))]
@@ -36,11 +36,8 @@ def flow_chart(steps: Sequence[tuple[str, str]], columns: int = 4) -> Figure:
 def image_flow(images: pd.DataFrame, left_out: int, answered: pd.DataFrame | None = None) -> Figure:
     """Draw how many images were published, left out and used, by part and class, and the index test's results on test images.
 
-    Args:
-        images: one row an image: patient_id, split (train, val or test), label and pathogen ("bacteria", "virus" or missing).
-        left_out: counts the files that could not be used.
-        answered: the final model's predictions of the test images, as `selection.answers` gives them; without it the diagram
-            ends with the classes.
+    `images`: one row an image: patient_id, split, label and pathogen; `left_out` counts the files that could not be used;
+    `answered`: the final model's `selection.answers`; without it the diagram ends with the classes.
     """
     lowest = -0.3 if answered is None else -1.75
     fig = empty_figure(0.82 * (3.85 - lowest), TEXT_WIDTH)

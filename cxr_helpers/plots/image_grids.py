@@ -16,34 +16,6 @@ def image_grid(images: Sequence[np.ndarray], titles: Sequence[str], columns: int
 
     The first one's shape gives the panels theirs.
     """
-    return _grid(images, titles, columns)[0]
-
-
-@styled
-def classified_images(images: np.ndarray, answers: pd.DataFrame, columns: int = 4) -> Figure:
-    """Draw images with true label, predicted label and confidence; a wrong answer has a thick frame and a cross.
-
-    Args:
-        images: (N, H, W) uint8, in the order of `answers`.
-        answers: label, predicted ("NORMAL" or "PNEUMONIA"), confidence (of the predicted class, 0 to 1).
-    """
-    wrong = (answers.label != answers.predicted).to_numpy()
-    titles = [answer_title(*row) for row in answers[["label", "predicted", "confidence"]].to_numpy()]
-    fig, panels = _grid(images, titles, columns)
-    for ax, failed in zip(panels, wrong, strict=False):
-        if failed:
-            ax.spines[:].set(visible=True, linewidth=2.5, color="black")
-    return fig
-
-
-def answer_title(label: str, predicted: str, confidence: float) -> str:
-    """Return the two lines over an image: the true label, and what is predicted with which confidence."""
-    mark = "✓" if label == predicted else "✗"
-    return f"true {label}\n{mark} {predicted} {100 * confidence:.1f} %"
-
-
-def _grid(images: Sequence[np.ndarray], titles: Sequence[str], columns: int) -> tuple[Figure, np.ndarray]:
-    """Return a figure with panels that fill the width, and the panels (N,) that hold an image."""
     rows, shape = -(-len(images) // columns), images[0].shape
     height = min(TEXT_WIDTH / columns * shape[0] / shape[1], 2)
     lines = 1 + max(title.count("\n") for title in titles)
@@ -57,4 +29,18 @@ def _grid(images: Sequence[np.ndarray], titles: Sequence[str], columns: int) -> 
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
         ax.set_title(title, loc="center", fontsize=8)
-    return fig, panels[: len(images)]
+    return fig
+
+
+def classified_images(images: np.ndarray, answers: pd.DataFrame, columns: int = 4) -> Figure:
+    """Draw images with true label, predicted label and confidence; a wrong answer has a thick frame and a cross.
+
+    `images`: (N, H, W) uint8, in the order of `answers`, which has label, predicted and confidence (0 to 1).
+    """
+    wrong = (answers.label != answers.predicted).to_numpy()
+    rows = zip(answers.label, wrong, answers.predicted, answers.confidence, strict=True)
+    titles = [f"true {label}\n{'✗' if failed else '✓'} {called} {100 * sure:.1f} %" for label, failed, called, sure in rows]
+    fig = image_grid(images, titles, columns)
+    for place in np.flatnonzero(wrong):
+        fig.axes[place].spines[:].set(visible=True, linewidth=2.5, color="black")
+    return fig

@@ -1,4 +1,4 @@
-"""Results: confusion matrices, one metric of many experiments, and a metric against the severity of corruptions."""
+"""Results: confusion matrices, and one metric of many experiments, against severity, or of all readings of a text."""
 
 from collections.abc import Mapping
 
@@ -16,6 +16,7 @@ from cxr_helpers.tables.selection import CLASSES
 
 _COLUMNS = 4  # corruptions side by side
 _MARKERS = "osD^"
+_SPLITS = {"val": "validation", "test": "test"}
 
 
 @styled
@@ -39,11 +40,8 @@ def confusion_matrices(panels: Mapping[str, tuple[pd.DataFrame, float]]) -> Figu
 def forest(table: pd.DataFrame, label: str, reference: float | None = None) -> Figure:
     """Draw one metric of many experiments with 95 % intervals, in the order of the table.
 
-    Args:
-        table: index name; columns value, ci_low, ci_high, as `metrics.compare` gives them, and perhaps `reported`: a figure of
-            the source document, drawn as an open diamond where it is known.
-        label: of the axis, as "ROC AUC, official test".
-        reference: where a vertical line stands, as 0.5 for chance.
+    `table`: as `metrics.compare` gives it, and perhaps `reported`: a figure of the source document, drawn as an open diamond
+    where it is known. `label`: of the axis. `reference`: where a vertical line stands, as 0.5 for chance.
     """
     fig = empty_figure(0.75 + 0.27 * len(table), TEXT_WIDTH)
     ax = fig.subplots()
@@ -69,9 +67,7 @@ def forest(table: pd.DataFrame, label: str, reference: float | None = None) -> F
 def against_severity(curves: Mapping[str, pd.DataFrame], label: str) -> Figure:
     """Draw a metric against severity, a panel per corruption, with 95 % bands; severity 0 is the image as it is.
 
-    Args:
-        curves: title → corruption, severity, value, ci_low, ci_high, as `robustness_tables` gives them for one metric.
-        label: of the metric.
+    `curves`: title → corruption, severity, value, ci_low, ci_high, as `robustness_tables` gives them for one metric.
     """
     rows = -(-len(CORRUPTIONS) // _COLUMNS)
     fig = empty_figure(1.95 * rows + 0.4, TEXT_WIDTH)
@@ -90,4 +86,36 @@ def against_severity(curves: Mapping[str, pd.DataFrame], label: str) -> Figure:
     for ax in panels[::_COLUMNS]:
         ax.set_ylabel(label)
     fig.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(2, len(curves)))
+    return fig
+
+
+@styled
+def specification_curve(table: pd.DataFrame, text: dict, metric: str, reported: float, interval: tuple[float, float]) -> Figure:
+    """Draw a metric of all readings, from the smallest to the largest, over the options that each took.
+
+    `table`: as `open_choices.load` returns it; `text`: what readings.toml says of the claim; `reported`: the text's figure, a
+    line across, in a band that is its 95 % `interval`. Filled dots are of the images on which the text reports, and give the
+    order; open ones of the others.
+    """
+    judged, shade = text["split"], colour(text["experiment"])
+    rows = table.sort_values(f"{judged}_{metric}", ignore_index=True)
+    choices = [*text["choices"], {"name": "stopping", **text["stopping"]}]
+    options = [(choice["name"], label) for choice in choices for label in choice["options"]]
+    fig = empty_figure(2.5 + 0.15 * len(options), TEXT_WIDTH)
+    above, below = fig.subplots(2, 1, sharex=True, height_ratios=[2.2, 0.15 * len(options)])
+    for split, name in _SPLITS.items():
+        if f"{split}_{metric}" in rows:
+            fill = shade if split == judged else "white"
+            above.plot(rows[f"{split}_{metric}"], "o", color=shade, markerfacecolor=fill, markersize=3, label=f"readings, {name}")
+    above.axhline(reported, color=INK, linewidth=1, label=f"reported, {_SPLITS[judged]}")
+    above.axhspan(*interval, color=INK, alpha=0.12, linewidth=0)
+    above.set(ylabel=metrics.title(metric))
+    value_grid(above, "y")
+    fig.legend(*above.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    for place, (choice, label) in enumerate(options):
+        taken = rows.index[rows[choice] == label]
+        below.plot(taken, [place] * len(taken), "|", color=shade, markersize=5)
+    below.set_yticks(range(len(options)), [f"{choice}: {label}" for choice, label in options], fontsize=6.5)
+    below.set(xticks=[], ylim=(len(options) - 0.5, -0.5), xlabel=f"{len(rows)} readings")
+    below.tick_params(axis="y", length=0)
     return fig

@@ -3,7 +3,7 @@
 import functools
 import itertools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
 import matplotlib
@@ -33,6 +33,7 @@ INK = "#333333"
 FAINT = "#BBBBBB"
 
 _WORD = re.compile(r"[\w+]+")
+_experiments = functools.cache(experiments.load)
 _LINES = ("-", "--", ":", "-.")
 _STYLE = (
     sns.axes_style("ticks")
@@ -67,15 +68,7 @@ def applied() -> AbstractContextManager:
     return matplotlib.rc_context(_STYLE)
 
 
-def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Run a drawing function in the report's style (see `applied`)."""
-
-    @functools.wraps(draw)
-    def drawn(*args, **options) -> Figure:
-        with applied():
-            return draw(*args, **options)
-
-    return drawn
+styled = applied()  # as a decorator: the function draws in this style
 
 
 def figure(height: float, width: float = TEXT_WIDTH) -> Figure:
@@ -89,7 +82,7 @@ def colour(name: str) -> str:
     It is that of the configuration where one of experiments.toml is named ("calibrated_finetuned" is a MobileNetV2), else
     that which the title contains ("VGG-16, frozen"), else the grey of shortcut baselines.
     """
-    known, plain = _experiments(), _plain(name)
+    known, plain = _experiments("full"), _plain(name)
     named = next((word for word in _WORD.findall(name) if word in known), None)
     return COLOURS[_family(named) if named else next((family for family in COLOURS if _plain(family) in plain), "baseline")]
 
@@ -106,14 +99,9 @@ def value_grid(ax: Axes, axis: str) -> None:
     ax.set_axisbelow(True)
 
 
-@functools.cache
-def _experiments() -> dict[str, experiments.Experiment]:
-    return experiments.load("full")
-
-
 def _family(name: str) -> str:
     """Return the family of what an experiment consists of: of the network that it calibrates, averages or takes features from."""
-    config = _experiments()[name].configs[0]
+    config = _experiments("full")[name].configs[0]
     if config.members and config.model in ("calibrated", "soup"):
         return _family(config.members[0])
     network = (config.features or config.model).replace("resnet", "resnet50", 1)

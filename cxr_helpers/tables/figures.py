@@ -22,22 +22,17 @@ OF_THE_RUN = {
 def of(runs: Sequence[Record], split: str = "test", rule: str = "") -> pd.DataFrame:
     """Return every figure that an experiment's runs, one per seed or one per seed and fold, give on a split.
 
-    Args:
-        runs: of the experiment.
-        split: "test" or "val".
-        rule: of the operating point that is chosen on validation images; "" is the threshold 0.5.
-
-    Returns:
-        Index: the metrics of `metrics.TITLES` and `metrics.COUNTS`, the names in `OF_THE_RUN`, `GAP`, and what the extras
-        know of runs of other kinds (many labels, masks). Columns value (mean over runs), ci_low, ci_high (95 %, over
-        patients; NaN where there is none). `attrs["images"]` counts the images.
+    `rule`: "youden", chosen on validation images, or "", the threshold 0.5. Index: the metrics of `metrics.TITLES` and
+    `metrics.COUNTS`, the names in `OF_THE_RUN`, `GAP`, and what the extras know of runs of other kinds (many labels, masks).
+    Columns value (mean over runs), ci_low, ci_high (95 %, over patients; NaN where there is none). `attrs["images"]` counts
+    the images.
     """
     parts, images = [_of_the_runs(runs)], 0
     if "scores" in runs[0].names and "label" not in runs[0].scores:
         scores = selection.pooled(runs, split)
         images = len(scores[0])
         if images:
-            limit = selection.thresholds(runs, rule) if rule else selection.THRESHOLD
+            limit = selection.thresholds(runs) if rule else selection.THRESHOLD
             parts.append(metrics.evaluate_seeds(scores, limit))
     else:
         found = [plugins.load("figures", name)(runs, split) for name in plugins.names("figures")]

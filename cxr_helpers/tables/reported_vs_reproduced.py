@@ -10,7 +10,6 @@ from cxr_helpers import experiments, paths
 from cxr_helpers.base import stored_results
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.evaluation import metrics
-from cxr_helpers.experiments import Experiment
 from cxr_helpers.records import Record
 from cxr_helpers.tables import figures, selection
 
@@ -28,33 +27,26 @@ NAMED = [{"metric": "accuracy"}, {"metric": "roc_auc"}]
 Runs = Mapping[str, Sequence[Record]]
 
 
-def reported(file: Path | None = None) -> dict[str, dict]:
+def reported() -> dict[str, dict]:
     """Return what the source documents report, by experiment, from reports/reported.toml (its head explains the fields).
 
     Those of experiments.toml that reproduce a document, but for which it gives no figure, follow with `NAMED`.
     """
-    texts = stored_results.read(file or paths.reports("full") / "reported.toml", "")
-    if file is None:
-        for name, experiment in experiments.load("full").items():
-            if experiment.source:
-                texts.setdefault(name, {"figures": NAMED})
-                texts[name].setdefault("source", SOURCES[experiment.source])
+    texts = stored_results.read(paths.reports("full") / "reported.toml", "")
+    for name, experiment in experiments.load("full").items():
+        if experiment.source:
+            texts.setdefault(name, {"figures": NAMED})
+            texts[name].setdefault("source", SOURCES[experiment.source])
     return texts
 
 
 def table(runs: Runs, texts: Mapping[str, dict] | None = None, profile: str = "full") -> pd.DataFrame:
-    """Set every reported figure beside ours.
+    """Set every reported figure beside ours: one row per figure of `texts` (default: `reported()`), columns `COLUMNS`.
 
-    Args:
-        runs: experiment -> its runs, one per seed (and fold); one without runs waits.
-        texts: as `reported()` returns them, which is the default.
-        profile: whose measurements are read.
-
-    Returns:
-        One row per figure, columns `COLUMNS`. `reproduced` is the mean over seeds, ci_low and ci_high its 95 %
-        interval over patients (see `metrics`; none for figures of the run itself), or what was measured with its
-        spread. `verdict`: see `verdict`; "not testable here" where the run departs from the text, the text gives no
-        figure, or there is no run; `status` ("real: ..." or "waits: ...") says why.
+    `runs`: experiment -> its runs, one per seed (and fold). `reproduced` is the mean over seeds, ci_low and ci_high its 95 %
+    interval over patients (none for figures of the run itself), or what was measured with its spread. `verdict`: see
+    `verdict`; "not testable here" where the run departs from the text, the text gives no figure, or there is no run;
+    `status` ("real: ..." or "waits: ...") says why.
     """
     known, rows = experiments.load("full"), []
     texts = reported() if texts is None else texts
@@ -68,7 +60,8 @@ def table(runs: Runs, texts: Mapping[str, dict] | None = None, profile: str = "f
             if "measured" in figure:
                 row |= _measured(profile, text, figure)
             else:
-                row |= _of_runs(runs, own, ours, texts, name, figure) if own else {"status": _waiting(known.get(trained))}
+                waits = (known[trained].waits_for or "no run yet") if trained in known else "not among the experiments yet"
+                row |= _of_runs(runs, own, ours, texts, name, figure) if own else {"status": f"waits: {waits}"}
             rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -140,12 +133,6 @@ def departures(run: Record, text: dict, figure: dict, images: int) -> list[str]:
     return found
 
 
-def _waiting(experiment: Experiment | None) -> str:
-    if experiment is None:
-        return "waits: not among the experiments yet"
-    return f"waits: {experiment.waits_for or 'no run yet'}"
-
-
 def _status(runs: Sequence[Record], reasons: list[str]) -> str:
     """Return "real" for runs on real images, "waits" for runs on synthetic ones, with seeds, pixels and departures."""
     real = runs[0].info["pixels"] != "synthetic image"
@@ -179,10 +166,9 @@ def undecided(value: float, ours: float, low: float, high: float) -> bool:
 
 def brief(comparison: pd.DataFrame) -> pd.DataFrame:
     """Return the table as a page can hold it: experiment, metric, reported, ours (with its interval), verdict."""
-    table = comparison[["system"]].set_axis(["experiment"], axis=1).assign(metric=comparison.metric.map(metrics.title))
-    table = table.assign(reported=comparison.reported.astype(float))
-    for name, column in (("ours", "reproduced"), ("ours_low", "ci_low"), ("ours_high", "ci_high")):
-        table[name] = comparison[column].astype(float)
+    numbers = {"reported": "reported", "reproduced": "ours", "ci_low": "ours_low", "ci_high": "ours_high"}
+    table = comparison[["system", "metric", *numbers]].rename(columns={"system": "experiment", **numbers})
+    table = table.astype(dict.fromkeys(numbers.values(), float)).assign(metric=comparison.metric.map(metrics.title))
     verdicts = comparison.verdict.mask(comparison.reported.isna(), "no figure given").mask(comparison.reproduced.isna(), "waits")
     table = table.assign(verdict=verdicts).reset_index(drop=True)
     table.attrs["digits"] = {

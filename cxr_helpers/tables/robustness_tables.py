@@ -41,12 +41,8 @@ def groups(runs: Sequence[pd.DataFrame], thresholds: Sequence[float], by: str) -
 def against_severity(runs: Sequence[Record], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return AUC, sensitivity and specificity of an experiment by kind and severity of the corruption, and their change.
 
-    The validation images of the runs give the operating points, their test images the labels; `tables` hold the corrupted
-    test images of each run, as `rescoring.of` gives them.
-
-    Returns:
-        corruption, severity, metric; value, ci_low, ci_high; change, change_low, change_high (paired with the same
-        images as they are). Means over runs, 95 % intervals over patients.
+    Validation images give the operating points; `tables` hold each run's corrupted test images, as `rescoring.of` gives them.
+    The change is paired with the same images as they are. Means over runs, 95 % intervals over patients.
     """
     limits, rows = selection.thresholds(runs), []
     for kind, corruption in CORRUPTIONS.items():

@@ -12,12 +12,9 @@ CLASSES = ("NORMAL", "PNEUMONIA")
 THRESHOLD = 0.5  # what the source documents use
 
 
-def thresholds(runs: Sequence[Record], rule: str = "youden") -> list[float]:
-    """Return each run's operating point, chosen on its validation images; by default the one that it was made with, if any."""
-    return [
-        run.info["threshold"] if rule == "youden" and "threshold" in run.info else operating_point.choose(run.split("val"), rule)
-        for run in runs
-    ]
+def thresholds(runs: Sequence[Record]) -> list[float]:
+    """Return each run's operating point: the one that it was made with, or that which its validation images give."""
+    return [run.info["threshold"] if "threshold" in run.info else operating_point.choose(run.split("val")) for run in runs]
 
 
 def scores(runs: Sequence[Record], split: str = "test") -> list[pd.DataFrame]:

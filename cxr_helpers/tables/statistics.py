@@ -29,17 +29,13 @@ def shown_as(rows: Sequence[dict], digits: Mapping[str, formatting.Format]) -> p
     return table
 
 
-def metric_table(runs: Sequence[Record], split: str = "test", rule: str = "youden") -> pd.DataFrame:
-    """Return every metric (mean over runs) at 0.5 and at the operating point; one without a threshold is the same twice."""
-    scores = selection.scores(runs, split)
-    found = {"at 0.5": metrics.evaluate_seeds(scores, selection.THRESHOLD)}
-    found["at operating point"] = metrics.evaluate_seeds(scores, selection.thresholds(runs, rule))
+def metric_table(runs: Sequence[Record]) -> pd.DataFrame:
+    """Return every metric of the test images (mean over runs) at 0.5 and at the operating point."""
+    scores = selection.scores(runs)
+    plain, chosen = metrics.evaluate_seeds(scores), metrics.evaluate_seeds(scores, selection.thresholds(runs))
     rows = []
-    for name in metrics.TITLES:
-        row = {"metric": metrics.TITLES[name]}
-        for title, table in found.items():
-            row |= columns(title, table.loc[name])
-        rows.append(row)
+    for name, title in metrics.TITLES.items():
+        rows.append({"metric": title} | columns("at 0.5", plain.loc[name]) | columns("at operating point", chosen.loc[name]))
     return pd.DataFrame(rows)
 
 
@@ -55,9 +51,7 @@ def seed_table(runs: Sequence[Record], split: str = "test") -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def performance(
-    scores: _Scores, thresholds: _Thresholds = MappingProxyType({}), shown: Sequence[str] = SHOWN
-) -> pd.DataFrame:
+def performance(scores: _Scores, thresholds: _Thresholds = MappingProxyType({}), shown: Sequence[str] = SHOWN) -> pd.DataFrame:
     """Return one row per experiment: AUC, accuracy, sensitivity, specificity and Brier score, or the metrics in `shown`.
 
     Of the scores of one split, one frame per seed, and operating points, one per seed (0.5 where there is none).

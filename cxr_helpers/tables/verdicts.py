@@ -9,38 +9,24 @@ from statsmodels.stats.proportion import proportion_confint
 CONSISTENT = "consistent"
 INSIDE = "inconsistent under our reading but inside the range of readings"
 OUTSIDE = "outside every reading"
-NOT_TESTED = "not tested"
 _NORMAL = 1.959964  # standard deviations on either side that hold 95 %
 
 Interval = tuple[float, float]
 
 
 def verdict(
-    metric: str,
-    reported: float,
-    ours: float | None,
-    readings: Sequence[float],
-    images: tuple[int, int],
-    interval: Interval | None = None,
+    metric: str, reported: float, ours: float, readings: Sequence[float], images: tuple[int, int], interval: Interval
 ) -> str:
-    """Return one of the four words, for a figure inside or outside the readings with "(k of n)": how many reach it.
+    """Return one of the three words, for a figure inside or outside the `readings` with "(k of n)": how many reach it.
 
-    Args:
-        metric: a key of `metrics.TITLES`.
-        reported: the text's value, as it prints it.
-        ours: that of our own reading; None or NaN where there is none.
-        readings: those of all readings, ours among them or not.
-        images: how many of PNEUMONIA and of NORMAL the text's figure was measured on.
-        interval: 95 % interval of ours, by default that of as many images.
+    `metric` is a key of `metrics.TITLES`, `reported` as the text prints it, measured on so many `images` of PNEUMONIA and of
+    NORMAL; `interval` is the 95 % interval of ours.
     """
-    if ours is None or np.isnan(ours):
-        return NOT_TESTED
     if agrees(metric, reported, ours, images, interval):
         return CONSISTENT
-    values = [value for value in readings if not np.isnan(value)] or [ours]
-    reached = sum(agrees(metric, reported, value, images) for value in values)
-    inside = reached or min(values) <= reported <= max(values)
-    return f"{INSIDE if inside else OUTSIDE} ({reached} of {len(values)})"
+    reached = sum(agrees(metric, reported, value, images) for value in readings)
+    inside = reached or min(readings) <= reported <= max(readings)
+    return f"{INSIDE if inside else OUTSIDE} ({reached} of {len(readings)})"
 
 
 def agrees(metric: str, reported: float, ours: float, images: tuple[int, int], interval: Interval | None = None) -> bool:

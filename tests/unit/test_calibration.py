@@ -7,6 +7,7 @@ from tiny_scores import FOUR, random_scores, scores
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import calibration, metrics
+from cxr_helpers.extras.statistics import temperature_scaling
 
 
 def calibrated(n=20000, seed=0, temperature=1.0):
@@ -18,30 +19,30 @@ def calibrated(n=20000, seed=0, temperature=1.0):
 
 
 def test_the_temperature_that_sharpened_the_scores_is_found():
-    assert calibration.fit_temperature(calibrated(temperature=3)) == pytest.approx(3, rel=0.05)
-    assert calibration.fit_temperature(calibrated(temperature=0.5)) == pytest.approx(0.5, rel=0.05)
+    assert temperature_scaling.fit(calibrated(temperature=3)) == pytest.approx(3, rel=0.05)
+    assert temperature_scaling.fit(calibrated(temperature=0.5)) == pytest.approx(0.5, rel=0.05)
 
 
 def test_a_temperature_by_hand():
     # Two images at odds of 9:1, one of three wrong: the least cross-entropy is where the score is 2/3.
     images = scores([1, 1, 0, 0, 0, 1], [0.9, 0.9, 0.9, 0.1, 0.1, 0.1], split="val")
-    temperature = calibration.fit_temperature(images)
-    assert calibration.tempered(images, temperature).y_score[0] == pytest.approx(2 / 3, abs=1e-4)
+    temperature = temperature_scaling.fit(images)
+    assert temperature_scaling.tempered(images, temperature).y_score[0] == pytest.approx(2 / 3, abs=1e-4)
 
 
 def test_separated_images_stay_within_the_limits():
-    assert calibration.fit_temperature(FOUR.assign(split="val", y_score=[0.9, 0.8, 0.2, 0.1])) >= calibration.TEMPERATURES[0]
+    assert temperature_scaling.fit(FOUR.assign(split="val", y_score=[0.9, 0.8, 0.2, 0.1])) >= temperature_scaling.TEMPERATURES[0]
 
 
 @pytest.mark.parametrize("split", ["test", ["val", "val", "val", "test"]])
 def test_a_test_score_is_refused(split):
     with pytest.raises(CxrError, match="validation only"):
-        calibration.fit_temperature(FOUR.assign(split=split))
+        temperature_scaling.fit(FOUR.assign(split=split))
 
 
 def test_scaling_keeps_the_order():
     images = random_scores()
-    scaled = calibration.tempered(images, 2.5)
+    scaled = temperature_scaling.tempered(images, 2.5)
     assert metrics.points(scaled).roc_auc == metrics.points(images).roc_auc
     assert (abs(scaled.y_score - 0.5) <= abs(images.y_score - 0.5) + 1e-12).all()
 
@@ -63,5 +64,5 @@ def test_calibrated_scores_look_perfect_and_sharpened_ones_do_not():
 
 
 def test_extreme_scores_keep_finite_logits():
-    scaled = calibration.tempered(scores([1, 0], [1.0, 0.0]), 2.0).y_score
+    scaled = temperature_scaling.tempered(scores([1, 0], [1.0, 0.0]), 2.0).y_score
     assert scaled.to_numpy() == pytest.approx(expit(logit([1 - 1e-7, 1e-7]) / 2))

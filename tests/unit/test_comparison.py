@@ -260,11 +260,11 @@ def test_every_system_that_reproduces_a_document_has_its_rows():
     assert table.status.str.startswith(("waits", "real")).all()
 
 
-def test_a_broken_file_is_named(tmp_path):
-    broken = tmp_path / "reported.toml"
-    broken.write_text("[a")
+def test_a_broken_file_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(reported_vs_reproduced.paths, "reports", lambda profile: tmp_path)
+    (tmp_path / "reported.toml").write_text("[a")
     with pytest.raises(CxrError, match="reported.toml"):
-        reported_vs_reproduced.reported(broken)
+        reported_vs_reproduced.reported()
 
 
 def test_the_brief_table_reads_as_a_page_does():

@@ -82,7 +82,7 @@ def test_calibration_before_and_after_beside_perfect_models(found):
 def test_operating_points_by_rule():
     val = scores([1, 1, 0, 0], [0.9, 0.3, 0.5, 0.1], split="val").assign(image_id=list("abcd"))
     test = scores([1, 1, 1, 0, 0, 0], [0.95, 0.6, 0.2, 0.4, 0.35, 0.1])
-    table = evaluated.operating_points(pd.concat([val, test])).set_index("figure")[list(evaluated.RULES.values())].T
+    table = evaluated.operating_points(pd.concat([val, test])).set_index("figure")[list(evaluated.RULES)].T
     assert list(table.Threshold) == [0.9, 0.3, 0.3, 0.3]
     assert list(table["Sensitivity on validation"]) == [0.5, 1, 1, 1]
     assert list(table["Sensitivity on test"]) == pytest.approx([1 / 3, 2 / 3, 2 / 3, 2 / 3])

@@ -10,8 +10,7 @@ from published_detector import published, rules  # noqa: F401
 from tiny_models import GREY, SIDE, two_blobs
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import methods
-from cxr_helpers.extras.saliency import explain_page
+from cxr_helpers.extras.saliency import every_method, explain_page
 
 
 @pytest.fixture
@@ -39,7 +38,9 @@ def test_page_asks_for_nothing_and_says_what_the_model_says(published, image, tm
     assert f"{1 / (1 + np.exp(-48 / 1024)):.4f}" in text and "0.5000, chosen on validation" in text
     assert "51.2% in PNEUMONIA (not calibrated)" in text and "what speaks for PNEUMONIA" in text
     assert "Not for clinical use" in text and "must not be used for" in text
-    assert all(methods.every()[name].title in text and methods.every()[name].says in text for name in ("gradcam", "occlusion"))
+    assert all(
+        every_method.found()[name].title in text and every_method.found()[name].says in text for name in ("gradcam", "occlusion")
+    )
     assert list(tmp_path.glob(".*page.html")) == []
 
 

@@ -13,7 +13,7 @@ def test_figures_are_milliseconds_an_image_with_the_range_of_the_rounds():
 
 def test_every_method_is_timed_in_every_round(monkeypatch):
     monkeypatch.setattr(map_speed, "ROUNDS", 1)
-    found = {"gradcam": map_speed.methods.every()["gradcam"]}
-    monkeypatch.setattr(map_speed.methods, "every", lambda: found)
+    found = {"gradcam": map_speed.every_method.found()["gradcam"]}
+    monkeypatch.setattr(map_speed.every_method, "found", lambda: found)
     timed = map_speed.measure("smoke")
     assert timed[["round", "task"]].to_numpy().tolist() == [[0, "gradcam"]] and (timed.value > 0).all()

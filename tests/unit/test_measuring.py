@@ -11,9 +11,8 @@ from tiny_models import SIDE, detector, two_blobs
 
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import methods
+from cxr_helpers.extras.saliency import every_method, map_subjects, map_table, measuring
 from cxr_helpers.extras.saliency import map_measures as names
-from cxr_helpers.extras.saliency import map_subjects, map_table, measuring
 
 PLAN = map_subjects.Plan(("gradcam", "occlusion"), {"test": (3, 2)}, ("m",), 1)
 
@@ -53,7 +52,7 @@ def test_slow_methods_take_the_first_images_only(subject):
 
 def test_a_stopped_call_goes_on_and_other_images_are_made_anew(subject, monkeypatch):
     before = parts(subject)
-    monkeypatch.setattr(methods, "maps", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr(every_method, "maps", lambda *_: pytest.fail("made again"))
     after = parts(subject)
     np.testing.assert_array_equal(before["gradcam"].values[names.ROAD], after["gradcam"].values[names.ROAD])
     with pytest.raises(pytest.fail.Exception):
@@ -64,7 +63,7 @@ def test_a_refusal_is_kept_and_the_rest_is_made(subject, monkeypatch):
     def refuse(name, *_):
         raise CxrError("has no convolution.")
 
-    monkeypatch.setattr(methods, "maps", refuse)
+    monkeypatch.setattr(every_method, "maps", refuse)
     left_out = []
     assert set(parts(subject, left_out)) == {"random", "uniform", "centre", "edges"}
     assert len(left_out) == 2 and left_out[0].startswith("gradcam") and left_out[0].endswith("has no convolution.")
@@ -144,4 +143,4 @@ def test_every_plan_names_every_part_and_no_more_slow_images_than_quick_ones():
         if plan is not PLAN:
             assert set(plan.images) == set(map_subjects.PARTS)
             assert all(quick >= slow for quick, slow in plan.images.values())
-    assert set(methods.every()) > map_subjects.SLOW
+    assert set(every_method.found()) > map_subjects.SLOW

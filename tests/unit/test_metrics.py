@@ -41,7 +41,7 @@ def test_a_sure_error_has_a_finite_cross_entropy():
 def test_weighted_metrics_equal_scikit_learn_with_sample_weights(ties):
     images = random_scores(ties=ties)
     y, p, called = images.y_true, images.y_score, images.y_score >= 0.5
-    weights = bootstrap.usable_weights(images.patient_id.to_numpy(), y.to_numpy(), 5, seed=1)
+    weights = bootstrap.usable_weights(tuple(images.patient_id), tuple(y), 5, seed=1)
     ours = bootstrap.weighted_metrics(y.to_numpy(), p.to_numpy(), weights, 0.5)
     for row, w in enumerate(weights):
         theirs = {
@@ -110,7 +110,7 @@ def test_the_same_seed_gives_the_same_table_whatever_the_order_of_rows():
 def test_an_interval_is_the_middle_95_percent_of_the_resamples():
     images = random_scores()
     y, p, patients = (images[name].to_numpy() for name in ("y_true", "y_score", "patient_id"))
-    weights = bootstrap.usable_weights(patients, y, 100, seed=0)
+    weights = bootstrap.usable_weights(tuple(patients), tuple(y), 100, seed=0)
     samples = np.sort(bootstrap.weighted_metrics(y, p, weights, 0.5)["brier"])
     ends = [samples[2] + 0.475 * (samples[3] - samples[2]), samples[96] + 0.525 * (samples[97] - samples[96])]
     assert metrics.evaluate(images, n_boot=100).loc["brier", ["ci_low", "ci_high"]].to_list() == pytest.approx(ends)

@@ -11,7 +11,7 @@ from keras import layers
 from cxr_helpers.data import manifest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import readings
-from cxr_helpers.plots import readings_plots
+from cxr_helpers.plots import result_plots
 from cxr_helpers.tables import open_choices, reported_vs_reproduced, verdicts
 
 TEXT = {
@@ -107,7 +107,7 @@ def test_an_unknown_claim_is_one_sentence():
 
 def test_the_curve_is_in_the_order_of_the_reported_split(heads):
     table = readings.make("tiny", "smoke")
-    drawn = readings_plots.specification_curve(table, TEXT, "accuracy", 0.9, (0.8, 0.95))
+    drawn = result_plots.specification_curve(table, TEXT, "accuracy", 0.9, (0.8, 0.95))
     values = drawn.axes[0].lines[1].get_ydata()
     assert list(values) == sorted(table.test_accuracy) and len(drawn.axes[1].get_yticks()) == 6
 
@@ -115,18 +115,19 @@ def test_the_curve_is_in_the_order_of_the_reported_split(heads):
 CHEST = (641, 278)
 
 
+def judged(metric, reported, ours, readings):
+    return verdicts.verdict(metric, reported, ours, readings, CHEST, verdicts.sampling_interval(metric, ours, CHEST))
+
+
 def test_a_figure_within_both_samples_errors_is_consistent():
-    assert verdicts.verdict("accuracy", 0.8607, 0.885, [], CHEST) == verdicts.CONSISTENT
-    assert verdicts.verdict("accuracy", 0.8607, 0.95, [0.86, 0.95], CHEST) == f"{verdicts.INSIDE} (1 of 2)"
-    assert verdicts.verdict("accuracy", 0.8607, 0.95, [0.94, 0.95], CHEST) == f"{verdicts.OUTSIDE} (0 of 2)"
-    assert verdicts.verdict("accuracy", 0.8607, 0.95, [], CHEST) == f"{verdicts.OUTSIDE} (0 of 1)"
-    assert verdicts.verdict("accuracy", 0.8607, None, [0.86], CHEST) == verdicts.NOT_TESTED
-    assert verdicts.verdict("accuracy", 0.8607, float("nan"), [], CHEST) == verdicts.NOT_TESTED
+    assert judged("accuracy", 0.8607, 0.885, [0.885]) == verdicts.CONSISTENT
+    assert judged("accuracy", 0.8607, 0.95, [0.86, 0.95]) == f"{verdicts.INSIDE} (1 of 2)"
+    assert judged("accuracy", 0.8607, 0.95, [0.94, 0.95]) == f"{verdicts.OUTSIDE} (0 of 2)"
 
 
 def test_between_two_readings_is_inside_though_none_reaches_it():
-    assert verdicts.verdict("bce", 0.28, 0.2, [0.2, 0.4], CHEST) == f"{verdicts.INSIDE} (0 of 2)"
-    assert verdicts.verdict("bce", 0.28, 0.2, [0.2, 0.284], CHEST) == f"{verdicts.INSIDE} (1 of 2)"  # 0.284 rounds to 0.28
+    assert judged("bce", 0.28, 0.2, [0.2, 0.4]) == f"{verdicts.INSIDE} (0 of 2)"
+    assert judged("bce", 0.28, 0.2, [0.2, 0.284]) == f"{verdicts.INSIDE} (1 of 2)"  # 0.284 rounds to 0.28
 
 
 def test_the_interval_of_ours_counts_where_it_is_given():

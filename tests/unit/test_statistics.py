@@ -25,10 +25,9 @@ def test_thresholds_come_from_validation():
     assert selection.thresholds([SURE]) == [0.7]
 
 
-def test_a_run_that_was_made_with_an_operating_point_keeps_it_where_no_other_rule_is_asked_for():
+def test_a_run_that_was_made_with_an_operating_point_keeps_it():
     calibrated = run([0.1, 0.2, 0.7, 0.8], threshold=0.77)
     assert selection.thresholds([calibrated, SURE]) == [0.77, 0.7]
-    assert selection.thresholds([calibrated], "sensitivity>=0.5") == [0.8]
 
 
 def test_best_on_validation_ignores_the_test_images():

@@ -9,9 +9,10 @@ import keras
 from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import calibration, operating_point
+from cxr_helpers.evaluation import operating_point
 from cxr_helpers.extras.makers import joining
 from cxr_helpers.extras.networks import joined
+from cxr_helpers.extras.statistics import temperature_scaling
 from cxr_helpers.records import Product, Record
 from cxr_helpers.training import members, network, rescoring, saved
 
@@ -29,12 +30,12 @@ def make(config: Config, profile: str) -> Product:
         raise CxrError('Config: a calibrated system has one member; name it, as members = ["mobilenetv2_finetuned"].')
     (member,) = joining.paired(config, profile)
     corrupted = rescoring.corrupted_validation(member, profile)
-    temperature = calibration.fit_temperature(corrupted)
-    threshold = operating_point.choose(calibration.tempered(corrupted, temperature))
+    temperature = temperature_scaling.fit(corrupted)
+    threshold = operating_point.choose(temperature_scaling.tempered(corrupted, temperature))
     info = joining.info([member]) | {"temperature": temperature, "threshold": threshold}
     if model := _model(members.networks(member, profile), profile, temperature):
         info["model_bytes"] = network.save(model, profile, config.run_id)
-    return Product(info, {"scores": calibration.tempered(member.scores, temperature)})
+    return Product(info, {"scores": temperature_scaling.tempered(member.scores, temperature)})
 
 
 def _model(runs: list[Record], profile: str, temperature: float) -> keras.Model | None:

@@ -11,12 +11,14 @@ import matplotlib
 import numpy as np
 
 from cxr_helpers.base.files import atomic_write
+from cxr_helpers.config import one_of
 from cxr_helpers.data import image_files, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import methods, overlay
 from cxr_helpers.extras.inference import published_model
 from cxr_helpers.extras.inference.predict import Prediction, predict
 from cxr_helpers.extras.inference.writable import check_file
+from cxr_helpers.extras.saliency import every_method
 
 LONGEST_SIDE = 480  # pixels of a picture
 CLIPPED = 99  # percentile of |value| at the end of a signed method's scale
@@ -30,7 +32,7 @@ def write(image: Path, names: Sequence[str], out: Path, target: str = PREDICTED,
 
     Args:
         image: an 8-bit grey or RGB JPEG or PNG file, or a DICOM image.
-        names: keys of `methods.every()`.
+        names: keys of `every_method.found`.
         out: the page, in a folder that exists.
         target: "PNEUMONIA", "NORMAL" or "predicted".
         model_dir: folder of another published model.
@@ -38,7 +40,7 @@ def write(image: Path, names: Sequence[str], out: Path, target: str = PREDICTED,
     Raises:
         CxrError: a method or target is unknown, the file is no usable image, or the page cannot be written.
     """
-    image, out, names = Path(image), Path(out), [methods.checked(name) for name in names]
+    image, out, names = Path(image), Path(out), [one_of("method", name, every_method.found()) for name in names]
     if target not in (PREDICTED, *TARGETS):
         raise CxrError(f"--target {target} does not exist; give {PREDICTED}, {' or '.join(TARGETS)}.")
     if not out.parent.is_dir():
@@ -51,7 +53,7 @@ def write(image: Path, names: Sequence[str], out: Path, target: str = PREDICTED,
     model, card = published_model.load(model_dir)
     pixels = image_files.read(image).pixels
     small = preprocessing.VARIANTS[card.variant](preprocessing.resize(pixels, card.size))[None]
-    maps = {name: methods.maps(name, model, small, TARGETS[shown])[0] for name in names}
+    maps = {name: every_method.maps(name, model, small, TARGETS[shown])[0] for name in names}
     try:
         atomic_write(out, _html(answer, card, shown, _shrunk(pixels), maps))
     except OSError as error:
@@ -85,7 +87,7 @@ def _facts(answer: Prediction, card: published_model.Card) -> dict[str, str]:
 
 def _section(name: str, image: np.ndarray, values: np.ndarray, shown: str) -> str:
     """Return one method's part: the image, the image under the map, the scale and what it means."""
-    method, large = methods.every()[name], cv2.resize(values, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    method, large = every_method.found()[name], cv2.resize(values, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
     ticks, scale = ("0", "0.5", "1"), f"Yellow speaks most for {shown}; 1 is the map's own largest value."
     picture = overlay.heat(image, np.clip(large, 0, 1))
     if method.signed:

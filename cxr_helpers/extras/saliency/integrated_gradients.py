@@ -14,7 +14,7 @@ FLOOR = 1.0  # log-odds; a map that must sum to less may miss it by as much as o
 def integrated_gradients(model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
     """Return signed values per pixel in log-odds, float32 (N, H, W), that sum to what the image has over a black one.
 
-    Takes what `methods.maps` takes. The baseline is black because an image's collimated border is: a black pixel gets no
+    Takes what `methods.Method` takes. The baseline is black because an image's collimated border is: a black pixel gets no
     value. NaN gradients, or an image whose map is not complete after `MOST` steps: CxrError.
     """
     return methods.by_image("Integrated Gradients", _complete, model, images, target)

@@ -22,7 +22,7 @@ PENALTY = 1e-3  # small, so that regions keep their whole weight; it only settle
 def lime(model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
     """Return the regions' weights, signed, in log-odds, float32 (N, H, W); each is spread evenly over its region.
 
-    Takes what `methods.maps` takes. NaN log-odds: CxrError.
+    Takes what `methods.Method` takes. NaN log-odds: CxrError.
     """
     return methods.by_image("LIME", _weights, model, images, target)
 

@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.explain import methods
+from cxr_helpers.extras.saliency import every_method
 from cxr_helpers.extras.saliency import map_measures as measures
 from cxr_helpers.extras.saliency.map_measures import ADULT, RANK, TEST
 
@@ -43,7 +43,7 @@ CHECKS = (
 
 def verdicts(table: pd.DataFrame, model: str) -> pd.DataFrame:
     """Return one row a method, one column a check of its maps of `model`: "passes", "fails" or "–" (not measured)."""
-    names = [name for name in methods.every() if name in set(table.method)]
+    names = [name for name in every_method.found() if name in set(table.method)]
     columns = {check.title: _verdicts(table, check, model) for check in CHECKS}
     cells = {title: [found.get(name, UNMEASURED) for name in names] for title, found in columns.items()}
     return pd.DataFrame({"method": [measures.title(name) for name in names]} | cells)
@@ -52,7 +52,7 @@ def verdicts(table: pd.DataFrame, model: str) -> pd.DataFrame:
 def best(table: pd.DataFrame, check: Check, model: str) -> tuple[pd.DataFrame, int, pd.Series | None]:
     """Return the rows of the methods with the largest value of a check's measure, how many were tried, and the best control's."""
     rows = measures.part(table, check.data, model, check.measure)
-    tried = rows[rows.index.isin(list(methods.every()))]
+    tried = rows[rows.index.isin(list(every_method.found()))]
     return tried[np.isclose(tried.value, tried.value.max())], len(tried), measures.best_control(rows)
 
 
@@ -70,4 +70,4 @@ def _verdicts(table: pd.DataFrame, check: Check, model: str) -> dict[str, str]:
         rows = rows[rows.index.isin(seeds.index)]
         seeds = seeds.loc[rows.index]
         good = rows.ci_high < seeds.ci_low if check.rule == "unlike" else rows.ci_low > seeds.ci_high
-    return good[good.index.isin(list(methods.every()))].map({True: PASSES, False: FAILS}).to_dict()
+    return good[good.index.isin(list(every_method.found()))].map({True: PASSES, False: FAILS}).to_dict()

@@ -7,8 +7,7 @@ import pandas as pd
 
 from cxr_helpers import paths
 from cxr_helpers.base import stored_results
-from cxr_helpers.explain import methods
-from cxr_helpers.extras.saliency import controls
+from cxr_helpers.extras.saliency import controls, every_method
 
 FILE = "explanation_measures.csv"
 COLUMNS = ["method", "model", "data", "measure", "value", "ci_low", "ci_high", "n"]
@@ -57,12 +56,12 @@ def about(profile: str) -> dict:
 
 def title(method: str) -> str:
     """Return a method's or control's name as a reader knows it."""
-    return methods.every()[method].title if method in methods.every() else controls.TITLES.get(method, method)
+    return every_method.found()[method].title if method in every_method.found() else controls.TITLES.get(method, method)
 
 
 def known(names: Sequence[str]) -> list[str]:
     """Return those methods and controls that are among `names`, methods first."""
-    return [name for name in (*methods.every(), *controls.TITLES) if name in set(names)]
+    return [name for name in (*every_method.found(), *controls.TITLES) if name in set(names)]
 
 
 def part(table: pd.DataFrame, data: str, model: str, measure: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from cxr_helpers.explain import methods
-from cxr_helpers.extras.saliency import map_measures
+from cxr_helpers.extras.saliency import every_method, map_measures
 from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, styled
 from cxr_helpers.plots.style import figure as empty_figure
 
@@ -57,7 +57,7 @@ def cascade(table: pd.DataFrame, model: str) -> Figure:
     the dotted line is the rank correlation between seeds.
     """
     curves = {kind: map_measures.cascade(table, model, kind) for kind in ("rank correlation", "SSIM")}
-    names = [name for name in methods.every() if name in set(curves["SSIM"].method)]
+    names = [name for name in every_method.found() if name in set(curves["SSIM"].method)]
     seeds = map_measures.part(table, map_measures.TEST, model, map_measures.alike("rank correlation", map_measures.SEEDS))
     rows = -(-len(names) // _COLUMNS)
     fig = empty_figure(1.55 * rows + 0.5, TEXT_WIDTH)
@@ -77,7 +77,7 @@ def cascade(table: pd.DataFrame, model: str) -> Figure:
 
 
 def _look(name: str) -> tuple[str, str]:
-    return LOOKS[methods.every()[name].family if name in methods.every() else CONTROL]
+    return LOOKS[every_method.found()[name].family if name in every_method.found() else CONTROL]
 
 
 def _curve(ax: Axes, curve: pd.DataFrame, colour: str, line: str) -> None:

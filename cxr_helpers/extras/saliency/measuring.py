@@ -17,8 +17,8 @@ from cxr_helpers.base import lazy
 from cxr_helpers.base.files import atomic_write, read_arrays
 from cxr_helpers.base.progress import say
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import methods, targets
-from cxr_helpers.extras.saliency import controls, map_checks, map_subjects, map_table
+from cxr_helpers.explain import targets
+from cxr_helpers.extras.saliency import controls, every_method, map_checks, map_subjects, map_table
 from cxr_helpers.extras.saliency import map_measures as names
 from cxr_helpers.extras.saliency.map_subjects import Subject
 from cxr_helpers.extras.statistics import faithfulness, localisation, map_similarity
@@ -61,7 +61,7 @@ def of_subject(subject: Subject, profile: str, left_out: list[str], afresh: bool
     Where a method refuses a model, or the model is not at hand, the sentence is added to `left_out` and the part is missing.
     """
     plan, model = map_subjects.PLANS[profile], []
-    for method in [*(plan.methods or methods.every()), *controls.TITLES]:
+    for method in [*(plan.methods or every_method.found()), *controls.TITLES]:
         count = plan.images[subject.part][method in map_subjects.SLOW]
         if not count:
             continue
@@ -86,7 +86,7 @@ def _make(subject: Subject, method: str, model, path: Path) -> None:
         seed = zlib.crc32(f"{subject.data} {subject.model} {subject.seed} {subject.state}".encode())
         maps = controls.maps(method, subject.images, seed)
     else:
-        maps = methods.maps(method, model, subject.images, subject.target)
+        maps = every_method.maps(method, model, subject.images, subject.target)
     strength = np.maximum(maps, 0)  # what speaks against the target counts as nothing
     values = {names.BLANK: (strength == 0).all(axis=(1, 2)).astype(float)}
     for what, masks in subject.masks.items():

@@ -10,7 +10,7 @@ SQUARES = 7  # that lie beside each other in a row; squares overlap by half
 def occlusion(model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
     """Return the fall of the log-odds, signed, float32 (N, H, W): at each pixel the mean over the squares that cover it.
 
-    Takes what `methods.maps` takes. A hidden square shows the blurred image. NaN log-odds: CxrError.
+    Takes what `methods.Method` takes. A hidden square shows the blurred image. NaN log-odds: CxrError.
     """
 
     def explain(network, image: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ BATCH = 16  # images whose activations are held at once
 
 
 def gradient_input(model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
-    """Return gradient × grey value, signed, in log-odds, float32 (N, H, W), from what `methods.maps` takes.
+    """Return gradient × grey value, signed, in log-odds, float32 (N, H, W), from what `methods.Method` takes.
 
     The image is measured from black, since black is its value 0. NaN gradients: CxrError.
     """

@@ -13,7 +13,7 @@ SIGMAS = 8  # standard errors by which a sampled sum may miss; by chance it does
 
 
 def gradients(model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
-    """Return signed expected gradients × (image - blurred image), float32 (N, H, W), from what `methods.maps` takes.
+    """Return signed expected gradients × (image - blurred image), float32 (N, H, W), from what `methods.Method` takes.
 
     Each image's background is its own blurred copy. The values are a seeded sample of an expectation, so that their sum
     is that of `shap_maps.partition` only within its sampling error, found from groups of samples; a map that misses it

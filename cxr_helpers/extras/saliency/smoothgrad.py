@@ -10,7 +10,7 @@ NOISE = 0.15  # standard deviation, of the image's range of grey values
 
 
 def smoothgrad(model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
-    """Return mean gradient × grey value, signed, in log-odds, float32 (N, H, W), from what `methods.maps` takes.
+    """Return mean gradient × grey value, signed, in log-odds, float32 (N, H, W), from what `methods.Method` takes.
 
     All images meet the same seeded Gaussian noise; its values are not clipped, which would darken white bone.
     """

@@ -46,7 +46,7 @@ def auc(runs: Sequence[pd.DataFrame], strata: pd.Series, n_boot: int = 2000, see
     frames = metrics.aligned(runs)
     images = frames[0]
     groups, y_true = strata.loc[images.image_id].to_numpy(), images.y_true.to_numpy()
-    drawn = bootstrap.usable_weights(images.patient_id.to_numpy(), y_true, n_boot, seed)
+    drawn = bootstrap.usable_weights(tuple(images.patient_id), tuple(y_true), n_boot, seed)
     weights, names = np.vstack([np.ones(len(images)), drawn]), sorted(set(groups))
     by_run = []
     for frame in frames:

@@ -4,6 +4,7 @@ Scores are name → scores of validation and test images, one frame per seed. Wh
 temperature) is chosen on validation images; test images are only reported.
 """
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 
@@ -11,15 +12,15 @@ import numpy as np
 import pandas as pd
 
 from cxr_helpers.evaluation import calibration, metrics, operating_point
-from cxr_helpers.extras.statistics import paired
+from cxr_helpers.extras.statistics import decision_rules, paired, temperature_scaling
 from cxr_helpers.tables import selection, statistics
 
 # A missed pneumonia is taken to weigh as much as five false alarms: an assumption, not a finding.
 RULES = {
-    "youden": "largest sensitivity + specificity",
-    "sensitivity>=0.95": "sensitivity of 0.95 or more",
-    "sensitivity>=0.99": "sensitivity of 0.99 or more",
-    "cost=5": "one miss weighs as five false alarms",
+    "largest sensitivity + specificity": operating_point.choose,
+    "sensitivity of 0.95 or more": functools.partial(decision_rules.at_sensitivity, least=0.95),
+    "sensitivity of 0.99 or more": functools.partial(decision_rules.at_sensitivity, least=0.99),
+    "one miss weighs as five false alarms": functools.partial(decision_rules.least_cost, cost=5),
 }
 _Scores = Mapping[str, Sequence[pd.DataFrame]]
 
@@ -30,9 +31,9 @@ def best_run(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return runs[int(np.argmax(areas))]
 
 
-def thresholds(runs: Sequence[pd.DataFrame], rule: str = "youden") -> list[float]:
+def thresholds(runs: Sequence[pd.DataFrame]) -> list[float]:
     """Return each run's operating point, chosen on its own validation images."""
-    return [operating_point.choose(scores, rule) for scores in selection.part(runs, "val")]
+    return [operating_point.choose(scores) for scores in selection.part(runs, "val")]
 
 
 def results(scores: _Scores) -> pd.DataFrame:
@@ -93,8 +94,8 @@ def against(table: pd.DataFrame, experiment: str) -> pd.DataFrame:
 
 def tempered(run: pd.DataFrame) -> tuple[float, pd.DataFrame]:
     """Return a run's temperature, fitted on its validation images, and its test scores at that temperature."""
-    temperature = calibration.fit_temperature(*selection.part([run], "val"))
-    return temperature, calibration.tempered(*selection.part([run]), temperature)
+    temperature = temperature_scaling.fit(*selection.part([run], "val"))
+    return temperature, temperature_scaling.tempered(*selection.part([run]), temperature)
 
 
 def calibration_table(run: pd.DataFrame) -> pd.DataFrame:
@@ -130,8 +131,8 @@ def operating_points(run: pd.DataFrame) -> pd.DataFrame:
     """Return one column (with its bounds) per rule of `RULES`: threshold, rates where it was chosen, and rates on test."""
     (val,), (test,) = selection.part([run], "val"), selection.part([run])
     columns = {}
-    for rule, title in RULES.items():
-        limit = operating_point.choose(val, rule)
+    for title, choose in RULES.items():
+        limit = choose(val)
         there, values = metrics.points(val, limit), metrics.evaluate(test, limit).loc[["recall", "specificity", "precision"]]
         chosen = {"Threshold": limit, "Sensitivity on validation": there.recall, "Specificity on validation": there.specificity}
         column = pd.concat([pd.DataFrame({"value": chosen}), values.rename(lambda key: f"{metrics.TITLES[key]} on test")])
