@@ -43,9 +43,8 @@ class Record:
     """One run's record.
 
     `info` is run.json. `scores` has the columns image_id, patient_id, split (val, test or external), y_true
-    (1 = PNEUMONIA) and y_score (P(PNEUMONIA) in [0, 1]); `history` has one row an epoch. Experiments of another kind have
-    tables of their own, see the module that makes them. What is computed later from a run's model (`add`) is under hash
-    as well: `ADDED` lists it, so that run.json stays as the run wrote it.
+    (1 = PNEUMONIA) and y_score (P(PNEUMONIA) in [0, 1]); experiments of another kind have other tables, see their makers.
+    `ADDED` lists what is computed later from a run's model (`add`), so that run.json stays as the run wrote it.
     """
 
     folder: Path
@@ -165,10 +164,7 @@ def encoded(info: dict) -> bytes:
 
 
 def write(config: Config, profile: str, info: dict, tables: dict[str, pd.DataFrame], runs: Path | None = None) -> Record:
-    """Store a run's record whole: it is written beside the old one, which it then replaces.
-
-    `runs` is the folder of records, by default that of the profile.
-    """
+    """Store a run's record in `runs` (by default the profile's) whole: written beside the old one, which it then replaces."""
     folder = (runs or paths.runs(profile)) / config.run_id
     files.sweep(folder)
     draft = files.draft_of(folder)
@@ -202,13 +198,12 @@ def read(folder: Path) -> Record:
     path = folder / "run.json"
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
-        number = info.get("format", 1)
-        if number != FORMAT:
+        if (number := info.get("format", 1)) != FORMAT:
             remedy = RESTORE if number == 1 else "update the checkout"
             raise CxrError(f"Its format is {number}, and this version reads format {FORMAT}; {remedy}.")
         config = Config.from_dict(info["config"])
-        whole = info["info_sha256"] == _digest(info)
-        whole = whole and config.key == info["config_hash"] and config.run_id == folder.name
+        named = config.key == info["config_hash"] and config.run_id == folder.name
+        whole = named and info["info_sha256"] == _digest(info)
     except CxrError as error:
         raise CxrError(f"{path} cannot be used. {error}") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

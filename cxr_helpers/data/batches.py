@@ -63,11 +63,6 @@ def images(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.asarray(pixels[rows], "float32")[..., None]
 
 
-def repeated(gray: np.ndarray, channels: int) -> np.ndarray:
-    """Return grayscale images (n, H, W, 1) with the channel repeated for a backbone that expects RGB."""
-    return np.repeat(gray, channels, axis=-1)
-
-
 def targets(y_true: np.ndarray, units: int) -> np.ndarray:
     """Return labels for a head of `units` outputs: (n, 1) for one sigmoid unit, one-hot (n, 2) for two softmax units."""
     y_true = np.asarray(y_true, "float32")

@@ -1,27 +1,24 @@
-"""Corruptions of an image in fixed severities, against which robustness is measured.
+"""Corruptions in fixed severities: functions of an image (H, W) uint8, a level and a random generator to a new such image.
 
 Kinds and severities were written down before any image was scored with them and serve no choice. They are meant for images
-of `SIDE` × `SIDE` pixels, so that a pixel means the same for every network; each is a function of an image (H, W) uint8, a
-level and a random generator to a new image of the same shape and type.
+of `SIDE` × `SIDE` pixels, so that a pixel means the same for every network.
 """
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from cxr_helpers.config import one_of
-from cxr_helpers.data.preprocessing import resize
 
 SIDE = 224  # pixels of an image that is corrupted
 _LARGEST_LETTER = 15  # pixels
 _LETTER_CONTRAST = 50  # grey values above what surrounds it
 
 
-@dataclass(frozen=True)
-class Corruption:
+class Corruption(NamedTuple):
     """A kind of corruption: `apply(image, level, rng)`, its `levels` (severity 1, 2, ...) and what a level is."""
 
     apply: Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
@@ -37,12 +34,10 @@ def corrupted(image: np.ndarray, kind: str, severity: int, image_id: str) -> np.
     Raises:
         CxrError: the kind or its severity is unknown.
     """
-    levels = CORRUPTIONS[one_of("corruption", kind, CORRUPTIONS)].levels
-    one_of(f"severity of {kind}", severity, range(len(levels) + 1))
-    if severity == 0:
+    apply, levels, _ = CORRUPTIONS[one_of("corruption", kind, CORRUPTIONS)]
+    if one_of(f"severity of {kind}", severity, range(len(levels) + 1)) == 0:
         return image.copy()
-    rng = np.random.default_rng(zlib.crc32(f"{image_id} {kind}".encode()))
-    return CORRUPTIONS[kind].apply(image, levels[severity - 1], rng)
+    return apply(image, levels[severity - 1], np.random.default_rng(zlib.crc32(f"{image_id} {kind}".encode())))
 
 
 def noise(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
@@ -94,11 +89,6 @@ def without_marker(image: np.ndarray, level: float, rng: np.random.Generator) ->
 def without_borders(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
     """Blacken the outer share `level` of each side."""
     return np.where(_border(image.shape, level), 0, image).astype(np.uint8)
-
-
-def square(image: np.ndarray) -> np.ndarray:
-    """Return an image (H, W) uint8 at `SIDE` × `SIDE`, its aspect not kept, as the training images were resized."""
-    return resize(image, SIDE)
 
 
 def _border(shape: tuple[int, int], share: float) -> np.ndarray:

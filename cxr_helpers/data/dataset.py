@@ -1,9 +1,11 @@
 """The data set's record, and where its images are found on this machine."""
 
+import contextlib
 import itertools
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cxr_helpers import paths
 from cxr_helpers.base import plugins
@@ -26,7 +28,7 @@ class Dataset:
     kaggle_handle: str
     archive_url: str
     listing_url: str  # the publisher's list of files with their SHA-256
-    counts: dict[tuple[str, str], int] = field(hash=False)
+    counts: dict[tuple[str, str], int]
 
 
 DATASET = Dataset(
@@ -40,8 +42,7 @@ DATASET = Dataset(
 )
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """A usable set of images: its `root` (train/, val/, test/ below) and what its `pixels` are."""
 
     root: Path
@@ -116,8 +117,7 @@ def locate(folder: Path) -> Path:
     for level in ("train", "*/train", "*/*/train"):
         for train in sorted(folder.glob(level)):
             if (train.parent / "test").is_dir() and "__MACOSX" not in train.parts:
-                _check_layout(train.parent)
-                return train.parent
+                return _checked(train.parent)
     raise CxrError(
         f"{folder} has an unknown layout: CXR_DATA_DIR must hold train/ and test/ with NORMAL/ and PNEUMONIA/ in each."
     )
@@ -125,8 +125,7 @@ def locate(folder: Path) -> Path:
 
 def visible(folder: Path) -> list[Path]:
     """Return the entries of `folder` sorted by name, without hidden ones and macOS' resource folders."""
-    entries = (entry for entry in folder.iterdir() if not entry.name.startswith(".") and entry.name != "__MACOSX")
-    return sorted(entries, key=lambda entry: entry.name)
+    return sorted(entry for entry in folder.iterdir() if entry.name[0] != "." and entry.name != "__MACOSX")
 
 
 def images(root: Path) -> list[Path]:
@@ -153,28 +152,25 @@ def _candidates() -> list[Path]:
     here = (paths.ROOT / "data" / "chest_xray", paths.ROOT / "chest_xray")
     roots = []
     for folder in (*here, *sorted(versions.glob("[0-9]*"), reverse=True), *map(Path, hosted)):
-        try:
+        with contextlib.suppress(CxrError):
             roots.append(locate(folder))
-        except CxrError:
-            continue
     return roots
 
 
-def _check_layout(root: Path) -> None:
-    """Refuse a set with a missing class or an empty class folder; val/ may be absent, as in Mendeley's archive."""
+def _checked(root: Path) -> Path:
+    """Return a set's root; one with a missing or empty class folder is refused. val/ may be absent, as in Mendeley's archive."""
     for (folder, label), number in count(root).items():
         if not number and (folder != "val" or (root / folder).is_dir()):
             raise CxrError(f"{root / folder / label} is missing or empty: put its images there, or fetch the set anew.")
+    return root
 
 
 def _pixels(root: Path) -> str:
     """Tell images whose sizes vary from a copy of one size, by the headers of a few; published ones by their number, too."""
     sizes, entries = set(), images(root)
     for path in entries[:: max(1, len(entries) // _SAMPLE)]:
-        try:
+        with contextlib.suppress(image_files.Refused):
             sizes.add(image_files.size(path))
-        except image_files.Refused:
-            continue
     if len(sizes) == 1:
         width, height = sizes.pop()
         return f"{width}×{height} copy"

@@ -11,15 +11,9 @@ _ROWS = 1024  # images compared with all others at once: bounds the memory of th
 
 
 def groups(sha256: np.ndarray, thumbnails: np.ndarray, threshold: float = THRESHOLD) -> np.ndarray:
-    """Number the groups of images whose bytes are equal or whose thumbnails correlate above `threshold`.
+    """Number the groups of images whose bytes are equal or whose thumbnails (N, H, W) uint8 correlate above `threshold`.
 
-    Args:
-        sha256: (N,) digests of the files.
-        thumbnails: (N, H, W) uint8 grey.
-        threshold: Pearson correlation above which two thumbnails count as one picture.
-
-    Returns:
-        (N,) int64: the group's number, counted from 0 in row order; -1 for an image that is like no other.
+    Returns (N,) int64: the group's number, counted from 0 in row order; -1 for an image that is like no other.
     """
     _, first, same = np.unique(sha256, return_index=True, return_inverse=True)
     pairs = [np.column_stack([np.arange(len(sha256)), first[same]])]  # each image with the first one of the same bytes
@@ -35,10 +29,7 @@ def groups(sha256: np.ndarray, thumbnails: np.ndarray, threshold: float = THRESH
 
 
 def standardise(thumbnails: np.ndarray) -> np.ndarray:
-    """Return (N, H·W) float32 rows of mean 0 and length 1, whose dot products are Pearson correlations.
-
-    An image of a single grey value has no correlation; its row is 0.
-    """
+    """Return (N, H·W) float32 rows of mean 0 and length 1 (or of 0, for a single grey value): dot products are correlations."""
     rows = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
     rows -= rows.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)

@@ -61,8 +61,7 @@ def read(path: str | Path, at_least: int | None = None) -> Radiograph:
     that: its decoder then averages areas while it transforms blocks, in a fraction of the time.
 
     Raises:
-        Refused: the file is unreadable, empty, truncated, of another format, 16-bit, CMYK, palette, translucent, too small or too
-            large.
+        Refused: the file is unreadable, truncated, of another format, 16-bit, CMYK, palette, translucent, too small or large.
     """
     path = Path(path)
     try:
@@ -74,15 +73,9 @@ def read(path: str | Path, at_least: int | None = None) -> Radiograph:
 
 
 def size(path: str | Path) -> tuple[int, int]:
-    """Return (width, height) in pixels from the file's header, without decoding it.
-
-    Raises:
-        Refused: the file has no readable image header.
-    """
-    if not Path(path).is_file():  # a pipe would keep the reader waiting
-        raise Refused(Path(path), "unreadable (it is no file)")
+    """Return (width, height) in pixels from the file's header, without decoding it; errors as `read`."""
     try:
-        return _opened(path).size
+        return _opened(_bytes(Path(path))).size
     except NoImage as error:
         raise Refused(Path(path), str(error)) from None
 
@@ -118,12 +111,12 @@ def _foreign(data: bytes) -> tuple[np.ndarray, str] | None:
     return None
 
 
-def _opened(source: str | Path | io.BytesIO) -> Image.Image:
+def _opened(data: bytes) -> Image.Image:
     """Return what Pillow makes of a file's header; it decodes nothing yet."""
     try:
         # Pillow would warn of large images, which are refused here by a limit of their own, and of broken tags.
         with warnings.catch_warnings(action="ignore"):
-            return Image.open(source)
+            return Image.open(io.BytesIO(data))
     except Image.DecompressionBombError as error:
         raise NoImage(TOO_LARGE) from error
     except (OSError, SyntaxError, ValueError) as error:
@@ -134,7 +127,7 @@ def _decoded(data: bytes, at_least: int | None) -> tuple[np.ndarray, str]:
     """Return the grey pixels (H, W) uint8 of a JPEG or PNG file and its mode, "L" or "RGB"."""
     if not data:
         raise NoImage("zero bytes")
-    header = _opened(io.BytesIO(data))
+    header = _opened(data)
     if header.format not in ("JPEG", "PNG"):
         raise NoImage(f"{header.format} file, neither JPEG nor PNG")
     _check_size(*header.size)

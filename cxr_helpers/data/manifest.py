@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from cxr_helpers import paths
 from cxr_helpers.base import processes
-from cxr_helpers.base.files import atomic_path, atomic_write, fingerprint
+from cxr_helpers.base.files import atomic_write, fingerprint
 from cxr_helpers.data import dataset, duplicates, image_files, preprocessing
 from cxr_helpers.errors import CxrError
 
@@ -43,8 +43,8 @@ def load(profile: str) -> pd.DataFrame:
     if not (stamp.exists() and stamp.read_text() == state):
         table, left_out = _build(found)
         forget(profile)  # what the stamp stands for is about to be replaced
-        _write(table, folder / "manifest.csv")
-        _write(left_out, folder / "refused.csv")
+        atomic_write(folder / "manifest.csv", table.to_csv(index=False))
+        atomic_write(folder / "refused.csv", left_out.to_csv(index=False))
         atomic_write(stamp, state)
         if len(left_out):
             tqdm.write(f"{len(left_out)} files are left out: {folder / 'refused.csv'} says why.")
@@ -157,8 +157,7 @@ def _describe(path: Path) -> dict | str:
 
 def _published_sizes(images: pd.Series, found: dataset.Source) -> np.ndarray:
     """Return (width, height) of the published files of a resized copy from the geometry table, NaN where it names none."""
-    geometry = _geometry(found)
-    if geometry is None:
+    if (geometry := _geometry(found)) is None:
         return np.full((len(images), 2), np.nan)
     try:
         sizes = pd.read_csv(geometry, dtype={"width": float, "height": float})
@@ -174,8 +173,3 @@ def _geometry(found: dataset.Source) -> Path | None:
     """Return the table of published sizes: CXR_GEOMETRY, else original_geometry.csv beside the set's folder, else None."""
     beside = found.root.parent / "original_geometry.csv"
     return paths.from_environment("CXR_GEOMETRY") or (beside if beside.is_file() else None)
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False)

@@ -66,8 +66,7 @@ def images(profile: str, image_ids: Iterable[str], size: int = 224, variant: str
 def enough_for(size: int) -> int:
     """Return how long both sides of an image must stay that is decoded at reduced scale and then resized to `size`.
 
-    At twice the size no image of the published sample differs by more than 0.9 grey levels on average from one that was
-    decoded whole; copies of 224×224 are never reduced.
+    At twice the size no image of the published sample differs by more than 0.9 grey levels on average.
     """
     return max(2 * size, 224)
 

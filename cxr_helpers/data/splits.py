@@ -32,12 +32,7 @@ PROTOCOLS: dict[str, str] = {
 
 
 def make(manifest: pd.DataFrame, protocol: str, seed: int = 0) -> pd.DataFrame:
-    """Split the images of a manifest by a named protocol.
-
-    Args:
-        manifest: columns image_id, patient_id, label, y_true, folder; one row per image.
-        protocol: a key of `PROTOCOLS`.
-        seed: of the protocol's random choices.
+    """Split the images of a manifest (image_id, patient_id, label, y_true, folder) by a protocol of `PROTOCOLS`.
 
     Returns:
         image_id, patient_id, split ("train", "val" or "test"), in the manifest's order.

@@ -14,8 +14,7 @@ class RandomResizedCrop(layers.Layer):
     """Crop a random box of random area and aspect and stretch it to the image's size (Szegedy et al. 2015).
 
     `scale` bounds the box's share of the area, drawn uniformly; `ratio` the factor between its relative width and height,
-    drawn on a log scale. Where a side would leave the image it is cut to the image's. Without `training` the images pass
-    as they are.
+    drawn on a log scale; a side that would leave the image is cut. Without `training` the images pass as they are.
     """
 
     def __init__(self, scale: tuple[float, float], ratio: tuple[float, float], seed: int) -> None:
@@ -45,10 +44,7 @@ class RandomResizedCrop(layers.Layer):
 
 
 def _crop(scale: float) -> list[Callable[..., keras.Layer]]:
-    """Return random crops of at least `scale` of the area and of any aspect, small rotation, contrast and brightness.
-
-    After them neither the size of a chest on the image nor the image's aspect says anything.
-    """
+    """Return random crops of at least `scale` of the area, after which neither a chest's size nor the aspect says anything."""
     return [
         partial(layers.RandomRotation, 7 / 360, fill_mode="constant"),
         partial(RandomResizedCrop, (scale, 1.0), (3 / 4, 4 / 3)),
@@ -94,10 +90,9 @@ POLICIES = {
 
 
 def build(name: str, seed: int) -> keras.Sequential | None:
-    """Return the named augmentation of float images (N, H, W, C) in 0..255, or None for "none".
+    """Return the named augmentation of float images (N, H, W, C) in 0..255, the identity without `training=True`; or None.
 
-    Call it with `training=True`; elsewhere it is the identity. It works at full precision whatever the policy of the model
-    that it feeds: at half precision a place on the image would be off by a pixel.
+    It works at full precision whatever the policy of the model: at half precision a place would be off by a pixel.
     """
     if name == "none":
         return None

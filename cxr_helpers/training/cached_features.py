@@ -19,6 +19,7 @@ keras = lazy.module("keras")
 batches = lazy.module("cxr_helpers.data.batches")
 augmentation = lazy.module("cxr_helpers.training.augmentation")
 
+BATCH = 32
 VIEW_SEED = 0  # all seeds of an experiment see the same augmented views, so that they are computed once
 Runner = Callable[[np.ndarray], np.ndarray]  # images float32 (n, H, W, C) in 0..255 -> outputs float32 (n, ...)
 
@@ -33,10 +34,9 @@ def stored(
     views: int,
     run: Runner | None = None,
 ) -> np.ndarray:
-    """Return features float32 (max(views, 1), len(rows), ...) of the images at `rows`, from the store where they lie there.
+    """Return features float32 (max(views, 1), len(rows), ...) of the images at `rows`, memory-mapped, stored where they are not.
 
-    With `views` 0 the images pass as they are; otherwise each passes `views` times through the configured
-    augmentation. The array is memory-mapped and may be larger than the memory. `run` as for `extract`.
+    With `views` 0 the images pass as they are, else `views` times through the configured augmentation. `run` as for `extract`.
     """
     path = paths.build(profile) / "features" / f"{_key(config, backbone, rows, data_hash, views)}.npy"
     if not path.is_file():
@@ -61,18 +61,18 @@ def extract(
     out: np.ndarray | None = None,
     run: Runner | None = None,
 ) -> np.ndarray:
-    """Return the backbone's output float32 (len(rows), ...) for the images at `rows`, augmented once by `policy`.
+    """Return the backbone's output float32 (len(rows), ...), in `out`, for the images at `rows`, augmented once by `policy`.
 
-    It is written to `out` where that is given; `run` is what `forward` returned for the backbone, by default it is made.
+    `run` is what `forward` returned for the backbone.
     """
     channels, run = backbone.input_shape[-1], run or forward(backbone, len(rows))
     if out is None:
         out = np.empty((len(rows), *backbone.output_shape[1:]), np.float32)
-    for start in tqdm(range(0, len(rows), 32), desc=label, unit="batch", mininterval=5):
-        images = batches.images(pixels, rows[start : start + 32])
+    for start in tqdm(range(0, len(rows), BATCH), desc=label, unit="batch", mininterval=5):
+        images = batches.images(pixels, rows[start : start + BATCH])
         if policy is not None:
             images = keras.ops.convert_to_numpy(policy(images, training=True))
-        out[start : start + 32] = run(batches.repeated(images, channels))
+        out[start : start + BATCH] = run(np.repeat(images, channels, axis=-1))
     return out
 
 
@@ -83,26 +83,22 @@ def forward(backbone: keras.Model, images: int) -> Runner:
     return keras_runner(backbone)
 
 
-def keras_runner(model: keras.Model, batch: int = 32) -> Runner:
+def keras_runner(model: keras.Model) -> Runner:
     """Return what runs a Keras model in batches, without training's behaviour."""
 
     def run(images: np.ndarray) -> np.ndarray:
-        parts = [model.predict_on_batch(images[start : start + batch]) for start in range(0, len(images), batch)]
-        return np.concatenate(parts)
+        starts = range(0, len(images), BATCH)
+        return np.concatenate([model.predict_on_batch(images[start : start + BATCH]) for start in starts])
 
     return run
 
 
 def _key(config: Config, backbone: keras.Model, rows: np.ndarray, data_hash: str, views: int) -> str:
-    """Return a name that differs where features may: images, views, and what runs on them, weights and precision included.
-
-    The inference backend is no part of it: all agree within their tolerance.
-    """
+    """Return a name that differs where features may: images, views, weights and precision, not the inference backend."""
     weights = hashlib.sha256(b"".join(array.tobytes() for array in backbone.get_weights()))
     parts = [config.model, config.size, VARIANTS[config.variant].described, views, data_hash]
-    parts.append(config.augmentation if views else "none")
-    parts += [hashlib.sha256(np.ascontiguousarray(rows)).hexdigest(), weights.hexdigest()]
-    parts.append(backbone.compute_dtype)
+    parts += [config.augmentation if views else "none", hashlib.sha256(np.ascontiguousarray(rows)).hexdigest()]
+    parts += [weights.hexdigest(), backbone.compute_dtype]
     parts += [config.scaling] if config.scaling else []  # no weight tells it
     if not config.frozen:  # cut elsewhere than before the head
         parts.append(backbone.layers[-1].name)

@@ -1,14 +1,19 @@
-"""Networks of `models`, trained on the images of a protocol: the maker of most systems."""
+"""Networks of `models`, or of a chapter's own, trained on the images of a protocol: the maker of most systems."""
 
+import dataclasses
+import hashlib
 import itertools
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import pandas as pd
 
+from cxr_helpers.base import progress
 from cxr_helpers.base.files import atomic_path
 from cxr_helpers.config import Config
 from cxr_helpers.data import batches, manifest, packing, splits
+from cxr_helpers.errors import CxrError
 from cxr_helpers.models import catalogue
 from cxr_helpers.records import Product, model_path
 from cxr_helpers.training import fitting
@@ -85,3 +90,46 @@ def _standardise(model: keras.Model, pixels: np.ndarray, table: pd.DataFrame) ->
         if layer.name == "featurewise":
             scaled = before(batches.images(pixels, table.row[table.split == "train"].to_numpy()))
             layer.adapt(keras.ops.convert_to_numpy(scaled))
+
+
+def built(config: Config, build: Callable[[Config], keras.Model]) -> tuple[Config, keras.Model]:
+    """Return (configuration, model) of a chapter's network; graph and first weights enter the configuration's key.
+
+    `build` returns a Keras model, pixels (size, size, 1 or 3) in 0..255 → P(PNEUMONIA), one sigmoid or two softmax units.
+    Where the configuration trains only what lies above a layer that the network lacks, all its layers are trained.
+
+    Raises:
+        CxrError: `build` returns no such model.
+    """
+    keras.utils.clear_session()  # so that the names that Keras gives to layers are those of the first build
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.precision)
+    try:
+        model = build(config)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    _check_own(model, config)
+    first = "features" if config.trainable == "head" else config.trainable
+    if first != "all" and not any(layer.name.startswith(first) for layer in model.layers):
+        progress.say(f"the chapter's network has no layer {first!r}, from which on {config.model} is trained: all layers are")
+        config = dataclasses.replace(config, trainable="all", views=0, stream=False)
+    return dataclasses.replace(config, model="own", own=fingerprint(model)), model
+
+
+def fingerprint(model: keras.Model) -> str:
+    """Return the SHA-256 (hex) of a model's graph and weights."""
+    digest = hashlib.sha256(model.to_json().encode())
+    for weight in model.get_weights():
+        digest.update(np.ascontiguousarray(weight))
+    return digest.hexdigest()
+
+
+def _check_own(model: object, config: Config) -> None:
+    if not isinstance(model, keras.Model):
+        raise CxrError(f"build(configuration) returned {type(model).__name__}; return a keras.Model.")
+    taken = [(None, config.size, config.size, channels) for channels in (1, 3)]
+    if model.input_shape not in taken or model.output_shape not in ((None, 1), (None, 2)):
+        raise CxrError(
+            f"The network of build(configuration) leads from {model.input_shape} to {model.output_shape}; it must lead from "
+            f"(None, {config.size}, {config.size}, 1 or 3) to (None, 1), a sigmoid unit, or (None, 2), softmax units."
+        )

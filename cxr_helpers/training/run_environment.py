@@ -2,9 +2,7 @@
 
 import datetime
 import importlib.metadata
-import os
 import platform
-from pathlib import Path
 
 from cxr_helpers.base import lazy, revision
 
@@ -14,7 +12,6 @@ PACKAGES = (
     *("keras", "tensorflow", "jax", "torch", "numpy", "scikit-learn", "scikit-image", "optuna"),
     *("opencv-python-headless", "opencv-python", "openvino", "onnxruntime", "ai-edge-litert", "nncf"),
 )
-_PROCESSORS = Path("/proc/cpuinfo")
 
 
 def current() -> dict:
@@ -38,10 +35,3 @@ def accelerator() -> str | None:
         return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
     found = tensorflow.config.list_physical_devices("GPU")
     return tensorflow.config.experimental.get_device_details(found[0]).get("device_name", "GPU") if found else None
-
-
-def machine() -> str:
-    """Return system, processor and number of cores in words."""
-    lines = _PROCESSORS.read_text().splitlines() if _PROCESSORS.is_file() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{platform.system()}, {models[0] if models else platform.machine()}, {os.cpu_count()} cores"

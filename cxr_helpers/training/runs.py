@@ -16,7 +16,6 @@ from cxr_helpers.records import Product, Record
 
 keras = lazy.module("keras")
 network = lazy.module("cxr_helpers.training.network")
-own_network = lazy.module("cxr_helpers.training.own_network")
 run_environment = lazy.module("cxr_helpers.training.run_environment")
 
 Build = Callable[[Config], "keras.Model"]
@@ -33,7 +32,7 @@ def fit_or_load(experiment: Experiment, profile: str, build: Build | None = None
 
     The changes are made to the runs that the committed records are of (as written, or the fallback); what no record answers
     for is trained, an epoch a line, and kept under the build folder (`paths.scratch_runs`). `build` gives a network of the
-    reader's own in place of the experiment's (see `own_network.built`).
+    reader's own in place of the experiment's (see `network.built`).
 
     Raises:
         CxrError: nothing was changed and there is no complete record, a variant is unknown, or `build` returns no such model.
@@ -52,7 +51,7 @@ def _kept_apart(config: Config, profile: str, build: Build | None) -> Record:
     """Return the committed record of a changed configuration, else that of the scratch store, training it where it has none."""
     make, store = _maker(config), paths.scratch_runs(profile)
     if build is not None:
-        config, model = own_network.built(config, build)
+        config, model = network.built(config, build)
         make = functools.partial(network.make, model=model)
     record = records.load(config, profile) or records.load(config, profile, store)
     if record is None:

@@ -10,7 +10,6 @@ from cxr_helpers.records import Record
 from cxr_helpers.training import members
 
 keras = lazy.module("keras")
-batches = lazy.module("cxr_helpers.data.batches")
 
 _CHECKED = 8  # images on which a saved model is compared with its record
 AGREEMENT = 0.02  # largest difference between a stored score and the model's score on this machine
@@ -31,7 +30,7 @@ def of_run(record: Record, profile: str):
     known = next((part for part in parts if len(part)), record.scores).head(_CHECKED)
     config = members.network_config(record, profile)
     images = packing.images(profile, known.image_id, config.size, config.variant)
-    inputs = batches.repeated(images[..., None].astype("float32"), found.input_shape[-1])
+    inputs = np.repeat(images[..., None].astype("float32"), found.input_shape[-1], axis=-1)
     difference = np.abs(found.predict_on_batch(inputs)[:, -1] - known.y_score).max()
     if not difference <= AGREEMENT:
         raise CxrError(f"{path} differs from run {record.run_id} by {difference:.3f} in a score; {command}.")

@@ -8,7 +8,7 @@ from keras import layers
 from cxr_helpers import experiments, paths, records, training
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
-from cxr_helpers.training import network, own_network, runs
+from cxr_helpers.training import network, runs
 
 CONFIG = Config("custom_cnn", size=32, epochs=1)
 
@@ -20,9 +20,9 @@ def build(config, width=4, name=None):
 
 
 def test_equal_graphs_have_one_key_however_often_they_are_built():
-    first, model = own_network.built(CONFIG, build)
-    again, _ = own_network.built(CONFIG, build)
-    assert first == again and first.run_id.startswith("own-official-s0-") and first.own == own_network.fingerprint(model)
+    first, model = network.built(CONFIG, build)
+    again, _ = network.built(CONFIG, build)
+    assert first == again and first.run_id.startswith("own-official-s0-") and first.own == network.fingerprint(model)
 
 
 def test_graph_weights_and_seed_enter_the_key():
@@ -32,16 +32,16 @@ def test_graph_weights_and_seed_enter_the_key():
         return model
 
     made = [CONFIG, Config("custom_cnn", size=32, epochs=1, seed=1)]
-    keys = {own_network.built(config, build)[0].key for config in made}
-    keys |= {own_network.built(CONFIG, other)[0].key for other in (lambda config: build(config, 5), trained_before)}
+    keys = {network.built(config, build)[0].key for config in made}
+    keys |= {network.built(CONFIG, other)[0].key for other in (lambda config: build(config, 5), trained_before)}
     assert len(keys) == 4
 
 
 def test_without_the_layer_above_which_the_row_trains_all_layers_are_trained(capsys):
     frozen = Config("mobilenet", size=32, trainable="head", views=2, augmentation="kilaru")
-    config, _ = own_network.built(frozen, build)
+    config, _ = network.built(frozen, build)
     assert (config.trainable, config.views) == ("all", 0) and "all layers are" in capsys.readouterr().out
-    config, _ = own_network.built(frozen, lambda config: build(config, name="features"))
+    config, _ = network.built(frozen, lambda config: build(config, name="features"))
     assert (config.trainable, config.views) == ("head", 2)
 
 
@@ -55,7 +55,7 @@ def test_without_the_layer_above_which_the_row_trains_all_layers_are_trained(cap
 )
 def test_what_is_no_such_network_is_refused(wrong, sentence):
     with pytest.raises(CxrError, match=sentence):
-        own_network.built(CONFIG, wrong)
+        network.built(CONFIG, wrong)
 
 
 @pytest.fixture

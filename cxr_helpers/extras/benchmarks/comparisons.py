@@ -16,7 +16,7 @@ from cxr_helpers.base.progress import say
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.benchmarks.harness import Comparison
 
-run_environment = lazy.module("cxr_helpers.training.run_environment")
+measured_on = lazy.module("cxr_helpers.extras.makers.measured_on")
 _training = lazy.module("cxr_helpers.extras.benchmarks.training_time")
 _extraction = lazy.module("cxr_helpers.extras.benchmarks.extraction")
 
@@ -44,7 +44,7 @@ def run(name: str, profile: str) -> Path:
     path = file(name, profile)
     comparison = MODULES[name].prepare(name, profile)
     rows = [_round(name, comparison, place) for place in range(comparison.rounds)]
-    closing = {"profile": profile, "machine": run_environment.machine()} | run_environment.current() | {"rounds": rows}
+    closing = {"profile": profile} | measured_on.about() | {"rounds": rows}
     atomic_write(path, json.dumps(_result(name, comparison, rows) | closing, indent=2, ensure_ascii=False) + "\n")
     return path
 

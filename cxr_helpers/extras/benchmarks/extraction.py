@@ -37,7 +37,7 @@ def prepare(name: str, profile: str) -> Comparison:
     start = "random" if weights.find(model)[0] == "imagenet" else "imagenet"  # random where the weights are not here
     backbone, _ = catalogue.split(catalogue.build(Config(model, start=start, size=SIDE[profile], trainable="head"))[0])
     pixels = packing.load(profile, SIDE[profile])
-    images = batches.repeated(batches.images(pixels, np.arange(count) % len(pixels)), backbone.input_shape[-1])
+    images = np.repeat(batches.images(pixels, np.arange(count) % len(pixels)), backbone.input_shape[-1], axis=-1)
     best, macs = backends.best(backbone), operations.multiply_adds(backbone)
     runs = {"baseline": backends.keras_runner(backbone)}
     with tempfile.TemporaryDirectory() as folder:

@@ -13,7 +13,7 @@ from cxr_helpers.base.files import atomic_write
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.benchmarks.harness import COLUMNS
 
-run_environment = lazy.module("cxr_helpers.training.run_environment")
+measured_on = lazy.module("cxr_helpers.extras.makers.measured_on")
 
 # Of each, `measure(profile)` gives all repeats and `figures(repeats)` their figures.
 MODULES = {
@@ -42,8 +42,8 @@ def measure(name: str, profile: str) -> Path:
         raise CxrError(f"Measurement {name!r} is unknown: choose one of {', '.join(NAMES)}.")
     load, started = os.getloadavg()[0], time.perf_counter()
     repeats = MODULES[name].measure(profile)
-    about = {"measurement": name, "profile": profile, "machine": run_environment.machine(), "load_before": round(load, 2)}
-    about |= {"seconds": round(time.perf_counter() - started, 1)} | run_environment.current()
+    about = {"measurement": name, "profile": profile, "load_before": round(load, 2)}
+    about |= {"seconds": round(time.perf_counter() - started, 1)} | measured_on.about()
     folder = paths.reports(profile) / "measurements"
     atomic_write(folder / f"{name}_repeats.csv", repeats.to_csv(index=False, float_format="%.6g"))
     atomic_write(folder / f"{name}.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")

@@ -21,9 +21,10 @@ from cxr_helpers.base.files import atomic_write
 from cxr_helpers.config import Config
 from cxr_helpers.data import batches, manifest, packing, splits
 from cxr_helpers.evaluation import metrics
+from cxr_helpers.extras.makers import measured_on
 from cxr_helpers.models import catalogue
 from cxr_helpers.tables import open_choices
-from cxr_helpers.training import cached_features, fitting, run_environment
+from cxr_helpers.training import cached_features, fitting
 
 METRICS = ["accuracy", "bce", "roc_auc", "recall", "specificity", "precision", "f1"]
 
@@ -72,7 +73,7 @@ def make(name: str, profile: str) -> pd.DataFrame:
             atomic_write(path, table.to_csv(index=False, float_format="%.6g"))
             hours = table.groupby("key").seconds.first().sum() / 3600
             about = {"trainings": table.key.nunique(), "of": len(plan), "readings": len(table), "hours": round(hours, 3)}
-            about |= {"machine": run_environment.machine()} | run_environment.current()
+            about |= measured_on.about()
             atomic_write(path.with_suffix(".json"), json.dumps(about, indent=2) + "\n")
     return open_choices.load(name, profile)
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from cxr_helpers.base.progress import say
 from cxr_helpers.config import Config
-from cxr_helpers.data import batches, corruptions, packing
+from cxr_helpers.data import corruptions, packing
 from cxr_helpers.data.preprocessing import VARIANTS, resize
 from cxr_helpers.extras.other_sets import adult_images
 from cxr_helpers.records import Record
@@ -60,7 +60,7 @@ def of_model(model, config: Config) -> Scorer:
 
     def score(images: np.ndarray) -> np.ndarray:
         small = np.stack([prepare(resize(image, config.size)) for image in images])
-        inputs = batches.repeated(small[..., None].astype("float32"), model.input_shape[-1])
+        inputs = np.repeat(small[..., None].astype("float32"), model.input_shape[-1], axis=-1)
         return model.predict_on_batch(inputs)[:, -1].astype(float)
 
     return score

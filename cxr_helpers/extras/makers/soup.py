@@ -63,6 +63,6 @@ def normalise(model: keras.Model, pixels: np.ndarray, rows: np.ndarray) -> None:
         for layer in layers:
             layer.momentum = count / (count + 1)  # a running mean, in which every batch counts the same
         images = batches.images(pixels, order[start : start + NORMALISING])
-        model(batches.repeated(images, model.input_shape[-1]), training=True)
+        model(np.repeat(images, model.input_shape[-1], axis=-1), training=True)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum

@@ -23,7 +23,7 @@ from cxr_helpers.extras.saliency import map_measures as names
 from cxr_helpers.extras.saliency.map_subjects import Subject
 from cxr_helpers.extras.statistics import faithfulness, localisation, map_similarity
 
-run_environment = lazy.module("cxr_helpers.training.run_environment")
+measured_on = lazy.module("cxr_helpers.extras.makers.measured_on")
 
 
 def measure(profile: str, afresh: bool = False) -> Path:
@@ -38,8 +38,8 @@ def measure(profile: str, afresh: bool = False) -> Path:
     for subject in map_subjects.every(profile):
         parts += of_subject(subject, profile, left_out, afresh)
     table = map_table.rows(parts, plan)
-    about = {"profile": profile, "plan": dataclasses.asdict(plan), "left_out": left_out, "machine": run_environment.machine()}
-    about |= {"seconds": round(time.perf_counter() - started, 1)} | run_environment.current()
+    about = {"profile": profile, "plan": dataclasses.asdict(plan), "left_out": left_out}
+    about |= {"seconds": round(time.perf_counter() - started, 1)} | measured_on.about()
     path = names.path(profile)
     atomic_write(path.with_suffix(".json"), json.dumps(about, indent=2, ensure_ascii=False) + "\n")
     atomic_write(path, table[names.COLUMNS].to_csv(index=False, float_format="%.6g"))
