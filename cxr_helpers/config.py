@@ -49,15 +49,13 @@ class Config:
     A default never changes once records exist: the hash covers only what departs from the defaults, so that
     a new field leaves the old records valid.
 
-    `trainable` is "all", "head" (the backbone stays frozen), or the name prefix of the first backbone layer
-    that is trained. `views` counts the cached augmented copies of each training image that a frozen backbone
-    sees (0: the image as it is); with `stream` nothing is cached, and a frozen backbone runs anew on newly
-    augmented images in every epoch (online augmentation). `patience` 0 switches early stopping off. `size` is in pixels.
-    `width` units make a hidden layer in the head of a MobileNet (0: none). `label_smoothing` moves the labels that share of
-    the way to one half; `average` is the momentum of an exponential mean of the weights, which replaces them (0: none).
-    `mixup` is the parameter of the beta distribution by which pairs of training images are mixed (0: none).
-
-    `scaling` of the pixels is to 0..1 ("unit"), to -1..1 ("symmetric"), or what the network has of itself ("").
+    `trainable` is "all", "head" (the backbone stays frozen), or the name prefix of the first backbone layer that is trained.
+    `views` counts the cached augmented copies of each training image that a frozen backbone sees (0: the image as it is);
+    with `stream` nothing is cached, and it runs anew on newly augmented images in every epoch. `patience` 0 switches early
+    stopping off. `size` is in pixels. `width` units make a hidden layer in the head of a MobileNet (0: none). `scaling` of the
+    pixels is to 0..1 ("unit"), to -1..1 ("symmetric"), or what the network has of itself (""). `label_smoothing` moves the
+    labels that share of the way to one half; `average` is the momentum of an exponential mean of the weights, which replaces
+    them (0: none); `mixup` is the parameter of the beta distribution by which pairs of training images are mixed (0: none).
 
     `features` names what an estimator of scikit-learn sees, `members` the experiments that an ensemble or a cascade joins,
     `search` how the rest is chosen on validation images, `data` the data set. `own` is the SHA-256 of graph and first

@@ -42,14 +42,15 @@ class Experiment:
 
 
 def load(profile: str, file: Path = FILE) -> dict[str, Experiment]:
-    """Return all experiments by name, their configurations as the profile ("full" or "smoke") sets them."""
+    """Return all experiments by name, as the profile ("full" or "smoke") sets them; of a row with `variants` one for each."""
     with open(file, "rb") as handle:
         document = tomllib.load(handle)
     shared = document.pop("smoke", {})
     rows = {}
     for name, row in document.items():
         changes = shared | row.get("smoke", {}) if profile == "smoke" else {}
-        for each, title, variant in _expanded(name, row):
+        for suffix, variant in row.get("variants", {"": {}}).items():
+            each, title = (f"{name}_{suffix}", f"{row['title']}: {suffix}") if suffix else (name, row["title"])
             configs = _configs(row, row["config"] | changes | variant)
             fallback, waits_for = (), ""
             if profile != "smoke":
@@ -119,13 +120,6 @@ def _in_words(changes: Mapping[str, object]) -> str:
     """Return " (epochs 3, dropout 0.2)", or "" where nothing was changed."""
     said = ", ".join(f"{field.replace('_', ' ')} {value}" for field, value in changes.items())
     return f" ({said})" if said else ""
-
-
-def _expanded(name: str, row: dict) -> list[tuple[str, str, dict]]:
-    """Return (experiment, title, changes of config) of a row; with `variants` it makes one experiment for each."""
-    if "variants" not in row:
-        return [(name, row["title"], {})]
-    return [(f"{name}_{variant}", f"{row['title']}: {variant}", changes) for variant, changes in row["variants"].items()]
 
 
 def _configs(row: dict, values: dict) -> tuple[Config, ...]:

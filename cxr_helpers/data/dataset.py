@@ -14,7 +14,6 @@ from cxr_helpers.errors import CxrError
 
 FOLDERS = ("train", "val", "test")
 LABELS = {"NORMAL": 0, "PNEUMONIA": 1}  # y_true
-_MENDELEY = "https://data.mendeley.com"
 _SAMPLE = 24  # images whose size is looked up
 
 
@@ -26,8 +25,6 @@ class Dataset:
     citation: str
     doi: str
     kaggle_handle: str
-    archive_url: str
-    listing_url: str  # the publisher's list of files with their SHA-256
     counts: dict[tuple[str, str], int]
 
 
@@ -36,8 +33,6 @@ DATASET = Dataset(
     citation="Kermany, Zhang, Goldbaum, Mendeley Data, version 2, 2018",
     doi="10.17632/rscbjbr9sj",
     kaggle_handle="paultimothymooney/chest-xray-pneumonia",
-    archive_url=f"{_MENDELEY}/public-files/datasets/rscbjbr9sj/files/f12eaf6d-6023-432f-acc9-80c9d7393433/file_downloaded",
-    listing_url=f"{_MENDELEY}/public-api/datasets/rscbjbr9sj/files?folder_id=root&version=2",
     counts=dict(zip(itertools.product(FOLDERS, LABELS), (1341, 3875, 8, 8, 234, 390), strict=True)),
 )
 

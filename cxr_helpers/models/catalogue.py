@@ -10,7 +10,7 @@ import keras
 import pandas as pd
 
 from cxr_helpers.base import plugins
-from cxr_helpers.config import Config
+from cxr_helpers.config import Config, one_of
 from cxr_helpers.errors import CxrError
 from cxr_helpers.models import mobilenet, mobilenetv2, resnet50, vgg16
 
@@ -35,9 +35,7 @@ def builder(name: str) -> Builder:
 
 def build(config: Config) -> tuple[keras.Model, str]:
     """Return (model, note on its start) for a configuration, with `trainable` set layer by layer."""
-    if config.model not in names():
-        raise CxrError(f"Config: model={config.model!r} is unknown; choose one of {', '.join(names())}.")
-    model, note = builder(config.model)(config)
+    model, note = builder(one_of("model", config.model, names()))(config)
     unfreeze(model, config.trainable)
     return model, note
 

@@ -49,13 +49,9 @@ def scaled(pixels: keras.KerasTensor, scaling: str) -> keras.KerasTensor:
 
 
 def load(backbone: keras.Model, application: Callable[..., keras.Model], start: str) -> str:
-    """Give a backbone its first weights, and return how they began, in words for the record.
+    """Give a backbone, which `application` built, its first weights; return in words for the record how they began.
 
-    Args:
-        backbone: what `application` built without its top, with random weights. With start "random" its batch normalisation
-            forgets faster: Keras' momenta of 0.99 and 0.999 outlast a short run from random weights.
-        application: a network of keras.applications, or one that is called as these are.
-        start: "imagenet" or "random".
+    With start "random" batch normalisation forgets faster: Keras' momenta of 0.99 and 0.999 outlast a short run.
 
     Raises:
         Unavailable: the ImageNet weights are not on this machine and cannot be downloaded.

@@ -7,7 +7,7 @@ from functools import partial
 import keras
 from keras import layers, ops
 
-from cxr_helpers.errors import CxrError
+from cxr_helpers.config import one_of
 
 
 class RandomResizedCrop(layers.Layer):
@@ -94,10 +94,8 @@ def build(name: str, seed: int) -> keras.Sequential | None:
 
     It works at full precision whatever the policy of the model: at half precision a place would be off by a pixel.
     """
-    if name == "none":
+    if one_of("augmentation", name, ("none", *POLICIES)) == "none":
         return None
-    if name not in POLICIES:
-        raise CxrError(f"Config: augmentation={name!r} is unknown; choose none, {', '.join(POLICIES)}.")
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:

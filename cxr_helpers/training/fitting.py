@@ -45,13 +45,7 @@ class Task:
         return self.table.assign(y_score=outputs[:, -1])
 
 
-@dataclasses.dataclass(frozen=True)
-class Fitted:
-    """The learning curves, the task's table with scores (without augmentation), and the seconds of fitting."""
-
-    history: pd.DataFrame
-    scores: pd.DataFrame
-    seconds: float
+Fitted = tuple[pd.DataFrame, pd.DataFrame, float]  # learning curves, table with scores of images as they are, seconds
 
 
 def fit(task: Task) -> Fitted:
@@ -85,7 +79,7 @@ def _fit_streamed(task: Task) -> Fitted:
     trainer, train = streaming(task)
     history, seconds = _run(task, trainer, train, val)
     outputs = cached_features.extract(task.model, task.pixels, task.table.row.to_numpy(), label="scores")
-    return Fitted(history, task.scored(outputs), seconds)
+    return history, task.scored(outputs), seconds
 
 
 def streaming(task: Task) -> tuple[keras.Model, batches.Batches]:
@@ -113,7 +107,7 @@ def _fit_stored(task: Task) -> Fitted:
     val_rows, val_labels = task.part("val")
     train = batches.StoredBatches(views, labels, config.batch_size, config.seed)
     history, seconds = _run(task, head, train, (plain[0, val_rows], val_labels))
-    return Fitted(history, task.scored(head.predict(plain[0, task.table.row], batch_size=256, verbose=0)), seconds)
+    return history, task.scored(head.predict(plain[0, task.table.row], batch_size=256, verbose=0)), seconds
 
 
 def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple[pd.DataFrame, float]:

@@ -16,9 +16,10 @@ from commands import cxr
 from fault_table import came_to
 
 PATCH = """
-DATASET = __import__("dataclasses").replace(
-    DATASET, counts={counts!r}, archive_url="http://127.0.0.1:{port}/set.zip", listing_url="http://127.0.0.1:{port}/list"
-)
+DATASET = __import__("dataclasses").replace(DATASET, counts={counts!r})
+"""
+ADDRESSES = """
+ARCHIVE, LISTING = "http://127.0.0.1:{port}/set.zip", "http://127.0.0.1:{port}/list"
 """
 
 
@@ -83,10 +84,10 @@ def host(tmp_path_factory):
 def checkout(host, tmp_path_factory):
     root = copy(tmp_path_factory.mktemp("download") / "checkout", PARTS)
     with open(root / "cxr_helpers/data/dataset.py", "a") as module:
-        module.write(PATCH.format(counts=tiny_images.COUNTS, port=host.server_port))
+        module.write(PATCH.format(counts=tiny_images.COUNTS))
     path = root / "cxr_helpers/extras/other_sets/download.py"
     text = path.read_text().replace('"https://www.kaggle.com"', '"http://127.0.0.1:1"')
-    path.write_text(text.replace("_SILENCE_SECONDS = 30", "_SILENCE_SECONDS = 5"))
+    path.write_text(text.replace("_SILENCE_SECONDS = 30", "_SILENCE_SECONDS = 5") + ADDRESSES.format(port=host.server_port))
     return root
 
 

@@ -186,8 +186,8 @@ def mendeley(tmp_path, served, monkeypatch):
     with zipfile.ZipFile(folder / "archive.zip", "w") as bundle:
         for path in sorted(root.rglob("*")):
             bundle.write(path, path.relative_to(root.parent))
-    record = dataclasses.replace(dataset.DATASET, archive_url=f"{host}/archive.zip", listing_url=f"{host}/list")
-    monkeypatch.setattr(dataset, "DATASET", record)
+    monkeypatch.setattr(download, "ARCHIVE", f"{host}/archive.zip")
+    monkeypatch.setattr(download, "LISTING", f"{host}/list")
 
     def fail(handle):
         raise RuntimeError("429 too many requests.")

@@ -148,9 +148,9 @@ def _train(config: Config, profile: str) -> tuple[float, float]:
     """Train a configuration and return its AUC on validation images and the seconds of its epochs; no record is written."""
     keras.utils.set_random_seed(config.seed)
     task, _ = network.prepare(config, profile)
-    fitted = fitting.fit(task)
-    val = fitted.scores[fitted.scores.split == "val"]
-    return float(roc_auc_score(val.y_true, val.y_score)), fitted.seconds
+    _, scores, spent = fitting.fit(task)
+    val = scores[scores.split == "val"]
+    return float(roc_auc_score(val.y_true, val.y_score)), spent
 
 
 def _with_the_manifest(folder: str, profile: str) -> str:

@@ -20,6 +20,9 @@ pooch = lazy.module("pooch")
 filelock = lazy.module("filelock")
 
 KAGGLE = "https://www.kaggle.com"
+_MENDELEY = "https://data.mendeley.com"
+ARCHIVE = f"{_MENDELEY}/public-files/datasets/rscbjbr9sj/files/f12eaf6d-6023-432f-acc9-80c9d7393433/file_downloaded"
+LISTING = f"{_MENDELEY}/public-api/datasets/rscbjbr9sj/files?folder_id=root&version=2"  # its files with their SHA-256
 _PROBE_SECONDS = 4
 _SILENCE_SECONDS = 30  # after which a connection counts as broken
 _KAGGLE_SECONDS = 60  # after which kagglehub is given up if it has brought nothing: what it mounts on Colab may never come
@@ -37,7 +40,7 @@ def ensure() -> dataset.Source:
     if dataset.at_hand():
         return dataset.discover("full")
     reasons = []
-    for name, address, get in (("Kaggle", KAGGLE, _from_kaggle), ("Mendeley", dataset.DATASET.archive_url, _from_mendeley)):
+    for name, address, get in (("Kaggle", KAGGLE, _from_kaggle), ("Mendeley", ARCHIVE, _from_mendeley)):
         if not reachable(address):
             reasons.append(f"{name} cannot be reached")
             continue
@@ -109,7 +112,7 @@ def _from_mendeley() -> Path:
     draft = files.draft_of(target)
     try:
         with filelock.FileLock(paths.build("full") / "download.lock", timeout=0):
-            _unpack(dataset.DATASET, draft)
+            _unpack(draft)
             _check_whole(draft / "set").replace(target)
     except filelock.Timeout:
         raise CxrError(f"another process is downloading to {target}: wait for it") from None
@@ -118,29 +121,29 @@ def _from_mendeley() -> Path:
     return target
 
 
-def _unpack(record: dataset.Dataset, folder: Path) -> None:
+def _unpack(folder: Path) -> None:
     """Download the archive into `folder`, check it and unpack it to `folder`/set; a transfer that breaks off begins again."""
     pooch.get_logger().setLevel("WARNING")
-    known = {"registry": {"set.zip": _published_sha256(record)}, "urls": {"set.zip": record.archive_url}}
+    known = {"registry": {"set.zip": _published_sha256()}, "urls": {"set.zip": ARCHIVE}}
     shelf = pooch.create(folder, base_url="", **known, retry_if_failed=_ATTEMPTS - 1)
     bar = pooch.HTTPDownloader(progressbar=True, timeout=_SILENCE_SECONDS, headers=_HEADERS)
     try:
         archive = shelf.fetch("set.zip", downloader=bar)
     except requests.RequestException as error:
-        raise CxrError(f"The download from {record.archive_url} broke off {_ATTEMPTS} times: start it again.") from error
+        raise CxrError(f"The download from {ARCHIVE} broke off {_ATTEMPTS} times: start it again.") from error
     except ValueError:
-        raise CxrError(f"The archive's SHA-256 is not the one that {record.listing_url} names: fetch it anew.") from None
+        raise CxrError(f"The archive's SHA-256 is not the one that {LISTING} names: fetch it anew.") from None
     with zipfile.ZipFile(archive) as bundle:
         bundle.extractall(folder / "set")  # no member's path leads out of it, whatever its name
 
 
-def _published_sha256(record: dataset.Dataset) -> str | None:
+def _published_sha256() -> str | None:
     """Return the archive's SHA-256 from its publisher's list; where that cannot be had, say what is checked instead."""
     try:
-        listed = requests.get(record.listing_url, timeout=_SILENCE_SECONDS, headers=_HEADERS).json()
+        listed = requests.get(LISTING, timeout=_SILENCE_SECONDS, headers=_HEADERS).json()
         details = [entry["content_details"] for entry in listed]
-        (known,) = [entry["sha256_hash"] for entry in details if entry["download_url"] == record.archive_url]
+        (known,) = [entry["sha256_hash"] for entry in details if entry["download_url"] == ARCHIVE]
     except (OSError, ValueError, KeyError, TypeError):
-        say(f"{record.listing_url} names no checksum of the archive; its own check sums and the number of images are checked.")
+        say(f"{LISTING} names no checksum of the archive; its own check sums and the number of images are checked.")
         return None
     return known.lower()
