@@ -6,10 +6,6 @@ import tempfile
 
 from cxr_helpers import paths
 
-FOLDERS = (
-    *("CXR_BUILD_DIR", "CXR_DATA_DIR", "CXR_EXTERNAL_DIR", "CXR_GEOMETRY", "CXR_SAMPLE_DIR"),
-    *("CXR_WEIGHTS_DIR", "CXR_CHESTXRAY14_DIR", "CXR_SKIN_DIR", "CXR_BRAIN_DIR", "CXR_SETS_DIR"),
-)
 DEFAULTS = {
     "KERAS_BACKEND": "tensorflow",
     "MPLBACKEND": "Agg",
@@ -33,9 +29,8 @@ def settle() -> None:
     # A check of web addresses that jsonschema takes along where it can: a grammar that takes 1.4 s to build whenever
     # notebooks are read, and that none of their fields needs.
     sys.modules.setdefault("rfc3987_syntax", None)
-    for name in FOLDERS:
-        path = paths.from_environment(name)
-        if path:
+    for name in list(os.environ):
+        if name.startswith("CXR_") and name.endswith(("_DIR", "_GEOMETRY")) and (path := paths.from_environment(name)):
             os.environ[name] = str(path)
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)

@@ -7,18 +7,10 @@ from types import ModuleType
 import lazy_loader
 
 
-class Missing(ModuleType):
-    """Stand in for a module that is not installed: using it says so."""
-
-    def __getattr__(self, name: str) -> object:
-        """Raise what importing the module would have raised."""
-        raise ModuleNotFoundError(f"No module named {self.__name__!r}", name=self.__name__)
-
-
 def module(name: str) -> ModuleType:
     """Return a stand-in for the module `name` ("keras", "cxr_helpers.training.fitting") that imports it at first use."""
-    if name not in sys.modules and importlib.util.find_spec(name) is None:
-        return Missing(name)  # lazy_loader would walk the stack, which loads every stand-in that there is
+    if name not in sys.modules and importlib.util.find_spec(name) is None:  # of a backend that Keras does not use here
+        return ModuleType(name)  # lazy_loader would walk the stack, which loads every stand-in that there is
     found = lazy_loader.load(name, suppress_warning=True)
     parent, _, child = name.rpartition(".")
     if parent in sys.modules and not hasattr(sys.modules[parent], child):  # an import would have set it

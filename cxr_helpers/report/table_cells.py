@@ -40,15 +40,10 @@ def formatted(frame: pd.DataFrame, digits: int | dict[str, formatting.Format] = 
 def markdown(frame: pd.DataFrame, digits: int | dict[str, formatting.Format] = 3) -> str:
     """Return `frame` as a Markdown pipe table, columns of numbers aligned right."""
     cells = formatted(frame, digits)
-    rules = ["--:" if numeric(cells[name]) else ":--" for name in cells.columns]
+    said = {name: [cell for cell in column if cell not in ("", ABSENT)] for name, column in cells.items()}
+    rules = ["--:" if column and all(map(NUMBER.fullmatch, column)) else ":--" for column in said.values()]
     rows = [list(cells.columns), rules, *cells.to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows)
-
-
-def numeric(column: pd.Series) -> bool:
-    """Tell whether every cell that says something is a number, with or without unit or interval ("0.98 [0.97, 0.99]")."""
-    said = [cell for cell in column if cell not in ("", ABSENT)]
-    return bool(said) and all(NUMBER.fullmatch(cell) for cell in said)
+    return "\n".join("| " + " | ".join(" ".join(cell.replace("|", r"\|").split()) or " " for cell in row) + " |" for row in rows)
 
 
 def written(text: str) -> str:
@@ -85,7 +80,3 @@ def _cell(value: object, form: formatting.Format) -> str:
     else:
         text = f"{value:,.{form}f}"
     return text.replace("-", MINUS)
-
-
-def _escaped(cell: str) -> str:
-    return " ".join(cell.replace("|", r"\|").split()) or " "

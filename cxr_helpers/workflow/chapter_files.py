@@ -8,8 +8,6 @@ from pathlib import Path
 from cxr_helpers import experiments, paths
 from cxr_helpers.errors import CxrError
 
-FINAL_MODEL = "08_final_model"  # whose calibrated experiments are the candidates for the final model
-
 
 def names() -> list[str]:
     """Return the names of all chapters in order, the thesis' first: 01_eda, ..., s01_other_networks, ...; none is a CxrError."""
@@ -69,8 +67,8 @@ def experiments_read(chapter: str, profile: str, whole: bool = True) -> list[str
         if entry == "all experiments":
             named = set(known)
         elif entry == "final_model":
-            rows = [name for name, each in known.items() if each.chapter == FINAL_MODEL]
-            named = _with_members((name for name in rows if known[name].configs[0].model == "calibrated"), known)
+            rows = {each.name: each.configs[0] for each in experiments.of_chapter("08_final_model", profile)}
+            named = _with_members((name for name, config in rows.items() if config.model == "calibrated"), known)
         elif entry.startswith("experiment:"):
             named = set(fnmatch.filter(known, entry.removeprefix("experiment:")))
         else:  # a file

@@ -28,7 +28,9 @@ def run(profile: str, retrain: bool = False, cores: int | None = None, only: str
     started = time.monotonic()
     chapter = chapter_files.find(only) if only else None
     profile = choose(profile)
-    _check_writable(profile)
+    for folder in (paths.ROOT, paths.reports(profile)):
+        if folder.is_dir() and not os.access(folder, os.W_OK):
+            raise CxrError(f"{folder} cannot be written, and the report goes there; make it writable, or work in a copy.")
     with _alone(profile) as lock:
         images = manifest.load(profile)
         say(f"prepare: {len(images):,} images, profile {profile} ({dataset.discover(profile).pixels})")
@@ -73,12 +75,6 @@ def markers(profile: str) -> Path:
     return paths.build(profile) / "trained"
 
 
-def _check_writable(profile: str) -> None:
-    for folder in (paths.ROOT, paths.reports(profile)):
-        if folder.is_dir() and not os.access(folder, os.W_OK):
-            raise CxrError(f"{folder} cannot be written, and the report goes there; make it writable, or work in a copy.")
-
-
 @contextlib.contextmanager
 def _alone(profile: str) -> Iterator[int]:
     """Yield the descriptor of a lock on the build folder, which ends with the last process that holds it.
@@ -97,14 +93,13 @@ def _alone(profile: str) -> Iterator[int]:
 
 def _command(profile: str, retrain: bool, cores: int, wanted: str) -> list[str]:
     settings = [f"profile={profile}", f"retrain={int(retrain)}", wanted]
-    accelerator = ["--resources", "accelerator=1"] if shutil.which("nvidia-smi") else []
     return [
         *(sys.executable, "-m", "snakemake", "--cores", str(cores), "--scheduler", "greedy"),
         # Its own lock outlives a killed run; the one above does not.
         *("--nolock", "--rerun-incomplete"),
         # A record that is trained now and read next time is the same input: what counts is its content.
         *("--rerun-triggers", "mtime", "code", "params", "--max-checksum-file-size", "20MB"),
-        *accelerator,
+        *(["--resources", "accelerator=1"] if shutil.which("nvidia-smi") else []),
         *("--config", *settings),
     ]
 

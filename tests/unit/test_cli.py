@@ -197,7 +197,7 @@ def test_predict_refuses_a_file_that_is_no_image_and_still_answers_for_the_other
 
 
 def test_folders_become_absolute_and_threads_follow_the_share_of_cores(monkeypatch, tmp_path):
-    for name in (*environment.FOLDERS, *environment.THREADS):
+    for name in ("CXR_DATA_DIR", "CXR_GEOMETRY", *environment.THREADS):
         monkeypatch.setenv(name, "")  # so that what settle() sets is taken back after the test
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
