@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix
 
+from cxr_helpers.config import one_of
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import bootstrap
 
@@ -78,8 +79,7 @@ def difference(
 
 def compare(scores: Mapping[str, Sequence[pd.DataFrame]], metric: str = "roc_auc", **options) -> pd.DataFrame:
     """Return one metric per experiment: index experiment, columns value, ci_low, ci_high; `options` as `evaluate_seeds`."""
-    if metric not in TITLES:
-        raise CxrError(f"Metric {metric!r} is unknown; choose one of {', '.join(TITLES)}.")
+    one_of("metric", metric, TITLES)
     rows = {name: evaluate_seeds(runs, **options).loc[metric] for name, runs in scores.items()}
     return pd.DataFrame(rows).T.rename_axis("experiment")
 

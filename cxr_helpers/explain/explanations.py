@@ -98,14 +98,12 @@ def build(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Expla
 
 
 def load(record: Record) -> Explained:
-    """Return the stored explanations of a run; where they are broken or another run's, a CxrError names the command."""
+    """Return the stored explanations of a run; where they are broken, a CxrError names the command."""
     path, remedy = record.folder / FILE, f"`cxr train {saved.system(record)} --retrain` makes it anew"
     record.content(FILE)  # refuses what is not what was written
     names = ("image_id", "films", "gradcam", "shap", "scale", "about")
     image_id, images, heat, values, scale, about = read_arrays(path, names, remedy)
     about = json.loads(str(about))
-    if about.get("run_id") != record.run_id:
-        raise CxrError(f"{path} belongs to run {about.get('run_id')}; {remedy}.")
     answered = selection.answers(record, about["threshold"]).set_index("image_id").loc[image_id].reset_index()
     maps = {"gradcam": heat.astype("float32"), "shap_partition": values.astype("float32") * scale}
     return Explained(outcomes(answered), images, maps, about)

@@ -60,8 +60,7 @@ def roc_curves(scores: _Scores) -> Figure:
 def pr_curves(scores: _Scores) -> Figure:
     """Draw precision-recall curves with their 95 % bands; the line across is the prevalence, what chance reaches.
 
-    Args and errors as `roc_curves`; the legend gives the average precision. The precision axis starts below the
-    prevalence, not at 0.
+    As `roc_curves`; the legend gives the average precision. The precision axis starts below the prevalence, not at 0.
     """
     fig = empty_figure(4.2, 4.6)
     ax = fig.subplots()

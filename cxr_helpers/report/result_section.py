@@ -15,7 +15,7 @@ from cxr_helpers.evaluation import metrics
 from cxr_helpers.experiments import Experiment
 from cxr_helpers.records import Record
 from cxr_helpers.report import document
-from cxr_helpers.tables import formatting, open_choices, selection, statistics, verdicts
+from cxr_helpers.tables import formatting, open_choices, selection, statistics
 
 MOST_EXAMPLES = 48  # images of a grid that can still be seen
 
@@ -146,7 +146,7 @@ def readings(name: str, profile: str, ours: Sequence[pd.DataFrame]) -> None:
     judged = open_choices.judged(text, table, ours)
     reported = float(judged.reported[judged.metric == metrics.title("accuracy")].iloc[0])
     networks = len(table[["key", "epoch"]].drop_duplicates())  # stopping rules may keep the same epoch
-    interval = verdicts.sampling_interval("accuracy", reported, tuple(text["images"]))
+    interval = open_choices.sampling_interval("accuracy", reported, tuple(text["images"]))
     document.figure(
         plots.specification_curve(table, text, "accuracy", reported, interval),
         f"fig:{name}-readings",

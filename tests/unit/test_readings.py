@@ -12,7 +12,7 @@ from cxr_helpers.data import manifest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import readings
 from cxr_helpers.plots import result_plots
-from cxr_helpers.tables import open_choices, reported_vs_reproduced, verdicts
+from cxr_helpers.tables import open_choices, reported_vs_reproduced
 
 TEXT = {
     "experiment": "mobilenet_rahman",
@@ -116,32 +116,32 @@ CHEST = (641, 278)
 
 
 def judged(metric, reported, ours, readings):
-    return verdicts.verdict(metric, reported, ours, readings, CHEST, verdicts.sampling_interval(metric, ours, CHEST))
+    return open_choices.verdict(metric, reported, ours, readings, CHEST, open_choices.sampling_interval(metric, ours, CHEST))
 
 
 def test_a_figure_within_both_samples_errors_is_consistent():
-    assert judged("accuracy", 0.8607, 0.885, [0.885]) == verdicts.CONSISTENT
-    assert judged("accuracy", 0.8607, 0.95, [0.86, 0.95]) == f"{verdicts.INSIDE} (1 of 2)"
-    assert judged("accuracy", 0.8607, 0.95, [0.94, 0.95]) == f"{verdicts.OUTSIDE} (0 of 2)"
+    assert judged("accuracy", 0.8607, 0.885, [0.885]) == open_choices.CONSISTENT
+    assert judged("accuracy", 0.8607, 0.95, [0.86, 0.95]) == f"{open_choices.INSIDE} (1 of 2)"
+    assert judged("accuracy", 0.8607, 0.95, [0.94, 0.95]) == f"{open_choices.OUTSIDE} (0 of 2)"
 
 
 def test_between_two_readings_is_inside_though_none_reaches_it():
-    assert judged("bce", 0.28, 0.2, [0.2, 0.4]) == f"{verdicts.INSIDE} (0 of 2)"
-    assert judged("bce", 0.28, 0.2, [0.2, 0.284]) == f"{verdicts.INSIDE} (1 of 2)"  # 0.284 rounds to 0.28
+    assert judged("bce", 0.28, 0.2, [0.2, 0.4]) == f"{open_choices.INSIDE} (0 of 2)"
+    assert judged("bce", 0.28, 0.2, [0.2, 0.284]) == f"{open_choices.INSIDE} (1 of 2)"  # 0.284 rounds to 0.28
 
 
 def test_the_interval_of_ours_counts_where_it_is_given():
-    assert not verdicts.agrees("accuracy", 0.8607, 0.92, CHEST)
-    assert verdicts.agrees("accuracy", 0.8607, 0.92, CHEST, (0.85, 0.97))
+    assert not open_choices.agrees("accuracy", 0.8607, 0.92, CHEST)
+    assert open_choices.agrees("accuracy", 0.8607, 0.92, CHEST, (0.85, 0.97))
 
 
 def test_sampling_intervals():
-    low, high = verdicts.sampling_interval("accuracy", 791 / 919, CHEST)
+    low, high = open_choices.sampling_interval("accuracy", 791 / 919, CHEST)
     assert (low, high) == pytest.approx((0.837, 0.882), abs=1e-3)  # the text's own ± 2.2 points
-    assert verdicts.sampling_interval("recall", 1.0, CHEST)[1] == pytest.approx(1)
-    low, high = verdicts.sampling_interval("roc_auc", 0.96, CHEST)
+    assert open_choices.sampling_interval("recall", 1.0, CHEST)[1] == pytest.approx(1)
+    low, high = open_choices.sampling_interval("roc_auc", 0.96, CHEST)
     assert low == pytest.approx(0.948, abs=2e-3) and high == pytest.approx(0.972, abs=2e-3)
-    assert verdicts.sampling_interval("bce", 0.3, CHEST) == (0.3, 0.3)
+    assert open_choices.sampling_interval("bce", 0.3, CHEST) == (0.3, 0.3)
 
 
 def test_each_reported_figure_is_judged_by_ours_and_by_all_readings(monkeypatch):
@@ -152,4 +152,4 @@ def test_each_reported_figure_is_judged_by_ours_and_by_all_readings(monkeypatch)
     text = TEXT | {"images": CHEST}
     table = open_choices.judged(text, pd.DataFrame({"test_accuracy": [0.95, 0.75, 0.76]}), [scores])
     assert table.metric.to_list() == ["Accuracy"] and table.ours.to_list() == [1]
-    assert table.verdict.to_list() == [f"{verdicts.INSIDE} (2 of 3)"]
+    assert table.verdict.to_list() == [f"{open_choices.INSIDE} (2 of 3)"]
