@@ -44,7 +44,7 @@ def one_of(name: str, value: object, known: Iterable[object]) -> object:
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Configuration of one training run.
+    """Configuration of one training run; a value that is unknown or out of its range is a CxrError that names the field.
 
     A default never changes once records exist: the hash covers only what departs from the defaults, so that
     a new field leaves the old records valid.
@@ -60,9 +60,6 @@ class Config:
     `features` names what an estimator of scikit-learn sees, `members` the experiments that an ensemble or a cascade joins,
     `search` how the rest is chosen on validation images, `data` the data set. `own` is the SHA-256 of graph and first
     weights of a network that a chapter defines itself ("": a network of `models`).
-
-    Raises:
-        CxrError: a value is unknown or out of its range; the sentence names the field.
     """
 
     model: str
@@ -139,10 +136,7 @@ class Config:
 
     @property
     def stored(self) -> bool:
-        """Tell whether the outputs of the frozen layers are stored rather than computed anew in every epoch.
-
-        Below a frozen head they always are, below layers that are trained where `views` says how often.
-        """
+        """Tell whether outputs of the frozen layers are stored: below a frozen head always, else where `views` says how often."""
         return not self.stream and (self.frozen or self.views > 0)
 
     @classmethod

@@ -74,11 +74,7 @@ class Record:
 
     @property
     def files(self) -> dict[str, str]:
-        """Return name -> SHA-256 (hex) of all files of the record but run.json: the run's, `ADDED`, and those it lists.
-
-        Raises:
-            CxrError: `ADDED` is broken or was changed by hand.
-        """
+        """Return name -> SHA-256 (hex) of all files but run.json: the run's, `ADDED` (a broken one is a CxrError), its own."""
         path = self.folder / ADDED
         if not path.is_file():
             return self._own
@@ -190,11 +186,7 @@ def write(config: Config, profile: str, info: dict, tables: dict[str, pd.DataFra
 
 
 def read(folder: Path) -> Record:
-    """Read the record in `folder`.
-
-    Raises:
-        CxrError: run.json is broken or foreign, of another format, or changed by hand; the sentence names it.
-    """
+    """Read the record in `folder`; a run.json that is broken, foreign, of another format or changed by hand is a CxrError."""
     path = folder / "run.json"
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
@@ -233,10 +225,7 @@ def every(profile: str) -> list[Record]:
 def of(name: str, profile: str, seed: int | None = None) -> list[Record]:
     """Return an experiment's records, one per protocol and seed, as written or else of its fallback.
 
-    With `seed` only those of that seed, as written, whether or not those of other seeds exist.
-
-    Raises:
-        CxrError: one is missing; the sentence names the command.
+    With `seed` only those of that seed, as written, whether or not those of other seeds exist. A missing one is a CxrError.
     """
     experiment = experiments.get(name, profile)
     if seed is None:

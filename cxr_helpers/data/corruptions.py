@@ -27,12 +27,9 @@ class Corruption(NamedTuple):
 
 
 def corrupted(image: np.ndarray, kind: str, severity: int, image_id: str) -> np.ndarray:
-    """Return an image (H, W) uint8 corrupted in one kind and severity; 0 leaves it as it is.
+    """Return an image (H, W) uint8 corrupted in one kind and severity (0: as it is); an unknown one is a CxrError.
 
     The random part depends on the image's name and the kind only: the severities of an image are one corruption, grown.
-
-    Raises:
-        CxrError: the kind or its severity is unknown.
     """
     apply, levels, _ = CORRUPTIONS[one_of("corruption", kind, CORRUPTIONS)]
     if one_of(f"severity of {kind}", severity, range(len(levels) + 1)) == 0:

@@ -45,11 +45,7 @@ class Source(NamedTuple):
 
 
 def resolve_profile(profile: str = "auto") -> str:
-    """Return "full" or "smoke"; "auto" follows CXR_PROFILE, else takes "full" where a real set is at hand.
-
-    Raises:
-        CxrError: `profile` (or CXR_PROFILE) is none of full, smoke, auto.
-    """
+    """Return "full" or "smoke"; "auto" follows CXR_PROFILE, else takes "full" where a real set is at hand."""
     if profile == "auto":
         profile = os.environ.get("CXR_PROFILE") or "auto"
     if profile not in ("full", "smoke", "auto"):
@@ -63,11 +59,7 @@ def at_hand() -> bool:
 
 
 def discover(profile: str) -> Source:
-    """Return the images of `profile`: given by CXR_DATA_DIR, else found; for "smoke" those that a plug-in draws.
-
-    Raises:
-        CxrError: no real set is at hand, or the given one has a missing class, an empty folder or an unknown layout.
-    """
+    """Return the images of `profile`: given by CXR_DATA_DIR, else found (or a CxrError); for "smoke" a plug-in draws them."""
     if resolve_profile(profile) == "smoke":
         return Source(plugins.load("sets", "synthetic")(paths.build("smoke")), "synthetic image")
     given = paths.from_environment("CXR_DATA_DIR")
@@ -102,11 +94,7 @@ def difference(root: Path) -> str:
 
 
 def locate(folder: Path) -> Path:
-    """Return the folder at or up to two levels below `folder` that holds train/ and test/, its layout checked.
-
-    Raises:
-        CxrError: `folder` does not exist, or holds no such layout, or a class in it is missing or empty.
-    """
+    """Return the folder at or up to two levels below `folder` that holds train/ and test/; another layout is a CxrError."""
     if not folder.is_dir():
         raise CxrError(f"{folder} is no folder: set CXR_DATA_DIR to the chest_xray folder that holds train/ and test/.")
     for level in ("train", "*/train", "*/*/train"):

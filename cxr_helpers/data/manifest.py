@@ -27,13 +27,9 @@ _VERSION_3 = re.compile(r"((?:NORMAL|BACTERIA|VIRUS)-\d+)-\d+")  # names in vers
 def load(profile: str) -> pd.DataFrame:
     """Return the manifest of a profile, built anew where the image folder or its geometry table has changed.
 
-    Returns:
-        One row per usable image, sorted by path: image_id, path (below the source's root), sha256, label, y_true,
-        pathogen, patient_id, folder, width, height (pixels of the published file, NaN where unknown), mode, mean,
-        std, p05, p50, p95 (grey values 0..255), duplicate_group (-1 = like no other image).
-
-    Raises:
-        CxrError: no source is found, or no image of a folder and class can be read.
+    One row per usable image, sorted by path: image_id, path (below the source's root), sha256, label, y_true, pathogen,
+    patient_id, folder, width, height (pixels of the published file, NaN where unknown), mode, mean, std, p05, p50, p95 (grey
+    values 0..255), duplicate_group (-1 = like no other image). A class of which no image can be read is a CxrError.
     """
     found = source(profile)
     folder = paths.build(profile)

@@ -26,9 +26,6 @@ def load(profile: str, size: int, variant: str = "none") -> np.memmap:
 
     The array is kept in the build folder and made anew when the images or the variant's steps change. Variants are
     applied after resizing, so that a filter's kernel means the same number of network pixels for every image.
-
-    Raises:
-        CxrError: the variant is unknown or `size` is not positive.
     """
     one_of("variant", variant, VARIANTS)
     whole_number("size", size, 1)

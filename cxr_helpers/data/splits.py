@@ -34,11 +34,7 @@ PROTOCOLS: dict[str, str] = {
 def make(manifest: pd.DataFrame, protocol: str, seed: int = 0) -> pd.DataFrame:
     """Split the images of a manifest (image_id, patient_id, label, y_true, folder) by a protocol of `PROTOCOLS`.
 
-    Returns:
-        image_id, patient_id, split ("train", "val" or "test"), in the manifest's order.
-
-    Raises:
-        CxrError: the protocol is unknown, or the set too small for it.
+    Returns image_id, patient_id, split ("train", "val" or "test"), in order; a set too small for the protocol is a CxrError.
     """
     one_of("protocol", protocol, PROTOCOLS)
     try:

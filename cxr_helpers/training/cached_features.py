@@ -61,10 +61,7 @@ def extract(
     out: np.ndarray | None = None,
     run: Runner | None = None,
 ) -> np.ndarray:
-    """Return the backbone's output float32 (len(rows), ...), in `out`, for the images at `rows`, augmented once by `policy`.
-
-    `run` is what `forward` returned for the backbone.
-    """
+    """Return the backbone's output float32 (len(rows), ...), in `out`, for images augmented by `policy`; `run`: see `forward`."""
     channels, run = backbone.input_shape[-1], run or forward(backbone, len(rows))
     if out is None:
         out = np.empty((len(rows), *backbone.output_shape[1:]), np.float32)

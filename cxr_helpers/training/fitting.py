@@ -111,11 +111,7 @@ def _fit_stored(task: Task) -> Fitted:
 
 
 def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple[pd.DataFrame, float]:
-    """Compile and fit `trainer` as the task's configuration says; return its history and the seconds of fitting.
-
-    Raises:
-        CxrError: the memory does not hold a batch.
-    """
+    """Compile and fit `trainer` as the task's configuration says; return its history and the seconds of fitting."""
     config, callbacks, weights = task.config, [*task.callbacks], None
     compile_model(trainer, config, config.epochs * len(train))
     if config.patience:

@@ -14,11 +14,7 @@ _ROUNDING = 1e-5  # of stored scores, which have seven digits
 
 
 def aligned(joined: list[Record]) -> list[pd.DataFrame]:
-    """Return the runs' scores with equal rows in equal order, by split and image_id.
-
-    Raises:
-        CxrError: two runs were scored on different images, or trained on different sets of them.
-    """
+    """Return the runs' scores with equal rows in equal order, by split and image_id; other images or sets are a CxrError."""
     tables = [run.scores.sort_values(["split", "image_id"], ignore_index=True) for run in joined]
     keys = ["image_id", "split", "y_true"]
     for run, table in zip(joined, tables, strict=True):
@@ -29,11 +25,7 @@ def aligned(joined: list[Record]) -> list[pd.DataFrame]:
 
 
 def joined(run: Record, profile: str) -> list[Record]:
-    """Return the runs that an ensemble's, a calibrated system's or a soup's run was made from.
-
-    Raises:
-        CxrError: a member was trained anew since, so that the run's scores are no longer those of its members.
-    """
+    """Return the runs that an ensemble's, a calibrated system's or a soup's run was made from; one trained anew is a CxrError."""
     found = [records.read(paths.runs(profile) / member) for member in run.info["members"]]
     if run.config.model in JOINING and not _still_those_of(run, found):
         raise CxrError(f"Run {run.run_id} joins scores that its members no longer have; train its system anew with --retrain.")

@@ -96,9 +96,6 @@ def built(config: Config, build: Callable[[Config], keras.Model]) -> tuple[Confi
 
     `build` returns a Keras model, pixels (size, size, 1 or 3) in 0..255 → P(PNEUMONIA), one sigmoid or two softmax units.
     Where the configuration trains only what lies above a layer that the network lacks, all its layers are trained.
-
-    Raises:
-        CxrError: `build` returns no such model.
     """
     keras.utils.clear_session()  # so that the names that Keras gives to layers are those of the first build
     keras.utils.set_random_seed(config.seed)

@@ -20,11 +20,7 @@ EXTERNAL, PERTURBED, VALIDATION = "external.csv", "perturbed.csv.gz", "perturbed
 
 
 def corrupted_validation(run: Record, profile: str) -> pd.DataFrame:
-    """Return image_id ("image/corruption"), patient_id, split, y_true, y_score of a run's corrupted validation images.
-
-    Raises:
-        CxrError: as `of`.
-    """
+    """Return image_id ("image/corruption"), patient_id, split, y_true, y_score of corrupted validation images; errors as `of`."""
     (table,) = of([run], profile, VALIDATION)
     images = table[table.severity > 0].merge(run.split("val").drop(columns="y_score"), on="image_id", validate="many_to_one")
     return images.assign(image_id=images.image_id + "/" + images.perturbation)

@@ -16,11 +16,7 @@ AGREEMENT = 0.02  # largest difference between a stored score and the model's sc
 
 
 def of_run(record: Record, profile: str):
-    """Return the run's saved Keras model, checked on a few of the images that it scored.
-
-    Raises:
-        CxrError: the model is missing, or scores the images otherwise than the record.
-    """
+    """Return the run's saved Keras model; one that is missing, or scores images otherwise than the record, is a CxrError."""
     path = records.model_path(profile, record.run_id)
     command = f"`cxr train {system(record)} --retrain` makes it anew"
     if not path.is_file():
