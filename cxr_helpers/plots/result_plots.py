@@ -115,7 +115,7 @@ def specification_curve(table: pd.DataFrame, text: dict, metric: str, reported: 
     for place, (choice, label) in enumerate(options):
         taken = rows.index[rows[choice] == label]
         below.plot(taken, [place] * len(taken), "|", color=shade, markersize=5)
-    below.set_yticks(range(len(options)), [f"{choice}: {label}" for choice, label in options], fontsize=6.5)
+    below.set_yticks(range(len(options)), [f"{choice}: {label}" for choice, label in options], fontsize=7)
     below.set(xticks=[], ylim=(len(options) - 0.5, -0.5), xlabel=f"{len(rows)} readings")
     below.tick_params(axis="y", length=0)
     return fig

@@ -72,7 +72,7 @@ def project(tmp_path_factory):
 def worked(project: Path, build: str = "", **parameters) -> str:
     """Return all outputs, as text, of the VGG-16 chapter down to its results, with `SMALL` in place of VGG-16."""
     notebook = nbformat.read(chapter_files.source("03_vgg16"), as_version=4)
-    end = next(place for place, cell in enumerate(notebook.cells) if cell.source.startswith("## At the thesis' size"))
+    end = next(place for place, cell in enumerate(notebook.cells) if cell.source.startswith("## What the first weights give"))
     notebook.cells = notebook.cells[:end]
     if build:
         (cell,) = [cell for cell in notebook.cells if cell.source.startswith("build = None")]
