@@ -38,7 +38,9 @@ def page(before: list[Part], chapters: list[Part], names: dict[str, str], meta: 
         "table-entries": _entries(chapters, names, "Table"),
     }
     content = [block for part in before for block in part.blocks]
-    content += [block for part in chapters for block in _chapter(part, names)]
+    for part in chapters:
+        counts = [names[f"ch:{part.name}"].split()[-1], *[0] * (DEEPEST - 1)]
+        content += [_numbered(block, counts) if block["t"] == "Header" else _float(block, names) for block in part.blocks]
     content += [Header(1, ["references", ["unnumbered"], []], [Str("References")]), Div(["refs", [], []], [])]
     return _embedded(_permitted(tree.write(tree.transform(content, _scrolled), meta, "html5", ARGUMENTS)), figures)
 
@@ -74,11 +76,6 @@ def _embedded(html: str, figures: dict[str, bytes]) -> str:
         return f'src="data:image/svg+xml,{quote(svg, safe=UNQUOTED)}"{images}'
 
     return SOURCE.sub(source, html)
-
-
-def _chapter(part: Part, names: dict[str, str]) -> list[Node]:
-    counts = [names[f"ch:{part.name}"].split()[-1], *[0] * (DEEPEST - 1)]
-    return [_numbered(block, counts) if block["t"] == "Header" else _float(block, names) for block in part.blocks]
 
 
 def _numbered(heading: Node, counts: list) -> Node:

@@ -1,8 +1,7 @@
 """The report: executed chapters in, the thesis and its supplement as web page and PDF out. Nothing is executed here."""
 
 import dataclasses
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nbformat
@@ -81,12 +80,8 @@ def assemble(documents: Sequence[str], profile: str, facts: Mapping[str, str], b
         body = references.resolved(body, labels, cited)
         figures = {path: content for chapter in read[name] for path, content in chapter.figures.items()}
         floats = [dict(block["c"][0][2]) for part in body for block in part.blocks if tree.label(block)]
-        data = {"t": "MetaString", "c": digest(note.get("digest") for note in floats)}
+        # One hash for those of the data files, in the document's order: the PDF carries it.
+        data = {"t": "MetaString", "c": shown_data.digest("\n".join(note["digest"] for note in floats if "digest" in note))}
         own = {**meta, **front_matter.variables(name, profile, facts), "data": data}
         made[name] = Document(references.resolved(before, labels, cited), body, names[name], figures, own)
     return made
-
-
-def digest(digests: Iterable[str | None]) -> str:
-    """Return one SHA-256 (hex) for those of data files, in the document's order; the PDF carries it."""
-    return hashlib.sha256("\n".join(filter(None, digests)).encode()).hexdigest()

@@ -49,9 +49,10 @@ def _float(block: Node) -> Node:
     block = tree.with_caption(block, [*first, RawInline("typst", "#more["), *rest, RawInline("typst", "]")])
     if block["t"] == "Table":
         return block
-    alt, path = tree.image(block)
+    # The escapes of a Typst string are those of JSON as far as quotes and backslashes go.
+    alt, path = (json.dumps(text, ensure_ascii=False) for text in tree.image(block))
     identity, words, _ = block["c"]
-    call = f"#picture({_string(path)}, alt: {_string(alt)})#metadata(none)<at-{tree.label(block)}>"
+    call = f"#picture({path}, alt: {alt})#metadata(none)<at-{tree.label(block)}>"
     return {"t": "Figure", "c": [identity, words, [Plain([RawInline("typst", call)])]]}
 
 
@@ -59,8 +60,3 @@ def _to_pdf(kind: str, content: list) -> Node | None:
     if kind == "Link" and (match := OTHER.fullmatch(content[2][0])):
         return Link(content[0], content[1], [f"{match[1]}.pdf", ""])
     return None
-
-
-def _string(text: str) -> str:
-    """Return a Typst string literal, whose escapes are those of JSON as far as quotes and backslashes go."""
-    return json.dumps(text, ensure_ascii=False)

@@ -38,10 +38,7 @@ def execute(chapter: str, profile: str, parameters: Mapping[str, object] = Mappi
     """Execute a chapter ("05_mobilenet") for `profile` ("full" or "smoke") and return the executed notebook.
 
     As it is written, it is part of the report. With other `parameters` (name -> value) it goes to the folder `scratch` of the
-    build folder, and nothing of the report changes.
-
-    Raises:
-        CxrError: a parameter is unknown, the chapter is no notebook, or a cell fails; the sentence names the cell.
+    build folder. An unknown parameter, a file that is no notebook, or a cell that fails, which is named, is a CxrError.
     """
     given = {**parameters, "profile": profile}
     notebook = _checked(chapter, given)

@@ -102,7 +102,7 @@ def stale(document: str, profile: str) -> list[str]:
         if not path.is_file() or shown_data.digest(path.read_text(encoding="utf-8")) != digest:
             sentences.append(f"{label}: {path.name} is not what {document}.html was made from.")
     printed = pypdf.PdfReader(paths.reports(profile) / f"{document}.pdf").metadata.get("/Keywords", "")
-    whole = rendering.digest(digest for _, digest in DRAWN.findall(html))
+    whole = shown_data.digest("\n".join(digest for _, digest in DRAWN.findall(html) if digest))
     if f"data {whole}" not in printed:
         sentences.append(f"{document}.pdf was not made from the data of {document}.html.")
     return sentences
