@@ -69,11 +69,6 @@ def roc_auc(tp: np.ndarray, fp: np.ndarray) -> np.ndarray:
     return area / (tp[:, -1] * fp[:, -1])
 
 
-def average_precision(tp: np.ndarray, fp: np.ndarray) -> np.ndarray:
-    """Return the average precision (area under the precision-recall steps) of each row of cumulative counts."""
-    return (np.diff(tp) * ratio(tp, tp + fp)[:, 1:]).sum(axis=1) / tp[:, -1]
-
-
 def weighted_metrics(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray, threshold: float) -> dict[str, np.ndarray]:
     """Return every metric of every resample, each (n_boot,) float64; a resample must hold both classes.
 
@@ -86,7 +81,7 @@ def weighted_metrics(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarra
     return _threshold_metrics(y_true, y_score >= threshold, weights) | {
         "bce": weights @ -np.log(likelihood) / total,
         "roc_auc": roc_auc(tp, fp),
-        "pr_auc": average_precision(tp, fp),
+        "pr_auc": (np.diff(tp) * ratio(tp, tp + fp)[:, 1:]).sum(axis=1) / tp[:, -1],  # average precision: the area under steps
         "brier": weights @ (y_score - y_true) ** 2 / total,
         "ece": calibration_error(y_true, y_score, weights),
     }

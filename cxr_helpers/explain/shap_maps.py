@@ -1,7 +1,5 @@
 """SHAP values of pixels: how each region moves the log-odds away from those of a blurred image (Lundberg and Lee 2017)."""
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
@@ -29,20 +27,15 @@ def partition(model, images: np.ndarray, target: int | np.ndarray, evaluations: 
     """
 
     def explain(network, image: np.ndarray) -> np.ndarray:
-        return owen(lambda pixels: targets.log_odds(network, pixels[..., 0]), image, evaluations)
+        # The masker gets the blurred image itself: SHAP's own blur cache recognises images by id() alone.
+        masker = shap.maskers.Image(blurred(image)[..., None])
+        explainer = shap.PartitionExplainer(lambda pixels: targets.log_odds(network, pixels[..., 0]), masker)
+        result = explainer(image[None, ..., None], max_evals=evaluations, batch_size=targets.BATCH, silent=True)
+        values = result.values[0, ..., 0]
+        check_additive(values.sum(), *targets.log_odds(network, np.stack([blurred(image), image])))
+        return values
 
     return methods.by_image("SHAP", explain, model, images, target)
-
-
-def owen(score: Callable, image: np.ndarray, evaluations: int) -> np.ndarray:
-    """Return the Owen values (H, W) of one image (H, W); `score` maps images (n, H, W, 1) to log-odds (n,)."""
-    # The masker gets the blurred image itself: SHAP's own blur cache recognises images by id() alone.
-    masker = shap.maskers.Image(blurred(image)[..., None])
-    explainer = shap.PartitionExplainer(score, masker)
-    result = explainer(image[None, ..., None], max_evals=evaluations, batch_size=targets.BATCH, silent=True)
-    values = result.values[0, ..., 0]
-    check_additive(values.sum(), *score(np.stack([blurred(image), image])[..., None]))
-    return values
 
 
 def check_additive(total: float, base: float, full: float, sampling: float = 0.0) -> None:
