@@ -101,4 +101,4 @@ def test_a_chapter_runs_from_its_records(tmp_path):
     with lab(root) as address, opened(address, "s05_cascade.ipynb") as page:
         run_all(page)
         assert page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
-        assert page.locator(".jp-RenderedSVG, .jp-RenderedImage").count() >= 2
+        assert page.locator(".jp-RenderedSVG, .jp-RenderedImage").count() >= 1
