@@ -38,7 +38,7 @@ def execute(chapter: str, profile: str, parameters: Mapping[str, object] = Mappi
     """Execute a chapter ("05_mobilenet") for `profile` ("full" or "smoke") and return the executed notebook.
 
     As it is written, it is part of the report. With other `parameters` (name -> value) it goes to the folder `scratch` of the
-    build folder. An unknown profile or parameter, a file that is no notebook, or a cell that fails, which is named, is a CxrError.
+    build folder. An unknown profile or parameter, a file that is no notebook, or a failing cell, which is named, is a CxrError.
     """
     if profile not in ("full", "smoke"):
         raise CxrError(f"Profile {profile!r} is unknown: choose full or smoke.")
