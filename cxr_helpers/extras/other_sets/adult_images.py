@@ -63,9 +63,14 @@ def image(root: Path, name: str) -> np.ndarray:
 def lung_mask(root: Path, name: str, shape: tuple[int, int]) -> np.ndarray:
     """Return a lung mask as (H, W) bool; one that is empty, or of another (H, W) than `shape`, its image's, is a CxrError."""
     lungs = image(root, name) >= _WHITE
-    if lungs.shape != shape:
-        size, wanted = (f"{width}×{height}" for height, width in (lungs.shape, shape))
-        raise CxrError(f"{root / name} is {size} but its image is {wanted}; give the mask in the image's size.")
-    if not lungs.any():
-        raise CxrError(f"{root / name} is empty; empty its row's lung_mask in metadata.csv, or give the right mask.")
-    return lungs
+    return fitting(lungs, root / name, shape, "empty its row's lung_mask in metadata.csv")
+
+
+def fitting(mask: np.ndarray, path: Path, shape: tuple[int, int], remedy: str) -> np.ndarray:
+    """Return a mask (H, W); one that is empty, or of another (H, W) than `shape`, its image's, is a CxrError with a `remedy`."""
+    if mask.shape != shape:
+        size, wanted = (f"{width}×{height}" for height, width in (mask.shape, shape))
+        raise CxrError(f"{path} is {size} but its image is {wanted}; give the mask in the image's size.")
+    if not mask.any():
+        raise CxrError(f"{path} is empty; {remedy}, or give the right mask.")
+    return mask

@@ -120,12 +120,7 @@ def _mask(path: Path, shape: tuple[int, int]) -> np.ndarray:
     mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if mask is None:
         raise CxrError(f"{path} is missing or no image; give the mask as it is published.")
-    if mask.shape != shape:
-        size, wanted = (f"{width}×{height}" for height, width in (mask.shape, shape))
-        raise CxrError(f"{path} is {size} but its image is {wanted}; give the mask in the image's size.")
-    if not mask.any():
-        raise CxrError(f"{path} is empty; take it away, or give the right mask.")
-    return mask
+    return adult_images.fitting(mask, path, shape, "take it away")
 
 
 def _stacked(lungs: np.ndarray, heart: np.ndarray | None) -> np.ndarray:
