@@ -10,12 +10,12 @@ import pandas as pd
 from tqdm import tqdm
 
 from cxr_helpers import paths
-from cxr_helpers.base import processes
+from cxr_helpers.base import plugins, processes
 from cxr_helpers.base.files import atomic_path, mapped
-from cxr_helpers.config import one_of, whole_number
-from cxr_helpers.data import image_files
+from cxr_helpers.config import whole_number
+from cxr_helpers.data import image_files, preprocessing
 from cxr_helpers.data import manifest as manifests
-from cxr_helpers.data.preprocessing import VARIANTS, resize
+from cxr_helpers.data.preprocessing import COMMON_SIZE, VARIANTS, resize
 from cxr_helpers.errors import CxrError
 
 _AHEAD = 64  # images that are being made while one is written
@@ -24,19 +24,31 @@ _AHEAD = 64  # images that are being made while one is written
 def load(profile: str, size: int, variant: str = "none") -> np.memmap:
     """Return all images of a profile as (N, size, size) uint8 grey, rows in manifest order, read-only.
 
-    The array is kept in the build folder and made anew when the images or the variant's steps change. Variants are
-    applied after resizing, so that a filter's kernel means the same number of network pixels for every image.
+    The array is kept in the build folder and made anew when the images or the variant's steps change. Every image is first
+    brought to `COMMON_SIZE`; a region of it (a plug-in of "regions") is cut out there. Other variants are applied after
+    resizing, so that a filter's kernel means the same number of network pixels for every image.
     """
-    one_of("variant", variant, VARIANTS)
     whole_number("size", size, 1)
     manifest = manifests.load(profile)
-    state = f"{manifests.data_hash(manifest)} {VARIANTS[variant].described}"
+    state = f"{manifests.data_hash(manifest)} {preprocessing.described(variant)}"
     path = paths.build(profile) / "packed" / f"{variant}-{size}-{hashlib.sha256(state.encode()).hexdigest()[:12]}.npy"
     if path.exists():
         return mapped(path)
-    if variant != "none":
+    if variant not in VARIANTS:
+        region, whole = plugins.load("regions", variant), load(profile, COMMON_SIZE)
+        masks = region.masks(profile, whole)
+        write(range(len(whole)), lambda place: resize(region.cut(whole[place], masks[place]), size), size, path)
+    elif variant != "none":
         write(load(profile, size), VARIANTS[variant], size, path)
-        return mapped(path)
+    elif size < COMMON_SIZE:
+        write(load(profile, COMMON_SIZE), lambda image: resize(image, size), size, path)
+    else:
+        _decode(profile, manifest, size, path)
+    return mapped(path)
+
+
+def _decode(profile: str, manifest: pd.DataFrame, size: int, path: Path) -> None:
+    """Write the images of a profile as they are; one that is not the manifest's any more is a CxrError."""
     root = manifests.source(profile).root
     files = [root / image for image in manifest["path"]]
 
@@ -49,7 +61,6 @@ def load(profile: str, size: int, variant: str = "none") -> np.memmap:
         return resize(image.pixels, size)
 
     write(range(len(files)), unchanged, size, path)
-    return mapped(path)
 
 
 def images(profile: str, image_ids: Iterable[str], size: int = 224, variant: str = "none") -> np.ndarray:

@@ -1,13 +1,17 @@
 """Image enhancement as named steps that compose; every step maps grey uint8 images to grey uint8 images."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from cxr_helpers.base import plugins
+from cxr_helpers.config import one_of
+
 Step = Callable[[np.ndarray], np.ndarray]
+COMMON_SIZE = 224  # pixels a side: what every image is brought to before anything else, whatever its own size
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
@@ -17,6 +21,14 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
     """
     shrinks = min(image.shape) >= size
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def common(image: np.ndarray) -> np.ndarray:
+    """Bring a (H, W) uint8 image to the (224, 224) on which all later steps work, in training and prediction alike.
+
+    So a published radiograph and its copy of 224×224 pixels are the same to a network of any smaller size.
+    """
+    return image if image.shape == (COMMON_SIZE, COMMON_SIZE) else resize(image, COMMON_SIZE)
 
 
 def gaussian(image: np.ndarray, kernel: int = 5) -> np.ndarray:
@@ -81,3 +93,21 @@ VARIANTS: dict[str, Pipeline] = {
     "gaussian+clahe": Pipeline((gaussian, clahe)),
     "stretch": Pipeline((stretch,)),
 }
+
+
+def described(variant: str) -> str:
+    """Return the steps of a variant, or what a region (a plug-in) shows of the image; an unknown variant is a CxrError."""
+    one_of("variant", variant, (*VARIANTS, *plugins.names("regions")))
+    return VARIANTS[variant].described if variant in VARIANTS else plugins.load("regions", variant).described
+
+
+def prepared(images: Sequence[np.ndarray], size: int, variant: str) -> np.ndarray:
+    """Return what a network sees of images (H, W) uint8 of any size: uint8 (n, size, size).
+
+    Every image is brought to `COMMON_SIZE`, a region is cut out of it there, and the rest of the variant's steps follow at
+    the network's size, as in `packing.load`.
+    """
+    images = [common(image) for image in images]
+    if variant in VARIANTS:
+        return np.stack([VARIANTS[variant](resize(image, size)) for image in images])
+    return np.stack([resize(image, size) for image in plugins.load("regions", variant).of(np.stack(images))])

@@ -13,7 +13,7 @@ from cxr_helpers import paths
 from cxr_helpers.base import lazy, plugins
 from cxr_helpers.base.files import atomic_path, mapped, new_array
 from cxr_helpers.config import Config
-from cxr_helpers.data.preprocessing import VARIANTS
+from cxr_helpers.data import preprocessing
 
 keras = lazy.module("keras")
 batches = lazy.module("cxr_helpers.data.batches")
@@ -93,7 +93,7 @@ def keras_runner(model: keras.Model) -> Runner:
 def _key(config: Config, backbone: keras.Model, rows: np.ndarray, data_hash: str, views: int) -> str:
     """Return a name that differs where features may: images, views, weights and precision, not the inference backend."""
     weights = hashlib.sha256(b"".join(array.tobytes() for array in backbone.get_weights()))
-    parts = [config.model, config.size, VARIANTS[config.variant].described, views, data_hash]
+    parts = [config.model, config.size, preprocessing.described(config.variant), views, data_hash]
     parts += [config.augmentation if views else "none", hashlib.sha256(np.ascontiguousarray(rows)).hexdigest()]
     parts += [weights.hexdigest(), backbone.compute_dtype]
     parts += [config.scaling] if config.scaling else []  # no weight tells it

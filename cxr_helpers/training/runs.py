@@ -9,8 +9,8 @@ from pathlib import Path
 
 from cxr_helpers import experiments, paths, records
 from cxr_helpers.base import lazy, plugins, processes, progress
-from cxr_helpers.config import Config, one_of
-from cxr_helpers.data.preprocessing import VARIANTS
+from cxr_helpers.config import Config
+from cxr_helpers.data import preprocessing
 from cxr_helpers.experiments import Experiment
 from cxr_helpers.records import Product, Record
 
@@ -43,7 +43,7 @@ def fit_or_load(experiment: Experiment, profile: str, build: Build | None = None
     recorded = records.recorded_way(original, profile)
     configs = experiment.ways[original.ways.index(recorded) if recorded else 0]
     for config in configs:
-        one_of("variant", config.variant, VARIANTS)
+        preprocessing.described(config.variant)  # an unknown variant is named before any image is read
     return [_kept_apart(config, profile, build) for config in configs]
 
 

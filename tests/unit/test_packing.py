@@ -23,7 +23,7 @@ def test_each_row_is_the_image_of_the_manifests_row(root):
     assert packed.shape == (len(table), 24, 24)
     assert packed.dtype == np.uint8
     for row, path in enumerate(table["path"]):
-        np.testing.assert_array_equal(packed[row], preprocessing.resize(image_files.read(root / path).pixels, 24))
+        np.testing.assert_array_equal(packed[row], preprocessing.prepared([image_files.read(root / path).pixels], 24, "none")[0])
 
 
 def test_a_variant_is_applied_after_resizing(root):

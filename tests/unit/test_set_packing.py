@@ -9,7 +9,7 @@ import pytest
 from fuzzed import chunk
 from tiny_images import image, save
 
-from cxr_helpers.data.preprocessing import resize
+from cxr_helpers.data import preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.other_sets import set_packing
 from cxr_helpers.extras.other_sets.image_sets import ImageSet
@@ -31,7 +31,7 @@ def test_rows_belong_to_their_images(found):
     pixels, table = set_packing.load(found, "smoke", 32)
     assert pixels.shape == (6, 32, 32) and pixels.dtype == np.uint8
     for number, row in enumerate(table.row):
-        assert np.array_equal(pixels[row], resize(image(number, width=64 if number == 4 else 48), 32))
+        assert np.array_equal(pixels[row], preprocessing.prepared([image(number, width=64 if number == 4 else 48)], 32, "none")[0])
     assert set_packing.refused(found, "smoke").empty
 
 
@@ -42,7 +42,7 @@ def test_unusable_files_are_left_out_and_listed(found, tmp_path):
     (tmp_path / "image5.png").symlink_to(tmp_path / "nowhere.png")
     pixels, table = set_packing.load(found, "smoke", 32)
     assert table.image_id.tolist() == ["image0", "image2", "image4"]
-    assert np.array_equal(pixels[table.row.iloc[1]], resize(image(2), 32))
+    assert np.array_equal(pixels[table.row.iloc[1]], preprocessing.prepared([image(2)], 32, "none")[0])
     refused = set_packing.refused(found, "smoke")
     assert refused.path.tolist() == [str(tmp_path / f"image{number}.png") for number in (1, 3, 5)]
     assert [reason.split(" ")[0] for reason in refused.reason] == ["zero", "truncated", "unreadable"]
@@ -73,7 +73,7 @@ def test_it_is_packed_once_and_anew_when_a_file_changes(found, tmp_path, monkeyp
 
 
 def test_nothing_stays_when_packing_breaks_off(found, tmp_path, monkeypatch):
-    monkeypatch.setattr(set_packing, "resize", lambda pixels, size: 1 / 0)
+    monkeypatch.setattr(preprocessing, "prepared", lambda *arguments: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         set_packing.load(found, "smoke", 32)
     assert [path for path in (tmp_path / "build").rglob("*") if path.is_file()] == []

@@ -1,14 +1,17 @@
 """The committed lung segmenter: checked whenever it is loaded, and the box of the lungs that it finds."""
 
+import functools
 import hashlib
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from cxr_helpers import paths
 from cxr_helpers.base import lazy, provenance
 from cxr_helpers.base.files import atomic_path, atomic_write
+from cxr_helpers.data import preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.statistics.cardiothoracic import implausible
 from cxr_helpers.records import Record, model_path
@@ -73,6 +76,26 @@ def load(profile: str = "full"):
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CxrError(f"{path} cannot be read ({str(error).partition(chr(10))[0][:120]}); restore it from git.") from error
+
+
+def digest(profile: str = "full") -> str:
+    """Return the SHA-256 (hex) of the published segmenter, as its card names it."""
+    return json.loads(published(profile).with_suffix(".json").read_text(encoding="utf-8"))["sha256"]
+
+
+def found(images: np.ndarray, profile: str = "full") -> tuple[np.ndarray, np.ndarray]:
+    """Return the lungs' masks bool (n, H, W) of images uint8 (n, H, W), and bool (n,): may they be trusted?"""
+    maps = _loaded(profile)
+    side = maps.input_shape[1]
+    small = np.stack([preprocessing.resize(image, side) for image in images]).astype(np.float32)[..., None]
+    probability = maps.predict(small, batch_size=32, verbose=0)[..., 0]
+    masks = np.stack([cv2.resize(part, images.shape[:0:-1]) >= 0.5 for part in probability])
+    return masks, np.array([not implausible(mask) for mask in masks])
+
+
+@functools.cache
+def _loaded(profile: str):
+    return load(profile)
 
 
 def box(lungs: np.ndarray, margin: float = 0.05) -> tuple[slice, slice] | None:

@@ -131,7 +131,7 @@ class Predictor:
     def _read(self, path: Path) -> _Image:
         try:
             read = image_files.read(path)
-            small = preprocessing.VARIANTS[self.card.variant](preprocessing.resize(read.pixels, self.card.size))
+            small = preprocessing.prepared([read.pixels], self.card.size, self.card.variant)[0]
             coloured = read.mode != "L" and out_of_distribution.coloured(path)
             pixels = read.pixels if self.maps else None
             return _Image(path, "", small, out_of_distribution.thumbnail(read.pixels), coloured, pixels)

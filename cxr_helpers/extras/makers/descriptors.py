@@ -12,8 +12,7 @@ from cxr_helpers import paths
 from cxr_helpers.base import processes
 from cxr_helpers.base.files import atomic_path, mapped
 from cxr_helpers.config import Config
-from cxr_helpers.data import manifest, packing
-from cxr_helpers.data.preprocessing import VARIANTS
+from cxr_helpers.data import manifest, packing, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.models import catalogue
 from cxr_helpers.training import cached_features
@@ -72,7 +71,7 @@ def hog(images: np.ndarray) -> np.ndarray:
 
 def _stored_hog(config: Config, profile: str, images: np.ndarray, data_hash: str) -> np.ndarray:
     """Return HOG of all images, from the store where they lie there."""
-    parts = json.dumps([config.size, VARIANTS[config.variant].described, HOG_CELLS, HOG, data_hash])
+    parts = json.dumps([config.size, preprocessing.described(config.variant), HOG_CELLS, HOG, data_hash])
     path = paths.build(profile) / "features" / f"hog-{hashlib.sha256(parts.encode()).hexdigest()[:16]}.npy"
     if not path.is_file():
         described = hog(images)

@@ -12,8 +12,7 @@ import pandas as pd
 
 from cxr_helpers.base.progress import say
 from cxr_helpers.config import Config
-from cxr_helpers.data import corruptions, packing
-from cxr_helpers.data.preprocessing import VARIANTS, resize
+from cxr_helpers.data import corruptions, packing, preprocessing
 from cxr_helpers.extras.other_sets import adult_images
 from cxr_helpers.records import Record
 from cxr_helpers.training import members, saved
@@ -56,10 +55,9 @@ def encoded(table: pd.DataFrame, name: str) -> bytes:
 
 def of_model(model, config: Config) -> Scorer:
     """Return the scorer of a Keras model that takes images as `config`, or a model's card, says: of its size and variant."""
-    prepare = VARIANTS[config.variant]
 
     def score(images: np.ndarray) -> np.ndarray:
-        small = np.stack([prepare(resize(image, config.size)) for image in images])
+        small = preprocessing.prepared(images, config.size, config.variant)
         inputs = np.repeat(small[..., None].astype("float32"), model.input_shape[-1], axis=-1)
         return model.predict_on_batch(inputs)[:, -1].astype(float)
 
@@ -69,7 +67,7 @@ def of_model(model, config: Config) -> Scorer:
 def _adults(score: Scorer) -> pd.DataFrame:
     folder = adult_images.folder()
     table = adult_images.images(folder)
-    images = (resize(adult_images.image(folder, image), corruptions.SIDE) for image in table.image)
+    images = (preprocessing.common(adult_images.image(folder, image)) for image in table.image)
     return table.assign(y_score=_batched(score, images))[COLUMNS[EXTERNAL]]
 
 

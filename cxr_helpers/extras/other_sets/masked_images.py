@@ -47,6 +47,26 @@ def folder() -> Path:
     return found
 
 
+def available() -> bool:
+    """Tell whether the hand-drawn masks of the Guangzhou images are at hand."""
+    found = paths.from_environment("CXR_SETS_DIR")
+    return found is not None and (found / "lung_masks").is_dir()
+
+
+def by_row(table: pd.DataFrame, shape: tuple[int, int]) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield place and hand-drawn lungs int8 (H, W), 1, 0 or `UNKNOWN`, of the images of a manifest that have a mask."""
+    for place, name in enumerate(table.path):
+        path = (folder() / "lung_masks" / name).with_suffix(".png")
+        if path.is_file():
+            yield place, hand_drawn(path, shape)
+
+
+def hand_drawn(path: Path, shape: tuple[int, int]) -> np.ndarray:
+    """Return a hand-drawn mask of (H, W) as int8, 1, 0 or `UNKNOWN`; one of another size or without lungs is a CxrError."""
+    drawn = _mask(path, shape)
+    return np.select([drawn == LUNG, drawn == IGNORED], [1, UNKNOWN], 0).astype(np.int8)
+
+
 def guangzhou(table: pd.DataFrame, pixels: np.ndarray) -> Iterator[Masked]:
     """Yield the images of a table that have a hand-drawn mask.
 
@@ -61,8 +81,7 @@ def guangzhou(table: pd.DataFrame, pixels: np.ndarray) -> Iterator[Masked]:
     for image in table.itertuples():
         path = (root / image.file).with_suffix(".png")
         if path.is_file():
-            drawn = _mask(path, pixels.shape[1:])
-            lungs = np.select([drawn == LUNG, drawn == IGNORED], [1, UNKNOWN], 0)
+            lungs = hand_drawn(path, pixels.shape[1:])
             group = "guangzhou_" + next(name for name, label in dataset.LABELS.items() if label == image.y_true).lower()
             yield Masked(image.image_id, image.patient_id, group, np.asarray(pixels[image.row]), _stacked(lungs, None))
 

@@ -8,9 +8,7 @@ import pandas as pd
 from cxr_helpers import paths
 from cxr_helpers.base.files import atomic_path, fingerprint, mapped
 from cxr_helpers.base.progress import say
-from cxr_helpers.config import one_of
-from cxr_helpers.data import image_files, packing
-from cxr_helpers.data.preprocessing import VARIANTS, resize
+from cxr_helpers.data import image_files, packing, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.other_sets.image_sets import ImageSet
 
@@ -24,8 +22,7 @@ def load(found: ImageSet, profile: str, size: int, variant: str = "none") -> tup
     Raises:
         CxrError: the variant is unknown, or a part of the set is left without an image.
     """
-    one_of("variant", variant, VARIANTS)
-    state = fingerprint(found.table.path, VARIANTS[variant].described)
+    state = fingerprint(found.table.path, preprocessing.described(variant))
     array = _folder(found, profile) / f"{variant}-{size}-{state[:12]}.npy"
     if not array.with_suffix(".csv").is_file():  # written last: where it lies, the array is whole
         _pack([Path(path) for path in found.table.path], size, variant, array)
@@ -58,7 +55,7 @@ def _pack(files: list[Path], size: int, variant: str, array: Path) -> None:
             described[path] = "", error.reason
             return np.zeros((size, size), np.uint8)
         described[path] = image.sha256, ""
-        return VARIANTS[variant](resize(image.pixels, size))
+        return preprocessing.prepared([image.pixels], size, variant)[0]
 
     packing.write(files, pixels, size, array)
     with atomic_path(array.with_suffix(".csv")) as temporary:

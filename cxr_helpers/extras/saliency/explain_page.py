@@ -52,7 +52,7 @@ def write(image: Path, names: Sequence[str], out: Path, target: str = PREDICTED,
     shown = answer.label if target == PREDICTED else target
     model, card = published_model.load(model_dir)
     pixels = image_files.read(image).pixels
-    small = preprocessing.VARIANTS[card.variant](preprocessing.resize(pixels, card.size))[None]
+    small = preprocessing.prepared([pixels], card.size, card.variant)
     maps = {name: every_method.maps(name, model, small, TARGETS[shown])[0] for name in names}
     try:
         atomic_write(out, _html(answer, card, shown, _shrunk(pixels), maps))

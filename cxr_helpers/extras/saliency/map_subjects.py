@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cxr_helpers import records
-from cxr_helpers.data import corruptions, packing
-from cxr_helpers.data.preprocessing import VARIANTS, resize
+from cxr_helpers.data import packing, preprocessing
 from cxr_helpers.extras.other_sets import adult_images
 from cxr_helpers.extras.saliency import map_measures as names
 from cxr_helpers.extras.saliency import weight_randomisation
@@ -128,12 +127,12 @@ def _on_adult_images(part: str, run: Record, model: str, plan: Plan, profile: st
     folder = adult_images.folder()
     table = adult_images.images(folder).query("lung_mask != ''")
     table = table.sample(min(plan.images[part][0], len(table)), random_state=0)
-    prepare, size = VARIANTS[run.config.variant], run.config.size
+    size = run.config.size
     images, masks = [], []
     for name, mask in zip(table.image, table.lung_mask, strict=True):
         image = adult_images.image(folder, name)
         lungs = adult_images.lung_mask(folder, mask, image.shape).astype("uint8")
-        images.append(prepare(resize(resize(image, corruptions.SIDE), size)))
+        images.append(preprocessing.prepared([image], size, run.config.variant)[0])
         masks.append(cv2.resize(lungs, (size, size), interpolation=cv2.INTER_NEAREST).astype(bool))
     images, load = np.stack(images).astype("float32"), functools.partial(saved.of_run, run, profile)
     known = Subject(part, names.ADULT, model, run.config.seed, table, images, load, run.run_id)
