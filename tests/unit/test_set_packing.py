@@ -31,7 +31,8 @@ def test_rows_belong_to_their_images(found):
     pixels, table = set_packing.load(found, "smoke", 32)
     assert pixels.shape == (6, 32, 32) and pixels.dtype == np.uint8
     for number, row in enumerate(table.row):
-        assert np.array_equal(pixels[row], preprocessing.prepared([image(number, width=64 if number == 4 else 48)], 32, "none")[0])
+        wanted = image(number, width=64 if number == 4 else 48)
+        assert np.array_equal(pixels[row], preprocessing.prepared([wanted], 32, "none")[0])
     assert set_packing.refused(found, "smoke").empty
 
 
