@@ -101,6 +101,7 @@ def train(
 
     Where its ImageNet weights cannot be had, the runs that stand in for it (`fallback`) are made instead.
     """
+    manifest.check(profile)
     for experiment in [experiments.get(name, profile) for name in names]:
         ways = [list(way) for way in experiment.ways]
         if seed is not None:  # one run a protocol
@@ -140,6 +141,7 @@ def execute(
     if len(named) != 1:
         raise CxrError(f"One chapter is executed at a time, and {len(named)} are named ({' '.join(named)}); see --help.")
     (chapter,) = map(chapter_files.find, named)
+    manifest.check(profile)
     path = execution.execute(chapter, profile, parameters)
     say(f"chapter {chapter}: {since(started)}, {path}")
 

@@ -62,14 +62,19 @@ def discover(profile: str) -> Source:
     """Return the images of `profile`: given by CXR_DATA_DIR, else found (or a CxrError); for "smoke" a plug-in draws them."""
     if resolve_profile(profile) == "smoke":
         return Source(plugins.load("sets", "synthetic")(paths.build("smoke")), "synthetic image")
-    given = paths.from_environment("CXR_DATA_DIR")
-    if root := locate(given) if given else found():
+    if root := real():
         return Source(root, _pixels(root))
     partial = [f"; {root} is not the whole set: {difference(root)}" for root in _candidates()[:1]]
     raise CxrError(
         f"The chest X-ray set was not found{''.join(partial)}: set CXR_DATA_DIR to its chest_xray folder, "
         "run `cxr prepare` with a network, or use --profile smoke."
     )
+
+
+def real() -> Path | None:
+    """Return the root of the real set, given by CXR_DATA_DIR (a broken layout is a CxrError) or found, or None."""
+    given = paths.from_environment("CXR_DATA_DIR")
+    return locate(given) if given else found()
 
 
 def found() -> Path | None:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from cxr_helpers import paths
 from cxr_helpers.base import processes
 from cxr_helpers.base.files import atomic_write, fingerprint
-from cxr_helpers.data import dataset, duplicates, image_files, preprocessing
+from cxr_helpers.data import belonging, dataset, duplicates, image_files, preprocessing
 from cxr_helpers.errors import CxrError
 
 STAMP = "manifest.txt"  # in the build folder: what the manifest was made from
@@ -29,8 +29,10 @@ def load(profile: str) -> pd.DataFrame:
 
     One row per usable image, sorted by path: image_id, path (below the source's root), sha256, label, y_true, pathogen,
     patient_id, folder, width, height (pixels of the published file, NaN where unknown), mode, mean, std, p05, p50, p95 (grey
-    values 0..255), duplicate_group (-1 = like no other image). A class of which no image can be read is a CxrError.
+    values 0..255), duplicate_group (-1 = like no other image). A class of which no image can be read is a CxrError, and so is
+    another set than the one whose results lie among the reports (`belonging`).
     """
+    belonging.check(profile)
     found = source(profile)
     folder = paths.build(profile)
     stamp = folder / STAMP
@@ -45,7 +47,15 @@ def load(profile: str) -> pd.DataFrame:
         if len(left_out):
             tqdm.write(f"{len(left_out)} files are left out: {folder / 'refused.csv'} says why.")
     unknown = {"width": "", "height": ""}
-    return pd.read_csv(folder / "manifest.csv", dtype=_TEXT, keep_default_na=False, na_values=unknown)
+    manifest = pd.read_csv(folder / "manifest.csv", dtype=_TEXT, keep_default_na=False, na_values=unknown)
+    belonging.check(profile, lambda: data_hash(manifest))
+    return manifest
+
+
+def check(profile: str) -> None:
+    """Refuse (CxrError) results of another set than the real images at hand; where there are none, nothing is refused."""
+    if profile == "full" and dataset.real():
+        load(profile)
 
 
 def source(profile: str) -> dataset.Source:

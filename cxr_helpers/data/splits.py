@@ -9,6 +9,7 @@ from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 from cxr_helpers import paths
 from cxr_helpers.base.files import atomic_path
 from cxr_helpers.config import one_of
+from cxr_helpers.data import belonging
 from cxr_helpers.data import manifest as manifests
 from cxr_helpers.errors import CxrError
 
@@ -46,8 +47,10 @@ def make(manifest: pd.DataFrame, protocol: str, seed: int = 0) -> pd.DataFrame:
 
 def load(profile: str, protocol: str) -> pd.DataFrame:
     """Return the split of a protocol at seed 0, and store it as `splits/<protocol>.csv.gz` among the reports."""
-    split = make(manifests.load(profile), protocol)
+    manifest = manifests.load(profile)
+    split = make(manifest, protocol)
     path = paths.reports(profile) / "splits" / f"{protocol}.csv.gz"
+    belonging.claim(profile, lambda: manifests.data_hash(manifest))
     if not path.exists() or pd.read_csv(path, dtype=str).to_numpy().tolist() != split.to_numpy().tolist():
         with atomic_path(path) as temporary:
             # A fixed time in the gzip header keeps equal splits equal to the last byte.

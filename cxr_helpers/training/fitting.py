@@ -140,6 +140,11 @@ def timed_fit(
     """Fit a compiled model for `config.epochs`, saying each; return history (epoch from 0, Keras' figures) and seconds."""
 
     def say(epoch: int, logs: dict[str, float]) -> None:
+        if not np.isfinite(list(logs.values())).all():
+            raise CxrError(
+                f"{config.run_id}: after epoch {epoch + 1} the loss is no number (NaN or infinite), and nothing is stored; lower "
+                f"learning_rate ({config.learning_rate:g}), or set precision to float32."
+            )
         figures = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())
         progress.say(f"{config.run_id}: epoch {epoch + 1} of {config.epochs}, {figures}")
 

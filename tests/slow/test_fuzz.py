@@ -76,11 +76,11 @@ def test_the_real_command_lists_each_refused_file(files, tmp_path):
     spoilt = root / "train" / "NORMAL"
     for number, data in enumerate(files):
         (spoilt / f"{number:05d}.jpeg").write_bytes(data)
-    done = cxr("prepare", "--profile", "full", CXR_DATA_DIR=root, CXR_BUILD_DIR=tmp_path / "build", CXR_GEOMETRY=None)
+    done = cxr("prepare", "--profile", "full", CXR_DATA_DIR=root, CXR_ROOT=tmp_path / "project", CXR_GEOMETRY=None)
     assert done.code == 0, done.err
     assert done.peak < MEMORY
-    kept = pd.read_csv(tmp_path / "build/full/manifest.csv").path
-    refused = pd.read_csv(tmp_path / "build/full/refused.csv", keep_default_na=False)
+    kept = pd.read_csv(tmp_path / "project/build/full/manifest.csv").path
+    refused = pd.read_csv(tmp_path / "project/build/full/refused.csv", keep_default_na=False)
     everything = {path.relative_to(root).as_posix() for path in root.rglob("*.jpeg")}
     assert set(kept) | set(refused.path) == everything and not set(kept) & set(refused.path)
     assert len(kept) + len(refused) == len(everything)
@@ -156,10 +156,10 @@ def test_bombs_cost_a_reason_and_no_memory(tmp_path):
     os.mkfifo(bombs / "a pipe that nobody fills.jpeg")
     with open(bombs / "a file of one terabyte.jpeg", "wb") as sparse:
         sparse.truncate(10**12)
-    done = cxr("prepare", "--profile", "full", CXR_DATA_DIR=folder, CXR_BUILD_DIR=tmp_path / "build", CXR_GEOMETRY=None)
+    done = cxr("prepare", "--profile", "full", CXR_DATA_DIR=folder, CXR_ROOT=tmp_path / "project", CXR_GEOMETRY=None)
     assert done.code == 0, done.err
     assert done.peak < 600
-    refused = pd.read_csv(tmp_path / "build/full/refused.csv").set_index("path").reason
+    refused = pd.read_csv(tmp_path / "project/build/full/refused.csv").set_index("path").reason
     reasons = {name: refused.get(f"train/NORMAL/{name}.jpeg", "image") for name in BOMBS}
     for name, (_, expected) in BOMBS.items():
         assert pd.Series([reasons[name]]).str.contains(expected).all(), (name, reasons[name])
@@ -184,7 +184,7 @@ def test_names_that_are_no_text_or_look_like_code_are_listed(tmp_path):
     places = {"CXR_DATA_DIR": root, "CXR_BUILD_DIR": tmp_path / "build", "CXR_GEOMETRY": None}
     done = cxr("prepare", "--profile", "full", cwd=tmp_path, **places)
     assert done.code == 0, done.err
-    refused = pd.read_csv(tmp_path / "build/full/refused.csv").set_index("path").reason
+    refused = pd.read_csv(tmp_path / "project/build/full/refused.csv").set_index("path").reason
     named = {f"train/NORMAL/{name.replace('/', '')}.jpeg" for name in hostile}
     assert set(refused.index) == named | {r"train/NORMAL/\xff\xfe.jpeg"}
     assert refused[r"train/NORMAL/\xff\xfe.jpeg"] == "its name is no UTF-8"

@@ -91,7 +91,7 @@ def test_any_list_is_read_or_refused_by_name(tmp_path_factory, data):
     assert names is None or not names.duplicated().any()
 
 
-def test_any_geometry_is_used_or_refused_by_name(tmp_path, monkeypatch):
+def test_any_geometry_is_used_or_refused_by_name(tmp_path, monkeypatch, workplace):
     root = tmp_path / "images"
     for seed, folder in enumerate(tiny_images.NAMES):
         tiny_images.save(root / folder / f"{tiny_images.NAMES[folder][0]}.jpeg", tiny_images.image(seed, 64, 64))

@@ -14,7 +14,7 @@ from cxr_helpers.extras.inference import out_of_distribution, published_model
 
 
 @pytest.fixture
-def small_set(tmp_path, monkeypatch):
+def small_set(tmp_path, monkeypatch, workplace):
     """The set of ten random images, in a build folder of its own."""
     monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
     monkeypatch.setenv("CXR_DATA_DIR", str(tiny_images.write(tmp_path / "images")))

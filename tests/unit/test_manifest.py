@@ -13,7 +13,7 @@ from cxr_helpers.errors import CxrError
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch):
+def root(tmp_path, monkeypatch, workplace):
     """A tiny set given by CXR_DATA_DIR, in a folder whose name has a blank and no Latin letter."""
     root = tiny_images.write(tmp_path / "data 胸部")
     monkeypatch.setenv("CXR_DATA_DIR", str(root))

@@ -10,7 +10,7 @@ from cxr_helpers.errors import CxrError
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch):
+def root(tmp_path, monkeypatch, workplace):
     root = tiny_images.write(tmp_path / "chest_xray")
     monkeypatch.setenv("CXR_DATA_DIR", str(root))
     monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
