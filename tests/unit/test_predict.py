@@ -36,9 +36,9 @@ def images(tmp_path):
 
 def test_class_probability_and_operating_point(published, images):  # noqa: F811
     bright, _, dark, _ = predict(images, published)
-    # The blob is 16 of 1,024 pixels, at +1 or -1 after scaling, with weight 3: log-odds ±48 / 1,024.
+    # The blob is 16 of 1,024 pixels, at +1 or -1 after scaling, with weight 3: log-odds ±48 / 1,024 (grey values are rounded).
     assert bright.probability == pytest.approx(1 / (1 + np.exp(-48 / 1024)), abs=1e-4)
-    assert dark.probability == pytest.approx(1 / (1 + np.exp(48 / 1024)), abs=1e-4)  # rounded grey values on the way by 224 pixels
+    assert dark.probability == pytest.approx(1 / (1 + np.exp(48 / 1024)), abs=1e-4)
     assert (bright.label, dark.label) == ("PNEUMONIA", "NORMAL")
     assert bright.threshold == dark.threshold == 0.5
     assert bright.heat_map is None
