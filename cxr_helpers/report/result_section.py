@@ -15,7 +15,7 @@ from cxr_helpers.evaluation import metrics
 from cxr_helpers.experiments import Experiment
 from cxr_helpers.records import Record
 from cxr_helpers.report import document
-from cxr_helpers.tables import formatting, open_choices, selection, statistics
+from cxr_helpers.tables import formatting, open_choices, reported_vs_reproduced, selection, statistics, verdicts
 
 MOST_EXAMPLES = 48  # images of a grid that can still be seen
 
@@ -132,10 +132,10 @@ def _said(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value) or "–"
 
 
-def readings(name: str, profile: str, ours: Sequence[pd.DataFrame]) -> None:
-    """Show what a claim of readings.toml leaves open, its specification curve, and the verdict on each reported figure.
+def readings(name: str, profile: str, comparison: pd.DataFrame) -> None:
+    """Show what a claim of readings.toml leaves open, its specification curve, and all readings beside each reported figure.
 
-    `ours` are the scores of our own reading, one frame a seed, on the images on which the text reports.
+    `comparison`: as `reported_vs_reproduced.table` gives it, with the claims of this experiment.
     """
     text, table = open_choices.claim(name), open_choices.load(name, profile, missing_ok=True)
     choices = f"What the text on the {text['title']} leaves open, with the values that a practitioner would take."
@@ -143,16 +143,22 @@ def readings(name: str, profile: str, ours: Sequence[pd.DataFrame]) -> None:
     if table is None:
         document.text(f"These readings wait for `cxr readings {name}`.")
         return
-    judged = open_choices.judged(text, table, ours)
-    reported = float(judged.reported[judged.metric == metrics.title("accuracy")].iloc[0])
-    networks = len(table[["key", "epoch"]].drop_duplicates())  # stopping rules may keep the same epoch
-    interval = open_choices.sampling_interval("accuracy", reported, tuple(text["images"]))
+    images = tuple(reported_vs_reproduced.reported()[text["experiment"]]["images"])
+    claims = comparison[comparison.system == text["experiment"]].dropna(subset="reported").set_index("metric")
+    reported, networks = claims.reported["accuracy"], len(table[["key", "epoch"]].drop_duplicates())  # rules may keep one epoch
+    number = f"{len(table)} of {open_choices.planned(text)} readings"
     document.figure(
-        plots.specification_curve(table, text, "accuracy", reported, interval),
+        plots.specification_curve(table, text, "accuracy", reported, verdicts.sampling_interval("accuracy", reported, images)),
         f"fig:{name}-readings",
-        caption=f"{text['title']}: accuracy of {len(table)} readings of the text ({networks} different networks), in order, "
-        "and below it the options that each took. Line and band: the reported figure with the 95 % interval of so many images.",
+        caption=f"{text['title']}: accuracy of the {number} of the text that are trained ({networks} different networks), in "
+        "order, and below it the options that each took. Line and band: the reported figure with its 95 % interval.",
         alt=f"Specification curve of {len(table)} readings beside the reported accuracy.",
     )
-    caption = f"{text['title']}: the reported figures beside ours and beside the range of {len(table)} readings."
-    document.table(judged, f"tbl:{name}-verdicts", caption=caption)
+    rows = []
+    for metric, claim in claims.iterrows():
+        values = open_choices.values(table, text["split"], metric, images)
+        if values:
+            row = {"metric": metrics.title(metric), "reported": claim.reported, "smallest reading": min(values)}
+            rows.append(row | {"largest reading": max(values), "verdict": claim.verdict})
+    caption = f"{text['title']}: the reported figures beside the range of {number}, and their verdicts."
+    document.table(pd.DataFrame(rows), f"tbl:{name}-verdicts", caption=caption, digits={"reported": "{:g}"})

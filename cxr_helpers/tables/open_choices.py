@@ -1,27 +1,23 @@
-"""What a source document leaves open, the readings that were made of it, and what they and ours say of a reported figure.
+"""What a source document leaves open, and the readings that were made of it (reports/readings.toml, reports/readings/)."""
 
-Its sampling error counts as ours does, and so do all readings of its text (reports/readings.toml, reports/readings/).
-"""
+from collections.abc import Callable
 
-from collections.abc import Sequence
-from decimal import Decimal
-
-import numpy as np
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
 from cxr_helpers import paths
 from cxr_helpers.base import stored_results
 from cxr_helpers.config import one_of
-from cxr_helpers.evaluation import metrics
-from cxr_helpers.tables import reported_vs_reproduced
+from cxr_helpers.tables import figures
 
-CONSISTENT = "consistent"
-INSIDE = "inconsistent under our reading but inside the range of readings"
-OUTSIDE = "outside every reading"
-_NORMAL = 1.959964  # standard deviations on either side that hold 95 %
-
-Interval = tuple[float, float]
+# Figures that a reading has no column of, from those that it has: (table, split, images of PNEUMONIA, of NORMAL) -> values.
+_DERIVED: dict[str, Callable] = {
+    "tp": lambda table, split, positives, negatives: table[f"{split}_recall"] * positives,
+    "fn": lambda table, split, positives, negatives: (1 - table[f"{split}_recall"]) * positives,
+    "tn": lambda table, split, positives, negatives: table[f"{split}_specificity"] * negatives,
+    "fp": lambda table, split, positives, negatives: (1 - table[f"{split}_specificity"]) * negatives,
+    "training accuracy": lambda table, split, positives, negatives: table.train_accuracy,
+    figures.GAP: lambda table, split, positives, negatives: table.train_accuracy - table[f"{split}_accuracy"],
+}
 
 
 def claim(name: str) -> dict:
@@ -42,67 +38,27 @@ def load(name: str, profile: str, missing_ok: bool = False) -> pd.DataFrame | No
     return stored_results.read(path, f"cxr readings {name} --profile {profile}", missing_ok)
 
 
-def judged(text: dict, table: pd.DataFrame, ours: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return one row per reported figure that readings have: metric, reported, ours, least, largest, verdict (see below).
-
-    `ours` are the scores of our own reading, one frame a seed, on the images on which the text reports; ours_low and
-    ours_high bound its 95 % interval over patients.
-    """
-    own, rows = metrics.evaluate_seeds(ours), []
-    for figure in reported_vs_reproduced.reported()[text["experiment"]]["figures"]:
-        metric, value = figure["metric"], figure.get("value")
-        if f"{text['split']}_{metric}" in table:
-            values = table[f"{text['split']}_{metric}"]
-            mean, low, high = own.loc[metric]
-            row = {"metric": metrics.title(metric), "reported": value, "ours": mean, "ours_low": low, "ours_high": high}
-            row |= {"least reading": values.min(), "largest reading": values.max()}
-            rows.append(row | {"verdict": verdict(metric, value, mean, values, tuple(text["images"]), (low, high))})
-    judged = pd.DataFrame(rows)
-    judged.attrs["digits"] = {"reported": "{:g}"}
-    return judged
+def planned(text: dict) -> int:
+    """Return how many readings a claim has when all its combinations are trained."""
+    number = len(text["stopping"]["options"])
+    for choice in text["choices"]:
+        number *= len(choice["options"])
+    return number
 
 
-def verdict(
-    metric: str, reported: float, ours: float, readings: Sequence[float], images: tuple[int, int], interval: Interval
-) -> str:
-    """Return one of the three words, for a figure inside or outside the `readings` with "(k of n)": how many reach it.
-
-    `metric` is a key of `metrics.TITLES`, `reported` as the text prints it, measured on so many `images` of PNEUMONIA and of
-    NORMAL; `interval` is the 95 % interval of ours.
-    """
-    if agrees(metric, reported, ours, images, interval):
-        return CONSISTENT
-    reached = sum(agrees(metric, reported, value, images) for value in readings)
-    inside = reached or min(readings) <= reported <= max(readings)
-    return f"{INSIDE if inside else OUTSIDE} ({reached} of {len(readings)})"
+def values(table: pd.DataFrame, split: str, metric: str, images: tuple[int, int]) -> list[float]:
+    """Return a figure of every reading, measured on so many `images` of PNEUMONIA and NORMAL; empty where there is none."""
+    if metric in _DERIVED:
+        return _DERIVED[metric](table, split, *images).to_list()
+    return table[f"{split}_{metric}"].to_list() if f"{split}_{metric}" in table else []
 
 
-def agrees(metric: str, reported: float, ours: float, images: tuple[int, int], interval: Interval | None = None) -> bool:
-    """Tell whether the 95 % interval of reported minus ours holds zero, the reported value rounded as it is printed.
-
-    The two samples are taken as independent; their intervals are joined as by Newcombe (1998, method 10).
-    """
-    half = float(Decimal(1).scaleb(Decimal(str(reported)).as_tuple().exponent)) / 2
-    low, high = sampling_interval(metric, reported, images)
-    own_low, own_high = interval or sampling_interval(metric, ours, images)
-    below = np.hypot(reported - low, own_high - ours) + half
-    above = np.hypot(high - reported, ours - own_low) + half
-    return bool(-above <= reported - ours <= below)
-
-
-def sampling_interval(metric: str, value: float, images: tuple[int, int]) -> Interval:
-    """Return the 95 % interval of a figure measured on so many images of PNEUMONIA and NORMAL, taken as independent.
-
-    Shares: Wilson's, precision and F1 as if they were shares of the images of PNEUMONIA. ROC AUC: Hanley and McNeil (1982).
-    Of other figures, such as cross-entropy, no interval follows from the value: it is the value itself.
-    """
-    positives, negatives = images
-    sizes = dict.fromkeys(("recall", "precision", "f1"), positives)
-    sizes |= {"accuracy": positives + negatives, "specificity": negatives}
-    if metric in sizes:
-        return proportion_confint(value * sizes[metric], sizes[metric], method="wilson")
-    if metric != "roc_auc":
-        return value, value
-    spread = (positives - 1) * (value / (2 - value) - value**2) + (negatives - 1) * (2 * value**2 / (1 + value) - value**2)
-    error = np.sqrt((value * (1 - value) + spread) / (positives * negatives))
-    return max(0.0, value - _NORMAL * error), min(1.0, value + _NORMAL * error)
+def made(profile: str) -> pd.DataFrame:
+    """Return one row per claim of readings.toml that has readings: how many are trained, of how many, and in how many hours."""
+    rows = []
+    for name, text in stored_results.read(paths.reports("full") / "readings.toml", "").items():
+        table = load(name, profile, missing_ok=True)
+        if table is not None:
+            hours = table.groupby("key").seconds.first().sum() / 3600
+            rows.append({"text": text["title"], "readings": len(table), "of": planned(text), "hours": hours})
+    return pd.DataFrame(rows, columns=["text", "readings", "of", "hours"])

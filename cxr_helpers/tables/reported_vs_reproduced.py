@@ -1,20 +1,23 @@
-"""The table reported / reproduced: the figures of the source documents beside those of runs and measurements."""
+"""The table of claims: every figure that a source document reports, once, beside that of runs and measurements."""
 
+import dataclasses
+import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cxr_helpers import experiments, paths
 from cxr_helpers.base import stored_results
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.evaluation import metrics
+from cxr_helpers.experiments import Experiment
 from cxr_helpers.records import Record
-from cxr_helpers.tables import figures, selection
+from cxr_helpers.tables import figures, open_choices, selection, verdicts
 
 COLUMNS = ["system", "source", "metric", "reported", "reproduced", "ci_low", "ci_high", "verdict", "status", "command"]
-NOT_TESTABLE = "not testable here"
+COLUMNS += ["claim_id", "kind", "readings", "readings_reaching"]
 SOURCES = {
     "T": "Kondragunta 2024",
     "R": "Rahman et al. 2024",
@@ -22,17 +25,35 @@ SOURCES = {
     "I": "IJAREAS 2025",
     "V": "Valenzuela 2024",
 }
-# An experiment that a document names without a figure gets these rows.
+# An experiment that a document names without a figure gets these rows, which are no claims.
 NAMED = [{"metric": "accuracy"}, {"metric": "roc_auc"}]
 Runs = Mapping[str, Sequence[Record]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """Our figure beside a reported one, with its 95 % interval (NaN: none); `tested`: whether the one tests the other."""
+
+    status: str
+    tested: bool = False
+    value: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+
+    @property
+    def interval(self) -> verdicts.Interval:
+        """Return the interval, which is the value itself where there is none."""
+        return (self.value, self.value) if np.isnan(self.low) else (self.low, self.high)
 
 
 def reported() -> dict[str, dict]:
     """Return what the source documents report, by experiment, from reports/reported.toml (its head explains the fields).
 
-    Those of experiments.toml that reproduce a document, but for which it gives no figure, follow with `NAMED`.
+    An entry with `same_as` takes what it does not say from the entry that it names. Experiments that reproduce a document,
+    but for which it gives no figure, follow with `NAMED`.
     """
     texts = stored_results.read(paths.reports("full") / "reported.toml", "")
+    texts = {name: texts.get(text.get("same_as"), {}) | text for name, text in texts.items()}
     for name, experiment in experiments.load("full").items():
         if experiment.source:
             texts.setdefault(name, {"figures": NAMED})
@@ -41,28 +62,34 @@ def reported() -> dict[str, dict]:
 
 
 def table(runs: Runs, texts: Mapping[str, dict] | None = None, profile: str = "full") -> pd.DataFrame:
-    """Set every reported figure beside ours: one row per figure of `texts` (default: `reported()`), columns `COLUMNS`.
+    """Set every reported figure beside ours: one row per claim of `texts` (default: `reported()`), columns `COLUMNS`.
 
     `runs`: experiment -> its runs, one per seed (and fold). `reproduced` is the mean over seeds, ci_low and ci_high its 95 %
-    interval over patients (none for figures of the run itself), or what was measured with its spread. `verdict`: see
-    `verdict`; "not testable here" where the run departs from the text, the text gives no figure, or there is no run;
-    `status` ("real: ..." or "waits: ...") says why.
+    interval over patients (none for figures of the run itself), or what was measured with its spread. `verdict`: one of
+    `verdicts.WORDS`, "" where the text gives no figure. `status`: what the runs are and in what they depart from the text, or
+    for what the row waits. `readings`: how many runs of the text there are, `readings_reaching`: how many agree with the figure.
     """
-    known, rows = experiments.load("full"), []
-    texts = reported() if texts is None else texts
+    known, texts, rows = experiments.load("full"), reported() if texts is None else texts, []
     for name, text in texts.items():
+        if "same_as" in text:
+            continue
+        ways = [name, *(other for other, its in texts.items() if its.get("same_as") == name)]
+        ours = {way: _ours(runs, way, texts[way]) for way in ways if _runs_of(runs, way, texts[way])}
+        read = open_choices.load(text["combinations"], profile, missing_ok=True) if ours and "combinations" in text else None
         trained = text.get("runs_of", name)
-        own = runs.get(trained, ())
-        ours = figures.of(own, text.get("split", "test"), text.get("rule", "")) if own else None
         for figure in text["figures"]:
             row = {"system": name, "source": text["source"], "metric": figure["metric"], "reported": figure.get("value")}
-            row |= {"verdict": NOT_TESTABLE, "command": f"cxr train {trained}" if trained in known else ""}
+            row |= {"claim_id": _identifier(name, figure), "kind": verdicts.kind(figure["metric"])}
+            row |= {"command": f"cxr train {trained}" if trained in known else ""}
+            found, values = [Found(f"waits: {_waits(known.get(trained))}")], []
             if "measured" in figure:
-                row |= _measured(profile, text, figure)
-            else:
-                waits = (known[trained].waits_for or "no run yet") if trained in known else "not among the experiments yet"
-                row |= _of_runs(runs, own, ours, texts, name, figure) if own else {"status": f"waits: {waits}"}
-            rows.append(row)
+                row |= {"command": f"cxr measure {figure['measured']}"}
+                found = [_measured(profile, text, figure)]
+            elif ours:
+                found = [_of_runs(runs, way, ours[way], texts, figure) for way in ours]
+                if read is not None:
+                    values = open_choices.values(read, text.get("split", "test"), _name(figure), text["images"])
+            rows.append(row | _judged(figure, text, found, values))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -73,64 +100,116 @@ def write(comparison: pd.DataFrame, profile: str) -> Path:
     return path
 
 
-def _of_runs(
-    runs: Runs, own: Sequence[Record], ours: pd.DataFrame, texts: Mapping[str, dict], experiment: str, figure: dict
-) -> dict:
-    """Return what a row holds of an experiment's own runs, whose figures are `ours`."""
-    name, text = figure.get("of", figure["metric"]), texts[experiment]
-    reasons = departures(own[0], text, figure, ours.attrs["images"])
+def tally(comparison: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per kind of claim, and one of all: claims, tested, and how many have each word of `verdicts.WORDS`."""
+    claims = comparison.dropna(subset="reported")
+    rows = [(kind, claims[claims.kind == kind]) for kind in verdicts.KINDS] + [("all", claims)]
+    return pd.DataFrame([{"on": kind} | _counts(part) for kind, part in rows if len(part)])
+
+
+def shared(comparison: pd.DataFrame) -> pd.Series:
+    """Return for each row whether the text gives its figure for two programs, which share the stage: it counts once."""
+    once = {_identifier(name, each) for name, text in reported().items() for each in text["figures"] if each.get("shared")}
+    return comparison.claim_id.isin(once)
+
+
+def _counts(claims: pd.DataFrame) -> dict[str, int]:
+    words = {word: int((claims.verdict == word).sum()) for word in verdicts.WORDS}
+    return {"claims": len(claims), "tested": len(claims) - words[verdicts.NOT_TESTED]} | words
+
+
+def _identifier(name: str, figure: dict) -> str:
+    return f"{name}-{re.sub('[^a-z0-9]+', '-', figure['metric'].lower()).strip('-')}"
+
+
+def _name(figure: dict) -> str:
+    return figure.get("of", figure["metric"])
+
+
+def _runs_of(runs: Runs, name: str, text: dict) -> Sequence[Record]:
+    return runs.get(text.get("runs_of", name), ())
+
+
+def _ours(runs: Runs, name: str, text: dict) -> pd.DataFrame:
+    """Return the figures of an experiment's runs on the split, and at the operating point, of its text."""
+    return figures.of(_runs_of(runs, name, text), text.get("split", "test"), text.get("rule", ""))
+
+
+def _waits(experiment: Experiment | None) -> str:
+    return (experiment.waits_for or "no run yet") if experiment else "not among the experiments yet"
+
+
+def _judged(figure: dict, text: dict, found: Sequence[Found], values: Sequence[float]) -> dict:
+    """Return what a row holds of the first run that tests its figure, or of the first at all, and of all readings."""
+    tested = [each for each in found if each.tested and "value" in figure]
+    ours = tested[0] if tested else found[0]
+    row = {"reproduced": ours.value, "ci_low": ours.low, "ci_high": ours.high, "status": ours.status}
+    row |= {"readings": len(tested) and len(tested) + len(values), "readings_reaching": 0}
+    if not tested:
+        return row | {"verdict": verdicts.NOT_TESTED if "value" in figure else ""}
+    value, name, images = figure["value"], _name(figure), text.get("images")
+    if "measured" in figure or "against" in figure:
+        name, images = figure["metric"], None if "measured" in figure else images
+    spread = ours.value - ours.interval[0], ours.interval[1] - ours.value
+    reached = [verdicts.agrees(name, value, each.value, images, each.interval, spread) for each in tested]
+    reached += [verdicts.agrees(name, value, each, images, None, spread) for each in values]
+    word = verdicts.verdict(value, [*(each.value for each in tested), *values], reached)
+    return row | {"readings_reaching": sum(reached), "verdict": word}
+
+
+def _of_runs(runs: Runs, way: str, ours: pd.DataFrame, texts: Mapping[str, dict], figure: dict) -> Found:
+    """Return what the runs of one way to read a text say of its figure; `ours` are all their figures."""
+    text, name = texts[way], _name(figure)
+    own = _runs_of(runs, way, text)
+    images = ours.attrs["images"]
+    reasons, limits = departures(own[0], text, figure, images)
     if "against" in figure:
         other = figure["against"]
         if not runs.get(other):
-            return {"status": f"waits: no run of {other} yet"}
-        apart = departures(runs[other][0], texts.get(other, {}), {"value": figure.get("value")}, ours.attrs["images"])
-        reasons += [f"{other}: {reason}" for reason in apart]
+            return Found(f"waits: no run of {other} yet")
+        both = departures(runs[other][0], texts.get(other, {}), {"value": figure.get("value")}, images)
+        reasons, limits = (mine + [f"{other}: {one}" for one in its] for mine, its in zip((reasons, limits), both, strict=True))
         ours = metrics.difference(selection.pooled(own), selection.pooled(runs[other]))
     if name not in ours.index:
-        return {"status": "waits: no record holds this figure"}
-    value, low, high = ours.loc[name, figures.COLUMNS]
-    row = {"reproduced": value, "ci_low": low, "ci_high": high, "status": _status(own, reasons)}
-    return row if reasons else row | {"verdict": verdict(figure["value"], value, low, high, _exact(text, figure))}
+        return Found("waits: no record holds this figure")
+    return Found(_status(own, [*reasons, *limits]), not reasons, *ours.loc[name, figures.COLUMNS])
 
 
-def _measured(profile: str, text: dict, figure: dict) -> dict:
-    """Return what a row holds of a measurement; what the text says of another machine is not judged."""
-    row = {"command": f"cxr measure {figure['measured']}"}
+def _measured(profile: str, text: dict, figure: dict) -> Found:
+    """Return what a measurement says of a figure; what the text says of another machine is not judged."""
     found = stored_results.measurement(figure["measured"], profile, missing_ok=True)
-    name = figure.get("of", figure["metric"])
-    if found is None or name not in set(found.figure):
-        return row | {"status": "waits: not measured yet"}
-    value, low, high = found.set_index("figure").loc[name, figures.COLUMNS]
-    row |= {"reproduced": value, "ci_low": low, "ci_high": high}
+    if found is None or _name(figure) not in set(found.figure):
+        return Found("waits: not measured yet")
+    value, low, high = found.set_index("figure").loc[_name(figure), figures.COLUMNS]
     if profile == "smoke":
-        return row | {"status": "waits: synthetic images"}
-    reason = figure.get("apart") or ("too wide an interval" if undecided(figure["value"], value, low, high) else "")
-    if reason:
-        return row | {"status": f"real: measured; {reason}"}
-    return row | {"status": "real: measured", "verdict": verdict(figure["value"], value, low, high, _exact(text, figure))}
+        return Found("waits: synthetic images", False, value, low, high)
+    facts = ["measured", *(figure[field] for field in ("apart", "limits") if field in figure)]
+    if verdicts.kind(figure["metric"]) == verdicts.GROWTH and verdicts.too_wide(figure["value"], value, low, high):
+        facts.append(verdicts.TOO_WIDE)
+    return Found(f"real: {'; '.join(facts)}", "apart" not in figure, value, low, high)
 
 
-def _exact(text: dict, figure: dict) -> bool:
-    """Tell whether the text's value is no rounded one: a count, or an order of growth."""
-    return text.get("exact", False) or figure.get("of", figure["metric"]) in metrics.COUNTS
+def departures(run: Record, text: dict, figure: dict, images: int) -> tuple[list[str], list[str]]:
+    """Return in what a run departs from the text, as far as it matters for a figure: what forbids a verdict, and what is open.
 
-
-def departures(run: Record, text: dict, figure: dict, images: int) -> list[str]:
-    """Return in what a run departs from the text, as far as it matters for a figure; readings are marked."""
-    found = []
+    Open is what the text does not say (its `readings`), and what its entry names as the `limits` of the comparison.
+    """
+    forbids, leaves_open = [], []
     if run.info["pixels"] == "synthetic image":
-        found.append("synthetic images")
+        forbids.append("synthetic images")
     for field, said in figure.get("config", text.get("config", {})).items():
         if getattr(run.config, field) != said:
-            mark = " (reading)" if field in text.get("readings", ()) else ""
-            found.append(f"{field} {getattr(run.config, field)}, text {said}{mark}")
+            is_open = field in text.get("readings", ())
+            words = f"{field} {getattr(run.config, field)}, {'read as' if is_open else 'text'} {said}"
+            (leaves_open if is_open else forbids).append(words)
     if "n" in figure and figure["n"] != images:
-        found.append(f"{images} images, text {figure['n']}")
+        forbids.append(f"{images} images, text {figure['n']}")
     if "apart" in figure:
-        found.append(figure["apart"])
+        forbids.append(figure["apart"])
     if "value" not in figure:
-        found.append("the text gives no figure")
-    return found
+        forbids.append("the text gives no figure")
+    leaves_open += [said["limits"] for said in (text, figure) if "limits" in said]
+    return forbids, leaves_open
 
 
 def _status(runs: Sequence[Record], reasons: list[str]) -> str:
@@ -142,40 +221,25 @@ def _status(runs: Sequence[Record], reasons: list[str]) -> str:
     return f"{'real' if real else 'waits'}: {'; '.join(facts if real else reasons)}"
 
 
-def verdict(value: float, ours: float, low: float, high: float, exact: bool = False) -> str:
-    """Return "reproduced", "higher" or "lower": ours against the reported `value`.
-
-    Reproduced: our interval (where the bounds are NaN, ours alone) meets the values that round to the reported one; with
-    `exact` it must hold that value itself.
-    """
-    half = 0.0 if exact else float(Decimal(1).scaleb(Decimal(str(value)).as_tuple().exponent)) / 2
-    low, high = (ours, ours) if pd.isna(low) else (low, high)
-    agrees = low <= value + half and value - half <= high
-    return "reproduced" if agrees else "higher" if ours > value else "lower"
-
-
-def undecided(value: float, ours: float, low: float, high: float) -> bool:
-    """Tell whether a measured interval is too wide to judge the reported `value`.
-
-    It is as wide as the value itself (for an exponent of zero: one order), or holds it although ours lies more than half
-    of it away.
-    """
-    scale = abs(value) or 1
-    return high - low >= scale or (low <= value <= high and abs(ours - value) > scale / 2)
-
-
 def brief(comparison: pd.DataFrame) -> pd.DataFrame:
-    """Return the table as a page can hold it: experiment, metric, reported, ours (with its interval), verdict."""
+    """Return the table as a page can hold it: experiment, metric, reported, ours and what it means, readings, verdict."""
     numbers = {"reported": "reported", "reproduced": "ours", "ci_low": "ours_low", "ci_high": "ours_high"}
     table = comparison[["system", "metric", *numbers]].rename(columns={"system": "experiment", **numbers})
     table = table.astype(dict.fromkeys(numbers.values(), float)).assign(metric=comparison.metric.map(metrics.title))
-    verdicts = comparison.verdict.mask(comparison.reported.isna(), "no figure given").mask(comparison.reproduced.isna(), "waits")
-    table = table.assign(verdict=verdicts).reset_index(drop=True)
+    table["ours is"] = [_meaning(row) for row in comparison.itertuples()]
+    reached = zip(comparison.readings_reaching, comparison.readings, strict=True)
+    table["readings that reach it"] = [f"{some:.0f} of {many}" if many else "" for some, many in reached]
+    table = table.assign(verdict=comparison.verdict.replace("", "no figure given")).reset_index(drop=True)
     table.attrs["digits"] = {
         "reported": lambda value: "{:,.0f}" if float(value).is_integer() else "{:g}",
         "ours": lambda value: 3 if abs(value) < 10 else 1 if value < 1000 else 0,
     }
     return table
+
+
+def _meaning(row: tuple) -> str:
+    apart = row.verdict in (verdicts.INSIDE, verdicts.OUTSIDE)
+    return verdicts.meaning(row.metric, row.reported, row.reproduced) if apart else ""
 
 
 def reasons(comparison: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.benchmarks import measurements
 from cxr_helpers.report import table_cells
-from cxr_helpers.tables import figures, reported_vs_reproduced
+from cxr_helpers.tables import figures, reported_vs_reproduced, verdicts
 
 INFO = {
     "pixels": "published JPEG",
@@ -38,55 +38,49 @@ class FakeRecord:
 
 
 def run(seed=0, **config):
-    return FakeRecord(
-        Config(**{"model": "mobilenet", "start": "imagenet", "seed": seed} | config), random_scores(seed=seed)
-    )
+    return FakeRecord(Config(**{"model": "mobilenet", "start": "imagenet", "seed": seed} | config), random_scores(seed=seed))
 
 
 def text(*figures, **changes):
     config = {"start": "imagenet", "size": 224, "epochs": 20}
-    return {
-        "a": {"source": "Doe 2020", "split": "test", "config": config, "readings": ["epochs"], "figures": figures}
-        | changes
-    }
+    return {"a": {"source": "Doe 2020", "split": "test", "config": config, "readings": ["epochs"], "figures": figures} | changes}
 
 
 def row(figure, *runs, **changes):
     return reported_vs_reproduced.table({"a": list(runs)}, text(figure, **changes)).iloc[0]
 
 
-def test_the_verdict_follows_from_the_interval():
+def test_the_verdict_follows_from_both_intervals():
     ours = metrics.evaluate(run().scores).loc["roc_auc"]
-    verdicts = {
-        name: row({"metric": "roc_auc", "value": value}, run()).verdict
-        for name, value in {"low": ours.ci_low - 0.01, "in": ours.ci_low + 1e-6, "high": ours.ci_high + 0.01}.items()
-    }
-    assert verdicts == {"low": "higher", "in": "reproduced", "high": "lower"}
+    beyond = ours.ci_low - 0.02
+    alone, sampled = (row({"metric": "roc_auc", "value": beyond}, run(), **given) for given in ({}, {"images": [30, 30]}))
+    assert (alone.verdict, alone.readings, alone.readings_reaching) == (verdicts.OUTSIDE, 1, 0)
+    assert sampled.verdict == verdicts.CONSISTENT  # of so few images the reported figure is as uncertain as ours
+    assert row({"metric": "roc_auc", "value": ours.ci_low + 1e-6}, run()).verdict == verdicts.CONSISTENT
 
 
 @pytest.mark.parametrize(
-    ("value", "low", "high", "exact", "verdict"),
+    ("metric", "value", "low", "high", "agrees"),
     [
-        (0.96, 0.963, 0.982, False, "reproduced"),  # 0.96 may be 0.965
-        (0.96, 0.9651, 0.982, False, "higher"),
-        (0.960, 0.9, 0.956, False, "reproduced"),  # Python does not keep the last zero: 0.96
-        (0.9601, 0.963, 0.982, False, "higher"),
-        (635, 596.3, 634.8, False, "reproduced"),
-        (635, 596.3, 634.8, True, "lower"),  # a count is no rounded figure
-        (1, 1.2, 1.4, True, "higher"),
+        ("size", 0.96, 0.963, 0.982, True),  # 0.96 may be 0.965
+        ("size", 0.96, 0.9651, 0.982, False),
+        ("size", 0.960, 0.9, 0.956, True),  # Python does not keep the last zero: 0.96
+        ("size", 0.9601, 0.963, 0.982, False),
+        ("time, exponent of N", 1, 1.2, 1.4, False),  # an order is no rounded figure
+        ("time, exponent of N", 1, 1.0, 1.4, True),
     ],
 )
-def test_the_reported_figures_rounding_counts(value, low, high, exact, verdict):
-    assert reported_vs_reproduced.verdict(value, (low + high) / 2, low, high, exact) == verdict
+def test_the_reported_figures_rounding_counts(metric, value, low, high, agrees):
+    assert verdicts.agrees(metric, value, (low + high) / 2, None, (low, high)) == agrees
 
 
-def test_counts_and_orders_of_growth_are_exact(monkeypatch):
-    counted = metrics.evaluate(run().scores).loc["tp"]
-    assert row({"metric": "tp", "value": int(counted.ci_high) + 1}, run()).verdict == "lower"
+def test_orders_of_growth_are_exact_and_a_wide_interval_is_said(monkeypatch):
     found = pd.DataFrame({"figure": ["exponent"], "value": [1.2], "ci_low": [1.1], "ci_high": [1.3]})
     monkeypatch.setattr(reported_vs_reproduced.stored_results, "measurement", lambda name, profile, missing_ok: found)
-    figure = {"metric": "exponent", "value": 1, "measured": "complexity"}
-    assert [row(figure, exact=exact).verdict for exact in (False, True)] == ["reproduced", "higher"]
+    figure = {"metric": "time, exponent of N", "of": "exponent", "value": 1, "measured": "complexity"}
+    assert row(figure).verdict == verdicts.OUTSIDE and row(figure).kind == verdicts.GROWTH
+    found = found.assign(value=0.4, ci_low=0.1)
+    assert row(figure).verdict == verdicts.CONSISTENT and row(figure).status.endswith(verdicts.TOO_WIDE)
 
 
 def test_a_row_holds_figure_interval_status_and_command(monkeypatch):
@@ -117,25 +111,62 @@ def test_counts_and_aliases_are_found():
     [
         ({"start": "random"}, "start random, text imagenet"),
         ({"size": 96}, "size 96, text 224"),
-        ({"epochs": 3}, "epochs 3, text 20 (reading)"),
     ],
 )
 def test_a_departing_run_is_shown_but_not_judged(config, why):
     found = row({"metric": "roc_auc", "value": 0.5}, run(**config))
-    assert found.verdict == "not testable here" and found.reproduced > 0.5
+    assert found.verdict == verdicts.NOT_TESTED and found.reproduced > 0.5 and found.readings == 0
     assert found.status == f"real: 1 seed; published JPEG; {why}"
+
+
+def test_what_the_text_leaves_open_is_another_reading_and_limits_are_said():
+    found = row({"metric": "roc_auc", "value": 0.5, "limits": "another set"}, run(epochs=3))
+    assert found.verdict == verdicts.OUTSIDE
+    assert found.status == "real: 1 seed; published JPEG; epochs 3, read as 20; another set"
+
+
+def test_runs_of_another_reading_count_with_ours():
+    other = FakeRecord(Config("mobilenet", epochs=5, start="imagenet"), run().scores.assign(y_score=0.5))
+    texts = text({"metric": "roc_auc", "value": 0.5}) | {"b": {"same_as": "a", "config": {}, "readings": []}}
+    table = reported_vs_reproduced.table({"a": [run()], "b": [other]}, texts)
+    assert len(table) == 1 and table.claim_id[0] == "a-roc-auc"
+    assert (table.verdict[0], table.readings[0], table.readings_reaching[0]) == (verdicts.INSIDE, 2, 1)
+    alone = reported_vs_reproduced.table({"b": [other]}, texts)  # where the first waits, the other is ours
+    assert (alone.reproduced[0], alone.verdict[0]) == (0.5, verdicts.CONSISTENT)
+
+
+def test_claims_are_tallied_by_kind():
+    figures = [{"metric": "roc_auc", "value": 0.5}, {"metric": "parameters", "value": 1000}, {"metric": "accuracy"}]
+    found = reported_vs_reproduced.tally(reported_vs_reproduced.table({"a": [run()]}, text(*figures))).set_index("on")
+    assert found.claims.to_dict() == {"performance": 1, "size": 1, "all": 2}
+    assert found.loc["all", list(verdicts.WORDS)].tolist() == [1, 0, 1, 0] and found.tested["all"] == 2
+
+
+@pytest.mark.parametrize(
+    ("metric", "reported", "ours", "said"),
+    [
+        ("fp", 122, 37, "better: fewer false alarms than reported"),
+        ("fn", 6, 34, "worse: more pneumonias missed than reported"),
+        ("recall", 0.99, 0.94, "worse: more pneumonias missed than reported"),
+        ("roc_auc", 0.9, 0.97, "better than reported"),
+        ("cross-entropy (progress line)", 0.5, 0.7, "worse: a larger loss than reported"),
+        ("AUC, A minus B", 0.01, 0.03, "more than reported"),
+    ],
+)
+def test_good_and_bad_are_said(metric, reported, ours, said):
+    assert verdicts.meaning(metric, reported, ours) == said
 
 
 def test_another_number_of_images_is_a_departure():
     found = row({"metric": "accuracy", "value": 0.5, "n": 624}, run())
-    assert found.verdict == "not testable here" and "300 images, text 624" in found.status
+    assert found.verdict == verdicts.NOT_TESTED and "300 images, text 624" in found.status
 
 
 def test_synthetic_images_judge_nothing():
     made = run()
     made.info["pixels"] = "synthetic image"
     found = row({"metric": "accuracy", "value": 0.5}, made)
-    assert (found.verdict, found.status) == ("not testable here", "waits: synthetic images")
+    assert (found.verdict, found.status) == (verdicts.NOT_TESTED, "waits: synthetic images")
 
 
 def test_a_system_that_waits_says_for_what(monkeypatch):
@@ -147,7 +178,7 @@ def test_a_system_that_waits_says_for_what(monkeypatch):
 
 def test_a_text_without_a_figure_is_shown_but_not_judged():
     found = row({"metric": "accuracy"}, run())
-    assert found.verdict == "not testable here" and pd.isna(found.reported) and found.reproduced > 0.5
+    assert found.verdict == "" and pd.isna(found.reported) and found.reproduced > 0.5
     assert found.status.endswith("the text gives no figure")
 
 
@@ -156,11 +187,11 @@ def test_a_difference_is_paired_on_the_same_images():
     better = run()
     worse = FakeRecord(better.config, better.scores.assign(y_score=0.5 + (better.scores.y_score - 0.5) * 0.1))
     same = reported_vs_reproduced.table({"a": [better], "b": [worse]}, text(figure)).iloc[0]
-    assert (same.reproduced, same.ci_low, same.ci_high, same.verdict) == (0, 0, 0, "reproduced")
+    assert (same.reproduced, same.ci_low, same.ci_high, same.verdict) == (0, 0, 0, verdicts.CONSISTENT)
     assert reported_vs_reproduced.table({"a": [better]}, text(figure)).iloc[0].status == "waits: no run of b yet"
     texts = text(figure) | {"b": {"source": "Doe 2020", "config": {"start": "random"}, "figures": []}}
     apart = reported_vs_reproduced.table({"a": [better], "b": [worse]}, texts).iloc[0]
-    assert apart.verdict == "not testable here" and apart.status.endswith("b: start imagenet, text random")
+    assert apart.verdict == verdicts.NOT_TESTED and apart.status.endswith("b: start imagenet, text random")
 
 
 def test_a_rule_moves_the_operating_point():
@@ -176,12 +207,9 @@ def test_a_measured_figure_comes_from_the_measurement(monkeypatch):
     monkeypatch.setattr(reported_vs_reproduced.stored_results, "measurement", lambda name, profile, missing_ok: found)
     figure = {"metric": "time saved", "value": 0.65, "measured": "speed"}
     judged = row(figure)
-    assert (judged.reproduced, judged.verdict, judged.command) == (0.7, "reproduced", "cxr measure speed")
+    assert (judged.reproduced, judged.verdict, judged.command) == (0.7, verdicts.CONSISTENT, "cxr measure speed")
     apart = row(figure | {"apart": "another machine"})
-    assert (apart.verdict, apart.status) == ("not testable here", "real: measured; another machine")
-    wide = {"value": [0.2], "ci_low": [0.1], "ci_high": [0.7]}  # holds 0.65, from which ours is far
-    found = found.assign(**wide)
-    assert (row(figure).verdict, row(figure).status) == ("not testable here", "real: measured; too wide an interval")
+    assert (apart.verdict, apart.status) == (verdicts.NOT_TESTED, "real: measured; another machine")
     monkeypatch.setattr(reported_vs_reproduced.stored_results, "measurement", lambda name, profile, missing_ok: None)
     assert row(figure).status == "waits: not measured yet"
 
@@ -189,19 +217,19 @@ def test_a_measured_figure_comes_from_the_measurement(monkeypatch):
 def test_a_system_without_runs_and_a_figure_without_record_wait(monkeypatch):
     monkeypatch.setattr(reported_vs_reproduced.experiments, "load", lambda profile: {"a": SYSTEM})
     found = row({"metric": "accuracy", "value": 0.5})
-    assert (found.verdict, found.status) == ("not testable here", "waits: no run yet") and pd.isna(found.reproduced)
+    assert (found.verdict, found.status) == (verdicts.NOT_TESTED, "waits: no run yet") and pd.isna(found.reproduced)
     assert row({"metric": "test time (s)", "value": 79}, run()).status == "waits: no record holds this figure"
 
 
 @pytest.mark.parametrize(
     ("metric", "value", "verdict"),
     [
-        ("parameters", 1000, "reproduced"),
-        ("parameters", 1001, "lower"),
-        ("model size (MB)", 14, "reproduced"),  # 14.3 rounds to 14
-        ("model size (MB)", 13, "higher"),
-        ("training accuracy", 0.91, "reproduced"),
-        ("training accuracy", 0.9627, "lower"),
+        ("parameters", 1000, verdicts.CONSISTENT),
+        ("parameters", 1001, verdicts.OUTSIDE),
+        ("model size (MB)", 14, verdicts.CONSISTENT),  # 14.3 rounds to 14
+        ("model size (MB)", 13, verdicts.OUTSIDE),
+        ("training accuracy", 0.91, verdicts.CONSISTENT),
+        ("training accuracy", 0.9627, verdicts.OUTSIDE),
     ],
 )
 def test_a_figure_of_the_run_agrees_where_it_rounds_to_the_reported_one(metric, value, verdict):
@@ -211,8 +239,7 @@ def test_a_figure_of_the_run_agrees_where_it_rounds_to_the_reported_one(metric, 
 
 def test_a_figure_may_ask_for_less_agreement():
     assert (
-        row({"metric": "parameters", "value": 1000, "config": {"size": 224}}, run(start="random")).verdict
-        == "reproduced"
+        row({"metric": "parameters", "value": 1000, "config": {"size": 224}}, run(start="random")).verdict == verdicts.CONSISTENT
     )
 
 
@@ -268,14 +295,13 @@ def test_a_broken_file_is_named(tmp_path, monkeypatch):
 
 
 def test_the_brief_table_reads_as_a_page_does():
-    columns = ["a", "Doe 2020", "tp", 635.0, 607.0, 596.31, 616.72, "lower", "real: 3 seeds", ""]
-    waiting = ["b", "Doe 2020", "accuracy", 0.912, None, None, None, "not testable here", "waits: no run yet", ""]
-    made = pd.DataFrame([columns, waiting], columns=reported_vs_reproduced.COLUMNS)
+    judged = {"system": "a", "metric": "fp", "reported": 122, "reproduced": 36.7, "ci_low": 26.97, "ci_high": 47.15}
+    judged |= {"verdict": verdicts.OUTSIDE, "readings": 3, "readings_reaching": 0}
+    waiting = {"system": "b", "metric": "accuracy", "reported": 0.912, "verdict": verdicts.NOT_TESTED, "readings": 0}
+    nameless = {"system": "c", "metric": "accuracy", "reproduced": 0.9, "verdict": "", "readings": 0}
+    made = pd.DataFrame([judged, waiting, nameless], columns=reported_vs_reproduced.COLUMNS)
     brief = table_cells.formatted(reported_vs_reproduced.brief(made))
-    assert brief.iloc[0].tolist() == ["a", "TP", "635", "607.0 (596.3–616.7)", "lower"]
-    assert brief.iloc[1].tolist() == ["b", "Accuracy", "0.912", "–", "waits"]
-    nameless = ["c", "Doe 2020", "accuracy", None, 0.9, 0.8, 0.95, "not testable here", "real: 1 seed", ""]
-    without_run = [*nameless[:4], None, None, None, *nameless[7:]]
-    made = pd.DataFrame([nameless, without_run], columns=reported_vs_reproduced.COLUMNS)
-    brief = table_cells.formatted(reported_vs_reproduced.brief(made))
-    assert brief.verdict.tolist() == ["no figure given", "waits"] and brief.reported.tolist() == ["–", "–"]
+    said = "better: fewer false alarms than reported"
+    assert brief.iloc[0].tolist() == ["a", "FP", "122", "36.7 (27.0–47.1)", said, "0 of 3", verdicts.OUTSIDE]
+    assert brief.iloc[1].tolist() == ["b", "Accuracy", "0.912", "–", "", "", verdicts.NOT_TESTED]
+    assert brief.verdict[2] == "no figure given" and brief.reported[2] == "–"

@@ -9,6 +9,7 @@ import pytest
 from cxr_helpers.data import manifest
 from cxr_helpers.extras.benchmarks import fresh_process, scaling, stages
 from cxr_helpers.extras.plots import complexity_plots as drawing
+from cxr_helpers.tables import verdicts
 
 LINEAR = {"loading", "preprocessing", "display", "evaluation", "training"}
 
@@ -41,9 +42,10 @@ def test_every_claim_has_its_exponent(repeats):
 def test_the_verdict_follows_from_the_interval(repeats):
     figures = scaling.figures(repeats)
     vgg16, resnet50 = (scaling.table(figures, program).set_index(["stage", "cost"]) for program in scaling.CLAIMS)
-    assert (vgg16.verdict == "reproduced").all()
+    assert (vgg16.verdict == verdicts.CONSISTENT).all()
     # Table 4 has the maps of a batch alone; here the images are held too.
-    assert resnet50.verdict["training", "memory"] == "higher" and (resnet50.verdict == "reproduced").sum() == 11
+    assert resnet50.verdict["training", "memory"] == verdicts.OUTSIDE
+    assert (resnet50.verdict == verdicts.CONSISTENT).sum() == 11
     assert vgg16.claimed["training", "memory"] == "O(N+P)" and resnet50.claimed["training", "memory"] == "O(B·M²·3·K)"
 
 
@@ -52,17 +54,17 @@ def test_an_interval_that_holds_two_orders_decides_nothing(repeats):
     figures.loc[figures.figure == "VGG-16, loading, time", ["ci_low", "ci_high"]] = (0.0, 1.2)
     figures.loc[figures.figure == "VGG-16, evaluation, memory", ["ci_low", "ci_high"]] = (-0.1, 0.1)
     figures.loc[figures.figure == "VGG-16, model building, time", ["ci_low", "ci_high"]] = (-0.1, 0.1)
-    verdicts = scaling.table(figures, "VGG-16").set_index(["stage", "cost"]).verdict
-    assert verdicts["loading", "time"] == "not determined"
-    assert verdicts["evaluation", "memory"] == "no growth seen"  # claimed O(N+P): the weights may hide the images
-    assert verdicts["model building", "time"] == "reproduced"  # claimed not to grow
+    judged = scaling.table(figures, "VGG-16").set_index(["stage", "cost"]).verdict
+    assert judged["loading", "time"] == "consistent (wide)"
+    assert judged["evaluation", "memory"] == verdicts.OUTSIDE  # claimed O(N+P): the weights may hide the images
+    assert judged["model building", "time"] == verdicts.CONSISTENT  # claimed not to grow
 
 
-def test_a_claim_far_from_the_fit_is_not_reproduced_though_its_interval_holds_it(repeats):
+def test_a_claim_far_from_the_fit_is_marked_though_its_interval_holds_it(repeats):
     figures = scaling.figures(repeats)
     figures.loc[figures.figure == "VGG-16, evaluation, memory", ["value", "ci_low", "ci_high"]] = (0.2, 0.1, 1.05)
     judged = scaling.table(figures, "VGG-16").set_index(["stage", "cost"]).verdict
-    assert judged["evaluation", "memory"] == "not determined" and (judged == "reproduced").sum() == 11
+    assert judged["evaluation", "memory"] == "consistent (wide)" and (judged == verdicts.CONSISTENT).sum() == 11
 
 
 def test_costs_are_medians_with_their_range(repeats):

@@ -119,7 +119,7 @@ def test_a_chapter_says_what_it_reads(folder):
     said = ["experiment:vgg16_*", "experiment:resnet50_thesis", "measurements/speed.csv", "published*.csv"]
     says_that_it_reads(folder, "01_eda", reads=said, shows_if_made=["final_model"])
     whole, alone = (chapter_files.experiments_read("01_eda", "smoke", whole) for whole in (True, False))
-    assert {"vgg16_thesis", "vgg16_224", "resnet50_thesis"} <= set(alone) and not {"calibrated_ensemble", "resnet50_224"} & set(
+    assert {"vgg16_thesis", "vgg16_224", "resnet50_thesis"} <= set(alone) and not {"calibrated_ensemble", "resnet50_depth"} & set(
         alone
     )
     assert "calibrated_ensemble" in whole and "recipe_crop" not in whole

@@ -12,7 +12,7 @@ from cxr_helpers.data import manifest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import readings
 from cxr_helpers.plots import result_plots
-from cxr_helpers.tables import open_choices, reported_vs_reproduced
+from cxr_helpers.tables import open_choices, reported_vs_reproduced, verdicts
 
 TEXT = {
     "experiment": "mobilenet_rahman",
@@ -115,41 +115,61 @@ def test_the_curve_is_in_the_order_of_the_reported_split(heads):
 CHEST = (641, 278)
 
 
-def judged(metric, reported, ours, readings):
-    return open_choices.verdict(metric, reported, ours, readings, CHEST, open_choices.sampling_interval(metric, ours, CHEST))
+def judged(metric, reported, ours, *others):
+    reached = [verdicts.agrees(metric, reported, value, CHEST) for value in (ours, *others)]
+    return verdicts.verdict(reported, (ours, *others), reached)
 
 
 def test_a_figure_within_both_samples_errors_is_consistent():
-    assert judged("accuracy", 0.8607, 0.885, [0.885]) == open_choices.CONSISTENT
-    assert judged("accuracy", 0.8607, 0.95, [0.86, 0.95]) == f"{open_choices.INSIDE} (1 of 2)"
-    assert judged("accuracy", 0.8607, 0.95, [0.94, 0.95]) == f"{open_choices.OUTSIDE} (0 of 2)"
+    assert judged("accuracy", 0.8607, 0.885) == verdicts.CONSISTENT
+    assert judged("accuracy", 0.8607, 0.95, 0.86) == verdicts.INSIDE
+    assert judged("accuracy", 0.8607, 0.95, 0.94) == verdicts.OUTSIDE
+    assert judged("accuracy", 0.8607, 0.95, 0.88) == verdicts.INSIDE  # reached, though all readings lie above
 
 
 def test_between_two_readings_is_inside_though_none_reaches_it():
-    assert judged("bce", 0.28, 0.2, [0.2, 0.4]) == f"{open_choices.INSIDE} (0 of 2)"
-    assert judged("bce", 0.28, 0.2, [0.2, 0.284]) == f"{open_choices.INSIDE} (1 of 2)"  # 0.284 rounds to 0.28
+    assert judged("bce", 0.28, 0.2, 0.4) == verdicts.INSIDE
+    assert judged("bce", 0.28, 0.2, 0.21) == verdicts.OUTSIDE
 
 
 def test_the_interval_of_ours_counts_where_it_is_given():
-    assert not open_choices.agrees("accuracy", 0.8607, 0.92, CHEST)
-    assert open_choices.agrees("accuracy", 0.8607, 0.92, CHEST, (0.85, 0.97))
+    assert not verdicts.agrees("accuracy", 0.8607, 0.92, CHEST)
+    assert verdicts.agrees("accuracy", 0.8607, 0.92, CHEST, (0.85, 0.97))
+
+
+def test_a_reported_loss_has_the_spread_of_ours():
+    assert not verdicts.agrees("bce", 0.28, 0.35, CHEST, (0.29, 0.41))
+    assert verdicts.agrees("bce", 0.28, 0.35, CHEST, (0.29, 0.41), (0.06, 0.06))
 
 
 def test_sampling_intervals():
-    low, high = open_choices.sampling_interval("accuracy", 791 / 919, CHEST)
+    low, high = verdicts.sampling_interval("accuracy", 791 / 919, CHEST)
     assert (low, high) == pytest.approx((0.837, 0.882), abs=1e-3)  # the text's own ± 2.2 points
-    assert open_choices.sampling_interval("recall", 1.0, CHEST)[1] == pytest.approx(1)
-    low, high = open_choices.sampling_interval("roc_auc", 0.96, CHEST)
+    assert verdicts.sampling_interval("recall", 1.0, CHEST)[1] == pytest.approx(1)
+    shares = verdicts.sampling_interval("recall", 635 / 641, CHEST)
+    assert verdicts.sampling_interval("tp", 635, CHEST) == pytest.approx([641 * share for share in shares])
+    low, high = verdicts.sampling_interval("roc_auc", 0.96, CHEST)
     assert low == pytest.approx(0.948, abs=2e-3) and high == pytest.approx(0.972, abs=2e-3)
-    assert open_choices.sampling_interval("bce", 0.3, CHEST) == (0.3, 0.3)
+    assert verdicts.sampling_interval("bce", 0.3, CHEST) == (0.3, 0.3)
+    assert verdicts.sampling_interval("accuracy", 0.3, None) == (0.3, 0.3)
 
 
-def test_each_reported_figure_is_judged_by_ours_and_by_all_readings(monkeypatch):
-    figures = [{"metric": "accuracy", "value": 0.75}, {"metric": "parameters", "value": 40407874}]
-    monkeypatch.setattr(reported_vs_reproduced, "reported", lambda: {"mobilenet_rahman": {"figures": figures}})
-    scores = pd.DataFrame({"y_true": [0, 1] * 20, "y_score": [0.1, 0.9] * 20})
-    scores["image_id"] = scores["patient_id"] = [f"f{number}" for number in range(40)]
-    text = TEXT | {"images": CHEST}
-    table = open_choices.judged(text, pd.DataFrame({"test_accuracy": [0.95, 0.75, 0.76]}), [scores])
-    assert table.metric.to_list() == ["Accuracy"] and table.ours.to_list() == [1]
-    assert table.verdict.to_list() == [f"{open_choices.INSIDE} (2 of 3)"]
+def test_figures_of_readings_are_read_off_or_computed():
+    table = pd.DataFrame({"test_accuracy": [0.95], "test_recall": [0.5], "test_specificity": [1.0], "train_accuracy": [0.99]})
+    values = {name: open_choices.values(table, "test", name, (10, 4)) for name in ("accuracy", "tp", "fn", "tn", "fp", "f1")}
+    assert values == {"accuracy": [0.95], "tp": [5], "fn": [5], "tn": [4], "fp": [0], "f1": []}
+    assert open_choices.values(table, "test", "training accuracy minus test accuracy", (10, 4)) == pytest.approx([0.04])
+
+
+def test_all_readings_count_beside_ours(monkeypatch):
+    texts = {"a": {"source": "Doe", "combinations": "tiny", "images": CHEST, "figures": [{"metric": "accuracy", "value": 0.75}]}}
+    found = pd.DataFrame({"test_accuracy": [0.95, 0.75, 0.76]})
+    monkeypatch.setattr(open_choices, "load", lambda name, profile, missing_ok: found)
+    monkeypatch.setattr(reported_vs_reproduced.figures, "of", lambda *_: pd.DataFrame())
+    monkeypatch.setattr(reported_vs_reproduced, "_of_runs", lambda *_: reported_vs_reproduced.Found("real", True, 1.0, 0.99, 1.0))
+    row = reported_vs_reproduced.table({"a": ["a run"]}, texts).iloc[0]
+    assert (row.verdict, row.readings, row.readings_reaching) == (verdicts.INSIDE, 4, 2)
+
+
+def test_all_combinations_are_counted():
+    assert open_choices.planned(TEXT) == 8

@@ -8,7 +8,7 @@ from cxr_helpers.extras.makers import recorded
 
 @pytest.mark.parametrize("name", ["vgg16_thesis", "nonsense"])
 def test_what_is_no_cascade_is_refused_with_those_there_are(name):
-    sentence = f"'{name}' is no cascade of experiments.toml; choose among cascade_mobilenetv2, cascade_resnet50"
+    sentence = f"'{name}' is no cascade of experiments.toml; choose among cascade_mobilenetv2, cascade_resnet50, cascade_vgg16"
     with pytest.raises(CxrError, match=sentence):
         recorded.of(["cascade_mobilenetv2", name], "cascade", "full")
 

@@ -13,7 +13,7 @@ from cxr_helpers.extras.benchmarks import fresh_process, stages
 from cxr_helpers.extras.benchmarks.harness import COLUMNS
 from cxr_helpers.extras.networks.programs import PROGRAMS
 from cxr_helpers.extras.statistics import growth
-from cxr_helpers.tables.reported_vs_reproduced import undecided, verdict
+from cxr_helpers.tables import verdicts
 
 BOTH = "both"  # the stages before the network are the same in both programs
 _FLOOR = 1e-3  # seconds or MB
@@ -117,10 +117,7 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
 def table(figures: pd.DataFrame, program: str) -> pd.DataFrame:
     """Return one row per stage and quantity of a program: claimed order, claimed and fitted exponent, interval, verdict.
 
-    The verdict is "reproduced" where the claimed exponent lies in the interval, "higher" or "lower" where the fitted
-    one is, "not determined" where the interval is an order wide, or holds the claim although the fitted exponent lies
-    more than half an order away, and "no growth seen" where a cost should grow and does not measurably: a small growing
-    part may hide beneath a large constant one.
+    The verdict is a word of `verdicts`; where the interval is too wide to tell one order from the next, "(wide)" follows.
     """
     found, rows = figures.set_index("figure"), []
     for stage, claims in CLAIMS[program].items():
@@ -133,8 +130,6 @@ def table(figures: pd.DataFrame, program: str) -> pd.DataFrame:
 
 
 def _verdict(claimed: int, fit: pd.Series) -> str:
-    if undecided(claimed, fit.value, fit.ci_low, fit.ci_high):
-        return "not determined"
-    if fit.ci_low <= 0 < claimed:
-        return "no growth seen"
-    return verdict(claimed, fit.value, fit.ci_low, fit.ci_high, exact=True)
+    holds = fit.ci_low <= claimed <= fit.ci_high
+    word = verdicts.verdict(claimed, [fit.value], [holds])
+    return f"{word} (wide)" if holds and verdicts.too_wide(claimed, fit.value, fit.ci_low, fit.ci_high) else word

@@ -7,6 +7,7 @@ validation images, since those sent on are few.
 """
 
 import dataclasses
+import os
 import statistics
 import time
 
@@ -27,7 +28,6 @@ catalogue = lazy.module("cxr_helpers.models.catalogue")
 SENSITIVITY = 0.995  # of the screen on validation, at the threshold below which it rules an image out
 SPECIFICITY = 0.995  # of the screen on validation, at the threshold from which on it calls PNEUMONIA
 STAGES = ("screen", "confirm")
-SAME_SIZE = "confirm_at_the_screens_size"  # beside the stages: a time that was measured without training
 IMAGES, REPEATS = 16, 15  # of a timing: images in the batch, and batches of which the median counts
 _ABOVE = float(np.nextafter(1, 2))  # a threshold that no score reaches
 _BELOW = 0.499998  # the largest score of an image called NORMAL: still below 0.5 with the digits that a record keeps
@@ -68,7 +68,8 @@ def make(config: Config, profile: str) -> Product:
         "thresholds": dataclasses.asdict(thresholds),
         "sent_on": {split: round(float(share), 6) for split, share in sent_on.items()},
         "pixel_sides": [run.config.size for run in joined],
-        "ms_per_film": _times(*(run.config for run in joined)),
+        "load_before": round(os.getloadavg()[0], 2),  # other work on the machine, which makes times upper bounds
+        "ms_per_film": dict(zip(STAGES, milliseconds([run.config for run in joined]), strict=True)),
     }
     return Product(info, {"scores": scores, "decisions": decisions})
 
@@ -122,14 +123,6 @@ def milliseconds(configs: list[Config]) -> list[float]:
     turns = [[_seconds(*pair) for pair in zip(networks, images, strict=True)] for _ in range(1 + REPEATS)]
     measured = zip(*turns[1:], strict=True)  # the first turn builds the graphs
     return [round(1000 * statistics.median(seconds) / IMAGES, 3) for seconds in measured]
-
-
-def _times(screen: Config, confirm: Config) -> dict[str, float]:
-    """Return ms per image by stage, and of the confirming network at the screen's size where its own is another."""
-    configs = {"screen": screen, "confirm": confirm}
-    if confirm.size != screen.size:
-        configs[SAME_SIZE] = dataclasses.replace(confirm, size=screen.size)
-    return dict(zip(configs, milliseconds(list(configs.values())), strict=True))
 
 
 def _seconds(network, images: np.ndarray) -> float:

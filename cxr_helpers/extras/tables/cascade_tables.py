@@ -57,21 +57,18 @@ def differences(cascades: _Runs) -> pd.DataFrame:
 def costs(cascades: _Runs) -> pd.DataFrame:
     """Return ms per test image of either model and of the cascade, means over its runs, one row per cascade.
 
-    Where the second model was trained on images of another size than the screen's, a second row has its time at that
-    size; the share sent on is the same, since the screen decides on it.
+    "load" is the largest load average just before a timing (missing in records of before it was kept).
     """
     rows = []
     for name, runs in cascades.items():
         share = np.array([run.info["sent_on"]["test"] for run in runs])
         times = pd.DataFrame([run.info["ms_per_film"] for run in runs])
-        first, second = runs[0].info["pixel_sides"]
-        for stage, side in (("confirm", second), (cascade.SAME_SIZE, first)):
-            if stage in times:
-                joint, alone_time = (times.screen + share * times[stage]).mean(), times[stage].mean()
-                row = {"cascade": name, "pixels": f"{first} and {side}", "screen (ms)": times.screen.mean()}
-                row |= {"second model (ms)": alone_time, "sent on": share.mean(), "cascade (ms)": joint}
-                rows.append(row | {"as a multiple of the second": joint / alone_time})
-    return statistics.shown_as(rows, {"sent on": "{:.1%}"})
+        joint, alone_time = (times.screen + share * times.confirm).mean(), times.confirm.mean()
+        row = {"cascade": name, "pixels": " and ".join(map(str, runs[0].info["pixel_sides"])), "screen (ms)": times.screen.mean()}
+        row |= {"second model (ms)": alone_time, "sent on": share.mean(), "cascade (ms)": joint}
+        row |= {"as a multiple of the second": joint / alone_time}
+        rows.append(row | {"load": max(run.info.get("load_before", np.nan) for run in runs)})
+    return statistics.shown_as(rows, {"sent on": "{:.1%}", "load": 1})
 
 
 def _members(runs: Sequence[Record]) -> dict[str, list[pd.DataFrame]]:
