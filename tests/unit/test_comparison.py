@@ -263,7 +263,8 @@ def test_the_committed_figures_are_consistent():
     known = {*metrics.TITLES, *metrics.COUNTS, *figures.OF_THE_RUN, figures.GAP}
     for system in texts.values():
         Config(**({"model": "any"} | system.get("config", {})))  # its fields exist and its values are allowed
-        assert set(system.get("readings", ())) <= set(system.get("config", {})) and system["source"]
+        assert "same_as" in system or set(system.get("readings", ())) <= set(system.get("config", {}))
+        assert system["source"] and texts[system.get("same_as", "vgg16_thesis")]["figures"]
         named = [figure for figure in system["figures"] if not figure.get("measured")]
         names = [figure.get("of", figure["metric"]) for figure in named]
         assert all(name in known or name.startswith(("mean AUC", "AUC ", "Dice ")) for name in names)
@@ -282,8 +283,10 @@ def test_a_command_stands_only_where_it_works():
 
 
 def test_every_system_that_reproduces_a_document_has_its_rows():
-    table = reported_vs_reproduced.table({})
-    assert {name for name, system in experiments.load("full").items() if system.source} <= set(table.system)
+    table, texts = reported_vs_reproduced.table({}), reported_vs_reproduced.reported()
+    named = {name for name, system in experiments.load("full").items() if system.source}
+    assert {texts[name].get("same_as", name) for name in named} <= set(table.system)
+    assert table.claim_id.is_unique
     assert table.status.str.startswith(("waits", "real")).all()
 
 
