@@ -64,7 +64,7 @@ def test_a_changed_parameter_takes_the_place_of_the_profiles_own():
     assert [(config.epochs, config.dropout, config.seed) for config in found.configs] == [(3, 0.2, 1), (3, 0.2, 2)]
     assert found.title == "VGG-16 (epochs 3, seeds [1, 2])" and found.label.startswith("vgg16_thesis (epochs 3")
     whole = experiments.configuration("resnet50_thesis", "full", epochs=3)
-    assert [config.epochs for way in whole.ways for config in way] == [3, 3] and whole.fallback[0].start == "random"
+    assert [config.epochs for way in whole.ways for config in way] == [3] * 4 and whole.fallback[0].start == "random"
 
 
 def test_the_parameters_of_a_chapter_leave_another_experiment_as_its_row_has_it():
