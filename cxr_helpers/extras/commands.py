@@ -18,16 +18,17 @@ pd = lazy.module("pandas")
 file_writing = lazy.module("cxr_helpers.base.files")
 manifest = lazy.module("cxr_helpers.data.manifest")
 packing = lazy.module("cxr_helpers.data.packing")
-metrics = lazy.module("cxr_helpers.evaluation.metrics")
 records = lazy.module("cxr_helpers.records")
 stored_results = lazy.module("cxr_helpers.base.stored_results")
 rescored = lazy.module("cxr_helpers.extras.makers.rescored")
 candidates = lazy.module("cxr_helpers.tables.candidates")
+final_model = lazy.module("cxr_helpers.tables.final_model")
 selection = lazy.module("cxr_helpers.tables.selection")
 every_method = lazy.module("cxr_helpers.extras.saliency.every_method")
 comparisons = lazy.module("cxr_helpers.extras.benchmarks.comparisons")
 measurements = lazy.module("cxr_helpers.extras.benchmarks.measurements")
 bulk = lazy.module("cxr_helpers.extras.inference.bulk")
+elsewhere = lazy.module("cxr_helpers.extras.inference.elsewhere")
 lungs = lazy.module("cxr_helpers.extras.inference.lungs")
 own_images = lazy.module("cxr_helpers.extras.inference.own_images")
 out_of_distribution = lazy.module("cxr_helpers.extras.inference.out_of_distribution")
@@ -122,6 +123,7 @@ def score(
     source: Labelled,
     out: Annotated[Path | None, typer.Option(help="CSV file for the score of every image")] = None,
     model: Model = None,
+    adapt: Annotated[bool, typer.Option("--adapt", help="beside it: scores adapted to these images without labels")] = False,
 ) -> None:
     """Score your own labelled images with the published model: every metric with its 95 % interval over patients."""
     if out:
@@ -129,9 +131,7 @@ def score(
     scores, threshold, problems = own_images.score(source, model)
     if out:
         file_writing.atomic_write(out, scores.to_csv(index=False, lineterminator="\n"))
-    found = metrics.evaluate(scores, threshold).loc[list(metrics.TITLES)].rename(index=metrics.TITLES)
-    print(f"{len(scores):,} images, {int(scores.y_true.sum()):,} of PNEUMONIA; PNEUMONIA is called from {threshold:.3f} on")
-    print(found.to_string(float_format="%.3f"))
+    print(own_images.told(scores, threshold, adapt))
     _refuse(problems)
 
 
@@ -177,13 +177,18 @@ def publish(
 
 @_commands.command()
 def rescore(
-    names: Annotated[list[str], typer.Argument(metavar="EXPERIMENT...", help="experiments of cxr_helpers/experiments.toml")],
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[EXPERIMENT]...", help="of experiments.toml; none: the final model")
+    ] = None,
     profile: Profile = "auto",
     seed: Annotated[int | None, typer.Option(help="one seed instead of all")] = None,
 ) -> None:
-    """Score the adult images of CXR_EXTERNAL_DIR and corrupted test images with saved models; what is stored stays."""
+    """Score adult and corrupted images with saved models, the final one also other hospitals' images; what is stored stays."""
     started = time.monotonic()
-    for name in names:
+    if not names and (run := final_model.chosen(profile)):
+        elsewhere.rescore(run, profile)
+        say(f"rescore: {run.run_id}, after {since(started)}")
+    for name in names or []:
         for run in records.of(name, profile, seed):
             rescored.rescore(run, profile)
             say(f"rescore: {run.run_id}, after {since(started)}")

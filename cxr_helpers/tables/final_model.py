@@ -8,9 +8,10 @@ import pandas as pd
 from cxr_helpers import paths
 from cxr_helpers.base import stored_results
 from cxr_helpers.base.files import atomic_write
-from cxr_helpers.evaluation import metrics
+from cxr_helpers.data import manifest
+from cxr_helpers.evaluation import calibration, metrics
 from cxr_helpers.records import Record
-from cxr_helpers.tables import candidates, statistics
+from cxr_helpers.tables import candidates, external_sets, statistics
 from cxr_helpers.training import rescoring
 
 FILE = "final_model.json"
@@ -59,18 +60,34 @@ def write(run: Record, profile: str) -> Path:
     """Store what the final model is and reaches as `FILE` among the profile's tables; return its path.
 
     Holds run_id, threshold and temperature (unrounded), `official_test` with the names of `FIGURES`, each with NAME_ci =
-    [low, high], and external_auc with external_auc_ci, which are null where the adult images were never scored.
+    [low, high], the same as `duplicates_removed` (with n), `ece_bound` (97.5 % of perfectly calibrated scores of as many images
+    have a smaller ECE), `external` (see `external_sets.figures`), and external_auc with external_auc_ci, which are null where the
+    adult images were never scored.
     """
-    table, figures, adults = official(run).astype(float), {}, outside(run, profile)
-    for name, metric in FIGURES.items():
-        figures |= {name: table.value[metric], f"{name}_ci": [table.ci_low[metric], table.ci_high[metric]]}
+    test, elsewhere = run.split("test"), external_sets.figures(external_sets.scores(run, profile))
+    alone, adults = without_duplicates(test, profile), elsewhere.get("external_adult", {"auc": None, "auc_ci": None})
     content = {"run_id": run.run_id, "threshold": run.info["threshold"], "temperature": run.info["temperature"]}
-    content |= {"official_test": figures, "external_auc": None, "external_auc_ci": None}
-    if adults is not None:
-        content |= {"external_auc": adults.value, "external_auc_ci": [adults.ci_low, adults.ci_high]}
+    content |= {"official_test": _figures(test, run), "ece_bound": float(calibration.perfect(test).ci_high["ece"])}
+    content |= {"duplicates_removed": {"n": len(alone), **_figures(alone, run)}, "external": elsewhere}
+    content |= {"external_auc": adults["auc"], "external_auc_ci": adults["auc_ci"]}
     path = paths.tables(profile) / FILE
     atomic_write(path, json.dumps(content, indent=2) + "\n")
     return path
+
+
+def without_duplicates(scores: pd.DataFrame, profile: str) -> pd.DataFrame:
+    """Return the scores of a split with one image of each group whose files have the same bytes, the first by name."""
+    digests = manifest.load(profile).set_index("image_id").sha256.reindex(scores.image_id).to_numpy()
+    again = pd.Series(digests, scores.image_id).groupby(level=0).first().dropna().sort_index()
+    return scores[~scores.image_id.isin(again.index[again.duplicated()])].reset_index(drop=True)
+
+
+def _figures(scores: pd.DataFrame, run: Record) -> dict:
+    """Return `FIGURES` of some test images at the run's threshold: NAME and NAME_ci."""
+    table, found = metrics.evaluate(scores, run.info["threshold"]).astype(float), {}
+    for name, metric in FIGURES.items():
+        found |= {name: table.value[metric], f"{name}_ci": [table.ci_low[metric], table.ci_high[metric]]}
+    return found
 
 
 def beside_published(run: Record) -> pd.DataFrame:

@@ -3,6 +3,8 @@
 external.csv: image_id, patient_id, view, finding, y_true, y_score of the adult images. perturbed.csv.gz: image_id,
 corruption, severity (0: as it is), y_score of the official test images. Nothing may be chosen on either.
 perturbed_val.csv.gz: the same of the validation images, each corruption at one severity; configurations are chosen on it.
+Of the final model also nih.csv.gz and rsna_lungs.csv.gz, in the form of external.csv with `age` (`finding` is the radiologists'
+class) and for the lungs `by_mask` (P(opacity) by the mask's shape alone); adapted.csv: image_id, method, y_score of test images.
 """
 
 import io
@@ -17,6 +19,7 @@ from cxr_helpers.records import Record
 from cxr_helpers.training import members
 
 EXTERNAL, PERTURBED, VALIDATION = "external.csv", "perturbed.csv.gz", "perturbed_val.csv.gz"
+NIH, LUNGS, ADAPTED = "nih.csv.gz", "rsna_lungs.csv.gz", "adapted.csv"
 
 
 def corrupted_validation(run: Record, profile: str) -> pd.DataFrame:
@@ -38,12 +41,19 @@ def of(runs: Sequence[Record], profile: str, name: str) -> list[pd.DataFrame] | 
     return None if any(table is None for table in tables) else tables
 
 
+def stored(run: Record, name: str) -> pd.DataFrame | None:
+    """Return the images of one of the run's own files, None where it has none; a changed file is a CxrError."""
+    return _read(run, name) if run.has(name) else None
+
+
 def _table(run: Record, profile: str, name: str) -> pd.DataFrame | None:
-    """Return the rescored images of a run; of one that joins others, what it makes of theirs."""
+    """Return the rescored images of a run: its own, or of one that joins others, what it makes of theirs."""
+    if run.has(name):
+        return _read(run, name)
     if run.config.model not in members.JOINING:
-        if not run.has(name) and (name != EXTERNAL or paths.from_environment("CXR_EXTERNAL_DIR")):
+        if name != EXTERNAL or paths.from_environment("CXR_EXTERNAL_DIR"):
             plugins.load("measurements", "rescore")(run, profile, [name])
-        return _read(run, name) if run.has(name) else None
+        return stored(run, name)
     tables = of(members.joined(run, profile), profile, name)
     if tables is None:
         return None

@@ -124,6 +124,19 @@ def test_scores_of_own_images_give_every_metric_with_its_interval(folder, tmp_pa
     assert list(scores.columns) == ["image_id", "patient_id", "split", "y_true", "y_score"] and len(scores) == 16
 
 
+def test_adapted_figures_stand_below_those_of_the_model_or_the_reason_why_not(folder, monkeypatch):
+    monkeypatch.setattr(own_images, "Predictor", ByBrightness)
+    done = CliRunner().invoke(cli.app, ["score", str(folder), "--adapt"])
+    assert "Not adapted: 16 images are fewer than 50." in done.output and "ROC AUC" in done.output
+    names = [str(number) for number in range(80)]
+    shifted = [0.6, 0.65, 0.7, 0.68] * 10 + [0.97, 0.98, 0.99, 0.985] * 10
+    scores = pd.DataFrame({"image_id": names, "patient_id": names, "y_true": [0] * 40 + [1] * 40, "y_score": shifted})
+    plain, adapted = own_images.told(scores, 0.75, adapt=True).split("Adapted to these images")
+    assert "called from 0.750 on" in plain and "50% in the upper one" in adapted
+    both = [next(line.split()[1] for line in part.splitlines() if line.startswith("Specificity")) for part in (plain, adapted)]
+    assert both == ["1.000", "1.000"] and "No part of the model's own answer" in adapted
+
+
 def test_it_is_said_how_many_images_name_no_patient(folder, table, tmp_path, monkeypatch):
     monkeypatch.setattr(own_images, "Predictor", ByBrightness)
     words = "no patient is named for 16 of 16 images: each counts as a patient of its own"

@@ -16,9 +16,11 @@ from cxr_helpers.base.progress import say
 from cxr_helpers.data import image_files, manifest
 from cxr_helpers.data.dataset import LABELS
 from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.inference.predict import Predictor
 from cxr_helpers.extras.inference.writable import check_folder
 from cxr_helpers.extras.other_sets import class_folders, image_sets, label_tables
+from cxr_helpers.extras.statistics import mixture
 
 CLASSES = {name.lower(): y_true for name, y_true in LABELS.items()}
 _WRITTEN = CLASSES | {"0": 0, "1": 1}
@@ -82,6 +84,30 @@ def score(source: Path, model_dir: Path | None = None) -> tuple[pd.DataFrame, fl
     if scores.y_true.nunique() < len(LABELS):
         raise CxrError("\n     ".join([f"{source}: the images that can be read are of one class, or none can.", *problems[:10]]))
     return scores, predictor.card.threshold, problems
+
+
+def told(scores: pd.DataFrame, threshold: float, adapt: bool = False) -> str:
+    """Return what `cxr score` prints of scores: every metric with its 95 % interval over patients.
+
+    With `adapt` the same of scores that `mixture.adapt` makes of them stands below, or the reason why it makes none.
+    """
+    parts = [f"{len(scores):,} images, {int(scores.y_true.sum()):,} of PNEUMONIA; PNEUMONIA is called from {threshold:.3f} on"]
+    parts.append(_figures(scores, threshold))
+    if adapt:
+        found = mixture.adapt(scores.y_score.to_numpy(), threshold)
+        if found.refused:
+            return "\n".join([*parts, f"Not adapted: {found.refused}."])
+        parts.append(
+            f"Adapted to these images, by the two groups that their scores fall into ({found.share:.0%} in the upper one), "
+            "without their labels; PNEUMONIA is called from 0.500 on. No part of the model's own answer:"
+        )
+        parts.append(_figures(scores.assign(y_score=found.y_score), 0.5))
+    return "\n".join(parts)
+
+
+def _figures(scores: pd.DataFrame, threshold: float) -> str:
+    found = metrics.evaluate(scores, threshold).loc[list(metrics.TITLES)].rename(index=metrics.TITLES)
+    return found.to_string(float_format="%.3f")
 
 
 def store(source: Path, folder: Path) -> pd.DataFrame:

@@ -44,7 +44,7 @@ def rescore(run: Record, profile: str, wanted: Sequence[str] = (), score: Scorer
         scorer = score or (of_model(saved.of_run(part, profile), part.config) if missing else None)
         for name in missing:
             say(f"rescore {part.run_id}: {name}")
-            part.add(name, encoded(_adults(scorer) if name == EXTERNAL else _corrupted(scorer, part, profile, name), name))
+            part.add(name, encoded(adults(scorer) if name == EXTERNAL else _corrupted(scorer, part, profile, name), name))
 
 
 def encoded(table: pd.DataFrame, name: str) -> bytes:
@@ -64,29 +64,30 @@ def of_model(model, config: Config) -> Scorer:
     return score
 
 
-def _adults(score: Scorer) -> pd.DataFrame:
+def adults(score: Scorer) -> pd.DataFrame:
+    """Return the adult images of CXR_EXTERNAL_DIR with their scores, in the columns of `EXTERNAL`."""
     folder = adult_images.folder()
     table = adult_images.images(folder)
     images = (preprocessing.common(adult_images.image(folder, image)) for image in table.image)
-    return table.assign(y_score=_batched(score, images))[COLUMNS[EXTERNAL]]
+    return table.assign(y_score=batched(score, images))[COLUMNS[EXTERNAL]]
 
 
 def _corrupted(score: Scorer, run: Record, profile: str, name: str) -> pd.DataFrame:
     """Return the scores of every image in the corruptions that the file `name` holds; severity 0 stands in each kind."""
     names = run.split(SPLITS[name]).image_id
     images = packing.images(profile, names, corruptions.SIDE)
-    plain, parts = _batched(score, images), []
+    plain, parts = batched(score, images), []
     for kind, corruption in corruptions.CORRUPTIONS.items():
         severities = [VALIDATION_SEVERITY] if name == VALIDATION else range(1, 1 + len(corruption.levels))
         parts.append(pd.DataFrame({"image_id": names, "perturbation": kind, "severity": 0, "y_score": plain}))
         for severity in severities:
             pairs = zip(images, names, strict=True)
             corrupted = (corruptions.corrupted(image, kind, severity, image_id) for image, image_id in pairs)
-            parts.append(parts[-1].assign(severity=severity, y_score=_batched(score, corrupted)))
+            parts.append(parts[-1].assign(severity=severity, y_score=batched(score, corrupted)))
     return pd.concat(parts, ignore_index=True)[COLUMNS[name]]
 
 
-def _batched(score: Scorer, images: Iterable[np.ndarray]) -> np.ndarray:
+def batched(score: Scorer, images: Iterable[np.ndarray]) -> np.ndarray:
     """Return the scores of images, of which no more than a batch is held at a time."""
     images, parts = iter(images), []
     while batch := list(itertools.islice(images, _BATCH)):

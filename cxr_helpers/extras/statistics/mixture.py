@@ -33,14 +33,14 @@ class Adapted:
     share: float = np.nan
 
 
-def adapt(y_score: np.ndarray, threshold: float) -> Adapted:
+def adapt(y_score: np.ndarray, threshold: float, surest: float = SUREST) -> Adapted:
     """Return P(upper class) of scores (N,) in a mixture of two Gaussians of one variance (expectation maximisation).
 
-    `threshold`: the operating point of the scores as they are, which must lie between the means.
+    `threshold`: the operating point of the scores as they are, which must lie between the means. `surest`: see `SUREST`.
     """
     if len(y_score) < FEWEST:
         return Adapted(y_score, f"{len(y_score)} images are fewer than {FEWEST}")
-    found = calibration.logits(np.asarray(y_score, float)).clip(-SUREST, SUREST)[:, None]
+    found = calibration.logits(np.asarray(y_score, float)).clip(-surest, surest)[:, None]
     start = np.percentile(found, (10, 90))[:, None]
     if start[0] == start[1]:
         return Adapted(y_score, "the scores have one value")
