@@ -30,13 +30,13 @@ def scores(manifest: pd.DataFrame, splits: pd.DataFrame, thumbnails: np.ndarray)
     inputs["32×32 thumbnail"] = np.asarray(thumbnails, dtype="float32").reshape(len(images), -1)
     prevalence = images.y_true[images.split == "train"].mean()
     predicted = {"always PNEUMONIA": np.full(len(images), prevalence)}
-    predicted |= {name: _regression(x, images) for name, x in inputs.items() if np.isfinite(x).all()}
+    predicted |= {name: regression(x, images) for name, x in inputs.items() if np.isfinite(x).all()}
     held_out = images[images.split != "train"][["image_id", "patient_id", "split", "y_true"]]
     return {name: held_out.assign(y_score=y[held_out.index]).reset_index(drop=True) for name, y in predicted.items()}
 
 
-def _regression(x: np.ndarray, images: pd.DataFrame) -> np.ndarray:
-    """Return P(PNEUMONIA) (N,) of all images from a logistic regression on the training images' features (N, D)."""
+def regression(x: np.ndarray, images: pd.DataFrame) -> np.ndarray:
+    """Return P(PNEUMONIA) (N,) of all images from a logistic regression on the features (N, D) of those whose split is train."""
     train = (images.split == "train").to_numpy()
-    regression = make_pipeline(StandardScaler(), LogisticRegression(C=1 / x.shape[1], max_iter=1000))
-    return regression.fit(x[train], images.y_true[train]).predict_proba(x)[:, 1]
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=1 / x.shape[1], max_iter=1000))
+    return model.fit(x[train], images.y_true[train]).predict_proba(x)[:, 1]

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cxr_helpers.base import stored_results
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.benchmarks import segmenter_flags
 from cxr_helpers.extras.inference import lungs
 from cxr_helpers.extras.makers import segmentation
 from cxr_helpers.extras.networks import unet
@@ -107,6 +109,25 @@ def test_masks_are_flagged(columns, reason):
     assert (lungs.box(mask) is None) == bool(reason)
 
 
+def test_a_plausible_mask_is_flagged_where_the_segmenter_doubts_it():
+    mask = planted(8).masks[..., 0] == 1
+    sure = np.where(mask, 0.999, 0.001)
+    doubtful = sure.copy()
+    doubtful[40:60, 14:34] = 0.7  # inside one lung, far from its rim
+    unsure_rim = np.where(mask & ~(cv2.erode(mask.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0), 0.6, sure)
+    assert [cardiothoracic.implausible(mask, each) for each in (sure, doubtful, unsure_rim)] == ["", "doubt", ""]
+    expected = ((20 * 20 * 0.3) + 0.001 * (cv2.erode(mask.astype(np.uint8), np.ones((7, 7), np.uint8)).sum() - 400)) / mask.sum()
+    assert cardiothoracic.doubt(doubtful) == pytest.approx(expected)
+
+
+def test_a_batch_is_judged_at_once_and_an_image_without_lungs_is_not_trusted(monkeypatch):
+    monkeypatch.setattr(lungs, "_loaded", lambda profile: by_brightness())
+    image = planted(4)
+    masks, trusted = lungs.found(np.stack([image.pixels, np.full_like(image.pixels, 120)]))
+    assert masks.shape == (2, 64, 64) and masks.dtype == bool and trusted.tolist() == [True, False]
+    assert (masks[0] == (image.masks[..., 0] == 1)).mean() > 0.95 and not masks[1].any()
+
+
 def test_the_box_of_the_lungs_has_a_margin_and_stays_in_the_image():
     mask = planted().masks[..., 0] == 1  # rows 2 to 11, columns 1 to 14
     assert lungs.box(mask, 0) == (slice(2, 12), slice(1, 15))
@@ -162,13 +183,43 @@ def test_without_the_sets_a_sentence_says_what_to_set(monkeypatch):
         list(masked_images.jsrt())
 
 
+def judged():
+    """Twenty poor validation masks, of which shape flags one, and a good one; a poor and a good held-out mask; three times."""
+    rows = [("val", f"v{place}", 0.5, "area" if place == 0 else "", (place - 1) / 100) for place in range(20)]
+    rows += [("val", "v", 0.9, "", 0.0), ("test", "a", 0.9, "", 0.0), ("test", "b", 0.7, "", 0.2)]
+    table = pd.DataFrame(rows, columns=["split", "image_id", "dice", "shape", "doubt"])
+    table = table.assign(group="jsrt", patient_id=table.image_id, corruption="")
+    return pd.concat([table, pd.DataFrame({"split": segmenter_flags.TIMED, "dice": [4.0, 5.0, 6.0]})], ignore_index=True)
+
+
+def test_the_threshold_flags_95_of_a_hundred_poor_validation_masks():
+    found = segmenter_flags.figures(judged()).set_index("figure").value
+    assert found["threshold of doubt"] == 0.01  # 19 of 20 are at or above it, or of no plausible shape
+    assert found["validation, clean and corrupted: poor masks flagged"] == 0.95 and found["ms an image"] == 5
+    assert found["held-out images: poor masks"] == 1 and found["held-out images: good masks flagged"] == 0
+
+
+def test_the_rule_in_use_is_the_one_that_was_measured():
+    measured = stored_results.measurement("flags", "full").set_index("figure").value["threshold of doubt"]
+    assert pytest.approx(measured, rel=0.02) == cardiothoracic.MOST_DOUBT
+
+
+def test_a_corruption_moves_the_mask_with_the_image():
+    image = planted(14)
+    turned = segmenter_flags.corrupted(image, "rotation")
+    inside = turned.masks[..., 0] == 1
+    assert (turned.pixels[inside] > 200).mean() > 0.97 and (inside != (image.masks[..., 0] == 1)).mean() > 0.1
+    blurred = segmenter_flags.corrupted(image, "blur").masks[..., 0] == 1
+    np.testing.assert_array_equal(blurred, image.masks[..., 0] == 1)
+
+
 def test_tables_count_flags_and_the_ratios_error():
-    rows = [("a", "lungs", 0.9, "", 0.5, 0.4), ("b", "lungs", 0.7, "area", np.nan, 0.6), ("b", "heart", 0.7, "area", np.nan, 0.6)]
-    table = pd.DataFrame(rows, columns=["image_id", "structure", "dice", "flagged", "ratio", "true_ratio"])
+    rows = [("a", "lungs", 0.9, 0.5, 0.4), ("b", "lungs", 0.7, np.nan, 0.6), ("b", "heart", 0.7, np.nan, 0.6)]
+    table = pd.DataFrame(rows, columns=["image_id", "structure", "dice", "ratio", "true_ratio"])
     table = table.assign(group="jsrt", patient_id=table.image_id, fixed=0.5)
     run = type("Run", (), {"table": lambda self, name: table})()
-    flags = segmentation_tables.flag_table(run).iloc[0]
-    assert (flags.n, flags.flagged, flags["Dice below 0.8"], flags.both) == (2, 1, 1, 1)
+    flags = segmentation_tables.flag_table(judged()).set_index("images of")
+    assert flags.loc["JSRT, adults", ["n", "poor masks", "of them flagged"]].tolist() == [2, 1, 1]
     error = segmentation_tables.ratio_error(run)
     assert (error.value, error.constant, error.n, error.measured) == pytest.approx((0.1, 0.1, 2, 1))
     overlap = segmentation_tables.overlap_table(run)

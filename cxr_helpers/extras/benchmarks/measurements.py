@@ -22,7 +22,9 @@ MODULES = {
     "compression": lazy.module("cxr_helpers.extras.benchmarks.compression"),
     "copies": lazy.module("cxr_helpers.extras.benchmarks.copies"),
     "deployment": lazy.module("cxr_helpers.extras.benchmarks.export_measurements"),
+    "flags": lazy.module("cxr_helpers.extras.benchmarks.segmenter_flags"),
     "maps": lazy.module("cxr_helpers.extras.benchmarks.map_speed"),
+    "regions": lazy.module("cxr_helpers.extras.benchmarks.region_probes"),
     "speed": lazy.module("cxr_helpers.extras.benchmarks.speed"),
     "warnings": lazy.module("cxr_helpers.extras.benchmarks.false_warnings"),
 }

@@ -5,19 +5,19 @@ import hashlib
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from cxr_helpers import paths
 from cxr_helpers.base import lazy, provenance
 from cxr_helpers.base.files import atomic_path, atomic_write
-from cxr_helpers.data import preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.statistics.cardiothoracic import implausible
 from cxr_helpers.records import Record, model_path
 
 keras = lazy.module("keras")
 compact = lazy.module("cxr_helpers.extras.inference.compact")
+segmentation = lazy.module("cxr_helpers.extras.makers.segmentation")
+unet = lazy.module("cxr_helpers.extras.networks.unet")
 
 SIZE_LIMIT = 3_000_000  # bytes
 ANEW = "`cxr train lung_segmenter --retrain` makes it anew"
@@ -85,12 +85,9 @@ def digest(profile: str = "full") -> str:
 
 def found(images: np.ndarray, profile: str = "full") -> tuple[np.ndarray, np.ndarray]:
     """Return the lungs' masks bool (n, H, W) of images uint8 (n, H, W), and bool (n,): may they be trusted?"""
-    maps = _loaded(profile)
-    side = maps.input_shape[1]
-    small = np.stack([preprocessing.resize(image, side) for image in images]).astype(np.float32)[..., None]
-    probability = maps.predict(small, batch_size=32, verbose=0)[..., 0]
-    masks = np.stack([cv2.resize(part, images.shape[:0:-1]) >= 0.5 for part in probability])
-    return masks, np.array([not implausible(mask) for mask in masks])
+    maps = segmentation.maps(_loaded(profile), images)[..., unet.STRUCTURES.index("lungs")]
+    masks = np.stack([segmentation.mask(part, images.shape[1:]) for part in maps])
+    return masks, np.array([not implausible(*each) for each in zip(masks, maps, strict=True)])
 
 
 @functools.cache
@@ -99,14 +96,15 @@ def _loaded(profile: str):
 
 
 def box(lungs: np.ndarray, margin: float = 0.05) -> tuple[slice, slice] | None:
-    """Return the rows and columns of the lungs' bounding box, or None where their mask is implausible.
+    """Return the rows and columns of the lungs' bounding box (see `bounds`), or None where their mask is implausible."""
+    return None if implausible(lungs) else bounds(lungs, margin)
 
-    Args:
-        lungs: (H, W) bool.
-        margin: what is added on every side, as a share of the box's height or width; the box ends with the image.
+
+def bounds(lungs: np.ndarray, margin: float) -> tuple[slice, slice]:
+    """Return the rows and columns of the bounding box of a mask (H, W) bool that is not empty.
+
+    `margin` is added on every side, as a share of the box's height or width; the box ends with the image.
     """
-    if implausible(lungs):
-        return None
     found = []
     for axis in (1, 0):
         held = np.flatnonzero(lungs.any(axis=axis))

@@ -15,6 +15,7 @@ from cxr_helpers.base.files import atomic_path, mapped, new_array
 from cxr_helpers.data import manifest
 from cxr_helpers.extras.inference import lungs
 from cxr_helpers.extras.other_sets import masked_images
+from cxr_helpers.extras.statistics.cardiothoracic import MOST_DOUBT
 
 MARGIN = 0.05  # added on each side of the box, as a share of its height or width
 _AT_ONCE = 256  # images
@@ -35,7 +36,7 @@ class Region:
     def described(self) -> str:
         """Return what is shown, and whose masks say where it is; another segmenter is another region."""
         drawn = "drawn by hand, else " if self.hand_drawn and masked_images.available() else ""
-        return f"{self.shown} (masks {drawn}of segmenter {lungs.digest()[:8]})"
+        return f"{self.shown} (masks {drawn}of segmenter {lungs.digest()[:8]}, doubt below {MOST_DOUBT:g})"
 
     def of(self, images: np.ndarray) -> list[np.ndarray]:
         """Return the region of images (n, H, W) uint8 by the segmenter's masks; each may have another size."""

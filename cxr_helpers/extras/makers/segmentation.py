@@ -1,10 +1,10 @@
 """The segmenter of lungs and heart: a U-Net trained on hand-drawn masks of children and adults; on synthetic ones for smoke.
 
 Beside `history` its record has the table `overlaps`: image_id, patient_id, group, structure, dice, fixed (the Dice coefficient of
-one fixed outline for all images), flagged (why the mask of the lungs is not trusted, "" where it is), ratio and true_ratio
-(cardiothoracic, NaN where it cannot be measured).
+one fixed outline for all images), ratio and true_ratio (cardiothoracic, NaN where it cannot be measured).
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 import cv2
@@ -19,7 +19,7 @@ from cxr_helpers.extras.other_sets import masked_images
 from cxr_helpers.extras.other_sets.masked_images import UNKNOWN, Masked
 from cxr_helpers.extras.statistics import agreement, cardiothoracic
 from cxr_helpers.records import Product
-from cxr_helpers.training import fitting, network
+from cxr_helpers.training import cached_features, fitting, network
 
 EPOCH = 2000  # images of an epoch, drawn anew each time, so that the adults are seen as often as the children
 ADULTS = 0.25  # share of them
@@ -84,7 +84,10 @@ def augmented(pixels: np.ndarray, masks: np.ndarray, size: int, rng: np.random.G
 def make(config: Config, profile: str) -> Product:
     """Train the segmenter, save it, and measure it on images of patients that it has not seen."""
     table = network.labelled_images(profile, config.protocol)
-    parts = smoke_images(config.size) if profile == "smoke" else real_images(profile, table, config.size)
+    parts = smoke_images(config.size) if profile == "smoke" else real_images(profile, table)
+    for split in ("train", "val"):  # small once, so that an epoch only changes them
+        small = ((image, *_resized(image.pixels, image.masks, config.size)) for image in parts[split])
+        parts[split] = [dataclasses.replace(image, pixels=pixels, masks=masks) for image, pixels, masks in small]
     model = unet.build(config.size, config.dropout)
     batches = Augmented(parts["train"], config)
     rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * len(batches))
@@ -107,7 +110,7 @@ def smoke_images(side: int) -> dict[str, list[Masked]]:
     return {split: list(masked_images.drawn(10_000 * place, SMOKE[split], side)) for place, split in enumerate(SMOKE)}
 
 
-def real_images(profile: str, table: pd.DataFrame, side: int) -> dict[str, list[Masked]]:
+def real_images(profile: str, table: pd.DataFrame) -> dict[str, list[Masked]]:
     """Return the images with masks by split: children as the protocol has them, JSRT in fifths, other adults for testing."""
     files = manifest.load(profile).set_index("image_id").path
     children = table.assign(file=table.image_id.map(files))
@@ -117,22 +120,24 @@ def real_images(profile: str, table: pd.DataFrame, side: int) -> dict[str, list[
     for place, image in enumerate(masked_images.jsrt()):
         parts[{0: "test", HELD_OUT - 1: "val"}.get(place % HELD_OUT, "train")].append(image)
     parts["test"] += [*masked_images.lesions(), *masked_images.adults()]
-    for split in ("train", "val"):  # small once, so that an epoch only changes them
-        made = [_resized(image.pixels, image.masks, side) for image in parts[split]]
-        named = ((image.image_id, image.patient_id, image.group) for image in parts[split])
-        parts[split] = [Masked(*name, *small) for name, small in zip(named, made, strict=True)]
     return parts
+
+
+def maps(model: keras.Model, pixels: Sequence[np.ndarray]) -> np.ndarray:
+    """Return P(structure) float32 (n, side, side, structures), in the segmenter's size, of images (H, W) uint8 of any size."""
+    small = np.stack([preprocessing.resize(image, model.input_shape[1]) for image in pixels]).astype(np.float32)[..., None]
+    return cached_features.keras_runner(model)(small)
+
+
+def mask(probability: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return where a map (side, side), or several (side, side, C), enlarged to `shape` (H, W), is at least 0.5: bool."""
+    return cv2.resize(probability, shape[::-1], interpolation=cv2.INTER_LINEAR) >= 0.5
 
 
 def segment(model: keras.Model, pixels: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
     """Return the structures of images (H, W) uint8 of any size: a mask (H, W) bool, in the image's size, by name."""
-    side = model.input_shape[1]
-    small = np.stack([preprocessing.resize(image, side) for image in pixels]).astype(np.float32)[..., None]
-    found = []
-    for maps, image in zip(model.predict(small, batch_size=32, verbose=0), pixels, strict=True):
-        masks = cv2.resize(maps, image.shape[::-1], interpolation=cv2.INTER_LINEAR) >= 0.5
-        found.append({name: masks[..., channel] for channel, name in enumerate(unet.STRUCTURES)})
-    return found
+    masks = (mask(found, image.shape) for found, image in zip(maps(model, pixels), pixels, strict=True))
+    return [{name: each[..., channel] for channel, name in enumerate(unet.STRUCTURES)} for each in masks]
 
 
 def typical(images: Sequence[Masked]) -> dict[str, np.ndarray]:
@@ -151,14 +156,14 @@ def overlaps(model: keras.Model, images: Sequence[Masked], fixed: dict[str, np.n
         truth = {name: image.masks[..., channel] for channel, name in enumerate(unet.STRUCTURES)}
         ratios = {"ratio": cardiothoracic.measure(**found)["cardiothoracic_ratio"], "true_ratio": np.nan}
         if (truth["heart"] != UNKNOWN).all():
-            ratios["true_ratio"] = cardiothoracic.measure(*(mask == 1 for mask in truth.values()))["cardiothoracic_ratio"]
-        for name, mask in truth.items():
-            known = mask != UNKNOWN
+            ratios["true_ratio"] = cardiothoracic.measure(*(drawn == 1 for drawn in truth.values()))["cardiothoracic_ratio"]
+        for name, drawn in truth.items():
+            known = drawn != UNKNOWN
             if known.any():
-                guess = cv2.resize(fixed[name].astype(np.uint8), mask.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+                guess = cv2.resize(fixed[name].astype(np.uint8), drawn.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
                 row = {"image_id": image.image_id, "patient_id": image.patient_id, "group": image.group, "structure": name}
-                row |= {"dice": agreement.dice(found[name] & known, mask == 1), "fixed": agreement.dice(guess & known, mask == 1)}
-                rows.append(row | {"flagged": cardiothoracic.implausible(found["lungs"])} | ratios)
+                both = {"dice": found[name], "fixed": guess}
+                rows.append(row | {key: agreement.dice(each & known, drawn == 1) for key, each in both.items()} | ratios)
     return pd.DataFrame(rows)
 
 

@@ -21,6 +21,8 @@ PLAUSIBLE_AREA = (0.12, 0.7)  # shares of the image
 MOST_ASYMMETRY = 0.5
 MOST_BORDER = 0.2  # share of the image's rim that lungs may touch
 SMALLEST_LUNG = 0.1  # of the larger lung's area; a smaller piece is a fragment, not a lung
+MOST_DOUBT = 0.0027  # from corrupted validation images (`cxr measure flags`)
+_RIM = 3  # pixels of a map, where every outline is unsure
 
 
 def measure(lungs: np.ndarray, heart: np.ndarray) -> dict[str, float]:
@@ -43,8 +45,11 @@ def measure(lungs: np.ndarray, heart: np.ndarray) -> dict[str, float]:
     return {"lung_parts": len(parts)} | _lung_figures(parts) | _heart_figures(components(heart, 1), parts)
 
 
-def implausible(lungs: np.ndarray) -> str:
-    """Return why a mask (H, W) bool is not trusted to be the lungs of a frontal radiograph, "" where it is."""
+def implausible(lungs: np.ndarray, probability: np.ndarray | None = None) -> str:
+    """Return why a mask is not trusted to be the lungs of a frontal radiograph, "" where it is.
+
+    `lungs` is (H, W) bool; `probability` the map that it was made of, for the reason "doubt".
+    """
     found = measure(lungs, np.zeros_like(lungs))
     if not found["lung_parts"]:
         return "no lung"
@@ -52,8 +57,19 @@ def implausible(lungs: np.ndarray) -> str:
         return "area"
     if found["lung_parts"] == 1 or abs(found["lung_asymmetry"]) > MOST_ASYMMETRY:
         return "one lung" if found["lung_parts"] == 1 else "asymmetry"
-    edges = np.concatenate([lungs[0], lungs[-1], lungs[:, 0], lungs[:, -1]])
-    return "border" if edges.mean() > MOST_BORDER else ""
+    if np.concatenate([lungs[0], lungs[-1], lungs[:, 0], lungs[:, -1]]).mean() > MOST_BORDER:
+        return "border"
+    return "doubt" if probability is not None and doubt(probability) > MOST_DOUBT else ""
+
+
+def doubt(probability: np.ndarray) -> float:
+    """Return how unsure a segmenter is of what it marks: the mean of 1 - P over its mask, where a rim of 3 pixels counts as sure.
+
+    `probability` is the map (H, W) in [0, 1] in the segmenter's own size; the mask is where it is at least 0.5.
+    """
+    mask = (probability >= 0.5).astype(np.uint8)
+    inner = cv2.erode(mask, np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8))
+    return float(((1 - probability) * inner).sum() / max(mask.sum(), 1))
 
 
 def components(mask: np.ndarray, most: int) -> list[np.ndarray]:

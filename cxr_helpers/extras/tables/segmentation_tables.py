@@ -9,6 +9,7 @@ import pandas as pd
 from cxr_helpers import paths
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.evaluation import bootstrap
+from cxr_helpers.extras.benchmarks import segmenter_flags
 from cxr_helpers.records import Record
 from cxr_helpers.tables import statistics
 
@@ -20,7 +21,6 @@ GROUPS = {
     "external_adult": "adults, masks of another network",
     "synthetic": "synthetic",
 }
-POOR = 0.8  # a Dice coefficient below this should be flagged
 COLOURS = {"lungs": (240, 228, 66), "heart": (232, 116, 59)}  # RGB: yellow and orange
 
 
@@ -35,13 +35,17 @@ def overlap_table(run: Record) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def flag_table(run: Record) -> pd.DataFrame:
-    """Return one row a group: images, those flagged, those whose lungs have a Dice below `POOR`, and those of both kinds."""
+def flag_table(judged: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a set of the measurement "flags": images, poor masks, those of them that are flagged, good ones that are."""
+    judged = judged[judged.split != segmenter_flags.TIMED]
+    parts = {"validation, clean and corrupted": judged[judged.split == "val"]}
+    parts |= {GROUPS[name]: part for name, part in judged[judged.split == "test"].groupby("group", sort=False)}
     rows = []
-    for (group, _), images in _groups(run.table("overlaps").query("structure == 'lungs'")):
-        flagged, poor = images.flagged.fillna("") != "", images.dice < POOR  # a table has no empty text
-        row = {"images of": GROUPS[group], "n": len(images), "flagged": flagged.sum(), f"Dice below {POOR}": poor.sum()}
-        rows.append(row | {"both": (flagged & poor).sum()})
+    for title, images in parts.items():
+        poor, flagged = images.dice < segmenter_flags.POOR, segmenter_flags.flagged(images)
+        row = {"images of": title, "n": len(images), "poor masks": poor.sum(), "of them flagged": (poor & flagged).sum()}
+        good = bootstrap.mean_interval(flagged[~poor].to_numpy(float), images.patient_id[~poor].to_numpy(str))
+        rows.append(row | statistics.columns("good masks flagged", good))
     return pd.DataFrame(rows)
 
 
