@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cxr_helpers.base import environment, lazy, plugins
-from cxr_helpers.base.progress import say, since
+from cxr_helpers.base.progress import printable, say, since
 from cxr_helpers.errors import CxrError
 from cxr_helpers.workflow import options
 from cxr_helpers.workflow.options import AskedProfile, Profile
@@ -53,7 +53,7 @@ def main() -> None:
             raise
         place = f"{error.filename}: " if error.filename else ""
         sentence = f"{place}{error.strerror}; {REMEDIES[error.errno]}. The same command goes on from what was finished."
-    print(f"cxr: {sentence}", file=sys.stderr)
+    print("cxr: " + "\n".join(map(printable, sentence.split("\n"))), file=sys.stderr)
     raise SystemExit(1)
 
 

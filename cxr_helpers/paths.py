@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-ROOT = Path(os.environ.get("CXR_ROOT") or Path(__file__).resolve().parent.parent)
+ROOT = Path(os.environ.get("CXR_ROOT") or Path(__file__).resolve().parent.parent).expanduser().absolute()
 NOTEBOOKS = ROOT / "notebooks"
 TEMPLATE = ROOT / "reports" / "template"
 

@@ -1,11 +1,17 @@
-"""One line of progress a step, with the time of day."""
+"""One line of progress a step, with the time of day; and file names as text that a terminal can show."""
 
 import time
 
 
 def say(message: str) -> None:
     """Print `message` with the time of day, at once even into a file."""
-    print(f"{time.strftime('%H:%M:%S')} {message}", flush=True)
+    print(f"{time.strftime('%H:%M:%S')} {printable(message)}", flush=True)
+
+
+def printable(text: object) -> str:
+    """Return a path or sentence on one line, without control characters: they, and bytes that are no UTF-8, as `\\x1b`."""
+    decoded = str(text).encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in decoded)
 
 
 def since(started: float) -> str:

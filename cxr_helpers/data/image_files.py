@@ -1,9 +1,10 @@
-"""Read one image from one file, strictly: anything that is no plain 8-bit image is refused with a reason."""
+"""Read one image from one file, strictly: anything that is damaged or no plain grey or RGB image is refused with a reason."""
 
 import functools
 import hashlib
 import io
 import os
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,25 +12,27 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import simplejpeg
 from PIL import Image
 
 from cxr_helpers.base import plugins
+from cxr_helpers.base.progress import printable
+from cxr_helpers.data import grey_range
 from cxr_helpers.errors import CxrError
 
 SMALLEST_SIDE = 32  # pixels; a thumbnail for the duplicate search needs as many
 LARGEST = 50_000_000  # pixels; a mammogram has 30 million, a radiograph half as many
 LARGEST_FILE = 500_000_000  # bytes
 TOO_LARGE = f"more than {LARGEST / 1e6:.0f} million pixels"
-_MODES = {"1": "1-bit", "P": "palette", "I": "16-bit", "I;16": "16-bit"}  # Pillow's names; others speak for themselves
+_MODES = {"1": "1-bit", "P": "palette", "PA": "palette", "F": "floating-point"}  # Pillow's names; others speak for themselves
+_DEEP = ("I", "I;16", "I;16B")  # Pillow's names for 16-bit grey
+_ADDRESS = re.compile(r"^(https?|ftp|s3|gs):/+")  # a path has lost one of the two
 _SCANS = 100  # of a progressive JPEG, which has about ten; each costs a pass over all pixels
-_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
-_DECODER_FILL = 128  # libjpeg paints the part of an image whose data are missing in this grey
-_EXIF_WITHIN = 4096  # bytes; its block comes first or just after JFIF's
-_REDUCED = {  # part of a JPEG's size at which it is decoded → how OpenCV is asked
-    1: cv2.IMREAD_ANYDEPTH,
-    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
-    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
-    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+_SCAN = b"\xff\xda"
+_ORIENTATION, _PHOTOMETRIC = 0x0112, 262  # tags of EXIF and of TIFF
+_TURNS = {  # what brings an image upright that a camera held in another way
+    **{2: np.fliplr, 3: lambda pixels: np.rot90(pixels, 2), 4: np.flipud, 5: np.transpose},
+    **{6: lambda pixels: np.rot90(pixels, -1), 7: lambda pixels: np.rot90(pixels, 2).T, 8: np.rot90},
 }
 
 
@@ -41,35 +44,47 @@ class Refused(CxrError):
     """A file that is no usable image; `reason` says why without naming the file."""
 
     def __init__(self, path: Path, reason: str):
-        super().__init__(f"{printable(path)} is refused: {reason}; give an 8-bit grey or RGB JPEG or PNG image, or DICOM.")
+        name = _ADDRESS.sub(r"\1://", printable(path))
+        super().__init__(f"{name} is refused: {reason}; give a JPEG, PNG, grey TIFF or DICOM image.")
         self.reason = reason
 
 
 @dataclass(frozen=True)
 class Radiograph:
-    """One decoded image: `pixels` (H, W) uint8 grey, the file's own `mode` ("L" or "RGB"), `sha256` of its bytes."""
+    """One decoded image: `pixels` (H, W) uint8 grey, the file's own `mode` ("L" or "RGB"), `sha256` of its bytes.
+
+    `warning` says what the file's tags have against a frontal radiograph, `note` which of more than 8 bits are shown.
+    """
 
     pixels: np.ndarray
     mode: str
     sha256: str
+    warning: str = ""
+    note: str = ""
 
 
 def read(path: str | Path, at_least: int | None = None) -> Radiograph:
-    """Read and decode an image of 8-bit grey or RGB from a JPEG or PNG file, or from a format that a plug-in reads (DICOM).
+    """Read and decode a grey or RGB image from a JPEG, PNG or TIFF file, or from a format that a plug-in reads (DICOM).
 
-    With `at_least` a JPEG may come at a half, a quarter or an eighth of its size, as long as no side has fewer pixels than
-    that: its decoder then averages areas while it transforms blocks, in a fraction of the time.
+    Of 16-bit grey the bits that are in use are shown. With `at_least` a JPEG may come at a half, a quarter or an eighth of its
+    size, as long as no side has fewer pixels than that: its decoder then averages areas while it transforms blocks, in a
+    fraction of the time.
 
     Raises:
-        Refused: the file is unreadable, truncated, of another format, 16-bit, CMYK, palette, translucent, too small or large.
+        Refused: the file is unreadable, damaged, of another format, CMYK, of a coloured palette, translucent, too small or large.
     """
     path = Path(path)
     try:
         data = _bytes(path)
-        pixels, mode = _foreign(data) or _decoded(data, at_least)
+        digest = hashlib.sha256(data).hexdigest()
+        for reader in _readers():
+            if (found := reader(data)) is not None:
+                _check_size(*found[0].shape[::-1])
+                return Radiograph(found[0], "L", digest, warning=found[1])
+        pixels, mode, note = _decoded(data, at_least)
+        return Radiograph(pixels, mode, digest, note=note)
     except NoImage as error:
         raise Refused(path, str(error)) from None
-    return Radiograph(pixels, mode, hashlib.sha256(data).hexdigest())
 
 
 def size(path: str | Path) -> tuple[int, int]:
@@ -80,13 +95,10 @@ def size(path: str | Path) -> tuple[int, int]:
         raise Refused(Path(path), str(error)) from None
 
 
-def printable(name: object) -> str:
-    """Return a path as text in which bytes that are no UTF-8 are escaped, as `\\xff`."""
-    return str(name).encode(errors="surrogateescape").decode(errors="backslashreplace")
-
-
 def _bytes(path: Path) -> bytes:
     """Return the content of a file, of which only a regular one of bearable size is read."""
+    if _ADDRESS.match(str(path)):
+        raise NoImage("an address; download the file and name it as it lies here")
     if not os.path.isfile(path):
         raise NoImage("unreadable (it is no file)")
     try:
@@ -98,17 +110,9 @@ def _bytes(path: Path) -> bytes:
 
 
 @functools.cache
-def _readers() -> list[Callable[[bytes], np.ndarray | None]]:
-    """Return the plug-ins' readers: each maps a file's bytes to grey uint8 (H, W), or None where they are of another format."""
+def _readers() -> list[Callable[[bytes], tuple[np.ndarray, str] | None]]:
+    """Return the plug-ins' readers: bytes -> (grey uint8 (H, W), warning or ""), or None where they are of another format."""
     return [plugins.load("image_formats", name) for name in plugins.names("image_formats")]
-
-
-def _foreign(data: bytes) -> tuple[np.ndarray, str] | None:
-    for reader in _readers():
-        if (pixels := reader(data)) is not None:
-            _check_size(*pixels.shape[::-1])
-            return pixels, "L"
-    return None
 
 
 def _opened(data: bytes) -> Image.Image:
@@ -123,50 +127,94 @@ def _opened(data: bytes) -> Image.Image:
         raise NoImage("no image") from error
 
 
-def _decoded(data: bytes, at_least: int | None) -> tuple[np.ndarray, str]:
-    """Return the grey pixels (H, W) uint8 of a JPEG or PNG file and its mode, "L" or "RGB"."""
+def _decoded(data: bytes, at_least: int | None) -> tuple[np.ndarray, str, str]:
+    """Return the grey pixels (H, W) uint8 of a JPEG, PNG or TIFF file, its mode ("L" or "RGB") and a note on its depth."""
     if not data:
         raise NoImage("zero bytes")
     header = _opened(data)
-    if header.format not in ("JPEG", "PNG"):
-        raise NoImage(f"{header.format} file, neither JPEG nor PNG")
+    if header.format not in ("JPEG", "PNG", "TIFF"):
+        raise NoImage(f"{header.format} file, neither JPEG, PNG, TIFF nor DICOM")
     _check_size(*header.size)
-    if header.format == "PNG" and header.mode == "RGBA" and _opaque(header):  # ChestX-ray14 has hundreds
-        return _by_opencv(data, 1), "RGB"
-    if header.mode not in ("L", "RGB"):  # OpenCV alone would convert CMYK, RGBA and palettes in silence
+    if header.format == "JPEG":
+        return _of_jpeg(header, data, at_least), header.mode, ""
+    _check_whole(header, data)
+    if header.mode in _DEEP:
+        pixels, note = grey_range.eight_bits(_by_opencv(data))
+        return pixels, "L", note
+    if header.mode in ("LA", "RGBA", "P"):
+        return *_without_alpha(header, data), ""
+    if header.mode not in ("L", "RGB"):  # OpenCV alone would convert CMYK and others in silence
         raise NoImage(f"{_MODES.get(header.mode, header.mode)} image")
-    if header.format == "PNG":
-        return _by_opencv(data, 1), header.mode
+    pixels = _by_opencv(data)
+    if pixels.dtype != np.uint8:  # which shows only here, because Pillow narrows it unasked
+        raise NoImage("16-bit colour image")
+    return pixels, header.mode, ""
+
+
+def _of_jpeg(header: Image.Image, data: bytes, at_least: int | None) -> np.ndarray:
+    """Decode a JPEG file to grey (H, W) uint8, upright, at a part of its size where that is enough."""
+    if header.mode not in ("L", "RGB"):
+        raise NoImage(f"{header.mode} image")
     if data.count(_SCAN) > _SCANS:
         raise NoImage(f"a JPEG of more than {_SCANS} scans")
-    if not data.rstrip(b"\0\r\n").endswith(_JPEG_END):
-        raise NoImage("truncated (its end marker is missing)")
-    pixels = _by_opencv(data, max((part for part in _REDUCED if at_least and min(header.size) >= part * at_least), default=1))
-    # OpenCV turns a picture as its EXIF orientation says; what was decoded last may then be any of its edges.
-    edges = [pixels[-1], pixels[0], pixels[:, 0], pixels[:, -1]] if b"Exif\0" in data[:_EXIF_WITHIN] else [pixels[-1]]
-    if any((edge == _DECODER_FILL).all() for edge in edges):
-        raise NoImage("truncated (its lower part is the decoder's fill)")
-    return pixels, header.mode
+    part = max((part for part in (1, 2, 4, 8) if at_least and min(header.size) >= part * at_least), default=1)
+    turn = header.getexif().get(_ORIENTATION) if b"Exif\0" in data else None
+    pixels = _by_libjpeg(data, *(-(-side // part) for side in header.size))
+    return np.ascontiguousarray(_TURNS.get(turn, np.asarray)(pixels))
 
 
-def _opaque(picture: Image.Image) -> bool:
-    """Tell whether no pixel of a picture lets anything through; its alpha channel must be decoded for that."""
+def check_jpeg(data: bytes) -> tuple[int, int]:
+    """Return (width, height) of a JPEG stream after decoding it at an eighth; one that is damaged anywhere is a `NoImage`."""
+    _by_libjpeg(data, 1, 1)
+    return simplejpeg.decode_jpeg_header(data)[1::-1]
+
+
+def _by_libjpeg(data: bytes, width: int, height: int) -> np.ndarray:
+    """Decode to grey (H, W) uint8 of at least so many pixels; whatever libjpeg complains of is a `NoImage`."""
     try:
-        return picture.getchannel("A").getextrema() == (255, 255)
+        return simplejpeg.decode_jpeg(data, "GRAY", min_height=height, min_width=width, strict=True)[..., 0]
+    except ValueError as error:
+        cut = "remature end" in str(error)
+        raise NoImage("truncated" if cut else f"damaged (libjpeg says: {str(error).strip().partition(chr(10))[0]})") from None
+
+
+def _check_whole(header: Image.Image, data: bytes) -> None:
+    """Refuse a PNG file whose checksums do not hold, and a TIFF file of several pictures or of white zeros."""
+    try:
+        if header.format == "PNG":
+            _opened(data).verify()
+        elif getattr(header, "n_frames", 1) != 1 or header.tag_v2.get(_PHOTOMETRIC) not in (1, 2):
+            raise NoImage("a TIFF file of several pictures, or whose zero is no black")
+    except NoImage:
+        raise
+    except Exception as error:  # Pillow's plug-ins raise anything
+        raise NoImage("truncated or damaged") from error
+
+
+def _without_alpha(header: Image.Image, data: bytes) -> tuple[np.ndarray, str]:
+    """Return grey pixels and mode of a picture whose alpha channel hides nothing, and whose palette, if any, is grey."""
+    try:
+        picture = header.convert("RGBA")
     except (OSError, SyntaxError, ValueError):
         raise NoImage("truncated or damaged") from None
+    if picture.getchannel("A").getextrema() != (255, 255):
+        raise NoImage(f"{_MODES.get(header.mode, header.mode)} image that lets something through")
+    if header.mode == "RGBA":  # ChestX-ray14 has hundreds
+        return _by_opencv(data), "RGB"
+    red, green, blue, _ = np.moveaxis(np.asarray(picture), -1, 0)
+    if not (np.array_equal(red, green) and np.array_equal(red, blue)):
+        raise NoImage("palette image of colours")
+    return np.ascontiguousarray(red), "L"
 
 
-def _by_opencv(data: bytes, part: int) -> np.ndarray:
-    """Decode to grey (H, W) uint8 at one `part` of the size; 16-bit colour shows only here, because Pillow narrows it unasked."""
+def _by_opencv(data: bytes) -> np.ndarray:
+    """Decode a PNG or TIFF file to grey (H, W), uint8 or uint16."""
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED[part])
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH)
     except cv2.error:
         pixels = None
     if pixels is None:
         raise NoImage("truncated or damaged")
-    if pixels.dtype != np.uint8:
-        raise NoImage("16-bit image")
     return pixels
 
 

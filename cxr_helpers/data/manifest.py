@@ -13,6 +13,7 @@ from tqdm import tqdm
 from cxr_helpers import paths
 from cxr_helpers.base import processes
 from cxr_helpers.base.files import atomic_write, fingerprint
+from cxr_helpers.base.progress import printable
 from cxr_helpers.data import belonging, dataset, duplicates, image_files, preprocessing
 from cxr_helpers.errors import CxrError
 
@@ -117,7 +118,7 @@ def _build(found: dataset.Source) -> tuple[pd.DataFrame, pd.DataFrame]:
         if not isinstance(description, str) and path.with_suffix("") in rows:
             description = "same name as another image but for its ending"
         if isinstance(description, str):
-            left_out.append({"path": image_files.printable(path.as_posix()), "reason": description})
+            left_out.append({"path": printable(path.as_posix()), "reason": description})
         else:
             rows[path.with_suffix("")] = _identity(path) | description
     table = pd.DataFrame(rows.values())

@@ -41,7 +41,8 @@ def make(manifest: pd.DataFrame, protocol: str, seed: int = 0) -> pd.DataFrame:
     try:
         split = _split(manifest, protocol, seed)
     except ValueError as error:  # scikit-learn's, where a class has too few patients for the parts
-        raise CxrError(f"{len(manifest)} images are too few for {protocol} ({error}): give a larger set.") from error
+        why = "each of its parts needs patients of both classes"
+        raise CxrError(f"{len(manifest)} images are too few for {protocol}: {why}; give a larger set.") from error
     return manifest[["image_id", "patient_id"]].assign(split=split).reset_index(drop=True)
 
 

@@ -10,7 +10,7 @@ import typer
 
 from cxr_helpers import paths
 from cxr_helpers.base import lazy
-from cxr_helpers.base.progress import say, since
+from cxr_helpers.base.progress import printable, say, since
 from cxr_helpers.errors import CxrError
 from cxr_helpers.workflow.options import Profile
 
@@ -44,6 +44,7 @@ measuring = lazy.module("cxr_helpers.extras.saliency.measuring")
 _commands = typer.Typer()
 Model = Annotated[Path | None, typer.Option(help="folder of another published model")]
 Labelled = Annotated[Path, typer.Argument(metavar="SOURCE", help="folder with NORMAL/ and PNEUMONIA/, or CSV of path,label")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="write over what is there")]
 Afresh = Annotated[bool, typer.Option("--afresh", help="measure again what is stored")]
 
 
@@ -93,6 +94,8 @@ def predict(
     if table:
         rows, failed = bulk.write(bulk.files(files or [], listed), table, model, out)
         say(f"predict: {table}, {rows:,} files, {failed:,} of them without an answer (column problem), {since(started)}")
+        if rows == failed:
+            raise CxrError(f"None of {rows:,} files has an answer; {printable(table)} says why, file by file.")
     elif listed or any(map(bulk.is_many, files or [])):
         raise CxrError("Folders, patterns and lists go into a table: add --table results.csv.")
     elif not files:
@@ -108,6 +111,8 @@ def _predict_few(files: list[Path], model: Path | None, out: Path) -> None:
     if len(found):
         print(found.to_string(index=False, float_format="%.3f"))
     for answer in answers:
+        if answer.shown:
+            print(f"cxr: note: {printable(answer.path)}: {answer.shown}", file=sys.stderr)
         if answer.warning:
             print(f"cxr: warning: {answer.warning}", file=sys.stderr)
     _refuse([answer.problem for answer in answers if answer.problem])
@@ -124,14 +129,16 @@ def score(
     out: Annotated[Path | None, typer.Option(help="CSV file for the score of every image")] = None,
     model: Model = None,
     adapt: Annotated[bool, typer.Option("--adapt", help="beside it: scores adapted to these images without labels")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Score your own labelled images with the published model: every metric with its 95 % interval over patients."""
     if out:
-        writable.check_file(out)
-    scores, threshold, problems = own_images.score(source, model)
+        writable.check_file(out, overwrite, [source])
+    scores, threshold, problems, warnings = own_images.score(source, model)
+    print(own_images.told(scores, threshold, adapt))
     if out:
         file_writing.atomic_write(out, scores.to_csv(index=False, lineterminator="\n"))
-    print(own_images.told(scores, threshold, adapt))
+    own_images.warn(warnings, len(scores))
     _refuse(problems)
 
 
@@ -150,10 +157,11 @@ def explain(
     out: Annotated[Path, typer.Option(help="the page, in a folder that exists")] = Path("explanation.html"),
     target: Annotated[str, typer.Option(help="what the maps explain: PNEUMONIA, NORMAL or predicted")] = "predicted",
     model: Model = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write one page with an image's prediction and its heat maps, each method with its scale. Not for clinical use."""
-    chosen = list(every_method.found()) if names == "all" else names.split(",")
-    say(f"explain: {explain_page.write(file, chosen, out, target, model)}")
+    chosen = list(every_method.found()) if names == "all" else [name.strip() for name in names.split(",")]
+    say(f"explain: {explain_page.write(file, chosen, out, target, model, overwrite)}")
 
 
 @_commands.command()

@@ -31,7 +31,7 @@ def find(text: str) -> str:
     """Return the chapter that a number or name means: "05", "5", "mobilenet" and "05_mobilenet" are one; none is a CxrError."""
     for name in names():
         number, _, title = name.partition("_")
-        if text in (name, number, number.lstrip("0"), title):
+        if text.lower() in (name, number, number.lstrip("0"), title):
             return name
     raise CxrError(f"Chapter {text!r} is unknown; notebooks/ has {', '.join(names())}.")
 

@@ -1,12 +1,15 @@
 """Images in DICOM files: grey values worked out by hand, what is no single grey frame refused, nothing of the patient let out."""
 
 import io
+import re
 
+import cv2
 import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import JPEG2000Lossless, RLELossless
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 from tiny_dicom import RAMP, image
 
 from cxr_helpers.data import image_files
@@ -114,6 +117,67 @@ def test_a_negative_slope_turns_the_image_with_and_without_a_window(read):
     np.testing.assert_allclose(read(image(**turned, **WINDOW)), 255.0 - read(image(**WINDOW)), atol=1)
 
 
+def test_padding_and_hot_pixels_do_not_set_the_range(read):
+    values = RAMP.astype("int16")
+    values[:6] = -32_768
+    values[10, 5] = 32_767
+    tags = {"BitsStored": 16, "HighBit": 15, "PixelRepresentation": 1}
+    plain = read(image())
+    for more in ({}, {"PixelPaddingValue": -32_768}):
+        found = read(image(values, **tags, **more))
+        assert (found[:6] == 0).all()
+        np.testing.assert_array_equal(found[11:], plain[11:])
+
+
+def test_padding_is_black_in_an_inverted_image_too(read):
+    values = RAMP.copy()
+    values[:6] = 4095
+    assert (read(image(values, "MONOCHROME1", PixelPaddingValue=4095))[:6] == 0).all()
+
+
+@pytest.mark.parametrize(("tags", "words"), [
+    ({"Modality": "CT"}, r"no radiograph by its tags \(Modality CT\)"),
+    ({"ViewPosition": "LL"}, r"a lateral view by its tags \(ViewPosition LL\)"),
+    ({"ViewPosition": "PA", "Modality": "DX"}, "^$"),
+    ({"Modality": "Doe^Jane"}, "^$"),
+])  # fmt: skip
+def test_tags_warn_in_words_of_a_closed_list(tmp_path, tags, words):
+    (tmp_path / "image.dcm").write_bytes(image(**tags))
+    assert re.search(words, image_files.read(tmp_path / "image.dcm").warning)
+
+
+def test_a_file_without_preamble_is_read(read):
+    np.testing.assert_array_equal(read(image()[132:]), read(image()))
+
+
+def test_a_window_of_no_width_is_none(read):
+    np.testing.assert_array_equal(read(image(WindowCenter=2048, WindowWidth=0)), read(image()))
+
+
+def test_a_packed_table_of_8_bits_is_followed(read):
+    table = Dataset()
+    table.LUTDescriptor, table.LUTData = [4096, 0, 8], (255 - np.arange(4096) // 16).astype("uint8").tobytes()
+    table["LUTDescriptor"].VR = "US"
+    found = read(image(VOILUTSequence=[table]))
+    np.testing.assert_allclose(found[0], 255 - RAMP[0] // 16, atol=1)
+
+
+def test_a_frame_cut_in_half_is_refused_although_its_end_is_put_back(read):
+    frame = cv2.imencode(".jpg", np.tile((RAMP // 16).astype("uint8"), (8, 8)))[1].tobytes()
+    made = pydicom.dcmread(io.BytesIO(image(np.tile(RAMP, (8, 8)), BitsAllocated=8, BitsStored=8, HighBit=7)))
+    made.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    for content, whole in ((frame, True), (frame[: len(frame) // 2] + b"\xff\xd9", False)):
+        made.PixelData = encapsulate([content])
+        made["PixelData"].is_undefined_length = True
+        target = io.BytesIO()
+        pydicom.dcmwrite(target, made)
+        if whole:
+            assert read(target.getvalue()).shape == (288, 320)
+        else:
+            with pytest.raises(image_files.Refused, match="truncated"):
+                read(target.getvalue())
+
+
 REFUSED = {
     "colour": (image(photometric="RGB"), "no single grey frame"),
     "frames": (image(np.stack([RAMP] * 2), NumberOfFrames=2), "no single grey frame"),
@@ -134,4 +198,4 @@ def test_what_is_no_image_is_refused_and_says_nothing_of_the_patient(data, reaso
 
 def test_a_image_bears_no_tag(tmp_path):
     (tmp_path / "image.dcm").write_bytes(image())
-    assert vars(image_files.read(tmp_path / "image.dcm")).keys() == {"pixels", "mode", "sha256"}
+    assert vars(image_files.read(tmp_path / "image.dcm")).keys() == {"pixels", "mode", "sha256", "warning", "note"}

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import tiny_images
 from PIL import Image
 
-from cxr_helpers.data import image_files
+from cxr_helpers.data import grey_range, image_files
 from cxr_helpers.errors import CxrError
 
 IMAGE = tiny_images.image(0, 96, 80)
@@ -28,19 +29,24 @@ def png16(channels: int) -> bytes:
     return cv2.imencode(".png", np.full((40, 40, channels), 30000, np.uint16).squeeze())[1].tobytes()
 
 
+def coloured_palette() -> bytes:
+    handle = io.BytesIO()
+    Image.fromarray(np.stack([IMAGE, 255 - IMAGE, IMAGE], axis=-1)).convert("P").save(handle, "PNG")
+    return handle.getvalue()
+
+
 REFUSED = {
     "zero bytes": (b"", "zero bytes"),
     "text": (b"patient 7: no finding\n", "no image"),
-    "JPEG without its last 2 bytes": (JPEG[:-2], "its end marker is missing"),
-    "JPEG without its last 20 bytes": (JPEG[:-20], "its end marker is missing"),
-    "half a JPEG": (JPEG[: len(JPEG) // 2], "its end marker is missing"),
-    "half a JPEG, end marker put back": (JPEG[: len(JPEG) // 2] + b"\xff\xd9", "the decoder's fill"),
+    "JPEG without its last 2 bytes": (JPEG[:-2], "truncated"),
+    "JPEG without its last 20 bytes": (JPEG[:-20], "truncated"),
+    "half a JPEG": (JPEG[: len(JPEG) // 2], "truncated"),
+    "half a JPEG, end marker put back": (JPEG[: len(JPEG) // 2] + b"\xff\xd9", "truncated"),
     "half a PNG": (PNG[: len(PNG) // 2], "truncated or damaged"),
-    "16-bit grey": (png16(1), "16-bit image"),
-    "16-bit colour": (png16(3), "16-bit image"),
+    "16-bit colour": (png16(3), "16-bit colour image"),
     "CMYK": (encoded("CMYK", "JPEG"), "CMYK image"),
     "translucent": (cv2.imencode(".png", np.full((40, 40, 4), 100, np.uint8))[1].tobytes(), "RGBA image"),
-    "palette": (encoded("P", "PNG"), "palette image"),
+    "coloured palette": (coloured_palette(), "palette image of colours"),
     "1-bit": (encoded("1", "PNG"), "1-bit image"),
     "GIF": (encoded("L", "GIF"), "GIF file"),
     "one pixel": (cv2.imencode(".png", np.zeros((1, 1), np.uint8))[1].tobytes(), "1×1 pixels"),
@@ -79,6 +85,33 @@ def test_an_alpha_channel_that_hides_nothing_is_left_away(tmp_path):
     np.testing.assert_array_equal(image_files.read(path).pixels, IMAGE)
 
 
+@pytest.mark.parametrize("mode", ["P", "LA"])
+def test_a_grey_palette_and_an_opaque_alpha_read_as_the_grey_image(tmp_path, mode):
+    (tmp_path / "image.png").write_bytes(encoded(mode, "PNG"))
+    image = image_files.read(tmp_path / "image.png")
+    np.testing.assert_array_equal(image.pixels, IMAGE)
+    assert image.mode == "L"
+
+
+@pytest.mark.parametrize(("factor", "white"), [(257, "65,535"), (16, "4,095"), (1, "255")])
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+def test_of_16_bits_those_in_use_are_shown(tmp_path, kind, factor, white):
+    path = tmp_path / f"image.{kind}"
+    tiny_images.save(path, IMAGE.astype(np.uint16) * factor)
+    image = image_files.read(path)
+    assert np.abs(image.pixels.astype(int) - IMAGE).max() <= 1
+    assert image.note == f"16-bit grey, shown from 0 (black) to {white} (white)"
+
+
+def test_hot_pixels_and_padding_do_not_set_the_range():
+    values, counts = np.arange(2**16), np.zeros(2**16, int)
+    counts[10_000:13_001] = 50
+    assert grey_range.extremes(values, counts) == (10_000, 13_000)
+    counts[0], counts[65_535], counts[60_000] = 40_000, 2, 1  # a border, and three pixels of a broken detector
+    assert grey_range.extremes(values, counts) == (10_000, 13_000)
+    assert grey_range.extremes(-values, counts) == (-13_000, -10_000)
+
+
 def test_an_rgb_image_of_grey_values_reads_as_the_grey_image(tmp_path):
     path = tmp_path / "image.jpeg"
     tiny_images.save(path, cv2.merge([IMAGE] * 3))
@@ -86,6 +119,28 @@ def test_an_rgb_image_of_grey_values_reads_as_the_grey_image(tmp_path):
     assert image.mode == "RGB"
     assert image.pixels.shape == IMAGE.shape
     assert np.abs(image.pixels.astype(int) - IMAGE).max() < 12  # JPEG loses a little
+
+
+@pytest.mark.parametrize("progressive", [0, 1])
+def test_a_stream_with_a_hole_is_refused_whatever_its_end(tmp_path, progressive):
+    whole = cv2.imencode(".jpg", tiny_images.image(0, 400, 300), [cv2.IMWRITE_JPEG_PROGRESSIVE, progressive])[1].tobytes()
+    path = tmp_path / "image.jpeg"
+    for share in (0.5, 0.7, 0.9):
+        cut = whole[: int(share * len(whole))]
+        path.write_bytes(cut + b"\xff\xd9")
+        with pytest.raises(image_files.Refused, match="truncated|damaged"):
+            image_files.read(path)
+
+
+def test_what_a_maker_writes_behind_the_image_is_no_damage(tmp_path):
+    path = tmp_path / "image.jpeg"
+    path.write_bytes(JPEG + b"SEFT and a maker's trailer")
+    assert image_files.read(path).pixels.shape == IMAGE.shape
+
+
+def test_an_address_is_named_as_one(tmp_path):
+    with pytest.raises(image_files.Refused, match="https://host/a.png is refused: an address; download"):
+        image_files.read(Path("https://host/a.png"))
 
 
 def test_progressive_and_padded_jpegs_are_images(tmp_path):
@@ -109,7 +164,7 @@ def test_a_image_is_turned_as_its_orientation_says_and_a_cut_one_is_found_all_th
     assert image_files.read(path).pixels.shape == IMAGE.shape[::-1]
     for orientation in (3, 6, 8):
         path.write_bytes(oriented(orientation, JPEG[: len(JPEG) // 2] + b"\xff\xd9"))
-        with pytest.raises(image_files.Refused, match="the decoder's fill"):
+        with pytest.raises(image_files.Refused, match="truncated"):
             image_files.read(path)
 
 

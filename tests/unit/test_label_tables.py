@@ -44,7 +44,7 @@ def test_a_table_that_cannot_be_read_is_one_sentence(tmp_path):
 
 
 def test_a_missing_column_and_a_short_line_are_named(tmp_path):
-    assert "lacks the column label" in complaint(write(tmp_path, "image_id;label\na;nevus\n"), ("label",))
+    assert "lacks the column label" in complaint(write(tmp_path, "image_id;class\na;nevus\n"), ("label",))
     assert "line 3: 1 cells do not reach the column label" in complaint(write(tmp_path, "image_id,label\na,nevus\nb\n"))
 
 

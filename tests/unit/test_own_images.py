@@ -40,7 +40,9 @@ def table(tmp_path):
     """A table of 24 patients with two images each, the first image of each a DICOM file."""
     rows = []
     for number in range(24):
-        for which, content in enumerate((dicom_image(), cv2.imencode(".png", GREY)[1].tobytes())):
+        pixels = GREY.copy()
+        pixels[0, 0] = number
+        for which, content in enumerate((dicom_image(PatientID=f"4711-{number}"), cv2.imencode(".png", pixels)[1].tobytes())):
             name = f"scans/doe_{number}_{which}"
             (tmp_path / "scans").mkdir(exist_ok=True)
             (tmp_path / name).write_bytes(content)
@@ -62,7 +64,7 @@ def test_a_table_names_class_and_patient_and_its_paths_count_from_its_folder(tab
 
 def test_in_a_folder_names_of_the_published_set_tell_the_patient(folder):
     for name in ("person12_bacteria_47.png", "person12_bacteria_48.png", "person12_virus_49.png"):
-        png(folder / "Pneumonia" / name)
+        png(folder / "Pneumonia" / name, GREY + 90)
     patients = own_images.read(folder).set_index("image_id").patient_id
     both = patients[["Pneumonia/person12_bacteria_47.png", "Pneumonia/person12_bacteria_48.png"]]
     assert both.nunique() == 1 and patients.eq(both.iloc[0]).sum() == 2
@@ -79,9 +81,9 @@ def test_a_patient_that_a_table_leaves_out_is_nobody_else(table):
     ("text", "complaint"),
     [
         ("path\na.png\n", "lacks the column label"),
-        (f"path,label\n{'x' * 300}.png,NORMAL\n", "line 2: .* is not there"),
-        ("path,label\na.png,NORMAL\nb.png,ill\n", "line 3, column label: 'ill' is unknown; write NORMAL or 0"),
-        ("path,label\na.png,NORMAL\nc.png,PNEUMONIA\n", r"line 3: .*c.png is not there"),
+        ("path,label\na.png,NORMAL\nb.png,ill\n", r"column label: write NORMAL or 0, PNEUMONIA or 1, not:\s+line 3: ill"),
+        ("path,label\na.png,yes\nb.png,no\n", r"not:\s+line 2: yes\s+line 3: no"),
+        ("path,label\na.png,NORMAL\nb.png,PNEUMONIA\n", r"contrary labels.*:\s+a.png \(NORMAL\) is b.png \(PNEUMONIA\)"),
         ("path,label\na.png,NORMAL\nb.png,NORMAL\n", "images of one class only"),
     ],
 )
@@ -91,6 +93,48 @@ def test_a_faulty_table_is_named_with_its_line(tmp_path, text, complaint):
     (tmp_path / "images.csv").write_text(text)
     with pytest.raises(CxrError, match=complaint):
         own_images.read(tmp_path / "images.csv")
+
+
+@pytest.mark.parametrize("text", ["Path;Label\na.png;0.0\nb.png;1.0\n", "image\tlabel\na.png\tnormal\nb.png\tPneumonia\n"])
+def test_other_separators_names_and_numbers_are_read(tmp_path, text):
+    png(tmp_path / "a.png")
+    png(tmp_path / "b.png", GREY + 1)
+    (tmp_path / "images.csv").write_text(text)
+    assert own_images.read(tmp_path / "images.csv").y_true.tolist() == [0, 1]
+
+
+def test_a_patient_whose_number_a_spreadsheet_wrote_with_a_point_is_the_same(table):
+    rows = pd.read_csv(table).assign(patient_id=[f"{number // 4}{'.0' * (number % 2)}" for number in range(48)])
+    rows.to_csv(table, index=False)
+    assert own_images.read(table).patient_id.nunique() == 12
+
+
+def test_a_workbook_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "images.xlsx").write_bytes(b"PK\3\4 and so on")
+    with pytest.raises(CxrError, match="is a workbook; open it and save the sheet as CSV UTF-8"):
+        own_images.read(tmp_path / "images.xlsx")
+
+
+def test_files_in_folders_below_a_class_are_read_and_said(folder, capsys):
+    png(folder / "normal" / "patient 3" / "9.png", GREY + 50)
+    assert len(own_images.read(folder)) == 17
+    assert "1 of 9 files of" in capsys.readouterr().out
+
+
+def test_no_result_is_written_over_and_no_input(folder, table, tmp_path, monkeypatch):
+    monkeypatch.setattr(own_images, "Predictor", ByBrightness)
+    before = table.read_bytes()
+    (tmp_path / "old.csv").write_text("old")
+    for out, more, words in (
+        (table, [], "is what is read"),
+        (table, ["--overwrite"], "is what is read"),
+        (tmp_path / "old.csv", [], "is there already; name another file, or add --overwrite"),
+    ):
+        done = CliRunner().invoke(cli.app, ["score", str(table), "--out", str(out), *more])
+        assert isinstance(done.exception, CxrError) and words in str(done.exception)
+    assert table.read_bytes() == before and (tmp_path / "old.csv").read_text() == "old"
+    done = CliRunner().invoke(cli.app, ["score", str(folder), "--out", str(tmp_path / "old.csv"), "--overwrite"])
+    assert done.exit_code == 0 and len(pd.read_csv(tmp_path / "old.csv")) == 16
 
 
 def test_a_missing_source_is_one_sentence(tmp_path):
@@ -177,7 +221,8 @@ def test_own_images_become_a_set_by_patient_without_a_word_of_theirs(table, tmp_
 
 def test_a_set_with_a_file_that_is_no_image_is_not_begun(table, tmp_path):
     (tmp_path / "scans" / "doe_3_1").write_bytes(b"no image")
-    with pytest.raises(CxrError, match="doe_3_1 is refused"):
+    (tmp_path / "scans" / "doe_5_0").unlink()
+    with pytest.raises(CxrError, match=r"2 of 48 files.*nothing is written:\s+.*doe_3_1: no image\s+.*doe_5_0: unreadable"):
         own_images.store(table, tmp_path / "mine")
     assert [path.name for path in tmp_path.iterdir() if "mine" in path.name] == []
 

@@ -17,12 +17,21 @@ from typing import IO
 
 from tqdm import tqdm
 
-from cxr_helpers.data import image_files
+from cxr_helpers.base.progress import printable
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference.predict import BATCH, Prediction, Predictor
 
 COLUMNS = ("file", "class", "probability", "operating_point", "heat_map", "warning", "problem", "model")
-SUFFIXES = (".jpg", ".jpeg", ".png", ".dcm", ".dicom", "")  # of what is taken from a folder; DICOM files often have none
+SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".tif",
+    ".tiff",
+    ".dcm",
+    ".dicom",
+    "",
+)  # of what a folder gives; DICOM often has none
 
 
 def files(sources: Iterable[Path], listed: Path | None = None) -> list[Path]:
@@ -117,8 +126,8 @@ def _append(handle: IO[str], part: Path, named: Sequence[Path], predictor: Predi
 def _row(answer: Prediction, model: str) -> list[str]:
     """Return an answer in the columns `COLUMNS`."""
     numbers = ["", ""] if answer.problem else [f"{answer.probability:.6f}", f"{answer.threshold:.6f}"]
-    said = [" ".join(image_files.printable(words).split()) for words in (answer.warning, answer.problem)]
-    return [_name(answer.path), answer.label, *numbers, _name(answer.heat_map or ""), *said, model]
+    said = [printable(words) for words in (answer.warning, answer.problem)]
+    return [printable(answer.path), answer.label, *numbers, printable(answer.heat_map or ""), *said, model]
 
 
 @contextlib.contextmanager
@@ -141,13 +150,8 @@ def _resume(handle: IO[str], named: Sequence[Path], model: str, part: Path) -> t
         lines.truncate(sum(len(line) for line in lines if line.endswith(b"\n")))
     handle.seek(0)
     header, *rows = list(csv.reader(handle)) or [list(COLUMNS)]
-    expected = [[_name(file), model] for file in named[: len(rows)]]
+    expected = [[printable(file), model] for file in named[: len(rows)]]
     if header != list(COLUMNS) or [row[:1] + row[-1:] for row in rows] != expected:
         raise CxrError(f"{part} was begun for other files or by another model; remove it to begin anew.")
     handle.seek(0, io.SEEK_END)
     return len(rows), sum(bool(row[COLUMNS.index("problem")]) for row in rows)
-
-
-def _name(path: Path | str) -> str:
-    """Return a path on one line, in characters that UTF-8 has."""
-    return image_files.printable(path).replace("\r", "\\r").replace("\n", "\\n")

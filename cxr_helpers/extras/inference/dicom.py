@@ -1,17 +1,20 @@
 """The image in a DICOM file as grey values that a reader would see: rescaled, windowed, bright for dense tissue.
 
-Of the file's other contents, names and numbers of patients among them, nothing is read out, kept or written anywhere.
+Of the file's other contents, names and numbers of patients among them, nothing is kept or written anywhere; of what Modality and
+ViewPosition say, only whether they are of `NO_RADIOGRAPH` and `LATERAL`.
 """
 
 import io
 import struct
+import threading
 import warnings
 
 import numpy as np
 from PIL import Image
 
 from cxr_helpers.base import lazy
-from cxr_helpers.data.image_files import LARGEST, TOO_LARGE, NoImage
+from cxr_helpers.data.grey_range import extremes
+from cxr_helpers.data.image_files import LARGEST, TOO_LARGE, NoImage, check_jpeg
 
 pydicom = lazy.module("pydicom")
 encaps = lazy.module("pydicom.encaps")
@@ -21,42 +24,50 @@ uid = lazy.module("pydicom.uid")
 MAGIC = slice(128, 132)  # bytes that say b"DICM"
 _DEFLATED = b"1.2.840.10008.1.2.1.99"  # a transfer syntax whose few bytes may unpack to any number
 INVERTED, PLAIN = "MONOCHROME1", "MONOCHROME2"  # the smallest value is shown white, or black
+NO_RADIOGRAPH = ("CT", "MR", "US", "MG", "NM", "PT", "XA", "ES", "OP", "PX", "IO", "SEG", "RTIMAGE", "RTDOSE")
+LATERAL = ("LATERAL", "LL", "RL", "LLD", "RLD", "LLO", "RLO")
+_LEVELS = 65_536  # grey levels that are told apart
+_ROOM = threading.Semaphore(1)  # an image of many pixels has the memory for itself
+_ROWS = 512  # that are looked up at once
+_MANY = 12_000_000  # pixels
 
 
-def read(data: bytes) -> np.ndarray | None:
-    """Return the image in a DICOM file as uint8 (H, W), black 0 to white 255; None where the bytes are of another format.
+def read(data: bytes) -> tuple[np.ndarray, str] | None:
+    """Return the image in a DICOM file, uint8 (H, W), black 0 to white 255, and a warning or ""; None for another format.
 
     Stored values pass the modality's rescale slope and intercept or table, then the first window (or VOI table) that the
-    file names; without one, the whole range of values is shown.
+    file names; without one, 8-bit values are shown as they are, and of others the range that `extremes` finds.
 
     Raises:
         NoImage: the file is damaged, has no single grey frame, or is compressed in a way that cannot be read here.
     """
-    if data[MAGIC] != b"DICM":
+    if data[MAGIC] != b"DICM" and not _without_preamble(data):
         return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of values that break the standard in tags that are not used
             if _DEFLATED in data:
                 raise NoImage("a DICOM file that is deflated as a whole; export it uncompressed")
-            image = pydicom.dcmread(io.BytesIO(data))
+            image = pydicom.dcmread(io.BytesIO(data), force=True)
             _check(image)
             if image.file_meta.TransferSyntaxUID.is_encapsulated:
                 _check_compressed(image)
-            values = dicom_pixels.apply_modality_lut(image.pixel_array, image)
-            shown = np.asarray(dicom_pixels.apply_voi_lut(values, image, index=0), "float64")
-            low, high = _range(image, shown)
+            if int(image.Rows) * int(image.Columns) < _MANY:
+                return _shown(image), _warning(image)
+            with _ROOM:
+                return _shown(image), _warning(image)
     except NoImage:
         raise
     except (NotImplementedError, RuntimeError) as error:
-        raise NoImage("a DICOM file whose compression cannot be read here; export it uncompressed") from error
+        remedy = "pip install python-gdcm and try again, or export it uncompressed"
+        raise NoImage(f"a DICOM file whose compression cannot be read here (cxr formats lists what can); {remedy}") from error
     except Exception as error:  # a damaged file makes pydicom raise anything, in words that may quote its tags
         raise NoImage("a damaged DICOM file") from error
-    if shown.ndim != 2 or not np.isfinite(shown).all():
-        raise NoImage("a damaged DICOM file")
-    scaled = np.clip((shown - low) / ((high - low) or 1.0), 0, 1)
-    inverted = image.PhotometricInterpretation == INVERTED
-    return np.rint(255 * (1 - scaled if inverted else scaled)).astype(np.uint8)
+
+
+def _without_preamble(data: bytes) -> bool:
+    """Tell whether bytes begin as the tags of a DICOM file whose first 132 bytes were left away: group 2 or 8, a low element."""
+    return len(data) > 8 and data[:2] in (b"\2\0", b"\10\0") and data[3] == 0 and data[2] <= 0x18
 
 
 def _check(image: "pydicom.Dataset") -> None:
@@ -69,23 +80,107 @@ def _check(image: "pydicom.Dataset") -> None:
         raise NoImage("a DICOM file that is no single grey frame")
     if int(image.Rows) * int(image.Columns) > LARGEST:  # before anything of that size is made
         raise NoImage(TOO_LARGE)
+    if "TransferSyntaxUID" not in image.file_meta:
+        implicit = image.original_encoding[0]
+        image.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
+    if image.file_meta.TransferSyntaxUID == uid.JPEGExtended12Bit and int(image.BitsStored) > 8:
+        # pydicom does not ask GDCM for this one, whose decoder looks at the stream and not at its name.
+        image.file_meta.TransferSyntaxUID = uid.JPEGLosslessSV1
+
+
+def _warning(image: "pydicom.Dataset") -> str:
+    """Return what the tags say against a frontal radiograph, in words that the file cannot choose."""
+    modality, view = (str(image.get(tag) or "").strip().upper() for tag in ("Modality", "ViewPosition"))
+    if modality in NO_RADIOGRAPH:
+        return f"is no radiograph by its tags (Modality {modality})"
+    return f"is a lateral view by its tags (ViewPosition {view})" if view in LATERAL else ""
+
+
+def _shown(image: "pydicom.Dataset") -> np.ndarray:
+    """Return the pixels as they are shown; what is worked out is a table of the stored values, which is then looked up."""
+    stored = dicom_pixels.pixel_array(image)
+    if stored.ndim != 2:
+        raise NoImage("a damaged DICOM file")
+    first, last = int(stored.min()), int(stored.max())
+    step = -(-(last - first + 1) // _LEVELS)
+    blocks = [slice(row, row + _ROWS) for row in range(0, len(stored), _ROWS)]  # what is made on the way takes little memory
+
+    def places(block: slice) -> np.ndarray:
+        return (stored[block].astype("int64") - first) // step
+
+    counts = sum(np.bincount(places(block).ravel(), minlength=(last - first) // step + 1) for block in blocks)
+    levels = first + step * np.arange(len(counts))
+    padding = _padding(image, levels)
+    values = np.asarray(dicom_pixels.apply_modality_lut(levels, image), "float64")
+    shown, low, high = _windowed(image, values, np.where(padding, 0, counts))
+    scaled = np.clip((shown - low) / ((high - low) or 1.0), 0, 1)
+    if image.PhotometricInterpretation == INVERTED:
+        scaled = 1 - scaled
+    greys = np.rint(255 * np.where(padding, 0, scaled)).astype(np.uint8)
+    return np.concatenate([greys[places(block)] for block in blocks])
+
+
+def _padding(image: "pydicom.Dataset", levels: np.ndarray) -> np.ndarray:
+    """Return which stored values (N,) fill up what is no image, as the file says."""
+    if (value := image.get("PixelPaddingValue")) is None:
+        return np.zeros(len(levels), bool)
+    limit = image.get("PixelPaddingRangeLimit")
+    ends = sorted((int(value), int(value if limit is None else limit)))
+    return (levels >= ends[0]) & (levels <= ends[1])
+
+
+def _windowed(image: "pydicom.Dataset", values: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Return rescaled values (N,) as the first table or window shows them, and what is shown black and white."""
+    table = (image.get("VOILUTSequence") or [{}])[0]
+    if None not in (table.get("LUTDescriptor"), table.get("LUTData")):
+        number, first, bits = (int(part) for part in table.LUTDescriptor)
+        entries = _entries(table.LUTData, number or 65_536, bits)
+        return entries[np.clip(values - first, 0, len(entries) - 1).astype(int)], 0.0, float(2**bits - 1)
+    if _has_window(image):
+        # Of a falling rescale (slope < 0) the first end is the larger one.
+        shown = dicom_pixels.apply_windowing(np.append(values, [-np.inf, np.inf]), image, index=0)
+        if np.isfinite(shown).all():
+            return shown[:-2], *map(float, shown[-2:])
+    if int(image.BitsStored) == 8 and not image.PixelRepresentation and values[0] >= 0 and (np.diff(values) == 1).all():
+        return values, 0.0, 255.0
+    return values, *extremes(values, counts)
+
+
+def _has_window(image: "pydicom.Dataset") -> bool:
+    """Tell whether the file has a first window; one of no width (which some devices write) shows nothing and is none."""
+    centre, width = (np.ravel(image.get(tag) if image.get(tag) is not None else []) for tag in ("WindowCenter", "WindowWidth"))
+    if not len(centre) or not len(width) or centre[0] is None or width[0] is None:
+        return False
+    return float(width[0]) >= 1 or float(width[0]) > 0 and str(image.get("VOILUTFunction") or "LINEAR").upper() != "LINEAR"
+
+
+def _entries(data: object, number: int, bits: int) -> np.ndarray:
+    """Return a table's output values; those of 8 bits may be packed, two in a word (DICOM PS3.3, C.11.2.1.1)."""
+    content = data if isinstance(data, bytes) else np.asarray(data, "<u2").tobytes()
+    packed = bits <= 8 and len(content) < 2 * number
+    return np.frombuffer(content, np.uint8 if packed else "<u2")[:number].astype("float64")
 
 
 def _check_compressed(radiograph: "pydicom.Dataset") -> None:
     """Refuse a frame that unpacks to another size than the file claims: a decoder would make it all the same."""
     frame = encaps.get_frame(radiograph.PixelData, 0, number_of_frames=1)
     rows, columns = int(radiograph.Rows), int(radiograph.Columns)
-    if radiograph.file_meta.TransferSyntaxUID == uid.RLELossless:
+    syntax = radiograph.file_meta.TransferSyntaxUID
+    if syntax == uid.RLELossless:
         count, *offsets = struct.unpack("<16L", frame[:64])
         ends = [*offsets[1:count], len(frame)]
         fits = all(_fits(frame[start:end], rows * columns) for start, end in zip(offsets[:count], ends, strict=True))
+    elif syntax == uid.JPEGBaseline8Bit:
+        fits = check_jpeg(frame) == (columns, rows)
     else:
         try:
             with Image.open(io.BytesIO(frame)) as image:
                 fits = image.size == (columns, rows)
         except OSError:  # a compression that Pillow does not know; the decoder that does looks itself
             fits = True
-    if not fits:
+    if (
+        not fits or syntax != uid.RLELossless and not frame.rstrip(b"\0\xff").endswith(b"\xff\xd9")
+    ):
         raise NoImage("a damaged DICOM file")
 
 
@@ -97,16 +192,3 @@ def _fits(segment: bytes, most: int) -> bool:
         unpacked += count + 1 if count < 128 else 257 - count if count > 128 else 0
         place += count + 2 if count < 128 else 2 if count > 128 else 1
     return unpacked <= most + 1
-
-
-def _range(image: "pydicom.Dataset", shown: np.ndarray) -> tuple[float, float]:
-    """Return what is shown black and white: the ends of the table's or window's output, or of the values where there is none.
-
-    A window ends where pydicom puts what lies below and above it: of a falling rescale (slope < 0) the first is the larger.
-    """
-    table = (image.get("VOILUTSequence") or [{}])[0]
-    if None not in (table.get("LUTDescriptor"), table.get("LUTData")):
-        return 0.0, float(2 ** int(table.LUTDescriptor[2]) - 1)
-    ends = dicom_pixels.apply_voi_lut(np.array([-np.inf, np.inf]), image, index=0)
-    low, high = ends if np.isfinite(ends).all() else (shown.min(), shown.max())
-    return float(low), float(high)

@@ -33,6 +33,7 @@ WARNINGS = {
     "midline": "shows no bright midline between two lungs (a lateral view?)",
     "frame": "is surrounded by black (a CT slice?)",
 }
+SMALL = 112  # pixels of the shorter side: half of what every image is brought to
 COLOURED = "is in colour (a photograph?)"
 _SCALES = (0.9, 1.0, 1.15, 1.3)  # of height and width, each by itself: a chest fills its image now more, now less
 _CHEST = (slice(2, 30), slice(4, 28))  # rows and columns of the mean image that are looked for
@@ -132,6 +133,11 @@ def _bank(chest: bytes, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray,
             row[:, top : top + height, left : left + width] = sized, np.flipud(sized), np.ones_like(sized)
             rows.append(row.reshape(3, -1))
     return tuple(np.stack(rows, axis=1))
+
+
+def small(image: np.ndarray) -> str:
+    """Say that an image (H, W) has too few pixels to show what the model was trained on, or return ""."""
+    return f"has only {min(image.shape)} pixels on its shorter side" if min(image.shape) < SMALL else ""
 
 
 def coloured(path: Path) -> bool:

@@ -3,8 +3,10 @@
 Of a DICOM file only the pixels are used. What is written is named by numbers: of file names and patients nothing is kept.
 """
 
-import os
+import hashlib
+import re
 import shutil
+import sys
 from pathlib import Path
 
 import cv2
@@ -12,7 +14,7 @@ import pandas as pd
 
 from cxr_helpers.base import files
 from cxr_helpers.base.files import atomic_write
-from cxr_helpers.base.progress import say
+from cxr_helpers.base.progress import printable, say
 from cxr_helpers.data import image_files, manifest
 from cxr_helpers.data.dataset import LABELS
 from cxr_helpers.errors import CxrError
@@ -23,7 +25,13 @@ from cxr_helpers.extras.other_sets import class_folders, image_sets, label_table
 from cxr_helpers.extras.statistics import mixture
 
 CLASSES = {name.lower(): y_true for name, y_true in LABELS.items()}
-_WRITTEN = CLASSES | {"0": 0, "1": 1}
+_WRITTEN = CLASSES | {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
+_COLUMNS = {
+    "path": ("path", "image", "file", "filename", "image_path"),
+    "label": ("label", "class"),
+    "patient_id": ("patient_id", "patient"),
+}
+_SHOWN = 20  # problems or warnings that are listed; more are counted
 
 
 def read(source: Path) -> pd.DataFrame:
@@ -34,10 +42,10 @@ def read(source: Path) -> pd.DataFrame:
     Args:
         source: a folder with NORMAL/ and PNEUMONIA/ (perhaps within train/, val/ and test/), where names as those of the set of
             Kermany et al. tell the patient; or a CSV file with the columns path (as it is, or below the table's folder), label
-            (NORMAL or 0, PNEUMONIA or 1) and, where several images may show one patient, patient_id.
+            (NORMAL or 0, PNEUMONIA or 1) and, where several images may show one patient, patient_id (or others of `_COLUMNS`).
 
     Raises:
-        CxrError: a folder or column is missing, a label is unknown, a file is not there, or a class has no image.
+        CxrError: a folder or column is missing, a label is unknown, a class has no image, or one file has two labels.
     """
     if source.is_dir():
         images = class_folders.read(source, CLASSES)
@@ -47,26 +55,54 @@ def read(source: Path) -> pd.DataFrame:
     images = images.assign(patient_id=images.patient_id.where(images.patient_id != "", images.image_id))
     if alone := int((images.patient_id == images.image_id).sum()):
         say(f"no patient is named for {alone:,} of {len(images):,} images: each counts as a patient of its own")
+    if contrary := _contrary(images):
+        raise CxrError(_listed(f"{printable(source)}: equal files have contrary labels; mend the labels", contrary))
     return images
 
 
+def _contrary(images: pd.DataFrame) -> list[str]:
+    """Return, for each file that lies in several places with contrary labels, a sentence that names two of them."""
+    digests = images.assign(digest=[_digest(Path(path)) for path in images.path]).query("digest != ''")
+    groups = [group for _, group in digests.groupby("digest", sort=False) if group.y_true.nunique() > 1]
+    names = [group.groupby("y_true").image_id.first() for group in groups]
+    return [f"{printable(normal)} (NORMAL) is {printable(ill)} (PNEUMONIA)" for normal, ill in names]
+
+
+def _digest(path: Path) -> str:
+    try:
+        with open(path, "rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except (OSError, ValueError):  # it is reported when it is read
+        return ""
+
+
+def _listed(sentence: str, lines: list[str]) -> str:
+    """Return a sentence and the first of the lines that belong to it, one below the other."""
+    more = [f"and {len(lines) - _SHOWN:,} more"] if len(lines) > _SHOWN else []
+    return "\n     ".join([f"{sentence}:", *lines[:_SHOWN], *more])
+
+
 def _of_table(source: Path) -> pd.DataFrame:
-    grouped = "patient_id" in label_tables.header(source)
-    table = label_tables.read(source, ["path", "label", *(["patient_id"] if grouped else [])])
-    y_true = [_label(source, line, word) for line, word in table.label.items()]
-    paths = [source.parent / name for name in table.path]
-    for line, path in zip(table.index, paths, strict=True):
-        if not os.path.isfile(path):  # pathlib's own raises for a name that is too long
-            raise CxrError(f"{source}, line {line}: {path} is not there; paths count from the table's folder.")
+    header = label_tables.header(source)
+    known = {name: next((each for each in header if each.lower() in words), name) for name, words in _COLUMNS.items()}
+    grouped = known["patient_id"] in header
+    columns = [known["path"], known["label"], *([known["patient_id"]] if grouped else [])]
+    table = label_tables.read(source, columns).set_axis(["path", "label", *(["patient_id"] if grouped else [])], axis=1)
+    wrong = [f"line {line}: {printable(word)}" for line, word in table.label.items() if word.lower() not in _WRITTEN]
+    if wrong:
+        raise CxrError(_listed(f"{printable(source)}, column {known['label']}: write NORMAL or 0, PNEUMONIA or 1, not", wrong))
+    y_true = [_WRITTEN[word.lower()] for word in table.label]
     if len(set(y_true)) < len(LABELS):
-        raise CxrError(f"{source} holds images of one class only; it needs images of {' and '.join(LABELS)}.")
-    patients = table.patient_id if grouped else ""
-    images = {"image_id": table.path, "patient_id": patients, "path": list(map(str, paths)), "split": "", "y_true": y_true}
+        raise CxrError(f"{printable(source)} holds images of one class only; it needs images of {' and '.join(LABELS)}.")
+    # A spreadsheet writes 12 as 12.0 where a column has gaps: it is the same patient.
+    patients = [re.sub(r"^(\d+)\.0$", r"\1", patient) for patient in table.patient_id] if grouped else ""
+    paths = [str(source.parent / name) for name in table.path]
+    images = {"image_id": table.path, "patient_id": patients, "path": paths, "split": "", "y_true": y_true}
     return pd.DataFrame(images).reset_index(drop=True)
 
 
-def score(source: Path, model_dir: Path | None = None) -> tuple[pd.DataFrame, float, list[str]]:
-    """Return the scores of own images by a published model, its operating point, and a sentence for every refused file.
+def score(source: Path, model_dir: Path | None = None) -> tuple[pd.DataFrame, float, list[str], list[str]]:
+    """Return own images' scores by a published model, its operating point, and sentences on refused files and on warnings.
 
     The scores are as `metrics.evaluate` takes them; `model_dir` is as for `predict.Predictor`.
 
@@ -76,14 +112,19 @@ def score(source: Path, model_dir: Path | None = None) -> tuple[pd.DataFrame, fl
     images = read(source)
     predictor = Predictor(model_dir)
     answers = list(predictor.predictions(map(Path, images.path)))
-    if warned := sum(bool(answer.warning) for answer in answers):
-        say(f"{warned:,} of {len(answers):,} images look like no frontal chest radiograph: their scores may mean nothing")
     problems = [answer.problem for answer in answers if answer.problem]
     scores = images.drop(columns="path").assign(split="test", y_score=[answer.probability for answer in answers])
     scores = scores[[not answer.problem for answer in answers]].reset_index(drop=True)
     if scores.y_true.nunique() < len(LABELS):
-        raise CxrError("\n     ".join([f"{source}: the images that can be read are of one class, or none can.", *problems[:10]]))
-    return scores, predictor.card.threshold, problems
+        raise CxrError(_listed(f"{printable(source)}: the images that can be read are of one class, or none can", problems))
+    return scores, predictor.card.threshold, problems, [answer.warning for answer in answers if answer.warning]
+
+
+def warn(warnings: list[str], images: int) -> None:
+    """Print what the answers for so many images are warned of, as `cxr predict` does, and at the end how many are."""
+    if warnings:
+        count = f"{len(warnings):,} of {images:,} images look like no frontal chest radiograph: their scores may mean nothing"
+        print(f"cxr: warning: {_listed('of each', warnings)}\ncxr: warning: {count}", file=sys.stderr)
 
 
 def told(scores: pd.DataFrame, threshold: float, adapt: bool = False) -> str:
@@ -107,7 +148,7 @@ def told(scores: pd.DataFrame, threshold: float, adapt: bool = False) -> str:
 
 def _figures(scores: pd.DataFrame, threshold: float) -> str:
     found = metrics.evaluate(scores, threshold).loc[list(metrics.TITLES)].rename(index=metrics.TITLES)
-    return found.to_string(float_format="%.3f")
+    return found.to_string(float_format="%.3f", na_rep="none")
 
 
 def store(source: Path, folder: Path) -> pd.DataFrame:
@@ -132,17 +173,20 @@ def store(source: Path, folder: Path) -> pd.DataFrame:
     files.sweep(folder)
     draft = files.draft_of(folder)
     try:
+        problems = []
         for row, part, who, which in zip(images.itertuples(), parts, patient, number, strict=True):
-            pixels = image_files.read(row.path).pixels
+            try:
+                pixels = image_files.read(row.path).pixels
+            except image_files.Refused as refusal:
+                problems.append(f"{printable(row.image_id)}: {refusal.reason}")
+                continue
             target = draft / part / names[row.y_true] / f"IM-{who:05d}-{which:04d}.png"
             atomic_write(target, cv2.imencode(".png", pixels)[1].tobytes())
+        if problems:
+            raise CxrError(
+                _listed(f"{len(problems):,} of {len(images):,} files are no usable images, and nothing is written", problems)
+            )
         draft.replace(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return pd.crosstab(parts.rename("part"), images.y_true.map(names).rename("class"))
-
-
-def _label(source: Path, line: int, word: str) -> int:
-    if word.lower() not in _WRITTEN:
-        raise CxrError(f"{source}, line {line}, column label: {word!r} is unknown; write NORMAL or 0, PNEUMONIA or 1.")
-    return _WRITTEN[word.lower()]

@@ -18,6 +18,7 @@ import pandas as pd
 
 from cxr_helpers.base import lazy, processes
 from cxr_helpers.base.files import atomic_write
+from cxr_helpers.base.progress import printable
 from cxr_helpers.data import image_files, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import out_of_distribution, published_model
@@ -41,7 +42,7 @@ class Prediction:
 
     `probability` is P(PNEUMONIA), `threshold` the operating point: `label` is PNEUMONIA iff probability >= threshold,
     else NORMAL. `heat_map` is the picture's path, `note` a remark on it. `warning` says why the file may be no frontal
-    chest radiograph, so that the answer means nothing.
+    chest radiograph, so that the answer means nothing, `shown` which of more than 8 bits are looked at.
     """
 
     path: Path
@@ -52,20 +53,23 @@ class Prediction:
     note: str = ""
     warning: str = ""
     problem: str = ""
+    shown: str = ""
 
 
 class _Image(NamedTuple):
     """What is known of a file without the network: why it is no image, or what it shows.
 
-    `small`: as the network sees it; `thumbnail`, `coloured`: what is checked; `pixels`: its own, where a map is wanted.
+    `small`: as the network sees it; `thumbnail`: what is checked; `departs`: what is known already against a frontal chest
+    radiograph; `pixels`: its own, where a map is wanted; `shown`: as that of `Prediction`.
     """
 
     path: Path
     problem: str = ""
     small: np.ndarray | None = None
     thumbnail: np.ndarray | None = None
-    coloured: bool = False
+    departs: str = ""
     pixels: np.ndarray | None = None
+    shown: str = ""
 
 
 def predict(files: Iterable[Path], model_dir: Path | None = None, out: Path | None = None) -> list[Prediction]:
@@ -77,7 +81,8 @@ def table(answers: Iterable[Prediction]) -> pd.DataFrame:
     """Return one row per image that has an answer: file, class, probability, operating point, heat map, warning."""
     answers = [answer for answer in answers if not answer.problem]
     found = pd.DataFrame(map(dataclasses.asdict, answers), columns=["path", "label", "probability", "threshold", "heat_map"])
-    found["heat_map"] = [answer.note or answer.heat_map for answer in answers]
+    found["path"] = [printable(answer.path) for answer in answers]
+    found["heat_map"] = [answer.note or answer.heat_map and printable(answer.heat_map) for answer in answers]
     found["warning"] = ["yes" if answer.warning else "no" for answer in answers]
     return found.set_axis(["file", "class", "probability", "operating point", "heat map", "warning"], axis=1)
 
@@ -88,7 +93,8 @@ class Predictor:
     Args:
         model_dir: folder of default.keras, default.json and frontal.json; None takes the committed ones.
         maps: folder in which each image gets `<stem>_heatmap.png`: the image beside its Grad-CAM map for the predicted
-            class, bare at 0, yellow at 1. A second image of the same stem gets a number.
+            class, bare at 0, yellow at 1. A second image of the same stem gets a number, and so does one whose map is of
+            another image, or by another model, than the one that is there.
 
     Raises:
         CxrError: one of the files is missing, broken or altered, or `maps` cannot be a folder.
@@ -132,13 +138,14 @@ class Predictor:
         try:
             read = image_files.read(path)
             small = preprocessing.prepared([read.pixels], self.card.size, self.card.variant)[0]
-            coloured = read.mode != "L" and out_of_distribution.coloured(path)
-            pixels = read.pixels if self.maps else None
-            return _Image(path, "", small, out_of_distribution.thumbnail(read.pixels), coloured, pixels)
+            departs = read.warning or (read.mode != "L" and out_of_distribution.coloured(path) and out_of_distribution.COLOURED)
+            pixels = shrunk(read.pixels) if self.maps else None
+            thumbnail = out_of_distribution.thumbnail(read.pixels)
+            return _Image(path, "", small, thumbnail, departs or out_of_distribution.small(read.pixels), pixels, read.note)
         except CxrError as error:
             return _Image(path, str(error))
         except Exception as error:  # whatever a decoder makes of one file, the others are answered; its words may quote tags
-            return _Image(path, f"{path} is refused: it cannot be decoded ({type(error).__name__}).")
+            return _Image(path, f"{printable(path)} is refused: it cannot be decoded ({type(error).__name__}).")
 
     def _answers(self, batch: list[_Image], places: list[int | None]) -> list[Prediction]:
         usable = [(image, place) for image, place in zip(batch, places, strict=True) if not image.problem]
@@ -149,7 +156,9 @@ class Predictor:
         threshold, small = self.card.threshold, np.stack([image.small for image in images])
         scores = score(self.model, small).astype(float)
         found = [
-            Prediction(image.path, "PNEUMONIA" if p >= threshold else "NORMAL", float(p), threshold, warning=words)
+            Prediction(
+                image.path, "PNEUMONIA" if p >= threshold else "NORMAL", float(p), threshold, warning=words, shown=image.shown
+            )
             for image, p, words in zip(images, scores, self._warnings(images), strict=True)
         ]
         if not self.maps:
@@ -165,20 +174,24 @@ class Predictor:
     def _warnings(self, images: tuple[_Image, ...]) -> list[str]:
         """Return why the answer for each image may mean nothing, or "" where it is a frontal chest radiograph."""
         found = out_of_distribution.warnings(np.stack([image.thumbnail for image in images]), self.rules)
-        said = [out_of_distribution.COLOURED if image.coloured else departs for image, departs in zip(images, found, strict=True)]
-        return [words and f"{image.path} {words}: its answer may mean nothing" for image, words in zip(images, said, strict=True)]
+        said = [image.departs or departs for image, departs in zip(images, found, strict=True)]
+        return [
+            words and f"{printable(image.path)} {words}: its answer may mean nothing"
+            for image, words in zip(images, said, strict=True)
+        ]
 
     def _drawn(self, image: _Image, place: int | None, heat_map: np.ndarray) -> Path:
         """Write an image's picture and return its path, `<stem>[_<number>]_heatmap.png`; of a long stem only the beginning."""
         stem = os.fsencode(image.path.stem)[:_LONGEST_STEM].decode("utf-8", "ignore")
-        path, number = self.maps / (f"{stem}_heatmap.png" if place is None else f"{stem}_{place}_heatmap.png"), 1
-        while path in self._taken:
-            number += 1
-            path = self.maps / f"{stem}_{number}_heatmap.png"
-        if place is None:
-            self._taken.add(path)
+        stem, number = stem if place is None else f"{stem}_{place}", 1
+        path, content = self.maps / f"{stem}_heatmap.png", picture(image.pixels, heat_map)
         try:
-            atomic_write(path, picture(image.pixels, heat_map))
+            while path in self._taken or path.exists() and path.read_bytes() != content:
+                number += 1
+                path = self.maps / f"{stem}_{number}_heatmap.png"
+            if place is None:
+                self._taken.add(path)
+            atomic_write(path, content)
         except OSError as error:
             raise CxrError(f"{path} cannot be written ({error.strerror}); give another folder.") from error
         return path
@@ -191,11 +204,14 @@ def score(model, images: np.ndarray) -> np.ndarray:
     return model.predict_on_batch(targets.batch(model, full))[: len(images), -1]
 
 
+def shrunk(image: np.ndarray) -> np.ndarray:
+    """Return an image (H, W) uint8 no larger than a heat map's picture shows it."""
+    scale = min(1.0, LONGEST_SIDE / max(image.shape))
+    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
+
+
 def picture(image: np.ndarray, heat_map: np.ndarray) -> bytes:
     """Return an image (H, W) uint8 beside itself under the map (in [0, 1], of any size) as the bytes of a PNG file."""
-    scale = min(1.0, LONGEST_SIDE / max(image.shape))
-    if scale < 1:
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     large = np.clip(cv2.resize(heat_map, image.shape[::-1], interpolation=cv2.INTER_LINEAR), 0, 1)
     beside = cv2.hconcat([cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), overlay.heat(image, large)[..., ::-1]])
     return cv2.imencode(".png", beside)[1].tobytes()

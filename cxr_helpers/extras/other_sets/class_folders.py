@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cxr_helpers.base.progress import printable, say
 from cxr_helpers.data.dataset import visible
 from cxr_helpers.errors import CxrError
 
@@ -53,11 +54,17 @@ def _files(folder: Path, classes: Mapping[str, int]) -> list[tuple[Path, int]]:
             raise CxrError(f"{entry} is no known class: the folders may be called {', '.join(classes)}.")
     found = []
     for entry in named:
-        files = [file for file in visible(entry) if not file.is_dir()]
+        files = [file for file in sorted(entry.rglob("*")) if not file.is_dir() and not _hidden(file.relative_to(entry))]
+        if below := sum(file.parent != entry for file in files):
+            say(f"{below:,} of {len(files):,} files of {printable(entry)} lie in folders below it, and are read, too")
         if not files:
             raise CxrError(f"{entry} is empty: put its images there, or fetch the set anew.")
         found += [(file, classes[entry.name.lower()]) for file in files]
     return found
+
+
+def _hidden(path: Path) -> bool:
+    return any(part[0] == "." or part == "__MACOSX" for part in path.parts)
 
 
 def _folders(folder: Path) -> list[Path]:

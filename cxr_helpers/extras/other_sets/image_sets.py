@@ -130,7 +130,8 @@ def _drawn(table: pd.DataFrame, positive: pd.Series, share: float, seed: int) ->
     try:
         _, chosen = train_test_split(patients.index.to_numpy(), test_size=share, stratify=patients, random_state=seed)
     except ValueError as error:  # scikit-learn's, where a class has too few patients for the parts
-        raise CxrError(f"{len(patients)} patients are too few to be divided ({error}); give a larger set.") from error
+        why = "train, val and test each need some of both classes"
+        raise CxrError(f"{len(patients)} patients are too few to be divided: {why}; give a larger set.") from error
     return table.index[np.isin(table.patient_id, chosen)]
 
 

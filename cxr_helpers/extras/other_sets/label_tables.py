@@ -9,6 +9,7 @@ import pandas as pd
 
 from cxr_helpers.errors import CxrError
 
+_WORKBOOKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # how files of Excel and of other spreadsheets begin
 _TRUTH = {"0": 0, "0.0": 0, "1": 1, "1.0": 1}
 
 
@@ -16,8 +17,8 @@ def read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Return some columns of a CSV file as text, the index being the line in the file.
 
     The first of `columns` names the images: it must be filled everywhere and differ from line to line. Text is UTF-8
-    (with or without its mark), UTF-16 with its mark, or else Latin-1. Further columns, trailing commas and empty lines
-    do not matter.
+    (with or without its mark), UTF-16 with its mark, or else Latin-1; cells are parted by commas, semicolons or tabs, whichever
+    line 1 has most of. Further columns, trailing commas and empty lines do not matter.
 
     Raises:
         CxrError: the file is missing, empty or no text, lacks a column, has a short line, or names an image twice.
@@ -25,7 +26,10 @@ def read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     header, lines = _lines(path)
     missing = [column for column in columns if column not in header]
     if missing:
-        raise CxrError(f"{path} lacks the column {missing[0]}: line 1 must name {', '.join(columns)}, parted by commas.")
+        raise CxrError(
+            f"{path} lacks the column {missing[0]}: line 1 must name {', '.join(columns)}, and names "
+            f"{', '.join(header) or 'nothing'}."
+        )
     places = [header.index(column) for column in columns]
     for line, cells in lines.items():
         if len(cells) <= max(places):
@@ -94,7 +98,9 @@ def locate(names: pd.Series, table: Path, files: Mapping[str, Path], folder: Pat
 
 def _lines(path: Path) -> tuple[list[str], dict[int, list[str]]]:
     """Return the cells of the first line, and by line number those of every other line that is not empty."""
-    reader = csv.reader(io.StringIO(_text(path), newline=""))
+    text = _text(path)
+    first = text.partition("\n")[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
     try:
         rows = dict((reader.line_num, cells) for cells in reader if any(map(str.strip, cells)))
     except csv.Error as error:
@@ -108,7 +114,9 @@ def _text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise CxrError(f"{path} cannot be read ({error.strerror}); put the published file there.") from error
+        raise CxrError(f"{path} cannot be read ({error.strerror}); name a table that is there.") from error
+    if data.startswith(_WORKBOOKS):
+        raise CxrError(f"{path} is a workbook; open it and save the sheet as CSV UTF-8 (File, Save As), and give that file.")
     marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     for encoding in ("utf-16",) if marked else ("utf-8-sig", "latin-1"):
         try:

@@ -11,6 +11,7 @@ import matplotlib
 import numpy as np
 
 from cxr_helpers.base.files import atomic_write
+from cxr_helpers.base.progress import printable, say
 from cxr_helpers.config import one_of
 from cxr_helpers.data import image_files, preprocessing
 from cxr_helpers.errors import CxrError
@@ -27,13 +28,20 @@ PREDICTED = "predicted"
 PAGE, SECTION = (Path(__file__).with_name(name) for name in ("explain_page.html", "explain_section.html"))  # $name: filled in
 
 
-def write(image: Path, names: Sequence[str], out: Path, target: str = PREDICTED, model_dir: Path | None = None) -> Path:
+def write(
+    image: Path,
+    names: Sequence[str],
+    out: Path,
+    target: str = PREDICTED,
+    model_dir: Path | None = None,
+    overwrite: bool = False,
+) -> Path:
     """Explain one image with the published model and write the page; return its path.
 
     Args:
         image: an 8-bit grey or RGB JPEG or PNG file, or a DICOM image.
         names: keys of `every_method.found`.
-        out: the page, in a folder that exists.
+        out: the page, in a folder that exists; with `overwrite` it takes the place of what is there.
         target: "PNEUMONIA", "NORMAL" or "predicted".
         model_dir: folder of another published model.
 
@@ -45,10 +53,11 @@ def write(image: Path, names: Sequence[str], out: Path, target: str = PREDICTED,
         raise CxrError(f"--target {target} does not exist; give {PREDICTED}, {' or '.join(TARGETS)}.")
     if not out.parent.is_dir():
         raise CxrError(f"The folder {out.parent} of {out.name} does not exist; make it or name another one.")
-    check_file(out)
+    check_file(out, overwrite, [image])
     (answer,) = predict([image], model_dir)
     if answer.problem:
         raise CxrError(answer.problem)
+    say(f"explain: {answer.label}, P(PNEUMONIA) {answer.probability:.4f}; the maps are made")
     shown = answer.label if target == PREDICTED else target
     model, card = published_model.load(model_dir)
     pixels = image_files.read(image).pixels
@@ -65,7 +74,7 @@ def _html(answer: Prediction, card: published_model.Card, shown: str, image: np.
     """Return the page as text; it asks for nothing outside itself and runs no script. `shown`: the class that is explained."""
     facts = _facts(answer, card) | {"Maps explain": f"what speaks for {shown}", "Model": f"{card.run_id}, trained on {card.data}"}
     return string.Template(PAGE.read_text(encoding="utf-8")).substitute(
-        name=escape(answer.path.name),
+        name=escape(printable(answer.path.name)),
         warning=f'<p class="warning">{escape(answer.warning)}.</p>\n' if answer.warning else "",
         facts="\n".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items()),
         sections="\n".join(_section(name, image, values, shown) for name, values in maps.items()),
