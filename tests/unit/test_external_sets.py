@@ -112,6 +112,6 @@ def test_the_record_and_the_command_give_one_score(published, tmp_path, monkeypa
     recorded = rescored.adults(rescored.of_model(*published_model.load(published))).set_index("image_id").y_score
     rows = pd.read_csv(tmp_path / "adults" / "metadata.csv").rename(columns={"image": "path"})
     rows[["path", "label"]].to_csv(tmp_path / "adults" / "list.csv", index=False)
-    scores, _, _ = own_images.score(tmp_path / "adults" / "list.csv", published)
+    scores, *_ = own_images.score(tmp_path / "adults" / "list.csv", published)
     told = scores.set_index(scores.image_id.map(lambda name: name[7:-4])).y_score
     np.testing.assert_allclose(told[recorded.index], recorded, rtol=0, atol=1e-6)
