@@ -22,11 +22,12 @@ EXPORT = {
 
 @dataclasses.dataclass(frozen=True)
 class Chapter:
-    """A chapter before it is parsed: its name, its Markdown, and its figures (relative path -> SVG bytes)."""
+    """A chapter before it is parsed: its name, its Markdown, its figures (relative path -> SVG bytes), its data (file -> CSV)."""
 
     name: str
     markdown: str
     figures: dict[str, bytes]
+    data: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def read(path: Path, profile: str) -> Chapter:
@@ -44,9 +45,11 @@ def read(path: Path, profile: str) -> Chapter:
         cell.metadata["cxr_cell"] = str(number)
         if cell.cell_type == "code":
             _check(cell, name)
+    stored = {}
     for number, note, data in shown_data.shown(notebook):
         if note.get("label"):
             file = shown_data.file_name(note["label"])
+            stored[file] = data["text/csv"]
             note["digest"] = shown_data.digest(data["text/csv"])
             note["origin"] = f"Data: [`{file}`](data/{file}), [sources](data/sources-{name}.json), "
             note["origin"] += f"[cell {number} of `{source.name}`]({address})."
@@ -56,7 +59,7 @@ def read(path: Path, profile: str) -> Chapter:
     markdown, resources = MarkdownExporter(config=Config(EXPORT)).from_notebook_node(
         notebook, {"unique_key": name, "output_files_dir": "figures"}
     )
-    return Chapter(name, markdown, resources["outputs"])
+    return Chapter(name, markdown, resources["outputs"], stored)
 
 
 def _check(cell: NotebookNode, chapter: str) -> None:

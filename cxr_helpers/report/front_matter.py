@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pypandoc
-from pandocfilters import Header, Str
+import yaml
+from pandocfilters import Header, RawBlock, Str
 
 from cxr_helpers import paths
 from cxr_helpers.base import revision
 from cxr_helpers.data import dataset, manifest
 from cxr_helpers.report.tree import Cell, Node, Part
 
+CITATION = paths.ROOT / "CITATION.cff"
 READER = "markdown-raw_html-raw_tex-implicit_figures"
 
 
@@ -46,7 +48,31 @@ def variables(document: str, profile: str, facts: Mapping[str, str]) -> Node:
     }
     if document == "supplement":  # the abbreviations stand in the thesis
         own |= {"subtitle": "Supplement", "supplement": True, "abbreviations": []}
-    return {name: _node(value) for name, value in own.items()}
+    return {name: _node(value) for name, value in (own | _citation(document, facts)).items()}
+
+
+def _citation(document: str, facts: Mapping[str, str]) -> dict[str, object]:
+    """Return what CITATION.cff says of the report: authors, year, BibTeX, and the JSON-LD of schema.org."""
+    cited = yaml.safe_load(CITATION.read_text(encoding="utf-8"))
+    authors, year = [author["name"] for author in cited["authors"]], facts["Date"].split()[-1]
+    title = cited["title"] if document == "thesis" else f"Supplement: {cited['title']}"
+    fields = {"title": title, "author": " and ".join(f"{{{name}}}" for name in authors), "year": year}
+    fields["note"] = f"Revision {facts['Revision']}"
+    lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
+    schema = {
+        "@context": "https://schema.org",
+        "@type": "Report",
+        "name": title,
+        "author": [{"@type": "Organization", "name": name} for name in authors],
+        "dateCreated": facts["Date"],
+        "version": facts["Revision"],
+        "license": f"https://spdx.org/licenses/{cited['license']}",
+        "keywords": cited["keywords"],
+        "inLanguage": "en-GB",
+    }
+    script = f'<script type="application/ld+json">{json.dumps(schema)}</script>'
+    bibtex = f"@techreport{{cxr{year},\n{lines}\n}}"
+    return {"author": authors, "year": year, "bibtex": bibtex, "schema": RawBlock("html", script)}
 
 
 def facts(profile: str) -> dict[str, str]:
@@ -72,6 +98,8 @@ def _parsed(path: Path) -> Node:
 
 def _node(value: object) -> Node:
     """Return a value as pandoc's metadata have it."""
+    if isinstance(value, dict) and value.get("t") == "RawBlock":
+        return {"t": "MetaBlocks", "c": [value]}
     if isinstance(value, dict):
         return {"t": "MetaMap", "c": {name: _node(each) for name, each in value.items()}}
     if isinstance(value, list):

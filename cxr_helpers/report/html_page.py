@@ -12,6 +12,7 @@ from cxr_helpers.report import tree
 from cxr_helpers.report.tree import Node, Part
 
 SOURCE = re.compile(r'src="(figures/[^"]+\.svg)"')
+DATA = re.compile(r'href="data/([^"]+\.csv)"')
 UNQUOTED = " /:;,=+()!*?@$'[]{}|<>"  # what a quoted data URI may hold as it is: less than base64 would need
 SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 IMAGE = b"data:image/jpeg"  # as `pictures.svg` stores images
@@ -24,11 +25,18 @@ ARGUMENTS = [
 ]
 
 
-def page(before: list[Part], chapters: list[Part], names: dict[str, str], meta: Node, figures: dict[str, bytes]) -> str:
+def page(
+    before: list[Part],
+    chapters: list[Part],
+    names: dict[str, str],
+    meta: Node,
+    figures: dict[str, bytes],
+    data: dict[str, str],
+) -> str:
     """Return the page.
 
     `before` is what has no number: abstract and introduction; `names` are those of `references.numbered`; `meta` are the
-    variables of the template; `figures` maps each file that the tree names to its SVG.
+    variables of the template; `figures` maps each file that the tree names to its SVG, `data` each to its CSV.
     """
     meta = {
         **meta,
@@ -42,7 +50,7 @@ def page(before: list[Part], chapters: list[Part], names: dict[str, str], meta: 
         counts = [names[f"ch:{part.name}"].split()[-1], *[0] * (DEEPEST - 1)]
         content += [_numbered(block, counts) if block["t"] == "Header" else _float(block, names) for block in part.blocks]
     content += [Header(1, ["references", ["unnumbered"], []], [Str("References")]), Div(["refs", [], []], [])]
-    return _embedded(_permitted(tree.write(tree.transform(content, _scrolled), meta, "html5", ARGUMENTS)), figures)
+    return _embedded(_permitted(tree.write(tree.transform(content, _scrolled), meta, "html5", ARGUMENTS)), figures, data)
 
 
 def _pasted(file: str) -> Node:
@@ -63,8 +71,8 @@ def _permitted(html: str) -> str:
     return html.replace("SCRIPT-HASH", f"sha256-{base64.b64encode(digest).decode()}", 1)
 
 
-def _embedded(html: str, figures: dict[str, bytes]) -> str:
-    """Return `html` with each figure's file name replaced by the figure itself, as a data URI.
+def _embedded(html: str, figures: dict[str, bytes], data: dict[str, str]) -> str:
+    """Return `html` with the file name of each figure, and of the CSV under it, replaced by the content, as a data URI.
 
     One with images in it is marked, because the page inverts the others on a dark screen.
     """
@@ -75,7 +83,12 @@ def _embedded(html: str, figures: dict[str, bytes]) -> str:
         svg = figures[match[1]].replace(b"'", b"&apos;").replace(b'"', b"'")
         return f'src="data:image/svg+xml,{quote(svg, safe=UNQUOTED)}"{images}'
 
-    return SOURCE.sub(source, html)
+    def stored(match: re.Match) -> str:
+        if match[1] not in data:
+            return match[0]
+        return f'download="{match[1]}" href="data:text/csv;charset=utf-8,{quote(data[match[1]], safe=UNQUOTED)}"'
+
+    return SOURCE.sub(source, DATA.sub(stored, html))
 
 
 def _numbered(heading: Node, counts: list) -> Node:

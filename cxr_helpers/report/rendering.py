@@ -20,18 +20,22 @@ DOCUMENTS = ("thesis", "supplement")
 
 @dataclasses.dataclass(frozen=True)
 class Document:
-    """A document as a tree: what has no number (abstract, introduction), its chapters, the numbers of its labels, its figures."""
+    """A document as a tree: what has no number (abstract, introduction), its chapters, the numbers of its labels.
+
+    `figures` maps each file that it names to an SVG, `data` each to a CSV.
+    """
 
     before: list[Part]
     chapters: list[Part]
     names: dict[str, str]
     figures: dict[str, bytes]
+    data: dict[str, str]
     meta: Node
 
     def content(self, kind: str) -> bytes:
         """Return the web page ("html") or the PDF ("pdf")."""
         if kind == "html":
-            return html_page.page(self.before, self.chapters, self.names, self.meta, self.figures).encode()
+            return html_page.page(self.before, self.chapters, self.names, self.meta, self.figures, self.data).encode()
         return typst_pdf.compiled(typst_pdf.source(self.before, self.chapters, self.meta), self.figures)
 
 
@@ -79,9 +83,10 @@ def assemble(documents: Sequence[str], profile: str, facts: Mapping[str, str], b
         body = [Part(part.name, [cell for cell in part.cells if not cell.abstract]) for part in bodies[name]]
         body = references.resolved(body, labels, cited)
         figures = {path: content for chapter in read[name] for path, content in chapter.figures.items()}
+        tables = {path: content for chapter in read[name] for path, content in chapter.data.items()}
         floats = [dict(block["c"][0][2]) for part in body for block in part.blocks if tree.label(block)]
         # One hash for those of the data files, in the document's order: the PDF carries it.
         data = {"t": "MetaString", "c": shown_data.digest("\n".join(note["digest"] for note in floats if "digest" in note))}
         own = {**meta, **front_matter.variables(name, profile, facts), "data": data}
-        made[name] = Document(references.resolved(before, labels, cited), body, names[name], figures, own)
+        made[name] = Document(references.resolved(before, labels, cited), body, names[name], figures, tables, own)
     return made

@@ -1,5 +1,6 @@
 "use strict";
-// What the page can do beyond being read: operating points to try, tables to sort and filter. Without it nothing is missing.
+// What the page can do beyond being read: search, previews, larger figures, operating points to try, tables to sort and filter.
+// Without it nothing is missing.
 (() => {
   const share = (part, whole) => (whole > 0 ? part / whole : NaN);
   const shown = (value) => (Number.isNaN(value) ? "–" : value.toFixed(3));
@@ -114,16 +115,124 @@
     });
   }
 
-  // A link within the page says on hover what it leads to: a reference, a caption, a title.
-  const LONGEST = 240; // letters
-
-  function previewed(link) {
-    const target = document.getElementById(decodeURIComponent(link.hash.slice(1)));
-    const said = target?.matches(".csl-entry") ? target : target?.querySelector("figcaption, caption, h2, h3, h4");
-    if (said) link.title = said.textContent.trim().replace(/\s+/g, " ").slice(0, LONGEST);
+  function made(tag, properties = {}, ...children) {
+    const element = Object.assign(document.createElement(tag), properties);
+    element.append(...children);
+    return element;
   }
 
-  for (const link of document.querySelectorAll("main a[href^='#']")) previewed(link);
+  // A link within the page shows, on hover and on focus, what it leads to: a reference, a caption with its figure, a title.
+  const LONGEST = 400; // letters
+
+  function previews(links) {
+    const card = made("div", { className: "preview", id: "preview", hidden: true });
+    card.setAttribute("role", "tooltip");
+    document.body.append(card);
+    const hide = () => { card.hidden = true; };
+    const show = (link) => {
+      const target = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+      const said = target?.matches(".csl-entry") ? target : target?.querySelector("figcaption, caption, h2, h3, h4");
+      if (!said) return;
+      const picture = target.matches("figure") ? [target.querySelector("img").cloneNode()] : [];
+      card.replaceChildren(...picture, said.textContent.trim().replace(/\s+/g, " ").slice(0, LONGEST));
+      card.hidden = false;
+      link.setAttribute("aria-describedby", "preview");
+      const box = link.getBoundingClientRect(), below = box.bottom + card.offsetHeight + 12 < innerHeight;
+      card.style.left = `${Math.max(8, Math.min(box.left, innerWidth - card.offsetWidth - 8))}px`;
+      card.style.top = `${below ? box.bottom + 6 : Math.max(8, box.top - card.offsetHeight - 6)}px`;
+    };
+    for (const link of links) {
+      for (const begin of ["mouseenter", "focus"]) link.addEventListener(begin, () => show(link));
+      for (const end of ["mouseleave", "blur", "click"]) link.addEventListener(end, hide);
+    }
+    document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
+    for (const move of ["wheel", "touchmove"]) document.addEventListener(move, hide, { passive: true }); // focus scrolls, too
+  }
+
+  // The contents mark the section that is being read.
+  function marked(contents) {
+    const links = [...contents.querySelectorAll("a")].map((link) => [document.getElementById(link.hash.slice(1)), link]);
+    const places = links.filter(([section]) => section);
+    let waiting = false;
+    const mark = () => {
+      waiting = false;
+      const passed = places.filter(([section]) => section.getBoundingClientRect().top < innerHeight / 4);
+      const [, here] = passed.at(-1) ?? places[0];
+      if (here.hasAttribute("aria-current")) return;
+      for (const [, link] of places) link.removeAttribute("aria-current");
+      here.setAttribute("aria-current", "location");
+      const nav = contents.closest("nav"), inside = nav.scrollHeight > nav.clientHeight;
+      if (inside) nav.scrollTop = here.offsetTop - nav.clientHeight / 2;
+    };
+    addEventListener("scroll", () => { if (!waiting) { waiting = true; requestAnimationFrame(mark); } }, { passive: true });
+    if (places.length) mark();
+  }
+
+  // A field finds words in headings, captions, paragraphs and tables.
+  const MOST = 40; // places that are listed
+
+  function searched(nav) {
+    const texts = [...document.querySelectorAll("main :is(h2, h3, h4, p, li, figcaption, caption, td):not(.origin *)")];
+    const places = texts.map((element) => [element, element.textContent.replace(/\s+/g, " ").trim()]);
+    const field = made("input", { type: "search", placeholder: "Search (press /)" });
+    const list = made("ul", { hidden: true }), status = made("p", { className: "status" });
+    field.setAttribute("aria-label", "Search headings, captions and text");
+    status.setAttribute("role", "status");
+    const heading = (element) => element.closest("section")?.querySelector("h2, h3, h4")?.textContent.trim() ?? "";
+    const entry = ([element, text], word) => {
+      const at = text.toLowerCase().indexOf(word), from = Math.max(0, at - 50);
+      const found = made("mark", {}, text.slice(at, at + word.length));
+      const link = made("a", { href: "#text" }, `${heading(element)}: ${from ? "…" : ""}${text.slice(from, at)}`, found, text.slice(at + word.length, at + 90));
+      link.addEventListener("click", (event) => {
+        event.preventDefault();
+        element.setAttribute("tabindex", "-1");
+        element.scrollIntoView({ block: "center" });
+        element.focus({ preventScroll: true });
+      });
+      return made("li", {}, link);
+    };
+    field.addEventListener("input", () => {
+      const word = field.value.trim().toLowerCase().replace(/\s+/g, " ");
+      const found = word.length < 2 ? [] : places.filter(([, text]) => text.toLowerCase().includes(word));
+      list.replaceChildren(...found.slice(0, MOST).map((place) => entry(place, word)));
+      list.hidden = !found.length;
+      const rest = found.length > MOST ? `, the first ${MOST} are listed` : "";
+      status.textContent = word.length < 2 ? "" : `${found.length || "No"} place${found.length === 1 ? "" : "s"}${rest}`;
+    });
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "/" && !event.target.closest("input, select, textarea")) { event.preventDefault(); field.focus(); }
+    });
+    nav.prepend(made("search", {}, field, status, list));
+  }
+
+  // A figure can be enlarged and kept as SVG.
+  function enlarged(figures) {
+    const dialog = made("dialog", { className: "zoom" });
+    dialog.addEventListener("click", () => dialog.close());
+    document.body.append(dialog);
+    for (const figure of figures) {
+      const picture = figure.querySelector("img"), name = figure.id.replace(":", "-");
+      const open = () => {
+        dialog.replaceChildren(picture.cloneNode(), made("button", { type: "button", textContent: "Close" }));
+        dialog.setAttribute("aria-label", picture.alt);
+        dialog.showModal();
+      };
+      picture.addEventListener("click", open);
+      const larger = made("button", { type: "button", className: "larger", textContent: "Enlarge" });
+      larger.setAttribute("aria-label", `Enlarge ${figure.querySelector(".caption-number")?.textContent ?? "the figure"}`);
+      larger.addEventListener("click", open);
+      const svg = made("a", { href: picture.src, download: `${name}.svg`, textContent: "SVG" });
+      const line = figure.nextElementSibling?.matches(".origin") ? figure.nextElementSibling.querySelector("p") : null;
+      (line ?? figure.appendChild(made("p"))).prepend(larger, " ", svg, " ");
+    }
+  }
+
+  const nav = document.querySelector("nav.contents");
+  if (matchMedia("(min-width: 78rem)").matches) nav.querySelector("details").open = true;
+  searched(nav);
+  marked(nav.querySelector("details"));
+  enlarged(document.querySelectorAll("main figure[id]"));
+  previews(document.querySelectorAll("main a[href^='#']"));
   document.querySelectorAll(".explorer").forEach(explorer);
   for (const table of document.querySelectorAll("main .table-scroll table")) {
     if (!table.tHead || !table.tBodies.length) continue;

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import shutil
 
 import numpy as np
@@ -132,13 +133,66 @@ def test_the_curve_can_be_read_by_pointing(page):
 
 def test_below_a_figure_stand_links_to_its_data_and_its_cell(page):
     links = page.locator("#fig\\:curves + .origin a")
-    assert links.all_inner_texts() == ["fig-curves.csv", "sources", "cell 3 of 21_net.ipynb"]
-    assert links.first.get_attribute("href") == "data/fig-curves.csv"
+    assert links.all_inner_texts() == ["SVG", "fig-curves.csv", "sources", "cell 3 of 21_net.ipynb"]
 
 
-def test_a_link_says_what_it_leads_to(page):
-    assert "D. S. Kermany" in page.locator('main p a[href="#ref-kermany2018"]').first.get_attribute("title")
-    assert "Two rows." in page.locator('main a[href="#tbl:named"]').first.get_attribute("title")
+def test_data_and_drawing_of_a_figure_are_saved_without_a_network(page, tmp_path):
+    links = page.locator("#fig\\:curves + .origin a")
+    saved = {}
+    for name in ("fig-curves.csv", "SVG"):
+        with page.expect_download() as waiting:
+            links.filter(has_text=name).click()
+        waiting.value.save_as(tmp_path / waiting.value.suggested_filename)
+        saved[name] = tmp_path / waiting.value.suggested_filename
+    assert saved["SVG"].name == "fig-curves.svg" and "<svg" in saved["SVG"].read_text(encoding="utf-8")[:600]
+    table = pd.read_csv(saved["fig-curves.csv"])
+    assert set(table.series) == set(COLOURS) and table.y.max() == 1
+
+
+def test_a_link_shows_what_it_leads_to(page):
+    for target, words in (("#ref-kermany2018", "D. S. Kermany"), ("#tbl:named", "Two rows.")):
+        link = page.locator(f'main p a[href="{target}"]').first
+        link.focus()
+        assert words in page.get_by_role("tooltip").inner_text()
+        page.keyboard.press("Escape")
+        assert not page.get_by_role("tooltip").is_visible()
+
+
+def test_a_search_finds_words_in_captions_and_text_and_leads_there(page):
+    page.locator("body").press("/")
+    page.keyboard.type("of 624")
+    assert page.locator("nav .status").inner_text() == "1 place"
+    page.locator("nav search li a").click()
+    assert "images" in page.evaluate("document.activeElement.textContent")
+    page.get_by_label("Search headings, captions and text").fill("no such word")
+    assert page.locator("nav .status").inner_text() == "No places"
+    page.get_by_label("Search headings, captions and text").fill("")
+
+
+def test_the_contents_mark_the_section_that_is_read(page):
+    page.locator("#refs").scroll_into_view_if_needed()
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.wait_for_function("document.querySelector('nav a[aria-current]')?.textContent.includes('References')")
+
+
+def test_a_figure_is_enlarged_by_keyboard_and_closed_again(page):
+    page.get_by_role("button", name="Enlarge Figure 2.").press("Enter")
+    assert page.get_by_role("dialog", name="Rising curves").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.locator("dialog").is_visible()
+
+
+def test_contents_are_closed_on_a_phone_and_open_on_a_wide_screen(browser, rendered):
+    for width, is_open in ((390, False), (820, False), (1400, True)):
+        with opened_in(browser, rendered, viewport={"width": width, "height": 844}) as page:
+            assert page.locator("nav details").first.evaluate("details => details.open") is is_open
+            assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_the_page_says_how_it_is_cited(page):
+    assert page.locator('meta[name="citation_title"]').get_attribute("content")
+    said = json.loads(page.locator('script[type="application/ld+json"]').inner_text())
+    assert said["@type"] == "Report" and said["name"] in page.locator("nav pre").text_content()
 
 
 def test_a_table_sorts_by_the_number_in_its_cells(page):
