@@ -12,19 +12,13 @@ from cxr_helpers import experiments, paths
 from cxr_helpers.base import stored_results
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.evaluation import metrics
-from cxr_helpers.experiments import Experiment
 from cxr_helpers.records import Record
 from cxr_helpers.tables import figures, open_choices, selection, verdicts
 
 COLUMNS = ["system", "source", "metric", "reported", "reproduced", "ci_low", "ci_high", "verdict", "status", "command"]
 COLUMNS += ["claim_id", "kind", "readings", "readings_reaching"]
-SOURCES = {
-    "T": "Kondragunta 2024",
-    "R": "Rahman et al. 2024",
-    "K": "Kilaru 2025",
-    "I": "IJAREAS 2025",
-    "V": "Valenzuela 2024",
-}
+SOURCES = {"T": "Kondragunta 2024", "R": "Rahman et al. 2024", "K": "Kilaru 2025"}
+SOURCES |= {"I": "IJAREAS 2025", "V": "Valenzuela 2024"}
 # An experiment that a document names without a figure gets these rows, which are no claims.
 NAMED = [{"metric": "accuracy"}, {"metric": "roc_auc"}]
 Runs = Mapping[str, Sequence[Record]]
@@ -81,7 +75,8 @@ def table(runs: Runs, texts: Mapping[str, dict] | None = None, profile: str = "f
             row = {"system": name, "source": text["source"], "metric": figure["metric"], "reported": figure.get("value")}
             row |= {"claim_id": _identifier(name, figure), "kind": verdicts.kind(figure["metric"])}
             row |= {"command": f"cxr train {trained}" if trained in known else ""}
-            found, values = [Found(f"waits: {_waits(known.get(trained))}")], []
+            waits = known[trained].waits_for or "no run yet" if trained in known else "not among the experiments yet"
+            found, values = [Found(f"waits: {waits}")], []
             if "measured" in figure:
                 row |= {"command": f"cxr measure {figure['measured']}"}
                 found = [_measured(profile, text, figure)]
@@ -113,9 +108,15 @@ def shared(comparison: pd.DataFrame) -> pd.Series:
     return comparison.claim_id.isin(once)
 
 
+def limited(comparison: pd.DataFrame) -> pd.Series:
+    """Return for each row whether its figure was tested although ours differs from the text's, as its status says."""
+    return (comparison.readings > 0) & comparison.status.astype(str).str.contains(verdicts.LIMIT)
+
+
 def _counts(claims: pd.DataFrame) -> dict[str, int]:
     words = {word: int((claims.verdict == word).sum()) for word in verdicts.WORDS}
-    return {"claims": len(claims), "tested": len(claims) - words[verdicts.NOT_TESTED]} | words
+    tested = len(claims) - words[verdicts.NOT_TESTED]
+    return {"claims": len(claims), "tested": tested, f"of these {verdicts.LIMITED}": int(limited(claims).sum())} | words
 
 
 def _identifier(name: str, figure: dict) -> str:
@@ -133,10 +134,6 @@ def _runs_of(runs: Runs, name: str, text: dict) -> Sequence[Record]:
 def _ours(runs: Runs, name: str, text: dict) -> pd.DataFrame:
     """Return the figures of an experiment's runs on the split, and at the operating point, of its text."""
     return figures.of(_runs_of(runs, name, text), text.get("split", "test"), text.get("rule", ""))
-
-
-def _waits(experiment: Experiment | None) -> str:
-    return (experiment.waits_for or "no run yet") if experiment else "not among the experiments yet"
 
 
 def _judged(figure: dict, text: dict, found: Sequence[Found], values: Sequence[float]) -> dict:
@@ -169,7 +166,10 @@ def _of_runs(runs: Runs, way: str, ours: pd.DataFrame, texts: Mapping[str, dict]
             return Found(f"waits: no run of {other} yet")
         both = departures(runs[other][0], texts.get(other, {}), {"value": figure.get("value")}, images)
         reasons, limits = (mine + [f"{other}: {one}" for one in its] for mine, its in zip((reasons, limits), both, strict=True))
-        ours = metrics.difference(selection.pooled(own), selection.pooled(runs[other]))
+        if name in metrics.TITLES:
+            ours = metrics.difference(selection.pooled(own), selection.pooled(runs[other]))
+        else:  # of many labels: no pairs of scores
+            ours = ours[["value"]].reindex(columns=figures.COLUMNS) - _ours(runs, other, texts[other])
     if name not in ours.index:
         return Found("waits: no record holds this figure")
     return Found(_status(own, [*reasons, *limits]), not reasons, *ours.loc[name, figures.COLUMNS])
@@ -183,7 +183,10 @@ def _measured(profile: str, text: dict, figure: dict) -> Found:
     value, low, high = found.set_index("figure").loc[_name(figure), figures.COLUMNS]
     if profile == "smoke":
         return Found("waits: synthetic images", False, value, low, high)
-    facts = ["measured", *(figure[field] for field in ("apart", "limits") if field in figure)]
+    facts = [
+        "measured",
+        *(mark + figure[field] for field, mark in (("apart", ""), ("limits", verdicts.LIMIT)) if field in figure),
+    ]
     if verdicts.kind(figure["metric"]) == verdicts.GROWTH and verdicts.too_wide(figure["value"], value, low, high):
         facts.append(verdicts.TOO_WIDE)
     return Found(f"real: {'; '.join(facts)}", "apart" not in figure, value, low, high)
@@ -208,7 +211,7 @@ def departures(run: Record, text: dict, figure: dict, images: int) -> tuple[list
         forbids.append(figure["apart"])
     if "value" not in figure:
         forbids.append("the text gives no figure")
-    leaves_open += [said["limits"] for said in (text, figure) if "limits" in said]
+    leaves_open += [verdicts.LIMIT + said["limits"] for said in (text, figure) if "limits" in said]
     return forbids, leaves_open
 
 
@@ -229,7 +232,8 @@ def brief(comparison: pd.DataFrame) -> pd.DataFrame:
     table["ours is"] = [_meaning(row) for row in comparison.itertuples()]
     reached = zip(comparison.readings_reaching, comparison.readings, strict=True)
     table["readings that reach it"] = [f"{some:.0f} of {many}" if many else "" for some, many in reached]
-    table = table.assign(verdict=comparison.verdict.replace("", "no figure given")).reset_index(drop=True)
+    marks = np.where(limited(comparison), f" ({verdicts.LIMITED})", "")
+    table = table.assign(verdict=comparison.verdict.replace("", "no figure given") + marks).reset_index(drop=True)
     table.attrs["digits"] = {
         "reported": lambda value: "{:,.0f}" if float(value).is_integer() else "{:g}",
         "ours": lambda value: 3 if abs(value) < 10 else 1 if value < 1000 else 0,
@@ -240,10 +244,3 @@ def brief(comparison: pd.DataFrame) -> pd.DataFrame:
 def _meaning(row: tuple) -> str:
     apart = row.verdict in (verdicts.INSIDE, verdicts.OUTSIDE)
     return verdicts.meaning(row.metric, row.reported, row.reproduced) if apart else ""
-
-
-def reasons(comparison: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per experiment and status: the metrics it holds for, and in what the runs depart from the text."""
-    named = comparison.assign(metrics=comparison.metric.map(metrics.title)).rename(columns={"system": "experiment"})
-    groups = named.groupby(["experiment", "status"], sort=False).metrics.agg(", ".join)
-    return groups.reset_index()[["experiment", "metrics", "status"]]

@@ -16,6 +16,8 @@ INSIDE = "inconsistent under our reading but inside the range of readings"
 OUTSIDE = "outside every reading"
 NOT_TESTED = "not tested"
 WORDS = (CONSISTENT, INSIDE, OUTSIDE, NOT_TESTED)
+LIMITED = "with a limit"
+LIMIT = "limit: "  # before what a status says of it
 TOO_WIDE = "the interval is too wide to tell this order from the next"
 KINDS = PERFORMANCE, GROWTH, SIZE, TIME = ("performance", "growth", "size", "time")
 _NORMAL = 1.959964  # standard deviations on either side that hold 95 %

@@ -121,8 +121,8 @@ def test_a_departing_run_is_shown_but_not_judged(config, why):
 
 def test_what_the_text_leaves_open_is_another_reading_and_limits_are_said():
     found = row({"metric": "roc_auc", "value": 0.5, "limits": "another set"}, run(epochs=3))
-    assert found.verdict == verdicts.OUTSIDE
-    assert found.status == "real: 1 seed; published JPEG; epochs 3, read as 20; another set"
+    assert found.verdict == verdicts.OUTSIDE and reported_vs_reproduced.limited(found.to_frame().T).all()
+    assert found.status == "real: 1 seed; published JPEG; epochs 3, read as 20; limit: another set"
 
 
 def test_runs_of_another_reading_count_with_ours():
