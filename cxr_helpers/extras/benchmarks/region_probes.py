@@ -92,14 +92,14 @@ def features(name: str, images: Sequence[Masked], sizes: np.ndarray, profile: st
 
     `sizes` (N, 2) are width and height of the published images; where one is unknown, the region "box, aspect kept" is left out.
     """
-    side, regions = NETWORKS[name]
+    side, shown = NETWORKS[name]
     config = Config(name, start="imagenet", size=side, trainable="head")
     model, _ = catalogue.build(config)
     maps = next(layer for layer in model.layers if layer.name == "features").input
     backbone = keras.Model(model.input, keras.layers.GlobalAveragePooling2D()(maps), name=name)
     run = _in_bfloat16(backbone) if name == "vgg16" and backends.installed("openvino") else None
     found = {}
-    for region in regions:
+    for region in shown:
         if region == "box, aspect kept" and not np.isfinite(sizes).all():
             continue
         more = [(size,) if region == "box, aspect kept" else () for size in sizes]
@@ -120,7 +120,7 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
 
     A figure's name is "model, region, data" with "; " between these; behind a fourth: "specificity" (at Youden's threshold of the
     validation images), "minus whole" (paired), "without copies", "like widths" (of all pairs of one image of either class, those
-    whose widths differ by less than 5 %). "pairs" and "images" count.
+    whose widths differ by less than 5 %). "images", "copies", "pairs" and their "share" of all pairs are of the region "all".
     """
     found = {}
     for model, own in repeats.groupby("model", sort=False):
@@ -129,7 +129,7 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
             weights = bootstrap.usable_weights(tuple(part.patient_id), tuple(part.y_true), 2000, 0)
             weights = np.vstack([np.ones(len(part)), weights])
             samples = {region: _areas(part, region, weights) for region in (*SIZES, *REGIONS) if part[region].notna().all()}
-            found |= {f"{model}; {data}; images": [len(part)]}
+            found |= {f"{model}; all; {data}; images": [len(part)], f"{model}; all; {data}; copies": [part["copy"].sum()]}
             for region, areas in samples.items():
                 name = f"{model}; {region}; {data}"
                 found |= {name: areas, f"{name}; specificity": _specificity(own, part, region, weights)}
@@ -138,7 +138,8 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
                 if data == "official test":
                     once = part["copy"].to_numpy() == 0
                     found[f"{name}; without copies"] = _areas(part[once], region, weights[:, once])
-                    found[f"{name}; like widths"], found[f"{name}; pairs"] = _alike(part, region, weights)
+                    found[f"{name}; like widths"], pairs = _alike(part, region, weights)
+                    found |= {f"{model}; all; {data}; pairs": [pairs.sum()], f"{model}; all; {data}; share": [pairs.mean()]}
     rows = [(name, values[0], *_interval(values[1:])) for name, values in found.items()]
     return pd.DataFrame(rows, columns=["figure", "value", "ci_low", "ci_high"])
 
@@ -160,8 +161,8 @@ def _specificity(own: pd.DataFrame, part: pd.DataFrame, region: str, weights: np
     return weights[:, normal] @ (part[region] < limits).to_numpy(float)[normal] / weights[:, normal].sum(axis=1)
 
 
-def _alike(part: pd.DataFrame, region: str, weights: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    """Return the AUC over the pairs of like width, of each row of weights, and the number of these pairs."""
+def _alike(part: pd.DataFrame, region: str, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the AUC over the pairs of like width, of each row of weights, and which pairs (normal, pneumonia) these are."""
     ill = part.y_true.to_numpy() == 1
     score, width = part[region].to_numpy(), np.log(part.width.to_numpy(float))
     gaps = score[ill] - score[~ill][:, None]
@@ -169,4 +170,4 @@ def _alike(part: pd.DataFrame, region: str, weights: np.ndarray) -> tuple[np.nda
     ordered, every = (
         ((weights[:, ~ill] @ pairs) * weights[:, ill]).sum(axis=1) for pairs in (alike * ((gaps > 0) + (gaps == 0) / 2), alike)
     )
-    return ordered / every, [int(alike.sum())]
+    return ordered / every, alike

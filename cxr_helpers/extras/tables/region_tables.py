@@ -1,0 +1,84 @@
+"""Inside and outside the lungs: what the measurement "regions" and the experiments `region_...` give, as tables."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from cxr_helpers import experiments, paths, records
+from cxr_helpers.base.files import atomic_write
+from cxr_helpers.evaluation import metrics
+from cxr_helpers.extras.benchmarks import region_probes
+from cxr_helpers.records import Record
+from cxr_helpers.tables import selection, statistics
+
+OF_VARIANT = {"none": "whole", "lungs": "box", "lungs_only": "lungs only", "background": "background"}
+SPLITS = {"official test": "test", "validation": "val"}
+
+
+def probes(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return the measurement's figures with their names apart: model, region, data, kind ("auc" where none is said), values."""
+    names = figures.figure.str.split("; ", expand=True)
+    apart = {"model": names[0], "region": names[1], "data": names[2], "kind": names[3].fillna("auc")}
+    return figures.drop(columns="figure").assign(**apart)
+
+
+def fine_tuned(profile: str) -> list[Record]:
+    """Return the runs there are of the experiments `region_...`: networks trained on a region that the segmenter finds."""
+    rows = (row for name, row in experiments.load(profile).items() if name.startswith("region_"))
+    found = (records.load(config, profile) for row in rows for config in row.configs)
+    return [run for run in found if run]
+
+
+def regions(figures: pd.DataFrame, runs: list[Record]) -> pd.DataFrame:
+    """Return model, seed, region, data, auc, ci_low, ci_high, specificity (at Youden's threshold of the validation images)."""
+    found = probes(figures).pivot_table(index=["model", "region", "data"], columns="kind", values="value", sort=False)
+    bounds = probes(figures).query("kind == 'auc'").set_index(["model", "region", "data"])[["ci_low", "ci_high"]]
+    table = found.dropna(subset=["auc"]).join(bounds).reset_index().assign(seed=0)
+    rows = []
+    for run, limit in zip(runs, selection.thresholds(runs), strict=True):
+        for data, split in SPLITS.items():
+            each = metrics.evaluate(run.split(split), limit)
+            region = OF_VARIANT.get(run.config.variant, run.config.variant)
+            row = {"model": f"{run.config.model} {run.config.size}", "seed": run.config.seed, "region": region, "data": data}
+            row |= {"auc": each.value.roc_auc, "ci_low": each.ci_low.roc_auc, "ci_high": each.ci_high.roc_auc}
+            rows.append(row | {"specificity": each.value.specificity})
+    frozen = table.assign(model=table.model.replace({name: f"{name} frozen" for name in region_probes.NETWORKS}))
+    columns = ["model", "seed", "region", "data", "auc", "ci_low", "ci_high", "specificity"]
+    return pd.concat([frozen, pd.DataFrame(rows, columns=columns)], ignore_index=True)[columns]
+
+
+def write(table: pd.DataFrame, profile: str) -> Path:
+    """Store a table of `regions` as `regions.csv` among the tables; return its path."""
+    path = paths.tables(profile) / "regions.csv"
+    atomic_write(path, table.round(6).to_csv(index=False))
+    return path
+
+
+def compared(figures: pd.DataFrame, data: str) -> pd.DataFrame:
+    """Return one row a frozen network and region: AUC, and its paired difference to the whole image, with 95 % intervals."""
+    rows = []
+    for (model, region), part in probes(figures).query("data == @data").groupby(["model", "region"], sort=False):
+        kinds = part.set_index("kind")
+        if "auc" in kinds.index:
+            row = {"network": model, "region": region} | statistics.columns("AUC", kinds.loc["auc"])
+            row["specificity"] = kinds.value["specificity"]
+            gap = kinds.loc["minus whole"] if "minus whole" in kinds.index else None
+            rows.append(row | statistics.columns("minus whole image", gap))
+    return statistics.shown_as(rows, {"minus whole image": "+"})
+
+
+def alike(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a model and region: AUC of the official test images, without copies, and over pairs of like width."""
+    rows = []
+    for (model, region), part in probes(figures).query("data == 'official test'").groupby(["model", "region"], sort=False):
+        kinds = part.set_index("kind")
+        if "auc" in kinds.index:
+            row = {"network": model, "region": region}
+            for title, kind in (
+                ("all images", "auc"),
+                ("without copies", "without copies"),
+                ("pairs of like width", "like widths"),
+            ):
+                row |= statistics.columns(title, kinds.loc[kind])
+            rows.append(row)
+    return pd.DataFrame(rows)
