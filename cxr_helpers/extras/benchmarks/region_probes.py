@@ -56,7 +56,7 @@ REGIONS: dict[str, Callable[..., np.ndarray]] = {
     "box, aspect kept": box_aspect,
 }
 # Network -> side of its images and its regions.
-NETWORKS = {"mobilenetv2": (224, tuple(REGIONS)), "vgg16": (128, ("whole", "lungs only", "background", "box"))}
+NETWORKS = {"mobilenetv2": (224, tuple(REGIONS)), "vgg16": (128, ("whole", "background", "box", "lungs only"))}
 
 
 def measure(profile: str) -> pd.DataFrame:
