@@ -1,20 +1,17 @@
 """Explanations of a run's images, stored beside its record: Grad-CAM and SHAP on the same right and wrong predictions."""
 
 import dataclasses
-import io
 import json
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from cxr_helpers.base import plugins
 from cxr_helpers.base.files import read_arrays
-from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import gradcam, shap_maps, targets
 from cxr_helpers.records import Record
 from cxr_helpers.tables import selection
-from cxr_helpers.training import members, saved
 
 FILE = "explanations.npz"
 PER_OUTCOME = 2  # images that are stored of each outcome
@@ -26,7 +23,7 @@ class Explained:
     """The explained images of one run, n of them.
 
     `answers`: one row an image, the columns of `selection.answers` and its outcome. `images`: uint8 (n, H, W). `maps`: by
-    method, float32 (n, H, W), as `methods.Method` describes them. `about`: run_id, and how the maps were made.
+    method, float32 (n, H, W), "shap_partition" in log-odds, "gradcam" in [0, 1]. `about`: run_id, and how the maps were made.
     """
 
     answers: pd.DataFrame
@@ -65,8 +62,8 @@ def choose(answered: pd.DataFrame, per_outcome: int = PER_OUTCOME) -> pd.DataFra
 def of(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Explained:
     """Return Grad-CAM (for the predicted class) and SHAP (partition, for PNEUMONIA) of a run's test images.
 
-    Those that are stored beside the record are taken from there, others are made anew from the run's saved model (without
-    which a CxrError); of `PER_OUTCOME` images an outcome they are then stored.
+    Those that are stored beside the record are taken from there, others are made anew by the extras from the run's saved
+    model (without which a CxrError); of `PER_OUTCOME` images an outcome they are then stored.
     """
     if per_outcome < 1:
         raise CxrError(f"per_outcome={per_outcome} leaves no image to explain; give 1 or more.")
@@ -75,31 +72,12 @@ def of(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Explaine
         wanted = choose(selection.answers(record, found.about["threshold"]), per_outcome).image_id
         if wanted.isin(found.answers.image_id).all():
             return found.at(pd.Index(found.answers.image_id).get_indexer(wanted))
-    made = build(record, profile, per_outcome)
-    if per_outcome == PER_OUTCOME:
-        _store(made, record)
-    return made
-
-
-def build(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Explained:
-    """Make what `of` returns, and store nothing; errors as there."""
-    threshold = selection.thresholds([record])[0]
-    chosen = choose(selection.answers(record, threshold), per_outcome)
-    if chosen.empty:
-        raise CxrError(f"Run {record.run_id} has no test scores to choose images from; explain a run with a test split.")
-    config = members.network_config(record, profile)
-    images = packing.images(profile, chosen.image_id, config.size, config.variant)
-    model = saved.of_run(record, profile)
-    maps = {
-        "gradcam": gradcam.gradcam(model, images, targets.predicted(chosen.y_score, threshold)),
-        "shap_partition": shap_maps.partition(model, images, targets.PNEUMONIA),
-    }
-    return Explained(chosen, images, maps, {"run_id": record.run_id, "threshold": threshold})
+    return plugins.load("measurements", "explain")(record, profile, per_outcome)
 
 
 def load(record: Record) -> Explained:
-    """Return the stored explanations of a run; where they are broken, a CxrError names the command."""
-    path, remedy = record.folder / FILE, f"`cxr train {saved.system(record)} --retrain` makes it anew"
+    """Return the stored explanations of a run; broken ones are a CxrError."""
+    path, remedy = record.folder / FILE, "restore it from git, or delete it and it is made anew"
     record.content(FILE)  # refuses what is not what was written
     names = ("image_id", "films", "gradcam", "shap", "scale", "about")
     image_id, images, heat, values, scale, about = read_arrays(path, names, remedy)
@@ -107,14 +85,3 @@ def load(record: Record) -> Explained:
     answered = selection.answers(record, about["threshold"]).set_index("image_id").loc[image_id].reset_index()
     maps = {"gradcam": heat.astype("float32"), "shap_partition": values.astype("float32") * scale}
     return Explained(outcomes(answered), images, maps, about)
-
-
-def _store(made: Explained, record: Record) -> None:
-    """Add the maps to the record as float16; SHAP values are scaled first, since they are tiny."""
-    heat, values = made.maps.values()
-    scale = np.float32(max(np.abs(values).max(), np.finfo("float32").tiny))
-    arrays = {"image_id": made.answers.image_id.to_numpy(str), "films": made.images, "about": json.dumps(made.about)}
-    maps = {"gradcam": heat.astype("float16"), "shap": (values / scale).astype("float16"), "scale": scale}
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays, **maps)
-    record.add(FILE, content.getvalue())

@@ -1,6 +1,6 @@
 """Grad-CAM: where the last feature maps speak for a class (Selvaraju et al. 2017), and what its relatives share with it."""
 
-import weakref
+import functools
 from collections.abc import Callable
 
 import cv2
@@ -8,22 +8,20 @@ import numpy as np
 
 from cxr_helpers.base import lazy
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import methods, targets
+from cxr_helpers.explain import targets
 from cxr_helpers.explain.gradients import gradient
 
 keras = lazy.module("keras")
 
 BATCH = 16  # images whose feature maps are held at once
-
-# The two halves of a network by the layer between them; putting them together takes as long as passes through them.
-_HALVES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+BLANK = "blank map: nothing in the image speaks for or against this class"
 
 
 def gradcam(model: "keras.Model", images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
     """Return the sum of the last feature maps, each times its mean gradient: float32 (N, H, W) in [0, 1], largest value 1.
 
-    `images`, `target`: as `methods.Method` takes them. An image in which nothing speaks for the target has a map of zeros
-    (`methods.BLANK`). NaN gradients, or a model without a convolution, are a CxrError.
+    `images`, `target`: as `targets.prepared` takes them. An image in which nothing speaks for the target has a map of zeros
+    (`BLANK`). NaN gradients, or a model without a convolution, are a CxrError.
     """
     return weighted(lambda maps, slopes: np.einsum("nhwc,nc->nhw", maps, slopes.mean(axis=(1, 2))), model, images, target)
 
@@ -34,12 +32,7 @@ def weighted(weigh: Callable, model: "keras.Model", images: np.ndarray, target: 
     It takes float32 (n, h, w, channels) twice and returns (n, h, w); what is negative there is cut off.
     """
     network, gray, signs = targets.prepared(model, images, target)
-    if network not in _HALVES:
-        explained = explained_layer(network).output
-        # The image is a second input: a skip connection may lead around the explained layer.
-        above = keras.Model([network.input, explained], network.output)
-        _HALVES[network] = keras.Model(network.input, explained), above
-    below, above = _HALVES[network]
+    below, above = _halves(network)
     coarse = []
     for part in (slice(start, start + BATCH) for start in range(0, len(gray), BATCH)):
         pixels, sign = (keras.ops.convert_to_tensor(array) for array in (targets.batch(model, gray[part]), signs[part]))
@@ -53,6 +46,13 @@ def weighted(weigh: Callable, model: "keras.Model", images: np.ndarray, target: 
     return np.divide(large, peak, out=np.zeros_like(large), where=peak > 0)
 
 
+@functools.lru_cache(maxsize=2)  # putting them together takes as long as passes through them
+def _halves(network: "keras.Model") -> tuple["keras.Model", "keras.Model"]:
+    """Return what lies below the explained layer and what lies above it, which takes the image, too: connections may skip it."""
+    explained = explained_layer(network).output
+    return keras.Model(network.input, explained), keras.Model([network.input, explained], network.output)
+
+
 def explained_layer(network: "keras.Model") -> "keras.Layer":
     """Return the last layer of a flat network with more than one position, at or after the first convolution."""
     convolutions = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
@@ -61,9 +61,3 @@ def explained_layer(network: "keras.Model") -> "keras.Layer":
         raise CxrError("Grad-CAM and its relatives need a convolution, and this model has none; use SHAP (shap_partition).")
     shapes = [(layer, layer.output.shape) for layer in network.layers[first:]]
     return [layer for layer, shape in shapes if len(shape) == 4 and shape[1] * shape[2] > 1][-1]
-
-
-METHOD = methods.Method(
-    *("Grad-CAM", methods.FEATURE_MAPS, False, gradcam),
-    says="Where the last feature maps are active, each weighted by its mean gradient.",
-)

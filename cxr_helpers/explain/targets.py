@@ -1,6 +1,6 @@
 """What is explained: the log-odds of PNEUMONIA, never the saturating probability, on a private float32 copy of the model."""
 
-import weakref
+import functools
 
 import numpy as np
 
@@ -12,14 +12,12 @@ keras = lazy.module("keras")
 PNEUMONIA, NORMAL = 1, -1
 BATCH = 32  # images that are scored at once
 
-# Building a copy takes as long as many passes through it: it is kept as long as the model lives.
-_COPIES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
-
 
 def prepared(model: "keras.Model", images: np.ndarray, target: int | np.ndarray) -> tuple["keras.Model", np.ndarray, np.ndarray]:
     """Return what every method works on: the `log_odds_model`, the images as new float32 (N, H, W), and a sign (N,) for each.
 
-    What `methods.Method` does not allow is a CxrError.
+    `model`: one sigmoid or two softmax units. `images`: grayscale raw pixels in 0..255, (N, H, W). `target`: +1 (what speaks
+    for PNEUMONIA) or -1 (for NORMAL), one or one per image. Other ones are a CxrError.
     """
     gray = np.array(images, "float32")
     if gray.ndim != 3:
@@ -39,15 +37,14 @@ def log_odds_model(model: "keras.Model") -> "keras.Model":
     Nested models are flattened, so that each of their layers is reachable. Any other head is a CxrError.
     The copy of a model is built once and takes over the model's present weights with every call.
     """
-    if model not in _COPIES:
-        _COPIES[model] = _flat_copy(model)
-    network, pairs = _COPIES[model]
+    network, pairs = _flat_copy(model)
     for original, copy in pairs:
         for new, old in zip(copy.weights, original.weights, strict=True):
             new.assign(old)
     return network
 
 
+@functools.lru_cache(maxsize=2)  # building a copy takes as long as many passes through it
 def _flat_copy(model: "keras.Model") -> tuple["keras.Model", list[tuple]]:
     """Return the copy, with weights of its own, and the pairs (layer with weights, its copy)."""
     inputs = keras.Input(model.input_shape[1:], name="pixels")

@@ -7,9 +7,9 @@ from tiny_models import SIDE, detector
 
 from cxr_helpers.config import Config
 from cxr_helpers.extras.inference import out_of_distribution, published_model
+from cxr_helpers.extras.makers import saved
 from cxr_helpers.extras.other_sets import synthetic
 from cxr_helpers.records import Record
-from cxr_helpers.training import saved
 
 PATIENTS = [f"p{number}" for number in range(8)]
 SCORES = pd.DataFrame(

@@ -11,8 +11,8 @@ from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.makers import calibrated, rescored
-from cxr_helpers.training import rescoring, saved
+from cxr_helpers.extras.makers import calibrated, rescored, saved
+from cxr_helpers.training import rescoring
 
 IMAGES = pd.DataFrame({"image_id": list("abcdef"), "patient_id": list("pqrstu"), "y_true": [0, 1, 0, 1, 0, 1]})
 IMAGES = IMAGES.assign(split=["val"] * 4 + ["test"] * 2)

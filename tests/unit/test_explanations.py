@@ -9,6 +9,7 @@ from tiny_models import detector
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import explanations
+from cxr_helpers.extras.saliency import stored_maps
 
 
 def answered(rows: list[tuple]) -> pd.DataFrame:
@@ -58,7 +59,7 @@ def test_images_maps_and_answers_belong_together(record):
 
 def test_stored_explanations_are_not_computed_again(record, monkeypatch):
     first = explanations.of(record, "smoke")
-    monkeypatch.setattr(explanations, "build", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(stored_maps, "_store", lambda *_: pytest.fail("computed again"))
     np.testing.assert_array_equal(explanations.of(record, "smoke").images, first.images)
 
 
@@ -87,10 +88,10 @@ def test_a_model_that_is_not_the_records_is_refused(record):
     path = paths.build("smoke") / "models" / f"{record.run_id}.keras"
     detector(bias=1.0).save(path)
     with pytest.raises(CxrError, match="differs from run"):
-        explanations.build(record, "smoke")
+        stored_maps.make(record, "smoke")
     path.unlink()
     with pytest.raises(CxrError, match="is not on this machine"):
-        explanations.build(record, "smoke")
+        stored_maps.make(record, "smoke")
 
 
 def test_broken_files_are_refused(record):

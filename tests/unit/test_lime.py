@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny_models import linear
 
-from cxr_helpers.explain import shap_maps
+from cxr_helpers.extras.saliency import shap_maps
 from cxr_helpers.extras.saliency.lime import lime, regions
 
 RANDOM = np.random.default_rng(0)

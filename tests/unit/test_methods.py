@@ -11,8 +11,8 @@ from tiny_models import GREY, SIDE, detector, linear, two_blobs
 from cxr_helpers import paths
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import shap_maps, targets
-from cxr_helpers.extras.saliency import every_method, lime, occlusion
+from cxr_helpers.explain import targets
+from cxr_helpers.extras.saliency import every_method, lime, occlusion, shap_maps
 from cxr_helpers.models import catalogue
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")

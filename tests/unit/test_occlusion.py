@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from tiny_models import linear
 
-from cxr_helpers.explain import shap_maps, targets
+from cxr_helpers.explain import targets
+from cxr_helpers.extras.saliency import shap_maps
 from cxr_helpers.extras.saliency.occlusion import hidden_log_odds, occlusion, squares
 
 RANDOM = np.random.default_rng(0)

@@ -11,9 +11,9 @@ from tiny_runs import stored
 from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.data import corruptions, packing
-from cxr_helpers.extras.makers import rescored
+from cxr_helpers.extras.makers import rescored, saved
 from cxr_helpers.records import Record
-from cxr_helpers.training import members, rescoring, saved
+from cxr_helpers.training import members, rescoring
 
 
 def probability(mean):

@@ -5,8 +5,8 @@ import pytest
 from tiny_models import GREY, SIDE, WHITE, detector, linear, two_blobs
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import shap_maps, targets
-from cxr_helpers.extras.saliency import shap_gradients
+from cxr_helpers.explain import targets
+from cxr_helpers.extras.saliency import shap_gradients, shap_maps
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (2, 4, 4)).astype("uint8")

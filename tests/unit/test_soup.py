@@ -9,8 +9,8 @@ from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.makers import soup
-from cxr_helpers.training import cached_features, network, saved
+from cxr_helpers.extras.makers import saved, soup
+from cxr_helpers.training import cached_features, network
 
 SIDE = 32
 

@@ -26,7 +26,6 @@ from cxr_helpers.extras.inference.writable import check_folder
 
 run_environment = lazy.module("cxr_helpers.training.run_environment")
 gradcam = lazy.module("cxr_helpers.explain.gradcam")
-methods = lazy.module("cxr_helpers.explain.methods")
 overlay = lazy.module("cxr_helpers.explain.overlay")
 targets = lazy.module("cxr_helpers.explain.targets")
 
@@ -164,7 +163,7 @@ class Predictor:
         if not self.maps:
             return found
         heat_maps = gradcam.gradcam(self.model, small, targets.predicted(scores, threshold))
-        notes = np.where(heat_maps.any(axis=(1, 2)), "", methods.BLANK)
+        notes = np.where(heat_maps.any(axis=(1, 2)), "", gradcam.BLANK)
         pictures = map(self._drawn, images, places, heat_maps)
         return [
             dataclasses.replace(answer, heat_map=drawn, note=str(note))

@@ -16,7 +16,7 @@ from cxr_helpers.training import members
 
 keras = lazy.module("keras")
 compact = lazy.module("cxr_helpers.extras.inference.compact")
-saved = lazy.module("cxr_helpers.training.saved")
+saved = lazy.module("cxr_helpers.extras.makers.saved")
 
 SIZE_LIMIT = 15_000_000  # bytes; the model is committed
 RESTORE = "restore the folder from git, or name another one that a published model lies in"

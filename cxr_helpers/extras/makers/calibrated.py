@@ -10,11 +10,11 @@ from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import operating_point
-from cxr_helpers.extras.makers import joining
+from cxr_helpers.extras.makers import joining, saved
 from cxr_helpers.extras.networks import joined
 from cxr_helpers.extras.statistics import temperature_scaling
 from cxr_helpers.records import Product, Record
-from cxr_helpers.training import members, network, rescoring, saved
+from cxr_helpers.training import members, network, rescoring
 
 
 def make(config: Config, profile: str) -> Product:

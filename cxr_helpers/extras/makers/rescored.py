@@ -13,9 +13,10 @@ import pandas as pd
 from cxr_helpers.base.progress import say
 from cxr_helpers.config import Config
 from cxr_helpers.data import corruptions, packing, preprocessing
+from cxr_helpers.extras.makers import saved
 from cxr_helpers.extras.other_sets import adult_images
 from cxr_helpers.records import Record
-from cxr_helpers.training import members, saved
+from cxr_helpers.training import members
 from cxr_helpers.training.rescoring import EXTERNAL, PERTURBED, VALIDATION
 
 VALIDATION_SEVERITY = 2

@@ -10,9 +10,9 @@ import numpy as np
 from cxr_helpers.config import Config
 from cxr_helpers.data import batches, packing
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.makers import joining
+from cxr_helpers.extras.makers import joining, saved
 from cxr_helpers.records import Product
-from cxr_helpers.training import cached_features, network, saved
+from cxr_helpers.training import cached_features, network
 
 NORMALISING = 64  # images a batch, when statistics are taken
 

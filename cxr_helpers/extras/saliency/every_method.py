@@ -6,7 +6,7 @@ import numpy as np
 
 from cxr_helpers.base import plugins
 from cxr_helpers.config import one_of
-from cxr_helpers.explain import methods
+from cxr_helpers.extras.saliency import methods
 
 
 @functools.cache

@@ -15,7 +15,7 @@ from cxr_helpers.base.progress import printable, say
 from cxr_helpers.config import one_of
 from cxr_helpers.data import image_files, preprocessing
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import methods, overlay
+from cxr_helpers.explain import gradcam, overlay
 from cxr_helpers.extras.inference import published_model
 from cxr_helpers.extras.inference.predict import Prediction, predict
 from cxr_helpers.extras.inference.writable import check_file
@@ -113,7 +113,7 @@ def _section(name: str, image: np.ndarray, values: np.ndarray, shown: str) -> st
         **dict(zip(("low", "middle", "high"), ticks, strict=True)),
         says=escape(method.says),
         scale=scale,
-        blank="" if values.any() else f" <strong>{methods.BLANK}.</strong>",
+        blank="" if values.any() else f" <strong>{gradcam.BLANK}.</strong>",
     )
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from cxr_helpers.explain import gradcam, methods
+from cxr_helpers.explain import gradcam
+from cxr_helpers.extras.saliency import methods
 
 
 def hirescam(model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:

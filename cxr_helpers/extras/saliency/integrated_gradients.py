@@ -3,7 +3,8 @@
 import numpy as np
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import methods, targets
+from cxr_helpers.explain import targets
+from cxr_helpers.extras.saliency import methods
 from cxr_helpers.extras.saliency.pixel_gradients import BATCH, slopes
 
 LEAST, MOST = 64, 1024  # steps of the way

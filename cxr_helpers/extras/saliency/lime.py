@@ -7,7 +7,7 @@ SLIC regions, with the blurred image in place of a hidden region.
 import numpy as np
 
 from cxr_helpers.base import lazy
-from cxr_helpers.explain import methods
+from cxr_helpers.extras.saliency import methods
 from cxr_helpers.extras.saliency.occlusion import hidden_log_odds
 
 segmentation, linear_model = lazy.module("skimage.segmentation"), lazy.module("sklearn.linear_model")

@@ -14,12 +14,12 @@ import pandas as pd
 
 from cxr_helpers import records
 from cxr_helpers.data import packing, preprocessing
+from cxr_helpers.extras.makers import saved
 from cxr_helpers.extras.other_sets import adult_images
 from cxr_helpers.extras.saliency import map_measures as names
 from cxr_helpers.extras.saliency import weight_randomisation
 from cxr_helpers.records import Record
 from cxr_helpers.tables import selection
-from cxr_helpers.training import saved
 
 SLOW = {"integrated_gradients", "smoothgrad", "occlusion", "shap_gradient", "shap_partition", "lime"}  # many passes an image
 NOISE_LEVEL = 2.55  # grey values: 1 % of the scale

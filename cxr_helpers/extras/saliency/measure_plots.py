@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from cxr_helpers.explain import methods
-from cxr_helpers.extras.saliency import every_method, map_measures
+from cxr_helpers.extras.saliency import every_method, map_measures, methods
 from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, styled
 from cxr_helpers.plots.style import figure as empty_figure
 

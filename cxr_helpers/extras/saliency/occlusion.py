@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from cxr_helpers.explain import methods, shap_maps, targets
+from cxr_helpers.explain import targets
+from cxr_helpers.extras.saliency import methods, shap_maps
 
 SQUARES = 7  # that lie beside each other in a row; squares overlap by half
 

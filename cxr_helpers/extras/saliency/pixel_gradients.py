@@ -3,8 +3,8 @@
 import numpy as np
 
 from cxr_helpers.base import lazy
-from cxr_helpers.explain import methods
 from cxr_helpers.explain.gradients import gradient
+from cxr_helpers.extras.saliency import methods
 
 keras = lazy.module("keras")
 

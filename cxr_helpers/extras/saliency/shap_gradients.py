@@ -4,7 +4,8 @@ import numpy as np
 
 from cxr_helpers.base import lazy
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import methods, shap_maps, targets
+from cxr_helpers.explain import targets
+from cxr_helpers.extras.saliency import methods, shap_maps
 
 keras, shap = lazy.module("keras"), lazy.module("shap")
 

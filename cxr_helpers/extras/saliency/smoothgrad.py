@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cxr_helpers.explain import methods
+from cxr_helpers.extras.saliency import methods
 from cxr_helpers.extras.saliency.pixel_gradients import slopes
 
 SAMPLES = 32

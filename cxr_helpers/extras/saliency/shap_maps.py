@@ -5,7 +5,8 @@ import numpy as np
 
 from cxr_helpers.base import lazy
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import methods, targets
+from cxr_helpers.explain import targets
+from cxr_helpers.extras.saliency import methods
 
 shap = lazy.module("shap")
 

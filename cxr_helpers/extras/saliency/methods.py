@@ -6,9 +6,8 @@ from collections.abc import Callable
 import numpy as np
 from tqdm.auto import tqdm
 
-from cxr_helpers.explain import targets
+from cxr_helpers.explain import gradcam, targets
 
-BLANK = "blank map: nothing in the image speaks for or against this class"
 FEATURE_MAPS, GRADIENTS, HIDDEN_REGIONS = FAMILIES = ("feature maps", "gradients", "hidden regions")
 
 
@@ -18,10 +17,8 @@ class Method:
 
     `title`: as a reader knows it. `family`: one of `FAMILIES`, what it works with. `signed`: whether a map has values of both
     signs, in log-odds, positive where something speaks for the target; other maps are non-negative with largest value 1.
-    `maps(model, images, target)` returns float32 (N, H, W), zero everywhere where a map is blank. `model`: a Keras model with
-    one sigmoid or two softmax units. `images`: grayscale raw pixels in 0..255, (N, H, W). `target`: +1 (what speaks for
-    PNEUMONIA) or -1 (for NORMAL), one or one per image. Other ones are a CxrError. Neither model nor images are changed.
-    `says`: one sentence on what a map shows.
+    `maps(model, images, target)` returns float32 (N, H, W), zero everywhere where a map is blank, of what `targets.prepared`
+    takes; neither model nor images are changed. `says`: one sentence on what a map shows.
     """
 
     title: str
@@ -39,3 +36,9 @@ def by_image(title: str, explain: Callable, model, images: np.ndarray, target: i
     network, radiographs, signs = targets.prepared(model, images, target)
     progress = tqdm(radiographs, desc=f"{title} {model.name}", unit="image")
     return signs[:, None, None] * np.stack([explain(network, image) for image in progress]).astype("float32")
+
+
+GRADCAM = Method(
+    *("Grad-CAM", FEATURE_MAPS, False, gradcam.gradcam),
+    says="Where the last feature maps are active, each weighted by its mean gradient.",
+)

@@ -18,7 +18,7 @@ AGREEMENT = 0.02  # largest difference between a stored score and the model's sc
 def of_run(record: Record, profile: str):
     """Return the run's saved Keras model; one that is missing, or scores images otherwise than the record, is a CxrError."""
     path = records.model_path(profile, record.run_id)
-    command = f"`cxr train {system(record)} --retrain` makes it anew"
+    command = f"`cxr train {experiment(record)} --retrain` makes it anew"
     if not path.is_file():
         raise CxrError(f"The model of run {record.run_id} is not on this machine; {command}.")
     found = keras.saving.load_model(path, compile=False)
@@ -33,10 +33,10 @@ def of_run(record: Record, profile: str):
     return found
 
 
-def system(record: Record) -> str:
-    """Return the name under which the run's system stands in experiments.toml."""
+def experiment(record: Record) -> str:
+    """Return the name under which the run's experiment stands in experiments.toml."""
     for profile in ("full", "smoke"):
-        for experiment in experiments.load(profile).values():
-            if any(record.config in way for way in experiment.ways):
-                return f"{experiment.name} --profile {profile}"
+        for row in experiments.load(profile).values():
+            if any(record.config in way for way in row.ways):
+                return f"{row.name} --profile {profile}"
     return "NAME"
