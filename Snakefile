@@ -14,7 +14,7 @@ RETRAIN = bool(config.get("retrain"))
 GPUS = int(config.get("gpus", 0))  # of one job
 DOCUMENTS = config.get("documents", "thesis,supplement" if PROFILE == "full" else "thesis").split(",")
 ONLY = config.get("only")
-CHAPTERS = {"thesis": chapter_files.thesis(), "supplement": chapter_files.supplement()}
+CHAPTERS = {"thesis": chapter_files.of("thesis"), "supplement": chapter_files.of("supplement")}
 REPORTED = [ONLY] if ONLY else [chapter for document in DOCUMENTS for chapter in CHAPTERS[document]]
 EXPERIMENTS = experiments.load(PROFILE)
 PACKAGE = Path(experiments.__file__).parent

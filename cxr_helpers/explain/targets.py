@@ -78,20 +78,6 @@ def _replay(model: "keras.Model", tensor, copies: dict[int, tuple]):
     return graph._run_through_graph(tensor, operation_fn=copy)  # what keras.models.clone_model does, inlined
 
 
-def predicted(y_score: np.ndarray, threshold: float) -> np.ndarray:
-    """Return the predicted class of each image as a target: +1 iff `y_score` >= `threshold`, else -1."""
-    return np.where(np.asarray(y_score) >= threshold, PNEUMONIA, NORMAL)
-
-
-def log_odds(network: "keras.Model", images: np.ndarray) -> np.ndarray:
-    """Return the log-odds of images (N, H, W), float64 (N,), from a `log_odds_model`; NaN or infinity is a CxrError."""
-    parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-    found = np.concatenate([network.predict_on_batch(batch(network, part))[:, 0] for part in parts]).astype("float64")
-    if not np.isfinite(found).all():
-        raise CxrError("The log-odds hold NaN or infinity; check the model's weights.")
-    return found
-
-
 def batch(model: "keras.Model", images: np.ndarray) -> np.ndarray:
     """Return `images`, raw pixels 0..255, (N, H, W) or (N, H, W, C), as a new float32 array (N, H, W, C) that the model takes.
 

@@ -66,13 +66,6 @@ def code(*things: Callable | type) -> None:
     _publish({"text/markdown": f"```python\n{source}\n```"}, "code")
 
 
-def panel(markup: str) -> None:
-    """Show HTML in the notebook and in the web page but not in the PDF: what it shows must stand in a figure or table too."""
-    if "```" in markup or re.search(r"""(src|href)=["'](?!data:|#)""", markup):
-        raise CxrError("A panel holds its pictures itself, as data URIs, and no code fence: it goes into the page as it is.")
-    _publish({"text/html": markup}, "panel")
-
-
 def _publish(bundle: dict[str, str], kind: str, **note: str) -> None:
     publish_display_data(bundle, metadata={"cxr": {"kind": kind, **note, "sources": provenance.sources()}})
 

@@ -49,7 +49,7 @@ def render(profile: str, documents: Sequence[str] = DOCUMENTS, formats: Sequence
         one_of("document", name, DOCUMENTS)
     written, made = [], assemble(documents, profile, front_matter.facts(profile))
     for name, document in made.items():
-        for chapter in getattr(chapter_files, name)():
+        for chapter in chapter_files.of(name):
             shown_data.store(nbformat.read(chapter_files.executed(chapter, profile), as_version=4), chapter, profile)
         for kind in formats:
             written.append(paths.reports(profile) / f"{name}.{kind}")
@@ -67,7 +67,7 @@ def assemble(documents: Sequence[str], profile: str, facts: Mapping[str, str], b
     folder = (build or paths.build(profile)) / "executed"
     read = {}
     for name in DOCUMENTS:
-        files = [folder / f"{chapter}.ipynb" for chapter in getattr(chapter_files, name)()]
+        files = [folder / f"{chapter}.ipynb" for chapter in chapter_files.of(name)]
         if name in documents or (files and all(path.is_file() for path in files)):  # the other numbers what is mentioned
             read[name] = [chapters.read(path, profile) for path in files]
     if "supplement" in read:  # it ends in the chapters that no notebook computes

@@ -11,20 +11,16 @@ from cxr_helpers.errors import CxrError
 
 def names() -> list[str]:
     """Return the names of all chapters in order, the thesis' first: 01_eda, ..., s01_other_networks, ...; none is a CxrError."""
-    found = thesis() + supplement()
+    found = of("thesis") + of("supplement")
     if not found:
         raise CxrError(f"{paths.NOTEBOOKS} holds no chapters (01_….ipynb); restore them from git.")
     return found
 
 
-def thesis() -> list[str]:
-    """Return the names of the thesis' chapters in order: 01_eda, 02_preprocessing_ablation, ..."""
-    return sorted(path.stem for path in paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
-
-
-def supplement() -> list[str]:
-    """Return the names of the supplement's chapters in order: s01_other_networks, ..."""
-    return sorted(path.stem for path in (paths.NOTEBOOKS / "supplement").glob("s[0-9][0-9]_*.ipynb"))
+def of(document: str) -> list[str]:
+    """Return the names of the chapters of the "thesis" (01_eda, ...) or the "supplement" (s01_other_networks, ...) in order."""
+    pattern = "[0-9][0-9]_*.ipynb" if document == "thesis" else "supplement/s[0-9][0-9]_*.ipynb"
+    return sorted(path.stem for path in paths.NOTEBOOKS.glob(pattern))
 
 
 def find(text: str) -> str:

@@ -94,6 +94,6 @@ def test_every_pointer_resolves_in_the_executed_chapters(smoke_run):
     made = rendering.assemble(["thesis"], "smoke", front_matter.facts("smoke"))
     labels = set(made["thesis"].names) | sections()
     there = {pointer for pointer in APPENDED | {f"ch:{name}" for name in APPENDICES}}
-    code = "".join(chapter_files.source(name).read_text(encoding="utf-8") for name in chapter_files.supplement())
+    code = "".join(chapter_files.source(name).read_text(encoding="utf-8") for name in chapter_files.of("supplement"))
     named = {pointer for text in texts() for pointer in POINTER.findall(text)} - labels - there
     assert {pointer for pointer in named if pointer not in code} == set()

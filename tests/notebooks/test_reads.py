@@ -43,7 +43,7 @@ def unread(chapter: str, profile: str) -> list[str]:
 
 
 @pytest.mark.report
-@pytest.mark.parametrize("chapter", chapter_files.thesis())
+@pytest.mark.parametrize("chapter", chapter_files.of("thesis"))
 def test_a_chapter_reads_what_it_says(chapter, smoke_run):
     assert unexpected(chapter, "smoke") == []
 

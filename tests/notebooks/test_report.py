@@ -45,7 +45,7 @@ class Page(html.parser.HTMLParser):
 
 def titles(document: str) -> list[str]:
     """Return the titles of a document's chapters as their sources have them."""
-    names = getattr(chapter_files, document)()
+    names = chapter_files.of(document)
     sources = [nbformat.read(chapter_files.source(name), as_version=4).cells[0].source for name in names]
     return [source.splitlines()[0].removeprefix("# ").strip() for source in sources]
 

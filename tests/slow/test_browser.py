@@ -80,7 +80,7 @@ def rendered(tmp_path_factory):
     """Return the page of a report of one chapter."""
     with pytest.MonkeyPatch.context() as patch:
         write = workplace(patch, tmp_path_factory.mktemp("report"))
-        panel = shown(document.panel, explorer.panel(SYSTEMS))
+        panel = shown(explorer.show, explorer.panel(SYSTEMS))
         said = shown(document.text, "Of **624** images [@kermany2018] −0.5 % are lost; see VGG-16 and @tbl:named.")
         pieces = [figure("fig:one"), curves(), image(), panel, rows(9, "tbl:many"), rows(13, "tbl:long"), named(), said]
         pieces.append(table("tbl:wide", columns=9))

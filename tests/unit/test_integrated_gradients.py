@@ -6,8 +6,9 @@ import pytest
 from tiny_models import SIDE, detector, two_blobs
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import targets
+from cxr_helpers.explain.targets import log_odds_model
 from cxr_helpers.extras.saliency import integrated_gradients as module
+from cxr_helpers.extras.saliency import methods
 from cxr_helpers.extras.saliency.integrated_gradients import integrated_gradients
 
 
@@ -38,8 +39,8 @@ def test_a_product_is_shared_equally():
 def test_map_is_complete_where_units_switch_on_the_way():
     model, images = detector(bias=0.7), np.stack([two_blobs(), two_blobs()[::-1]])
     maps = integrated_gradients(model, images, +1)
-    network = targets.log_odds_model(model)
-    owed = targets.log_odds(network, images) - targets.log_odds(network, np.zeros_like(images))
+    network = log_odds_model(model)
+    owed = methods.log_odds(network, images) - methods.log_odds(network, np.zeros_like(images))
     np.testing.assert_allclose(maps.sum(axis=(1, 2)), owed, rtol=0.02)
     assert maps.shape == (2, SIDE, SIDE) and maps[0, 22:26, 18:22].max() == 0  # black pixels get nothing
 

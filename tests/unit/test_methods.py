@@ -12,7 +12,7 @@ from cxr_helpers import paths
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import targets
-from cxr_helpers.extras.saliency import every_method, lime, occlusion, shap_maps
+from cxr_helpers.extras.saliency import every_method, lime, methods, occlusion, shap_maps
 from cxr_helpers.models import catalogue
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -128,7 +128,7 @@ def test_private_copy_is_built_once_and_follows_the_weights():
     model.get_layer("probability").set_weights([np.array([[3.0], [-3.0]]), np.full(1, 0.7)])
     assert targets.log_odds_model(model) is network
     # 16 of 1,024 pixels at +1 and 16 at -1 (0.5 / 127 apart from mid-grey) leave the bias.
-    assert targets.log_odds(network, two_blobs()[None])[0] == pytest.approx(0.7, abs=1e-5)
+    assert methods.log_odds(network, two_blobs()[None])[0] == pytest.approx(0.7, abs=1e-5)
 
 
 def test_names_are_known_without_keras():

@@ -6,7 +6,7 @@ from tiny_models import GREY, SIDE, WHITE, detector, linear, two_blobs
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import targets
-from cxr_helpers.extras.saliency import shap_gradients, shap_maps
+from cxr_helpers.extras.saliency import methods, shap_gradients, shap_maps
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (2, 4, 4)).astype("uint8")
@@ -53,8 +53,8 @@ def halves() -> tuple:
 def test_sampled_gradients_sum_to_about_the_difference():
     model, images = halves()
     network = targets.log_odds_model(model)
-    base = targets.log_odds(network, np.stack([shap_maps.blurred(image) for image in images.astype("float32")]))
-    owed = targets.log_odds(network, images) - base
+    base = methods.log_odds(network, np.stack([shap_maps.blurred(image) for image in images.astype("float32")]))
+    owed = methods.log_odds(network, images) - base
     assert owed.min() > 0.04
     maps = shap_gradients.gradients(model, images, +1)
     np.testing.assert_allclose(maps.sum(axis=(1, 2)), owed, rtol=0.2)

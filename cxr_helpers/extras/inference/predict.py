@@ -162,7 +162,7 @@ class Predictor:
         ]
         if not self.maps:
             return found
-        heat_maps = gradcam.gradcam(self.model, small, targets.predicted(scores, threshold))
+        heat_maps = gradcam.gradcam(self.model, small, np.where(scores >= threshold, targets.PNEUMONIA, targets.NORMAL))
         notes = np.where(heat_maps.any(axis=(1, 2)), "", gradcam.BLANK)
         pictures = map(self._drawn, images, places, heat_maps)
         return [

@@ -1,12 +1,15 @@
 """A panel of the web page in which a reader moves the operating point and the prevalence and reads what follows."""
 
+import re
 from collections.abc import Mapping
 
 import jinja2
 import numpy as np
 import pandas as pd
+from IPython.display import publish_display_data
 
 from cxr_helpers import experiments, paths, records
+from cxr_helpers.base import provenance
 from cxr_helpers.errors import CxrError
 from cxr_helpers.tables import selection
 
@@ -53,6 +56,13 @@ def panel(systems: Mapping[str, tuple[pd.DataFrame, float]]) -> str:
     pages = jinja2.Environment(loader=jinja2.FileSystemLoader(paths.TEMPLATE), autoescape=True)
     pages.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return pages.get_template("explorer.html.j2").render(models=models, first=first, side=_SIDE, **words)
+
+
+def show(markup: str) -> None:
+    """Show a panel in the notebook and in the web page but not in the PDF: what it shows must stand in a figure or table too."""
+    if "```" in markup or re.search(r"""(src|href)=["'](?!data:|#)""", markup):
+        raise CxrError("A panel holds its pictures itself, as data URIs, and no code fence: it goes into the page as it is.")
+    publish_display_data({"text/html": markup}, metadata={"cxr": {"kind": "panel", "sources": provenance.sources()}})
 
 
 def figures(scores: pd.DataFrame, threshold: float, prevalence: float) -> dict[str, float]:

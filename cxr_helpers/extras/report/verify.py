@@ -133,7 +133,7 @@ def _same(one: str, other: str) -> bool:
 
 def _documents(profile: str) -> dict[str, list[str]]:
     """Return the documents of the report with their chapters: of synthetic images the supplement only where there is one."""
-    found = {"thesis": chapter_files.thesis(), "supplement": chapter_files.supplement()}
+    found = {"thesis": chapter_files.of("thesis"), "supplement": chapter_files.of("supplement")}
     there = [name for name in found if found[name] and (profile == "full" or (paths.reports(profile) / f"{name}.html").is_file())]
     return {name: found[name] for name in there or found}
 

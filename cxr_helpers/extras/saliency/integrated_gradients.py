@@ -3,7 +3,6 @@
 import numpy as np
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import targets
 from cxr_helpers.extras.saliency import methods
 from cxr_helpers.extras.saliency.pixel_gradients import BATCH, slopes
 
@@ -23,7 +22,7 @@ def integrated_gradients(model, images: np.ndarray, target: int | np.ndarray) ->
 
 def _complete(network, image: np.ndarray) -> np.ndarray:
     """Return the values (H, W) of one image by the trapezoidal rule; steps are halved until the map is complete."""
-    black, full = targets.log_odds(network, np.stack([np.zeros_like(image), image]))
+    black, full = methods.log_odds(network, np.stack([np.zeros_like(image), image]))
     steps, inner = LEAST, np.arange(1, LEAST) / LEAST
     total = _summed(network, image, inner) + _summed(network, image, np.array([0, 1])) / 2
     while True:

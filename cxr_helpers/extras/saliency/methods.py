@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from tqdm.auto import tqdm
 
+from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import gradcam, targets
 
 FEATURE_MAPS, GRADIENTS, HIDDEN_REGIONS = FAMILIES = ("feature maps", "gradients", "hidden regions")
@@ -26,6 +27,15 @@ class Method:
     signed: bool
     maps: Callable
     says: str
+
+
+def log_odds(network, images: np.ndarray) -> np.ndarray:
+    """Return the log-odds of images (N, H, W), float64 (N,), from a `log_odds_model`; NaN or infinity is a CxrError."""
+    parts = [images[start : start + targets.BATCH] for start in range(0, len(images), targets.BATCH)]
+    found = np.concatenate([network.predict_on_batch(targets.batch(network, part))[:, 0] for part in parts]).astype("float64")
+    if not np.isfinite(found).all():
+        raise CxrError("The log-odds hold NaN or infinity; check the model's weights.")
+    return found
 
 
 def by_image(title: str, explain: Callable, model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ def occlusion(model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray
 
     def explain(network, image: np.ndarray) -> np.ndarray:
         hidden = squares(image.shape)
-        falls = targets.log_odds(network, image[None])[0] - hidden_log_odds(network, image, hidden)
+        falls = methods.log_odds(network, image[None])[0] - hidden_log_odds(network, image, hidden)
         return np.tensordot(falls, hidden, axes=1) / hidden.sum(axis=0)
 
     return methods.by_image("Occlusion", explain, model, images, target)
@@ -26,7 +26,7 @@ def hidden_log_odds(network, image: np.ndarray, hidden: np.ndarray) -> np.ndarra
     """Return the log-odds, float64 (K,), of an image (H, W) with K choices of pixels, bool (K, H, W), hidden."""
     cover, size = shap_maps.blurred(image), targets.BATCH
     parts = [hidden[start : start + size] for start in range(0, len(hidden), size)]
-    return np.concatenate([targets.log_odds(network, np.where(part, cover, image)) for part in parts])
+    return np.concatenate([methods.log_odds(network, np.where(part, cover, image)) for part in parts])
 
 
 def squares(shape: tuple[int, int]) -> np.ndarray:

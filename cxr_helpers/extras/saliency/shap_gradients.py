@@ -33,7 +33,7 @@ def gradients(model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray
         drawn = [explainer.shap_values(pixels, nsamples=SAMPLES, rseed=seed)[0, ..., 0].sum(axis=-1) for seed in range(GROUPS)]
         sums = np.sum(drawn, axis=(1, 2))
         allowed = SIGMAS * sums.std(ddof=1) / np.sqrt(GROUPS)
-        shap_maps.check_additive(sums.mean(), *targets.log_odds(network, pair), allowed)
+        shap_maps.check_additive(sums.mean(), *methods.log_odds(network, pair), allowed)
         return np.mean(drawn, axis=0)
 
     return methods.by_image("SHAP gradients", explain, model, images, target)

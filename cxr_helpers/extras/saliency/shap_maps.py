@@ -30,10 +30,10 @@ def partition(model, images: np.ndarray, target: int | np.ndarray, evaluations: 
     def explain(network, image: np.ndarray) -> np.ndarray:
         # The masker gets the blurred image itself: SHAP's own blur cache recognises images by id() alone.
         masker = shap.maskers.Image(blurred(image)[..., None])
-        explainer = shap.PartitionExplainer(lambda pixels: targets.log_odds(network, pixels[..., 0]), masker)
+        explainer = shap.PartitionExplainer(lambda pixels: methods.log_odds(network, pixels[..., 0]), masker)
         result = explainer(image[None, ..., None], max_evals=evaluations, batch_size=targets.BATCH, silent=True)
         values = result.values[0, ..., 0]
-        check_additive(values.sum(), *targets.log_odds(network, np.stack([blurred(image), image])))
+        check_additive(values.sum(), *methods.log_odds(network, np.stack([blurred(image), image])))
         return values
 
     return methods.by_image("SHAP", explain, model, images, target)

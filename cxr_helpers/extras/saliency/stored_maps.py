@@ -26,7 +26,7 @@ def make(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Explai
     images = packing.images(profile, chosen.image_id, config.size, config.variant)
     model = saved.of_run(record, profile)
     maps = {
-        "gradcam": gradcam.gradcam(model, images, targets.predicted(chosen.y_score, threshold)),
+        "gradcam": gradcam.gradcam(model, images, np.where(chosen.y_predicted, targets.PNEUMONIA, targets.NORMAL)),
         "shap_partition": shap_maps.partition(model, images, targets.PNEUMONIA),
     }
     made = Explained(chosen, images, maps, {"run_id": record.run_id, "threshold": threshold})
