@@ -25,10 +25,10 @@ def aligned(joined: list[Record]) -> list[pd.DataFrame]:
 
 
 def joined(run: Record, profile: str) -> list[Record]:
-    """Return the runs that an ensemble's, a calibrated system's or a soup's run was made from; one trained anew is a CxrError."""
+    """Return the runs that the run of an ensemble, a soup or a calibrated experiment joins; one trained anew is a CxrError."""
     found = [records.read(paths.runs(profile) / member) for member in run.info["members"]]
     if run.config.model in JOINING and not _still_those_of(run, found):
-        raise CxrError(f"Run {run.run_id} joins scores that its members no longer have; train its system anew with --retrain.")
+        raise CxrError(f"Run {run.run_id} joins scores that its members no longer have; train it anew with --retrain.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Networks of `models`, or of a chapter's own, trained on the images of a protocol: the maker of most systems."""
+"""Networks of `models`, or of a chapter's own, trained on the images of a protocol: the maker of most experiments."""
 
 import dataclasses
 import hashlib
@@ -14,6 +14,7 @@ from cxr_helpers.base.files import atomic_path
 from cxr_helpers.config import Config
 from cxr_helpers.data import batches, manifest, packing, splits
 from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import calibration
 from cxr_helpers.models import catalogue
 from cxr_helpers.records import Product, model_path
 from cxr_helpers.training import fitting
@@ -69,10 +70,8 @@ def images_info(profile: str, table: pd.DataFrame) -> dict:
 
 def train_metrics(scores: pd.DataFrame) -> dict[str, float]:
     """Return loss and accuracy (threshold 0.5) on the training images as they are, without augmentation."""
-    p = np.clip(scores.y_score.to_numpy("float64"), 1e-7, 1 - 1e-7)
-    y = scores.y_true.to_numpy()
-    loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
-    return {"loss": round(float(loss), 6), "accuracy": round(float(np.mean((p >= 0.5) == y)), 6)}
+    loss, right = calibration.cross_entropy(scores), (scores.y_score >= 0.5) == scores.y_true
+    return {"loss": round(float(loss.mean()), 6), "accuracy": round(float(right.mean()), 6)}
 
 
 def save(model: keras.Model, profile: str, run_id: str) -> int:

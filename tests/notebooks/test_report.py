@@ -74,8 +74,8 @@ def test_the_smoke_report_is_whole_and_every_page_says_synthetic(smoke_run):
 
 
 def test_every_experiment_has_its_smoke_records(smoke_run):
-    for system in experiments.load("smoke"):
-        assert all(record.info["profile"] == "smoke" for record in records.of(system, "smoke"))
+    for experiment in experiments.load("smoke"):
+        assert all(record.info["profile"] == "smoke" for record in records.of(experiment, "smoke"))
 
 
 def test_a_second_run_trains_and_executes_nothing(smoke_run):
@@ -94,9 +94,9 @@ def test_the_committed_report_is_whole(document):
 @pytest.mark.realdata
 @pytest.mark.parametrize("chapters", [("--only", "06"), pytest.param((), marks=pytest.mark.long)], ids=["one chapter", "all"])
 def test_the_real_report_is_made_from_the_committed_records_without_training(chapters, tmp_path):
-    for system in experiments.load("full").values():
-        recorded = records.recorded_way(system, "full")
-        assert recorded or system.waits_for, "without its records this test would train for hours"
+    for experiment in experiments.load("full").values():
+        recorded = records.recorded_way(experiment, "full")
+        assert recorded or experiment.waits_for, "without its records this test would train for hours"
     root = copy(tmp_path / "clone", (*PARTS, "notebooks", "reports"))
     for page in (*root.glob("reports/thesis.*"), *root.glob("reports/supplement.*")):
         page.unlink()

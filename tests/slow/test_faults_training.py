@@ -47,7 +47,7 @@ def timed_fit(*given):
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """A copy of the checkout with two small systems, its images packed, and the folders of their undisturbed records."""
+    """A copy of the checkout with two small experiments, its images packed, and the folders of their untouched records."""
     root = copy(tmp_path_factory.mktemp("training") / "checkout", PARTS)
     (root / "cxr_helpers" / "experiments.toml").write_text(EXPERIMENTS)
     for system, variables in (("alpha", {}), ("beta", ONE_THREAD)):

@@ -1,4 +1,4 @@
-"""The training jobs of a small matrix of systems and seeds on a real SLURM of two nodes, both of them this machine.
+"""The training jobs of a small matrix of experiments and seeds on a real SLURM of two nodes, both of them this machine.
 
 Needs Debian's slurm-wlm and munge, and snakemake-executor-plugin-slurm. The daemons run as the present user on the
 loopback interface, with all their files in a temporary folder.
@@ -151,7 +151,7 @@ def jobs(environment: dict) -> pd.DataFrame:
 
 
 def checkout(folder, matrix=MATRIX, seeds=(0, 1)):
-    """Return a copy of the checkout with a small matrix of systems and seeds."""
+    """Return a copy of the checkout with a small matrix of experiments and seeds."""
     root = copy(folder, (*PARTS, "profiles"))
     rows = [SYSTEM.format(name=name, chapter=chapter, dropout=dropout) for name, (chapter, dropout) in matrix.items()]
     experiments = EXPERIMENTS.format(seeds=list(seeds)) + "".join(rows)

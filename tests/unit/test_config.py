@@ -101,16 +101,16 @@ def test_unknown_field_is_refused():
 
 @pytest.mark.parametrize("profile", ["full", "smoke"])
 def test_every_system_has_a_chapter_and_its_own_run(profile):
-    systems = experiments.load(profile).values()
-    assert all(re.match(r"s?\d\d_", system.chapter) and system.configs for system in systems)
-    runs = [(config.run_id, system.chapter) for system in systems for config in system.configs]
-    # On synthetic images one stand-in may do for several systems of a chapter, whose runs one process makes.
+    rows = experiments.load(profile).values()
+    assert all(re.match(r"s?\d\d_", experiment.chapter) and experiment.configs for experiment in rows)
+    runs = [(config.run_id, experiment.chapter) for experiment in rows for config in experiment.configs]
+    # On synthetic images one stand-in may do for several experiments of a chapter, whose runs one process makes.
     distinct = runs if profile == "full" else set(runs)
     assert len(distinct) == len({run_id for run_id, _ in runs})
 
 
 def test_smoke_needs_no_weights_and_no_large_images():
-    configs = [config for system in experiments.load("smoke").values() for config in system.configs]
+    configs = [config for system in experiments.load("smoke").values() for config in experiment.configs]
     assert {config.start for config in configs} == {"random"} and max(config.size for config in configs) <= 64
 
 

@@ -150,7 +150,7 @@ def test_the_difference_is_paired():
     assert worse.to_list() == pytest.approx([0.5 - auc.value, 0.5 - auc.ci_high, 0.5 - auc.ci_low])
 
 
-def test_compare_names_systems_in_order():
+def test_compare_names_experiments_in_order():
     table = metrics.compare({"b": [FOUR], "a": [FOUR.assign(y_score=1 - FOUR.y_score)]}, "roc_auc", n_boot=20)
     assert table.value.to_dict() == {"b": 0.75, "a": 0.25} and list(table.index) == ["b", "a"]
     with pytest.raises(CxrError, match="auroc"):

@@ -1,4 +1,4 @@
-"""A trained system with its probabilities put right: one temperature and one threshold, from corrupted validation images.
+"""A trained experiment with its probabilities put right: one temperature and one threshold, from corrupted validation images.
 
 Validation images come from the folder that was trained on, and a network nearly separates them: as they are they say
 little of how sure it may be on images of another folder. Corrupted they say more, and the test images are not asked.
@@ -27,7 +27,7 @@ def make(config: Config, profile: str) -> Product:
         CxrError: not one member is named, it is unknown or not trained, or its models are not on this machine.
     """
     if len(config.members) != 1:
-        raise CxrError('Config: a calibrated system has one member; name it, as members = ["mobilenetv2_finetuned"].')
+        raise CxrError('Config: a calibrated experiment has one member; name it, as members = ["mobilenetv2_finetuned"].')
     (member,) = joining.paired(config, profile)
     corrupted = rescoring.corrupted_validation(member, profile)
     temperature = temperature_scaling.fit(corrupted)

@@ -14,7 +14,7 @@ def make(config: Config, profile: str) -> Product:
         CxrError: no member is named, one is unknown or not trained, or they were scored on different images.
     """
     if not config.members:
-        raise CxrError('Config: an ensemble needs members; name the systems it averages, as members = ["vgg16_thesis"].')
+        raise CxrError('Config: an ensemble needs members; name the experiments it averages, as members = ["vgg16_thesis"].')
     if len(config.members) == 1:
         joined = joining.runs(config.members[0], config, profile)
     else:

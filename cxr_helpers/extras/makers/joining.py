@@ -1,4 +1,4 @@
-"""The runs that an ensemble, a calibrated system, a soup or a cascade is made from: one protocol, the same images."""
+"""The runs that an ensemble, a calibrated experiment, a soup or a cascade is made from: one protocol, the same images."""
 
 from cxr_helpers import records
 from cxr_helpers.config import Config
@@ -6,21 +6,21 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.records import Record
 
 
-def runs(system: str, config: Config, profile: str) -> list[Record]:
+def runs(experiment: str, config: Config, profile: str) -> list[Record]:
     """Return a member's runs under the protocol of `config`, one per seed.
 
     Raises:
-        CxrError: the system is unknown, has no complete record, or none under this protocol.
+        CxrError: the experiment is unknown, has no complete record, or none under this protocol.
     """
-    found = [run for run in records.of(system, profile) if run.config.protocol == config.protocol]
+    found = [run for run in records.of(experiment, profile) if run.config.protocol == config.protocol]
     if not found:
-        raise CxrError(f"Config: member {system} has no run under protocol {config.protocol!r}; join systems of one protocol.")
+        raise CxrError(f"Config: member {experiment} has no run under protocol {config.protocol!r}; join those of one protocol.")
     return found
 
 
 def paired(config: Config, profile: str) -> list[Record]:
     """Return one run of each of `config.members`: run number `seed`, counted anew where a member has fewer; errors as `runs`."""
-    each = [runs(system, config, profile) for system in config.members]
+    each = [runs(experiment, config, profile) for experiment in config.members]
     return [found[config.seed % len(found)] for found in each]
 
 

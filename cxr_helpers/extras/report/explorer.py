@@ -18,10 +18,10 @@ _SIDE = 200  # units of the curve's drawing
 COUNTS, SHARES = ("tp", "fn", "fp", "tn"), ("sensitivity", "specificity", "ppv", "npv")
 
 
-def systems(profile: str, first: str) -> dict[str, tuple[pd.DataFrame, float]]:
-    """Return, for `panel`, every system that scored the official test images: of each the run that is best on validation.
+def experiments_shown(profile: str, first: str) -> dict[str, tuple[pd.DataFrame, float]]:
+    """Return, for `panel`, every experiment that scored the official test images: of each the run that is best on validation.
 
-    `first` names the system that the panel opens with; the others are in the order of experiments.toml.
+    `first` names the experiment that the panel opens with; the others are in the order of experiments.toml.
     """
     found = {}
     for name in dict.fromkeys([first, *experiments.load(profile)]):
@@ -33,22 +33,22 @@ def systems(profile: str, first: str) -> dict[str, tuple[pd.DataFrame, float]]:
     return found
 
 
-def panel(systems: Mapping[str, tuple[pd.DataFrame, float]]) -> str:
-    """Return the panel as HTML, with what holds for the first system at its operating point as long as no script runs.
+def panel(shown: Mapping[str, tuple[pd.DataFrame, float]]) -> str:
+    """Return the panel as HTML, with what holds for the first experiment at its operating point as long as no script runs.
 
     What needs the script is hidden until it runs, what it replaces is hidden then (`data-scripted`).
 
     Args:
-        systems: name → (scores of one split: y_true and y_score, operating point).
+        shown: name → (scores of one split: y_true and y_score, operating point).
 
     Raises:
-        CxrError: there is no system, or one has images of one class only.
+        CxrError: there is no experiment, or one has images of one class only.
     """
-    if not systems:
-        raise CxrError("The operating-point panel needs a system; pass at least one.")
-    models = {name: _model(name, scores, threshold) for name, (scores, threshold) in systems.items()}
+    if not shown:
+        raise CxrError("The operating-point panel needs an experiment; pass at least one.")
+    models = {name: _model(name, scores, threshold) for name, (scores, threshold) in shown.items()}
     first, *_ = models
-    scores, threshold = systems[first]
+    scores, threshold = shown[first]
     prevalence = round(float(scores.y_true.mean()), 2)
     found = figures(scores, round(threshold, 3), prevalence)
     curve = " ".join(_place(figures(scores, at, 0.5)) for at in (np.inf, *np.unique(scores.y_score.round(_DIGITS))[::-1]))
