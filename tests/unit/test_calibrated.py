@@ -1,4 +1,4 @@
-"""A calibrated system: temperature and threshold from corrupted validation images, by hand; test images choose nothing."""
+"""A calibrated experiment: temperature and threshold from corrupted validation images, by hand; test images choose nothing."""
 
 import numpy as np
 import pandas as pd

@@ -110,7 +110,7 @@ def test_every_system_has_a_chapter_and_its_own_run(profile):
 
 
 def test_smoke_needs_no_weights_and_no_large_images():
-    configs = [config for system in experiments.load("smoke").values() for config in experiment.configs]
+    configs = [config for experiment in experiments.load("smoke").values() for config in experiment.configs]
     assert {config.start for config in configs} == {"random"} and max(config.size for config in configs) <= 64
 
 

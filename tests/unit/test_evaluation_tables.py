@@ -1,4 +1,4 @@
-"""Tables of the evaluation: made experiments of which every figure can be checked, and the rule that test images choose nothing."""
+"""Tables of the evaluation: made experiments whose figures can be checked, and the rule that test images choose nothing."""
 
 import numpy as np
 import pandas as pd
