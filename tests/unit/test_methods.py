@@ -9,16 +9,13 @@ import pytest
 from tiny_models import GREY, SIDE, detector, linear, two_blobs
 
 from cxr_helpers import paths
-from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import targets
 from cxr_helpers.extras.saliency import every_method, lime, methods, occlusion, shap_maps
-from cxr_helpers.models import catalogue
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 CAMS = ("gradcam", "gradcam_plusplus", "hirescam", "layercam")
 OTHERS = tuple(name for name in every_method.found() if name not in CAMS)
-NETWORKS = ("vgg16", "resnet50", "mobilenet", "mobilenetv2")
 RANDOM = np.random.default_rng(0)
 IMAGE = RANDOM.integers(1, 256, (1, 8, 8)).astype("uint8")
 WEIGHTS = RANDOM.normal(0, 0.01, (8, 8))
@@ -43,32 +40,6 @@ def test_linear_model_is_explained_by_its_weights(name):
     else:
         assert occlusion.squares((8, 8)).sum(axis=(1, 2)).max() == 1  # of 8 pixels a seventh is one
         np.testing.assert_allclose(found, GAIN, atol=1e-4)
-
-
-@pytest.fixture(scope="module", params=NETWORKS)
-def network(request) -> keras.Model:
-    keras.utils.set_random_seed(0)
-    return catalogue.build(Config(request.param, size=SIDE))[0]
-
-
-def as_built_otherwise(model: keras.Model, folder) -> list[keras.Model]:
-    """Return the model as a layer of another one, and as it comes back from disk."""
-    inputs = keras.Input(model.input_shape[1:])
-    model.save(folder / "model.keras")
-    return [keras.Model(inputs, model(inputs, training=False)), keras.saving.load_model(folder / "model.keras", compile=False)]
-
-
-def test_every_network_is_explained_alike_flat_nested_or_loaded(network, tmp_path, monkeypatch):
-    monkeypatch.setattr(occlusion, "SQUARES", 2)
-    images = np.stack([two_blobs(), two_blobs()[::-1]])
-    others = as_built_otherwise(network, tmp_path)
-    for name in (*CAMS, "gradient_input", "occlusion"):
-        first = every_method.maps(name, network, images, np.array([+1, -1]))
-        assert first.shape == images.shape and first.dtype == np.float32 and np.isfinite(first).all()
-        for other in others:
-            np.testing.assert_allclose(every_method.maps(name, other, images, np.array([+1, -1])), first, atol=1e-4)
-    against = every_method.maps("gradient_input", network, images, np.array([-1, +1]))
-    np.testing.assert_array_equal(against, -every_method.maps("gradient_input", network, images, np.array([+1, -1])))
 
 
 @pytest.mark.parametrize("name", every_method.found())
