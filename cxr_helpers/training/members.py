@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from cxr_helpers import paths, records
-from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import calibration
 from cxr_helpers.records import Record
@@ -41,11 +40,6 @@ def _still_those_of(run: Record, found: list[Record]) -> bool:
 def at_temperature(run: Record, scores: list[pd.Series]) -> np.ndarray:
     """Return what a run makes of the scores of what it joins, one array a member: their mean, at its temperature."""
     return calibration.at_temperature(np.mean(scores, axis=0), run.info.get("temperature", 1.0))
-
-
-def network_config(run: Record, profile: str) -> Config:
-    """Return the configuration of the network behind a run, the first where it joins several: it says what images it takes."""
-    return network_config(joined(run, profile)[0], profile) if run.config.members else run.config
 
 
 def networks(run: Record, profile: str) -> list[Record]:

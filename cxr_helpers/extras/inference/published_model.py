@@ -12,7 +12,6 @@ from cxr_helpers.data import dataset
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.records import Record
-from cxr_helpers.training import members
 
 keras = lazy.module("keras")
 compact = lazy.module("cxr_helpers.extras.inference.compact")
@@ -115,7 +114,7 @@ def _images(record: Record, profile: str) -> str:
 
 
 def _describe(record: Record, profile: str, threshold: float, sha256: str) -> Card:
-    test, config = record.split("test"), members.network_config(record, profile)
+    test, config = record.split("test"), saved.network_config(record, profile)
     figures = metrics.evaluate(test, threshold).loc[list(metrics.TITLES)].astype(float).round(4)
     return Card(
         run_id=record.run_id,

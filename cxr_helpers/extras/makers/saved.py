@@ -4,6 +4,7 @@ import numpy as np
 
 from cxr_helpers import experiments, records
 from cxr_helpers.base import lazy
+from cxr_helpers.config import Config
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.records import Record
@@ -24,13 +25,18 @@ def of_run(record: Record, profile: str):
     found = keras.saving.load_model(path, compile=False)
     parts = (record.split("test"), record.split("val"))  # some protocols test on none
     known = next((part for part in parts if len(part)), record.scores).head(_CHECKED)
-    config = members.network_config(record, profile)
+    config = network_config(record, profile)
     images = packing.images(profile, known.image_id, config.size, config.variant)
     inputs = np.repeat(images[..., None].astype("float32"), found.input_shape[-1], axis=-1)
     difference = np.abs(found.predict_on_batch(inputs)[:, -1] - known.y_score).max()
     if not difference <= AGREEMENT:
         raise CxrError(f"{path} differs from run {record.run_id} by {difference:.3f} in a score; {command}.")
     return found
+
+
+def network_config(run: Record, profile: str) -> Config:
+    """Return the configuration of the network behind a run, the first where it joins several: it says what images it takes."""
+    return network_config(members.joined(run, profile)[0], profile) if run.config.members else run.config
 
 
 def experiment(record: Record) -> str:

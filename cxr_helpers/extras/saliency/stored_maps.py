@@ -13,7 +13,6 @@ from cxr_helpers.extras.makers import saved
 from cxr_helpers.extras.saliency import shap_maps
 from cxr_helpers.records import Record
 from cxr_helpers.tables import selection
-from cxr_helpers.training import members
 
 
 def make(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Explained:
@@ -22,7 +21,7 @@ def make(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Explai
     chosen = choose(selection.answers(record, threshold), per_outcome)
     if chosen.empty:
         raise CxrError(f"Run {record.run_id} has no test scores to choose images from; explain a run with a test split.")
-    config = members.network_config(record, profile)
+    config = saved.network_config(record, profile)
     images = packing.images(profile, chosen.image_id, config.size, config.variant)
     model = saved.of_run(record, profile)
     maps = {
