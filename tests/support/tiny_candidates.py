@@ -1,13 +1,11 @@
 """Runs with a threshold, a temperature and corrupted validation images, without training."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 import pytest
 from tiny_runs import stored
 
-from cxr_helpers import paths
 from cxr_helpers.extras.makers import rescored
 from cxr_helpers.training import rescoring
 
@@ -15,14 +13,13 @@ IMAGES = pd.DataFrame({"image_id": list("abcdefgh"), "patient_id": list("pqrstuv
 IMAGES = IMAGES.assign(split=["val"] * 4 + ["test"] * 4)
 
 
-def maker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
-    """Return what stores runs with a threshold of 0.5 and given scores of corrupted validation images and of test images."""
-    monkeypatch.setattr(paths, "tables", lambda profile: tmp_path / "tables")
+def maker(monkeypatch: pytest.MonkeyPatch) -> Callable:
+    """Return what stores runs with a threshold of 0.5 and given scores of corrupted validation and of test images."""
     monkeypatch.delenv("CXR_EXTERNAL_DIR", raising=False)
-    store = stored(tmp_path / "runs", monkeypatch)
+    store = stored(monkeypatch)
 
-    def run(system, corrupted, test):
-        found = store(system, [0.1, 0.9, 0.2, 0.8, *test], IMAGES)
+    def run(name, corrupted, test):
+        found = store(name, [0.1, 0.9, 0.2, 0.8, *test], IMAGES)
         found.info.update(threshold=0.5, temperature=1.5)
         table = pd.DataFrame({"image_id": list("abcd"), "perturbation": "noise", "severity": 2, "y_score": corrupted})
         found.add(rescoring.VALIDATION, rescored.encoded(table, rescoring.VALIDATION))

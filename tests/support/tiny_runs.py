@@ -1,7 +1,6 @@
-"""Runs without training: records of given scores on four images, found under the name of a system."""
+"""Runs without training: records of given scores on four images, found under the name of an experiment."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -13,19 +12,18 @@ IMAGES = pd.DataFrame({"image_id": ["a", "b", "c", "d"], "patient_id": ["p", "q"
 IMAGES = IMAGES.assign(split=["val", "val", "test", "test"])
 
 
-def stored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., records.Record]:
-    """Return a function that stores one more run of a system in `folder`; `records.of` finds it there."""
-    systems: dict[str, list[records.Record]] = {}
+def stored(monkeypatch: pytest.MonkeyPatch) -> Callable[..., records.Record]:
+    """Return a function that stores one more run of an experiment in the test's `workplace`; `records.of` finds it there."""
+    stores: dict[str, list[records.Record]] = {}
 
-    def store(system: str, y_score: list[float], images: pd.DataFrame = IMAGES, **options) -> records.Record:
-        runs = systems.setdefault(system, [])
-        number = list(systems).index(system)
+    def store(name: str, y_score: list[float], images: pd.DataFrame = IMAGES, **options) -> records.Record:
+        runs = stores.setdefault(name, [])
+        number = list(stores).index(name)
         config = Config(**{"model": "mobilenet", "weight_decay": number / 10, "seed": len(runs), **options})
         info = {"initialisation": config.start, "pixels": "drawn", "data_hash": "h", "images": {"val": 2, "test": 2}}
         info |= {"run_id": config.run_id, "parameters": 100, "model_bytes": 7}
         runs.append(records.write(config, "smoke", info, {"scores": images.assign(y_score=y_score)}))
         return runs[-1]
 
-    monkeypatch.setattr(records.paths, "runs", lambda profile: folder)
-    monkeypatch.setattr(records, "of", lambda system, profile: systems[system])
+    monkeypatch.setattr(records, "of", lambda name, profile: stores[name])
     return store

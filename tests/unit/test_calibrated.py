@@ -22,10 +22,9 @@ DISTURBED = [0.1] * 3 + [0.9] + [0.9] * 3 + [0.1]
 
 
 @pytest.fixture
-def make(tmp_path, monkeypatch):
-    """Store runs of a system with corrupted validation images: four of each class, three of each right."""
-    monkeypatch.setattr(records.paths, "build", lambda profile: tmp_path / "build")
-    store = stored(tmp_path / "runs", monkeypatch)
+def make(workplace, monkeypatch):
+    """Store runs of an experiment with corrupted validation images: four of each class, three of each right."""
+    store = stored(monkeypatch)
 
     def run(test=(0.2, 0.8), **options):
         found = store("one", [0.1, 0.9, 0.1, 0.9, *test], IMAGES, **options)

@@ -14,14 +14,14 @@ RIGHT, HALF = [0.2, 0.8, 0.2, 0.8], [0.2, 0.8, 0.8, 0.2]
 
 
 @pytest.fixture
-def make(tmp_path, monkeypatch):
-    return maker(tmp_path, monkeypatch)
+def make(workplace, monkeypatch):
+    return maker(monkeypatch)
 
 
 @pytest.fixture
-def configurations(tmp_path, monkeypatch):
+def configurations(workplace, monkeypatch):
     """Two training configurations: "sure" is the better one on the test images, "calm" on corrupted validation images."""
-    make = stored(tmp_path / "runs", monkeypatch)
+    make = stored(monkeypatch)
     images = IMAGES.assign(patient_id=list("pqrspqrs"))
     test = {"sure": [0.1, 0.9, 0.1, 0.9], "calm": [0.6, 0.9, 0.1, 0.2]}
     corrupted = {"sure": [0.9, 0.9, 0.9, 0.9], "calm": [0.4, 0.6, 0.4, 0.6]}

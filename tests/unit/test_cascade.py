@@ -20,9 +20,9 @@ PAIR = Config("cascade", members=("quick", "slow"))
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(workplace, monkeypatch):
     monkeypatch.setattr(cascade, "milliseconds", lambda configs: [config.size / 16 for config in configs])
-    return tiny_runs.stored(tmp_path, monkeypatch)
+    return tiny_runs.stored(monkeypatch)
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from cxr_helpers.training import members
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
-    return tiny_runs.stored(tmp_path, monkeypatch)
+def run(workplace, monkeypatch):
+    return tiny_runs.stored(monkeypatch)
 
 
 def scores_of(product) -> list[float]:
@@ -66,8 +66,7 @@ def test_what_cannot_be_joined_is_refused(run):
         ensemble.make(Config("ensemble"), "smoke")
 
 
-def test_an_unknown_or_untrained_member_is_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(records.paths, "runs", lambda profile: tmp_path)
+def test_an_unknown_or_untrained_member_is_named(workplace):
     with pytest.raises(CxrError, match="'nowhere' is unknown"):
         ensemble.make(Config("ensemble", members=("nowhere", "vgg16_thesis")), "full")
     with pytest.raises(CxrError, match="cxr train vgg16_thesis"):

@@ -16,8 +16,8 @@ RIGHT = [0.2, 0.8, 0.2, 0.8]
 
 
 @pytest.fixture
-def make(tmp_path, monkeypatch):
-    return maker(tmp_path, monkeypatch)
+def make(workplace, monkeypatch):
+    return maker(monkeypatch)
 
 
 def test_a_goal_is_met_or_missed_by_how_much(make):

@@ -9,9 +9,9 @@ from cxr_helpers.extras.tables import fold_tables
 
 
 @pytest.fixture
-def runs(tmp_path, monkeypatch):
+def runs(workplace, monkeypatch):
     """Two folds of four test images each, the first all right, the second with one error, and an official run."""
-    store = tiny_runs.stored(tmp_path, monkeypatch)
+    store = tiny_runs.stored(monkeypatch)
     images = pd.DataFrame({"image_id": list("abcd"), "patient_id": list("pqrs"), "y_true": [0, 1, 0, 1], "split": "test"})
     others = images.assign(image_id=list("efgh"), patient_id=list("tuvw"))
     right, wrong = [0.1, 0.9, 0.2, 0.8], [0.1, 0.9, 0.85, 0.8]  # in the second, one of four pairs is ranked wrongly

@@ -19,10 +19,8 @@ TINY = Config("custom_cnn", size=32, epochs=6, batch_size=16, data="chestxray14"
 
 
 @pytest.fixture(autouse=True)
-def own_folders(tmp_path, monkeypatch, tmp_path_factory):
+def own_folders(workplace, monkeypatch, tmp_path_factory):
     """A build folder and records of this test's own; the synthetic sets are written once for all."""
-    monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
-    monkeypatch.setattr(records.paths, "runs", lambda profile: tmp_path / "runs")
     sets = tmp_path_factory.getbasetemp() / "image_sets"
     prepare = synthetic_sets.prepare
     monkeypatch.setattr(synthetic_sets, "prepare", lambda name, folder: prepare(name, sets))

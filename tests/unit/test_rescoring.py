@@ -26,7 +26,7 @@ def brightness(images):
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch):
+def store(workplace, monkeypatch):
     """Runs of test images c (mid-grey) and d (dark), their saved model the detector; no adult images at hand."""
     greys = {"a": GREY, "b": 60, "c": GREY, "d": 60}
 
@@ -36,7 +36,7 @@ def store(tmp_path, monkeypatch):
     monkeypatch.setattr(packing, "images", images)
     monkeypatch.setattr(saved, "of_run", lambda *_: detector())
     monkeypatch.delenv("CXR_EXTERNAL_DIR", raising=False)
-    make = stored(tmp_path / "runs", monkeypatch)
+    make = stored(monkeypatch)
     return lambda system="one", **options: make(system, [0.1, 0.9, 0.5, 0.2], model="custom_cnn", size=SIDE, **options)
 
 

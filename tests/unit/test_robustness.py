@@ -22,11 +22,11 @@ MIXED = adults([0.1, 0.1, 0.1, 0.1, 0.1, 0.9, 0.9, 0.9, 0.9, 0.1, 0.1, 0.1])  # 
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(workplace, monkeypatch):
     """A run with an operating point of 0.9 and twelve test images that it separates."""
     test = SEPARATED[["image_id", "patient_id", "y_true"]].assign(split="test")
     images = pd.concat([test.assign(split="val", image_id="v" + test.image_id), test], ignore_index=True)
-    return stored(tmp_path, monkeypatch)("one", [*SEPARATED.y_score, *SEPARATED.y_score], images)
+    return stored(monkeypatch)("one", [*SEPARATED.y_score, *SEPARATED.y_score], images)
 
 
 def perturbed(run, **worst):

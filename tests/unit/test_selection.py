@@ -26,9 +26,9 @@ class Blind(Record):
 
 
 @pytest.fixture
-def runs(tmp_path, monkeypatch):
+def runs(workplace, monkeypatch):
     """Two blind runs: the second separates the validation images better, and the corrupted ones too."""
-    store, found = stored(tmp_path / "runs", monkeypatch), []
+    store, found = stored(monkeypatch), []
     for val in ([0.6, 0.5, 0.2, 0.8], [0.1, 0.7, 0.2, 0.8]):
         run = store("x", [*val, 0.5, 0.5, 0.5, 0.5], IMAGES)
         table = pd.DataFrame({"image_id": list("abcd"), "perturbation": "noise", "severity": 2, "y_score": val})

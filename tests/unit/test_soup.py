@@ -52,16 +52,15 @@ def test_a_frozen_layer_keeps_its_statistics():
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(workplace, monkeypatch):
     """Store runs of seeds whose saved networks scale by 1, 2, ...; the images are grey."""
-    store, networks = tiny_runs.stored(tmp_path / "runs", monkeypatch), {}
+    store, networks = tiny_runs.stored(monkeypatch), {}
     pixels = np.stack([np.full((SIDE, SIDE), grey, np.uint8) for grey in (100, 110, 120, 130)])
     table = tiny_runs.IMAGES.assign(row=range(4), split=["train", "train", "val", "test"])
     monkeypatch.setattr(network, "labelled_images", lambda profile, protocol: table)
     monkeypatch.setattr(network, "images_info", lambda profile, images: {})
     monkeypatch.setattr(packing, "load", lambda profile, size, variant: pixels)
     monkeypatch.setattr(saved, "of_run", lambda found, profile: networks[found.run_id])
-    monkeypatch.setattr(records.paths, "build", lambda profile: tmp_path / "build")
 
     def make(**options):
         found = store("one", [0.5] * 4, start=options.pop("start", "imagenet"), size=SIDE, **options)

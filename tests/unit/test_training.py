@@ -16,7 +16,7 @@ TINY = Config("custom_cnn", size=32, epochs=4, batch_size=8, learning_rate=1e-3)
 
 
 @pytest.fixture
-def bright_images(tmp_path, monkeypatch):
+def bright_images(workplace, monkeypatch):
     """Forty images of which PNEUMONIA has a bright square, behind the same functions as the real set."""
     rng = np.random.default_rng(0)
     y_true = np.arange(40) % 2
@@ -25,8 +25,6 @@ def bright_images(tmp_path, monkeypatch):
     ids = [f"image{i}" for i in range(40)]
     images = pd.DataFrame({"image_id": ids, "patient_id": ids, "y_true": y_true, "sha256": ids})
     split = np.repeat(["train", "val", "test"], [24, 8, 8])
-    monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
-    monkeypatch.setattr(records.paths, "runs", lambda profile: tmp_path / "runs")
     monkeypatch.setattr(manifest, "load", lambda profile: images)
     monkeypatch.setattr(manifest, "source", lambda profile: type("Source", (), {"pixels": "synthetic image"}))
     monkeypatch.setattr(splits, "load", lambda profile, protocol: images[["image_id", "patient_id"]].assign(split=split))
@@ -82,14 +80,12 @@ def test_a_broken_run_json_is_named(bright_images):
         records.read(record.folder)
 
 
-def test_missing_records_name_the_command(monkeypatch, tmp_path):
-    monkeypatch.setattr(records.paths, "runs", lambda profile: tmp_path)
+def test_missing_records_name_the_command(workplace):
     with pytest.raises(CxrError, match="cxr train vgg16_thesis"):
         records.of("vgg16_thesis", "full")
 
 
-def test_large_scores_are_compressed_and_read_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(records.paths, "runs", lambda profile: tmp_path)
+def test_large_scores_are_compressed_and_read_back(workplace):
     n = 5000
     scores = pd.DataFrame({"image_id": [f"test/NORMAL/{i}" for i in range(n)], "patient_id": "p", "split": "test"})
     scores = scores.assign(y_true=0, y_score=np.linspace(0, 1, n))
@@ -98,8 +94,7 @@ def test_large_scores_are_compressed_and_read_back(tmp_path, monkeypatch):
     np.testing.assert_allclose(record.scores.y_score, scores.y_score, atol=1e-6)
 
 
-def test_ids_are_text_whatever_they_look_like(tmp_path, monkeypatch):
-    monkeypatch.setattr(records.paths, "runs", lambda profile: tmp_path)
+def test_ids_are_text_whatever_they_look_like(workplace):
     scores = pd.DataFrame({"image_id": ["1e5", "NA", "7"], "patient_id": ["012", "12", "NA"], "split": "test"})
     scores = records.write(TINY, "full", {}, {"scores": scores.assign(y_true=0, y_score=[0.5, None, 0.25])}).scores
     assert scores.patient_id.tolist() == ["012", "12", "NA"] and scores.image_id.tolist() == ["1e5", "NA", "7"]
