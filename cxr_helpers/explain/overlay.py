@@ -25,6 +25,7 @@ def signed(image: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
 
 
 def _blend(image: np.ndarray, colours: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the image under colours (H, W, 4) in [0, 1], of which a weight of 1 covers `OPACITY`."""
     alpha = OPACITY * np.asarray(weight, "float32")[..., None]
     mixed = (1 - alpha) * image[..., None] + alpha * 255 * colours[..., :3]
     return np.clip(mixed.round(), 0, 255).astype("uint8")

@@ -109,6 +109,7 @@ def calibration(scores: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def _reliability(upper: Axes, lower: Axes, name: str, scores: pd.DataFrame) -> None:
+    """Draw the reliability diagram of one run above the number of images in each bin."""
     table = curves.reliability(scores)
     error = metrics.evaluate(scores).loc["ece"]
     upper.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)

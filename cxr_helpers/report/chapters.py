@@ -63,6 +63,7 @@ def read(path: Path, profile: str) -> Chapter:
 
 
 def _check(cell: NotebookNode, chapter: str) -> None:
+    """Refuse a code cell that failed or never ran."""
     place = f"The report is not rendered: chapter {chapter}, cell {cell.metadata.cxr_cell}"
     failure = next((output for output in cell.outputs if output.output_type == "error"), None)
     if failure:

@@ -71,6 +71,7 @@ def _publish(bundle: dict[str, str], kind: str, **note: str) -> None:
 
 
 def _check(label: str, kind: str, caption: str) -> None:
+    """Refuse a malformed label and an empty caption."""
     if not LABEL.fullmatch(label) or not label.startswith(f"{kind}:"):
         raise CxrError(f"Label {label!r} is malformed; write {kind}: and lower-case words joined by hyphens.")
     if not caption.strip():

@@ -30,6 +30,7 @@ def numbers(fig: Figure) -> pd.DataFrame:
 
 
 def _rows(ax: Axes, number: int) -> Iterator[dict]:
+    """Yield the rows of one panel: bars and intervals first, then every other artist, then texts with a digit in them."""
     panel = (ax.get_title(loc="left") or ax.get_title()).split("\n")[0] or f"panel {number}"
     inner = {id(child) for container in ax.containers for child in container.get_children()}
     for container in ax.containers:
@@ -46,6 +47,7 @@ def _rows(ax: Axes, number: int) -> Iterator[dict]:
 
 
 def _named(ax: Axes, panel: str, kind: str, artist: Artist, points: pd.DataFrame) -> Iterator[dict]:
+    """Yield the points of an artist, at most `LONGEST`, with its label as series and the words that stand at the axes."""
     label = str(artist.get_label() or "")
     series = "" if label.startswith("_") else " ".join(label.split())
     kept = points.iloc[np.unique(np.linspace(0, len(points) - 1, LONGEST).astype(int))] if len(points) > LONGEST else points
@@ -63,6 +65,7 @@ def _bars(container: BarContainer) -> pd.DataFrame:
 
 
 def _intervals(container: ErrorbarContainer) -> pd.DataFrame:
+    """Return the points of an error bar, or where it has none the middles of its bars, with the ends of its bars."""
     line, _, bars = container.lines
     points = _xy(line.get_xydata()) if line is not None else pd.DataFrame()
     across = 0 if container.has_xerr else 1

@@ -103,6 +103,7 @@ def _numbered(heading: Node, counts: list) -> Node:
 
 
 def _float(block: Node, names: dict[str, str]) -> Node:
+    """Return a figure or table with its number before the caption, a table in a box that scrolls; other blocks as they are."""
     key = tree.label(block)
     if not key:
         return block

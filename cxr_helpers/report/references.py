@@ -62,6 +62,7 @@ def resolved(parts: list[Part], labels: Mapping[str, Node], cited: Collection[st
     """Return `parts` with `@fig:`, `@tbl:`, `@ch:` and `@sec:` turned into links; an unknown one or citation is a CxrError."""
 
     def resolve(kind: str, content: list, place: str) -> list[Node] | None:
+        """Return the links for a citation of labels, None for everything else; `place` names the cell in messages."""
         if kind != "Cite":
             return None
         citations = content[0]
@@ -86,6 +87,7 @@ def resolved(parts: list[Part], labels: Mapping[str, Node], cited: Collection[st
 
 
 def _piece(citation: Node, labels: Mapping[str, Node], place: str) -> list[Node]:
+    """Return one of the things that a bracket cites: the link of a label with what stands around it, or the citation alone."""
     key = citation["citationId"]
     if not REFERENCE.fullmatch(key):
         return [Cite([citation], [Str(f"@{key}")])]

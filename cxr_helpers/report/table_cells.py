@@ -65,6 +65,7 @@ def _name(name: object) -> str:
 
 
 def _cell(value: object, form: formatting.Format) -> str:
+    """Return a value as the text of a cell, in a number of decimals or another format."""
     if isinstance(value, str):
         return written(value)
     if value is None or pd.isna(value):

@@ -131,6 +131,7 @@ def _harmless(kind: str, content: list) -> Node | list[Node] | None:
 
 
 def _cell(block: Node, chapter: str) -> Cell:
+    """Return what the division that the template made for a cell says; one that a cell opens and does not close is a CxrError."""
     if not has_class(block, "cell") or any(has_class(inner, "cell") for inner in block["c"][1]):
         raise CxrError(f"Chapter {chapter}: a cell opens a division (`:::`) without closing it, or closes none; correct it.")
     (_, _, pairs), content = block["c"]

@@ -120,6 +120,7 @@ def fingerprint(model: keras.Model) -> str:
 
 
 def _check_own(model: object, config: Config) -> None:
+    """Refuse what is no network from the configuration's images to P(PNEUMONIA)."""
     if not isinstance(model, keras.Model):
         raise CxrError(f"build(configuration) returned {type(model).__name__}; return a keras.Model.")
     taken = [(None, config.size, config.size, channels) for channels in (1, 3)]

@@ -92,6 +92,7 @@ def _alone(profile: str) -> Iterator[int]:
 
 
 def _command(profile: str, retrain: bool, cores: int, wanted: str) -> list[str]:
+    """Return the command line of Snakemake that makes what is `wanted`, a word of its --config."""
     settings = [f"profile={profile}", f"retrain={int(retrain)}", wanted]
     return [
         *(sys.executable, "-m", "snakemake", "--cores", str(cores), "--scheduler", "greedy"),
