@@ -42,7 +42,7 @@ def _blocks(part: Part) -> list[Node]:
 
 
 def _float(block: Node) -> Node:
-    """Return a figure or table with its caption cut after the first sentence, a figure with its picture; else the block as it is."""
+    """Return a figure or table with its caption cut after the first sentence, a figure with its picture; others as they are."""
     if not tree.label(block):
         return block
     first, rest = tree.split_caption(tree.caption(block))
