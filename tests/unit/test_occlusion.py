@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from tiny_models import linear
 
-from cxr_helpers.explain import targets
-from cxr_helpers.extras.saliency import shap_maps
+from cxr_helpers.extras.saliency import methods, shap_maps
 from cxr_helpers.extras.saliency.occlusion import hidden_log_odds, occlusion, squares
 
 RANDOM = np.random.default_rng(0)
@@ -33,7 +32,7 @@ def test_hidden_pixels_are_blurred_and_others_stay(monkeypatch):
     hidden = np.zeros((1, 4, 4), bool)
     hidden[0, 1, 2] = True
     seen = []
-    monkeypatch.setattr(targets, "log_odds", lambda network, images: seen.append(images) or np.zeros(len(images)))
+    monkeypatch.setattr(methods, "log_odds", lambda network, images: seen.append(images) or np.zeros(len(images)))
     hidden_log_odds(None, image, hidden)
     assert (seen[0][0] != image).sum() == 1 and seen[0][0, 1, 2] == shap_maps.blurred(image)[1, 2]
     # Half the image's side is the least box, 2 pixels; OpenCV's box of 2 ends at the pixel.

@@ -81,7 +81,7 @@ def test_bright_blob_speaks_for_pneumonia_and_dark_one_against(channels):
 
 def test_values_that_do_not_add_up_are_refused(monkeypatch):
     counter = iter(np.arange(1e4) ** 2)
-    monkeypatch.setattr(targets, "log_odds", lambda _, images: np.array([next(counter) for _ in images], float))
+    monkeypatch.setattr(methods, "log_odds", lambda _, images: np.array([next(counter) for _ in images], float))
     with pytest.raises(CxrError, match="sum to"):
         shap_maps.partition(linear(WEIGHTS), IMAGES[:1], +1, evaluations=20)
 
