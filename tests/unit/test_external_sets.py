@@ -76,9 +76,9 @@ def test_a_mask_gives_the_label_away_where_its_shape_goes_with_it(tmp_path):
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(workplace, monkeypatch):
     """A final model with scores of `ROWS` as NIH's images."""
-    found = maker(tmp_path, monkeypatch)("x", RIGHT, [0.2, 0.8, 0.6, 0.8])
+    found = maker(monkeypatch)("x", RIGHT, [0.2, 0.8, 0.6, 0.8])
     table = pd.DataFrame(ROWS, columns=["image_id", "label", "finding", "age", "view", "y_score"])
     table = table.assign(patient_id=table.image_id, y_true=(table.label == "PNEUMONIA").astype(int))
     found.add(rescoring.NIH, rescored.encoded(table.drop(columns="label"), rescoring.NIH))

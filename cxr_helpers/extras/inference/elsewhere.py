@@ -5,10 +5,10 @@ import pandas as pd
 from cxr_helpers.base.progress import say
 from cxr_helpers.data import image_files, packing, preprocessing
 from cxr_helpers.extras.inference import published_model, test_time_adaptation
-from cxr_helpers.extras.makers import rescored
+from cxr_helpers.extras.makers import rescored, saved
 from cxr_helpers.extras.other_sets import adult_images, hospital_images
 from cxr_helpers.records import Record
-from cxr_helpers.training import members, rescoring, saved
+from cxr_helpers.training import rescoring
 
 COLUMNS = [*rescored.COLUMNS[rescoring.EXTERNAL], "age"]
 _SETS = {rescoring.NIH: "nih", rescoring.LUNGS: "rsna_lungs"}
@@ -28,7 +28,7 @@ def rescore(run: Record, profile: str) -> None:
         return
     model, config = published_model.load(published_model.folder(profile))
     if config.run_id != run.run_id:
-        model, config = saved.of_run(run, profile), members.network_config(run, profile)
+        model, config = saved.of_run(run, profile), saved.network_config(run, profile)
     for name in missing:
         say(f"rescore {run.run_id}: {name}")
         run.add(name, rescored.encoded(made[name](rescored.of_model(model, config), model, config), name))
