@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import end_limits
 
 CLIP = 1e-7  # probabilities are kept this far from 0 and 1, so that one sure error has a finite cross-entropy
 ECE_BINS = 15
@@ -44,6 +45,8 @@ def mean_interval(values: np.ndarray, patient_id: np.ndarray, n_boot: int = 2000
     """Return value, ci_low, ci_high: the mean of `values` (N,), one an image, with its 95 % percentile interval over patients."""
     weights = patient_weights(patient_id, n_boot, seed)
     low, high = np.percentile(weights @ values / weights.sum(axis=1), PERCENTILES)
+    if high - low < 1e-12:  # all values agree: shares have Wilson's limits, and of one patient nothing has any
+        low, high = end_limits.share_limits(float(np.mean(values)), len(np.unique(np.asarray(patient_id, dtype=str))))
     return pd.Series({"value": float(np.mean(values)), "ci_low": float(low), "ci_high": float(high)})
 
 

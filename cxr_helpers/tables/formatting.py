@@ -30,7 +30,9 @@ def estimate(value: float, low: float, high: float, form: Format = 3) -> str:
 
 
 def between(low: float, high: float, form: Format = 3) -> str:
-    """Return "0.931–0.967", and "-0.003 to +0.021" where a bound has a sign."""
+    """Return "0.931–0.967", "-0.003 to +0.021" where a bound has a sign, and "none" where there are no bounds."""
+    if pd.isna(low):
+        return "none"
     signed = low < 0 or "+" in str(form)
     return f"{number(low, form)}{' to ' if signed else ABSENT}{number(high, form)}"
 

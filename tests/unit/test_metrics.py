@@ -9,7 +9,7 @@ from sklearn import metrics as sklearn_metrics
 from tiny_scores import FOUR, random_scores, scores
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import bootstrap, curves, metrics
+from cxr_helpers.evaluation import bootstrap, curves, end_limits, metrics
 
 
 def test_values_worked_out_by_hand():
@@ -119,7 +119,7 @@ def test_an_interval_is_the_middle_95_percent_of_the_resamples():
 def test_the_mean_over_seeds_is_resampled_not_one_seed():
     images = random_scores()
     auc = metrics.evaluate_seeds([images, images.assign(y_score=1 - images.y_score)], n_boot=100).loc["roc_auc"]
-    assert auc.to_list() == pytest.approx([0.5, 0.5, 0.5])  # in every resample the one is as good as the other is bad
+    assert auc.to_list() == pytest.approx([0.5, np.nan, np.nan], nan_ok=True)  # always the one is as good as the other is bad
 
 
 def test_seeds_share_their_resamples():
@@ -160,7 +160,7 @@ def test_compare_names_experiments_in_order():
 def test_one_class_resamples_are_left_out():
     images = scores([1, 0], [0.8, 0.3], patients=["a", "b"])
     table = metrics.evaluate(images, n_boot=1000)
-    assert table.notna().all(axis=None) and table.loc["roc_auc"].to_list() == [1, 1, 1]
+    assert table.value.notna().all() and table.value["roc_auc"] == 1 and table.ci_low.isna().all()  # a class is one patient
 
 
 @pytest.mark.parametrize(
@@ -190,9 +190,7 @@ def test_the_roc_band_holds_the_curve_and_its_area():
     band = curves.roc_band([images], n_boot=200)
     fpr, tpr, _ = sklearn_metrics.roc_curve(images.y_true, images.y_score)
     assert band.y[1:].to_list() == pytest.approx([tpr[fpr <= x + 1e-12][-1] for x in curves.GRID], abs=0.02)
-    assert np.trapezoid(band.y, band.x) == pytest.approx(
-        sklearn_metrics.roc_auc_score(images.y_true, images.y_score), abs=0.005
-    )
+    assert np.trapezoid(band.y, band.x) == pytest.approx(sklearn_metrics.roc_auc_score(images.y_true, images.y_score), abs=0.005)
     assert ((band.ci_low <= band.y + 1e-9) & (band.y <= band.ci_high + 1e-9)).mean() > 0.95
     assert (band.iloc[0] == 0).all()
 
@@ -237,3 +235,53 @@ def test_an_unpaired_difference_is_wider_than_a_paired_one_on_the_same_images():
     assert unpaired.value == pytest.approx(paired.value)
     assert unpaired.ci_low < 0 < unpaired.ci_high
     assert unpaired.ci_high - unpaired.ci_low > 3 * (paired.ci_high - paired.ci_low)
+
+
+def perfect(positives: int, negatives: int, patients: int | None = None) -> pd.DataFrame:
+    """Return scores without an error of so many images, each of a patient of its own or of so many a class."""
+    y_true = np.repeat([1, 0], [positives, negatives])
+    who = [f"{y}-{row if patients is None else row % patients}" for row, y in enumerate(y_true)]
+    columns = {"image_id": [f"{row:03d}" for row in range(len(y_true))], "patient_id": who, "split": "test", "y_true": y_true}
+    return pd.DataFrame(columns | {"y_score": np.where(y_true == 1, 0.9, 0.1) + np.arange(len(y_true)) * 1e-4})
+
+
+def test_what_never_fails_has_wilson_limits_over_patients():
+    found = metrics.evaluate(perfect(26, 26))
+    assert found.value[["recall", "specificity", "accuracy", "precision", "roc_auc", "f1"]].eq(1).all()
+    # Wilson's lower limit of 26 of 26 is 26 / (26 + 1.96²).
+    for name in ("recall", "specificity", "precision", "balanced_accuracy", "f1"):
+        assert found.ci_low[name] == pytest.approx(26 / (26 + 1.959964**2), abs=1e-6) and found.ci_high[name] == 1
+    assert found.ci_low["accuracy"] == pytest.approx(52 / (52 + 1.959964**2), abs=1e-6)
+    assert found.loc["tp", ["ci_low", "ci_high"]].tolist() == pytest.approx([26 * found.ci_low["recall"], 26])
+    assert found.loc["fp", ["ci_low", "ci_high"]].tolist() == pytest.approx([0, 26 - 26 * found.ci_low["recall"]])
+    assert 0.85 < found.ci_low["roc_auc"] < 0.99 and np.isnan(found.ci_low["pr_auc"])
+    few = metrics.evaluate(perfect(26, 26, patients=3))  # images of one patient are no independent trials
+    assert few.ci_low["recall"] == pytest.approx(3 / (3 + 1.959964**2), abs=1e-6)
+
+
+def test_no_metric_has_an_interval_of_no_width():
+    for images in (perfect(26, 26), perfect(2, 40), perfect(1, 1), perfect(8, 8, patients=1)):
+        found = metrics.evaluate(images)
+        width = found.ci_high - found.ci_low
+        assert (width.isna() | (width > 1e-9)).all(), found
+
+
+def test_a_class_of_one_patient_has_no_limits():
+    found = metrics.evaluate(perfect(9, 9, patients=None).assign(patient_id=["p"] * 9 + list("abcdefghi")))
+    assert found.ci_low.drop(["specificity", "tn", "fp"]).isna().all()
+    assert found.ci_low["specificity"] == pytest.approx(9 / (9 + 1.959964**2), abs=1e-6)
+
+
+def test_the_limits_of_a_whole_area_are_newcombe_s():
+    # Newcombe's (1 - t)² = z² V(t) solved by hand for 10 and 10 cases: the found t must solve it, and more cases come nearer.
+    low, high = end_limits.area_limits(1.0, 10, 10)
+    spread = low * (1 - low) * (1 + 9 * ((1 - low) / (2 - low) + low / (1 + low))) / 100
+    assert high == 1 and (1 - low) ** 2 == pytest.approx(1.959964**2 * spread, rel=1e-4)
+    assert low < end_limits.area_limits(1.0, 100, 100)[0] < 1
+    assert end_limits.area_limits(0.0, 10, 10) == pytest.approx([0, 1 - low])
+
+
+def test_a_mean_of_equal_shares_has_wilson_limits_and_of_one_patient_none():
+    found = bootstrap.mean_interval(np.ones(20), np.arange(20))
+    assert found.ci_low == pytest.approx(20 / (20 + 1.959964**2), abs=1e-6) and found.ci_high == 1
+    assert np.isnan(bootstrap.mean_interval(np.ones(20), np.zeros(20)).ci_low)

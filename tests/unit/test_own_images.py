@@ -163,7 +163,8 @@ def test_scores_of_own_images_give_every_metric_with_its_interval(folder, tmp_pa
     done = CliRunner().invoke(cli.app, ["score", str(folder), "--out", str(tmp_path / "scores.csv")])
     assert done.exit_code == 0 and "16 images, 8 of PNEUMONIA; PNEUMONIA is called from 0.400 on" in done.output
     rows = {line[:15].strip(): line[15:].split() for line in done.output.splitlines()}
-    assert rows["ROC AUC"] == rows["Sensitivity"] == ["1.000"] * 3
+    assert rows["Sensitivity"] == ["1.000", "0.676", "1.000"]  # Wilson's limits of 8 of 8
+    assert rows["ROC AUC"][0] == "1.000" and rows["PR AUC"] == ["1.000", "none", "none"]
     scores = pd.read_csv(tmp_path / "scores.csv")
     assert list(scores.columns) == ["image_id", "patient_id", "split", "y_true", "y_score"] and len(scores) == 16
 
