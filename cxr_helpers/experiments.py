@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from cxr_helpers.base import typed
 from cxr_helpers.config import Config, whole_number
 from cxr_helpers.errors import CxrError
 
@@ -43,20 +44,26 @@ class Experiment:
 
 def load(profile: str, file: Path = FILE) -> dict[str, Experiment]:
     """Return all experiments by name, as the profile ("full" or "smoke") sets them; of a row with `variants` one for each."""
-    with open(file, "rb") as handle:
-        document = tomllib.load(handle)
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CxrError(f"{file} cannot be read ({error}); mend the line, or restore the file from git.") from error
     shared = document.pop("smoke", {})
     rows = {}
-    for name, row in document.items():
-        changes = shared | row.get("smoke", {}) if profile == "smoke" else {}
-        for suffix, variant in row.get("variants", {"": {}}).items():
-            each, title = (f"{name}_{suffix}", f"{row['title']}: {suffix}") if suffix else (name, row["title"])
-            configs = _configs(row, row["config"] | changes | variant)
-            fallback, waits_for = (), ""
-            if profile != "smoke":
-                fallback = _configs(row | row["fallback"], row["config"] | variant | row["fallback"]) if "fallback" in row else ()
-                waits_for = row.get("waits_for", "")
-            rows[each] = Experiment(each, title, row["chapter"], row.get("source", ""), configs, fallback, waits_for)
+    for name, given in document.items():
+        row = typed.checked(typed.Row, given, f"{file.name}, [{name}]: ")
+        changes = shared | row.smoke if profile == "smoke" else {}
+        for suffix, variant in row.variants.items():
+            each, title = (f"{name}_{suffix}", f"{row.title}: {suffix}") if suffix else (name, row.title)
+            try:
+                configs = _configs(given, row.config | changes | variant)
+                fallback, waits_for = (), ""
+                if profile != "smoke":
+                    fallback = _configs(given | row.fallback, row.config | variant | row.fallback) if row.fallback else ()
+                    waits_for = row.waits_for
+            except CxrError as error:
+                raise CxrError(f"{file.name}, [{each}]: {error}") from error
+            rows[each] = Experiment(each, title, row.chapter, row.source, configs, fallback, waits_for)
     return rows
 
 

@@ -189,7 +189,7 @@ def rescore(
         list[str] | None, typer.Argument(metavar="[EXPERIMENT]...", help="of experiments.toml; none: the final model")
     ] = None,
     profile: Profile = "auto",
-    seed: Annotated[int | None, typer.Option(help="one seed instead of all")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="one seed instead of all")] = None,
 ) -> None:
     """Score adult and corrupted images with saved models, the final one also other hospitals' images; what is stored stays."""
     started = time.monotonic()

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from cxr_helpers import paths
+from cxr_helpers import experiments, paths
 from cxr_helpers.base import plugins, processes
 from cxr_helpers.base.progress import say, since
 from cxr_helpers.data import dataset, manifest
@@ -28,6 +28,10 @@ def run(profile: str, retrain: bool = False, cores: int | None = None, only: str
     started = time.monotonic()
     chapter = chapter_files.find(only) if only else None
     profile = choose(profile)
+    experiments.load(profile)  # whose faults the workflow would only show as its own
+    if not (paths.ROOT / "Snakefile").is_file():
+        why = "with CXR_ROOT elsewhere the steps are made one by one: cxr train, execute, publish"
+        raise CxrError(f"{paths.ROOT} holds no Snakefile, and the whole report is made in a checkout; {why}.")
     for folder in (paths.ROOT, paths.reports(profile)):
         if folder.is_dir() and not os.access(folder, os.W_OK):
             raise CxrError(f"{folder} cannot be written, and the report goes there; make it writable, or work in a copy.")
@@ -120,4 +124,4 @@ def _show_fault(command: list[str]) -> None:
     command = [*command, "--dry-run", "--quiet", "host"]
     trial = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
     if trial.returncode:
-        print(trial.stderr, file=sys.stderr)
+        print(trial.stdout + trial.stderr, file=sys.stderr)

@@ -1,0 +1,70 @@
+"""What a person types, checked before any work starts: rows of experiments.toml and environment variables, each by one schema."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import pydantic
+
+from cxr_helpers.errors import CxrError
+
+Count = Annotated[int, pydantic.Field(ge=1)]
+Seeds = list[Annotated[int, pydantic.Field(ge=0, strict=True)]]
+_MADE = pydantic.ConfigDict(extra="forbid", frozen=True)
+_Model = TypeVar("_Model", bound=pydantic.BaseModel)
+
+
+class Row(pydantic.BaseModel):
+    """A row of experiments.toml; what `config`, `smoke`, `variants` and `fallback` hold are fields of `Config`, checked there."""
+
+    model_config = _MADE
+    title: str
+    chapter: str
+    config: dict
+    source: str = ""
+    seeds: Seeds = [0]
+    protocols: list[str] = []
+    smoke: dict = {}
+    variants: dict[str, dict] = {"": {}}
+    fallback: dict = {}
+    waits_for: str = ""
+
+
+class Variables(pydantic.BaseModel):
+    """Environment variables that hold no folder of images; the folders are looked at where they are read."""
+
+    CXR_PROFILE: Literal["full", "smoke", "auto"] | None = None
+    CXR_BACKEND: Literal["openvino", "onnxruntime", "litert", "keras"] | None = None
+    KERAS_BACKEND: Literal["tensorflow", "jax", "torch"] | None = None
+    OMP_NUM_THREADS: Count | None = None
+    CXR_BUILD_DIR: Path | None = None
+
+    @pydantic.field_validator("CXR_BUILD_DIR")
+    @classmethod
+    def _can_be_a_folder(cls, path: Path | None) -> Path | None:
+        if path and any(part.exists() and not part.is_dir() for part in (path.expanduser(), *path.expanduser().parents)):
+            raise ValueError("is a file, or lies below one")
+        return path
+
+
+def checked(model: type[_Model], values: dict, place: str) -> _Model:
+    """Return what `values` say as `model` has it; else a CxrError that begins with `place` and names every fault."""
+    try:
+        return model(**values)
+    except pydantic.ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}={_short(fault['input'])}: {_why(fault)}" for fault in error.errors()]
+        raise CxrError(f"{place}{'; '.join(faults)}.") from None
+
+
+def check_variables() -> None:
+    """Refuse an environment variable of `Variables` that cannot be used; an empty one is none."""
+    checked(Variables, {name: value for name in Variables.model_fields if (value := os.environ.get(name))}, "")
+
+
+def _short(value: object) -> str:
+    return repr(value)[:80]
+
+
+def _why(fault: dict) -> str:
+    known = "unknown; it has " + ", ".join(Row.model_fields) if fault["type"] == "extra_forbidden" else fault["msg"]
+    return known[0].lower() + known[1:]

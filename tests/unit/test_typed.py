@@ -1,0 +1,62 @@
+"""What a person types is checked before work starts, and every fault is named in one sentence."""
+
+import pytest
+from checkouts import ALPHA
+from commands import cxr
+
+from cxr_helpers import experiments
+from cxr_helpers.base import typed
+from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.inference import backends
+
+ROW = ALPHA.replace('config = { model = "custom_cnn" }', "config = { model = 'custom_cnn', %s }")
+FAULTS = {
+    "text for a number": (ROW % 'epochs = "3"', r"\[alpha\]: epochs='3' is out of range; give a whole number"),
+    "a rate below 0": (ROW % "learning_rate = -1", r"\[alpha\]: learning_rate=-1 is out of range; give a number above 0"),
+    "a field of another name": (ROW % "epoch = 3", r"\[alpha\]: Config: unknown field epoch"),
+    "a key of another name": (ALPHA + "seed = 3\n", r"\[alpha\]: seed=3: unknown; it has title, chapter"),
+    "a seed below 0": (ALPHA.replace("[0, 1]", "[-1]"), r"\[alpha\]: seeds.0=-1: input should be greater than or equal to 0"),
+    "a key twice": (ALPHA + "seeds = [2]\n", "cannot be read .*mend the line"),
+    "no title": (ALPHA.replace("title", "name"), r"\[alpha\]: title=.*: field required; name='Alpha': unknown"),
+    "no TOML": ("[alpha\n", "cannot be read .*mend the line"),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_of_a_row_is_named_with_its_row(tmp_path, text, words):
+    (tmp_path / "experiments.toml").write_text(text)
+    with pytest.raises(CxrError, match=words):
+        experiments.load("full", tmp_path / "experiments.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("OMP_NUM_THREADS", "abc", "OMP_NUM_THREADS='abc': input should be a valid integer"),
+        ("CXR_BACKEND", "abacus", "CXR_BACKEND='abacus': input should be 'openvino', "),
+        ("CXR_PROFILE", "half", "CXR_PROFILE='half': input should be 'full', 'smoke' or 'auto'"),
+        ("CXR_BUILD_DIR", __file__, "CXR_BUILD_DIR=.*is a file, or lies below one"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_named(monkeypatch, name, value, words):
+    typed.check_variables()
+    monkeypatch.setenv(name, "")
+    typed.check_variables()
+    monkeypatch.setenv(name, value)
+    with pytest.raises(CxrError, match=words):
+        typed.check_variables()
+
+
+def test_every_backend_may_be_named(monkeypatch):
+    for name in backends.BACKENDS:
+        monkeypatch.setenv("CXR_BACKEND", name)
+        typed.check_variables()
+
+
+def test_the_real_command_says_it_before_it_works(tmp_path):
+    done = cxr("train", "mobilenet_official", OMP_NUM_THREADS="abc")
+    assert done.code == 1 and done.err.count("\n") == 1 and "OMP_NUM_THREADS='abc'" in done.last
+    done = cxr("train", "mobilenet_official", "--seed", -1)
+    assert done.code == 2 and "--seed" in done.err and "Traceback" not in done.err
+    done = cxr("report", "--profile", "smoke", CXR_ROOT=tmp_path)
+    assert done.code == 1 and "holds no Snakefile, and the whole report is made in a checkout" in done.last
