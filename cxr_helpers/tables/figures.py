@@ -19,10 +19,10 @@ OF_THE_RUN = {
 }
 
 
-def of(runs: Sequence[Record], split: str = "test", rule: str = "") -> pd.DataFrame:
-    """Return every figure that an experiment's runs, one per seed or one per seed and fold, give on a split.
+def of(runs: Sequence[Record], split: str = "test") -> pd.DataFrame:
+    """Return every figure that an experiment's runs, one per seed or one per seed and fold, give on a split, at threshold 0.5.
 
-    `rule`: "youden", chosen on validation images, or "", the threshold 0.5. Index: the metrics of `metrics.TITLES` and
+    Index: the metrics of `metrics.TITLES` and
     `metrics.COUNTS`, the names in `OF_THE_RUN`, `GAP`, and what the extras know of runs of other kinds (many labels, masks).
     Columns value (mean over runs), ci_low, ci_high (95 %, over patients; NaN where there is none). `attrs["images"]` counts
     the images.
@@ -32,8 +32,7 @@ def of(runs: Sequence[Record], split: str = "test", rule: str = "") -> pd.DataFr
         scores = selection.pooled(runs, split)
         images = len(scores[0])
         if images:
-            limit = selection.thresholds(runs) if rule else selection.THRESHOLD
-            parts.append(metrics.evaluate_seeds(scores, limit))
+            parts.append(metrics.evaluate_seeds(scores))
     else:
         found = [plugins.load("figures", name)(runs, split) for name in plugins.names("figures")]
         parts += [part for part in found if part is not None]

@@ -68,14 +68,13 @@ def table(runs: Runs, texts: Mapping[str, dict] | None = None, profile: str = "f
         if "same_as" in text:
             continue
         ways = [name, *(other for other, its in texts.items() if its.get("same_as") == name)]
-        ours = {way: _ours(runs, way, texts[way]) for way in ways if _runs_of(runs, way, texts[way])}
+        ours = {way: figures.of(runs[way], texts[way].get("split", "test")) for way in ways if runs.get(way)}
         read = open_choices.load(text["combinations"], profile, missing_ok=True) if ours and "combinations" in text else None
-        trained = text.get("runs_of", name)
         for figure in text["figures"]:
             row = {"system": name, "source": text["source"], "metric": figure["metric"], "reported": figure.get("value")}
             row |= {"claim_id": _identifier(name, figure), "kind": verdicts.kind(figure["metric"])}
-            row |= {"command": f"cxr train {trained}" if trained in known else ""}
-            waits = known[trained].waits_for or "no run yet" if trained in known else "not among the experiments yet"
+            row |= {"command": f"cxr train {name}" if name in known else ""}
+            waits = known[name].waits_for or "no run yet" if name in known else "not among the experiments yet"
             found, values = [Found(f"waits: {waits}")], []
             if "measured" in figure:
                 row |= {"command": f"cxr measure {figure['measured']}"}
@@ -95,28 +94,9 @@ def write(comparison: pd.DataFrame, profile: str) -> Path:
     return path
 
 
-def tally(comparison: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per kind of claim, and one of all: claims, tested, and how many have each word of `verdicts.WORDS`."""
-    claims = comparison.dropna(subset="reported")
-    rows = [(kind, claims[claims.kind == kind]) for kind in verdicts.KINDS] + [("all", claims)]
-    return pd.DataFrame([{"on": kind} | _counts(part) for kind, part in rows if len(part)])
-
-
-def shared(comparison: pd.DataFrame) -> pd.Series:
-    """Return for each row whether the text gives its figure for two programs, which share the stage: it counts once."""
-    once = {_identifier(name, each) for name, text in reported().items() for each in text["figures"] if each.get("shared")}
-    return comparison.claim_id.isin(once)
-
-
 def limited(comparison: pd.DataFrame) -> pd.Series:
     """Return for each row whether its figure was tested although ours differs from the text's, as its status says."""
     return (comparison.readings > 0) & comparison.status.astype(str).str.contains(verdicts.LIMIT)
-
-
-def _counts(claims: pd.DataFrame) -> dict[str, int]:
-    words = {word: int((claims.verdict == word).sum()) for word in verdicts.WORDS}
-    tested = len(claims) - words[verdicts.NOT_TESTED]
-    return {"claims": len(claims), "tested": tested, f"of these {verdicts.LIMITED}": int(limited(claims).sum())} | words
 
 
 def _identifier(name: str, figure: dict) -> str:
@@ -125,15 +105,6 @@ def _identifier(name: str, figure: dict) -> str:
 
 def _name(figure: dict) -> str:
     return figure.get("of", figure["metric"])
-
-
-def _runs_of(runs: Runs, name: str, text: dict) -> Sequence[Record]:
-    return runs.get(text.get("runs_of", name), ())
-
-
-def _ours(runs: Runs, name: str, text: dict) -> pd.DataFrame:
-    """Return the figures of an experiment's runs on the split, and at the operating point, of its text."""
-    return figures.of(_runs_of(runs, name, text), text.get("split", "test"), text.get("rule", ""))
 
 
 def _judged(figure: dict, text: dict, found: Sequence[Found], values: Sequence[float]) -> dict:
@@ -156,9 +127,7 @@ def _judged(figure: dict, text: dict, found: Sequence[Found], values: Sequence[f
 
 def _of_runs(runs: Runs, way: str, ours: pd.DataFrame, texts: Mapping[str, dict], figure: dict) -> Found:
     """Return what the runs of one way to read a text say of its figure; `ours` are all their figures."""
-    text, name = texts[way], _name(figure)
-    own = _runs_of(runs, way, text)
-    images = ours.attrs["images"]
+    own, text, name, images = runs[way], texts[way], _name(figure), ours.attrs["images"]
     reasons, limits = departures(own[0], text, figure, images)
     if "against" in figure:
         other = figure["against"]
@@ -169,7 +138,7 @@ def _of_runs(runs: Runs, way: str, ours: pd.DataFrame, texts: Mapping[str, dict]
         if name in metrics.TITLES:
             ours = metrics.difference(selection.pooled(own), selection.pooled(runs[other]))
         else:  # of many labels: no pairs of scores
-            ours = ours[["value"]].reindex(columns=figures.COLUMNS) - _ours(runs, other, texts[other])
+            ours = ours[["value"]].reindex(columns=figures.COLUMNS) - figures.of(runs[other])
     if name not in ours.index:
         return Found("waits: no record holds this figure")
     return Found(_status(own, [*reasons, *limits]), not reasons, *ours.loc[name, figures.COLUMNS])

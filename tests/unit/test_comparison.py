@@ -135,13 +135,6 @@ def test_runs_of_another_reading_count_with_ours():
     assert (alone.reproduced[0], alone.verdict[0]) == (0.5, verdicts.CONSISTENT)
 
 
-def test_claims_are_tallied_by_kind():
-    figures = [{"metric": "roc_auc", "value": 0.5}, {"metric": "parameters", "value": 1000}, {"metric": "accuracy"}]
-    found = reported_vs_reproduced.tally(reported_vs_reproduced.table({"a": [run()]}, text(*figures))).set_index("on")
-    assert found.claims.to_dict() == {"performance": 1, "size": 1, "all": 2}
-    assert found.loc["all", list(verdicts.WORDS)].tolist() == [1, 0, 1, 0] and found.tested["all"] == 2
-
-
 @pytest.mark.parametrize(
     ("metric", "reported", "ours", "said"),
     [
@@ -192,14 +185,6 @@ def test_a_difference_is_paired_on_the_same_images():
     texts = text(figure) | {"b": {"source": "Doe 2020", "config": {"start": "random"}, "figures": []}}
     apart = reported_vs_reproduced.table({"a": [better], "b": [worse]}, texts).iloc[0]
     assert apart.verdict == verdicts.NOT_TESTED and apart.status.endswith("b: start imagenet, text random")
-
-
-def test_a_rule_moves_the_operating_point():
-    scored = pd.concat([random_scores(seed=0), random_scores(seed=1).assign(split="val")])
-    made = run()
-    made.scores = scored.assign(y_score=scored.y_score / 4)  # every score below 0.5: nothing is found at 0.5
-    figure = {"metric": "recall", "value": 0.9}
-    assert row(figure, made).reproduced == 0 < row(figure, made, rule="youden").reproduced
 
 
 def test_a_measured_figure_comes_from_the_measurement(monkeypatch):
