@@ -32,7 +32,6 @@ def test_every_figure_of_two_lungs_and_a_heart():
         "cardiothoracic_ratio": 20 / 80,
     }
     assert found == pytest.approx(expected)
-    assert set(found) == {"lung_parts", *cardiothoracic.FIGURES}
 
 
 def test_the_thorax_is_measured_in_one_row():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from tiny_scores import scores
 
-from cxr_helpers.extras.statistics import strata
+from cxr_helpers.extras.statistics import like_widths
 from cxr_helpers.extras.tables import subgroup_tables as subgroups
 
 # Three normal test images and four pneumonias; person 1 and person 2 also have images in the training folder.
@@ -40,25 +40,13 @@ def test_each_pathogen_is_set_against_all_normal_images():
     assert row["Sensitivity, bacteria"] == 1 and row["Sensitivity, virus"] == 0.5
 
 
-def test_limits_of_the_strata_come_from_training_images_only():
-    split = pd.DataFrame({"image_id": IMAGES.image_id, "split": np.where(IMAGES.folder == "test", "test", "train")})
-    found = subgroups.widths(IMAGES, split)
-    # Of 600, 650, 1,650 and 1,700 the quintiles are 630, 850, 1,450 and 1,670.
-    assert list(found[["p3", "p2", "n3", "p1", "n1"]]) == ["2: 630 to 850"] * 2 + ["3: 850 to 1,450"] * 2 + ["4: 1,450 to 1,670"]
-    wider = IMAGES.assign(width=IMAGES.width.where(IMAGES.folder == "train", IMAGES.width * 10))
-    assert set(subgroups.widths(wider, split)[["t1", "t2", "t3", "t4"]]) == set(found[["t1", "t2", "t3", "t4"]])
-    assert subgroups.widths(IMAGES.assign(width=np.nan), split) is None
-
-
-def test_what_survives_within_strata():
-    stratum = pd.Series(np.where(IMAGES.width < 1200, "narrow", "wide"), index=IMAGES.image_id)
-    table = subgroups.by_stratum({"a": [RUN], "b": [RUN.assign(y_score=0.5)]}, stratum)
-    found = table.set_index(["experiment", "stratum"]).value
-    assert found["a", "narrow"] == pytest.approx(1 / 3)  # 0.9 alone stands above 0.7
-    assert found["a", "wide"] == 1 and found["a", strata.WITHIN] == pytest.approx(3 / 5)
-    row = subgroups.surviving(table).set_index("experiment").loc["a"]
-    assert (row[strata.WITHIN], row[strata.ALL]) == pytest.approx((3 / 5, 10 / 12))
-    assert row["difference (95 % CI)"] == pytest.approx(3 / 5 - 10 / 12)
+def test_pairs_of_like_width_are_counted_for_every_experiment():
+    # Of like width are 1,500 and 1,600 to 1,550 (0.8 against 0.1 and 0.2): both in order.
+    table = subgroups.like_width({"a": [RUN], "b": [RUN.assign(y_score=0.5)]}, IMAGES).set_index("experiment")
+    assert table[like_widths.ALIKE].to_list() == [1, 0.5] and table.attrs["pairs"] == 2
+    assert table[like_widths.ALL]["a"] == pytest.approx(10 / 12) and table.attrs["share"] == pytest.approx(2 / 12)
+    assert table["difference (95 % CI)"]["a"] == pytest.approx(1 - 10 / 12)
+    assert subgroups.like_width({"a": [RUN]}, IMAGES.assign(width=np.nan)) is None
 
 
 def test_folders_split_the_pneumonias_by_their_number():
@@ -87,16 +75,13 @@ def answers():
 
 
 def test_what_errors_have_in_common_stands_beside_its_share_in_their_class(answers):
-    stratum = pd.Series(np.where(IMAGES.width < 1200, "narrow", "wide"), index=IMAGES.image_id)
-    table = subgroups.answered(answers, IMAGES, stratum)
-    assert subgroups.commonest(table, "NORMAL", "stratum") == ("narrow", 1, pytest.approx(1 / 3))
+    table = subgroups.answered(answers, IMAGES)
     assert subgroups.commonest(table, "NORMAL", "pathogen") is None  # normal images have none
     assert subgroups.commonest(table, "PNEUMONIA", "pathogen") == ("virus", 1, 0.5)
-    assert subgroups.commonest(subgroups.answered(answers, IMAGES, None), "PNEUMONIA", "stratum") is None
 
 
 def test_a_class_without_errors_has_nothing_in_common(answers):
-    perfect = subgroups.answered(answers.assign(predicted=answers.label, correct=True), IMAGES, None)
+    perfect = subgroups.answered(answers.assign(predicted=answers.label, correct=True), IMAGES)
     assert subgroups.commonest(perfect, "PNEUMONIA", "pathogen") is None
 
 

@@ -21,13 +21,13 @@ from cxr_helpers.evaluation import bootstrap, operating_point, shortcut_baseline
 from cxr_helpers.extras.inference import backends, lungs, regions
 from cxr_helpers.extras.other_sets import masked_images
 from cxr_helpers.extras.other_sets.masked_images import Masked
+from cxr_helpers.extras.statistics import like_widths
 from cxr_helpers.models import catalogue
 from cxr_helpers.training import cached_features
 
 FOLDS = tuple(f"patient_cv_{fold}" for fold in range(splits.PATIENT_FOLDS))
 SIZES = {"image width": ["width"], "image size": ["width", "height"]}  # of the published file; these regions need no pixels
 DATA = {"official test": (["official"], "test"), "validation": (["official"], "val"), "folds by patient": (FOLDS, "test")}
-ALIKE = 1.05  # ratio of two widths that count as like
 
 
 def _box(image: Masked, pixels: np.ndarray) -> np.ndarray:
@@ -138,7 +138,8 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
                 if data == "official test":
                     once = part["copy"].to_numpy() == 0
                     found[f"{name}; without copies"] = _areas(part[once], region, weights[:, once])
-                    found[f"{name}; like widths"], pairs = _alike(part, region, weights)
+                    columns = (part[key].to_numpy() for key in ("y_true", region, "width"))
+                    found[f"{name}; like widths"], pairs = like_widths.ranked(*columns, weights)
                     found |= {f"{model}; all; {data}; pairs": [pairs.sum()], f"{model}; all; {data}; share": [pairs.mean()]}
     rows = [(name, values[0], *_interval(values[1:])) for name, values in found.items()]
     return pd.DataFrame(rows, columns=["figure", "value", "ci_low", "ci_high"])
@@ -159,15 +160,3 @@ def _specificity(own: pd.DataFrame, part: pd.DataFrame, region: str, weights: np
     limits = part.protocol.map({protocol: operating_point.choose(scores) for protocol, scores in val})
     normal = part.y_true.to_numpy() == 0
     return weights[:, normal] @ (part[region] < limits).to_numpy(float)[normal] / weights[:, normal].sum(axis=1)
-
-
-def _alike(part: pd.DataFrame, region: str, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the AUC over the pairs of like width, of each row of weights, and which pairs (normal, pneumonia) these are."""
-    ill = part.y_true.to_numpy() == 1
-    score, width = part[region].to_numpy(), np.log(part.width.to_numpy(float))
-    gaps = score[ill] - score[~ill][:, None]
-    alike = np.abs(width[ill] - width[~ill][:, None]) <= np.log(ALIKE)
-    ordered, every = (
-        ((weights[:, ~ill] @ pairs) * weights[:, ill]).sum(axis=1) for pairs in (alike * ((gaps > 0) + (gaps == 0) / 2), alike)
-    )
-    return ordered / every, alike

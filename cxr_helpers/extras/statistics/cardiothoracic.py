@@ -8,15 +8,6 @@ missing is NaN.
 import cv2
 import numpy as np
 
-FIGURES = {
-    "lung_area": "Lung area",
-    "lung_height": "Lung height",
-    "lung_asymmetry": "Lung asymmetry",
-    "heart_area": "Heart area",
-    "heart_width": "Heart width",
-    "thoracic_width": "Thoracic width",
-    "cardiothoracic_ratio": "Cardiothoracic ratio",
-}
 PLAUSIBLE_AREA = (0.12, 0.7)  # shares of the image
 MOST_ASYMMETRY = 0.5
 MOST_BORDER = 0.2  # share of the image's rim that lungs may touch
@@ -26,7 +17,7 @@ _RIM = 3  # pixels of a map, where every outline is unsure
 
 
 def measure(lungs: np.ndarray, heart: np.ndarray) -> dict[str, float]:
-    """Return the keys of `FIGURES`, and `lung_parts`, of one image.
+    """Return the figures of lungs and heart of one image, and `lung_parts`, by name.
 
     The cardiothoracic ratio (Danzer 1919) is the heart's transverse diameter, from its outermost point on the right to
     that on the left, divided by the widest inner diameter of the thorax, from the outer rim of one lung to that of

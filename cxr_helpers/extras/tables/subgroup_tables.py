@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from cxr_helpers.evaluation import metrics
-from cxr_helpers.extras.statistics import paired, strata
+from cxr_helpers.extras.statistics import like_widths, paired
 from cxr_helpers.extras.tables import evaluation_tables as evaluated
 from cxr_helpers.tables import selection, statistics
 
@@ -35,29 +35,22 @@ def pathogens(scores: _Scores, images: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def widths(images: pd.DataFrame, splits: pd.DataFrame) -> pd.Series | None:
-    """Return each image's stratum of published width by image_id, limits from training images; None where widths are unknown."""
+def like_width(scores: _Scores, images: pd.DataFrame) -> pd.DataFrame | None:
+    """Return one row per experiment: AUC over all pairs of test images, over pairs of like width, and their difference.
+
+    `attrs` has the "pairs" of like width and their "share" of all; None where the widths in the manifest are not known.
+    """
     if images.width.isna().any():
         return None
-    inner = strata.limits(images.width[images.image_id.isin(splits.image_id[splits.split == "train"])].to_numpy(float))
-    return pd.Series(strata.assign(images.width.to_numpy(float), inner), index=images.image_id)
-
-
-def by_stratum(scores: _Scores, stratum: pd.Series) -> pd.DataFrame:
-    """Return `strata.auc` of every experiment's test images: experiment, stratum, value, ci_low, ci_high, normal, pneumonia."""
-    parts = [strata.auc(selection.part(runs), stratum).rename_axis("stratum").reset_index() for runs in scores.values()]
-    return pd.concat(parts, keys=scores, names=["experiment", None]).reset_index("experiment").reset_index(drop=True)
-
-
-def surviving(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per experiment of a table of `by_stratum`: AUC over all pairs, within strata, and their difference."""
-    rows = []
-    for name, found in table.groupby("experiment", sort=False):
-        by_name, row = found.set_index("stratum"), {"experiment": name}
-        for title in (strata.ALL, strata.WITHIN):
-            row |= statistics.columns(title, by_name.loc[title])
-        rows.append(row | statistics.columns("difference (95 % CI)", by_name.loc[strata.DIFFERENCE]))
-    return evaluated.shown(rows)
+    widths, rows = images.set_index("image_id").width, []
+    for name, runs in scores.items():
+        found, row = like_widths.auc(selection.part(runs), widths), {"experiment": name}
+        for title, kind in (*[(kind, kind) for kind in found.index[:2]], ("difference (95 % CI)", like_widths.DIFFERENCE)):
+            row |= statistics.columns(title, found.loc[kind])
+        rows.append(row)
+    table = evaluated.shown(rows)
+    table.attrs |= found.attrs
+    return table
 
 
 def folders(folds: Sequence[pd.DataFrame], official: Sequence[pd.DataFrame], images: pd.DataFrame) -> pd.DataFrame:
@@ -86,11 +79,10 @@ def folders(folds: Sequence[pd.DataFrame], official: Sequence[pd.DataFrame], ima
     return evaluated.shown([row for row in rows if row])
 
 
-def answered(scores: pd.DataFrame, images: pd.DataFrame, stratum: pd.Series | None) -> pd.DataFrame:
-    """Return answers (see `selection.answers`) with pathogen, brightness (mean grey value) and stratum ("" if unknown)."""
+def answered(scores: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """Return answers (see `selection.answers`) with pathogen and brightness (mean grey value) of the images' manifest."""
     facts = images.set_index("image_id").loc[scores.image_id]
-    table = scores.assign(pathogen=facts.pathogen.to_numpy(), brightness=facts["mean"].to_numpy())
-    return table.assign(stratum="" if stratum is None else stratum.loc[scores.image_id].to_numpy())
+    return scores.assign(pathogen=facts.pathogen.to_numpy(), brightness=facts["mean"].to_numpy())
 
 
 def worst(table: pd.DataFrame, label: str, count: int) -> pd.DataFrame:
