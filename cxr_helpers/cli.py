@@ -4,7 +4,6 @@ import dataclasses
 import errno
 import sys
 import time
-from collections.abc import Iterable
 from importlib import metadata
 from typing import Annotated
 
@@ -18,7 +17,6 @@ from cxr_helpers.workflow.options import AskedProfile, Profile
 
 experiments = lazy.module("cxr_helpers.experiments")
 manifest = lazy.module("cxr_helpers.data.manifest")
-weights = lazy.module("cxr_helpers.models.weights")
 records = lazy.module("cxr_helpers.records")
 training = lazy.module("cxr_helpers.training")
 chapter_files = lazy.module("cxr_helpers.workflow.chapter_files")
@@ -98,27 +96,12 @@ def train(
     seed: Annotated[int | None, typer.Option(min=0, help="one seed instead of the experiment's own")] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="train afresh although a record exists")] = False,
 ) -> None:
-    """Make the runs of experiments, one per protocol and seed; a run whose record exists is left as it is.
-
-    Where its ImageNet weights cannot be had, the runs that stand in for it (`fallback`) are made instead.
-    """
+    """Make the runs of experiments, one per protocol and seed; a run whose record exists is left as it is."""
     manifest.check(profile)
-    for experiment in [experiments.get(name, profile) for name in names]:
-        ways = [list(way) for way in experiment.ways]
-        if seed is not None:  # one run a protocol
-            ways = [list(dict.fromkeys(dataclasses.replace(config, seed=seed) for config in way)) for way in ways]
-        try:
-            _make(experiment.name, ways[0], profile, retrain)
-        except weights.Unavailable as error:
-            if len(ways) == 1:
-                raise
-            say(f"{error} Going on with what stands in for it.")
-            _make(experiment.name, ways[1], profile, retrain)
-
-
-def _make(name: str, configs: Iterable, profile: str, retrain: bool) -> None:
-    """Make the runs that have no record yet."""
-    for config in configs:
+    wanted = [(each.name, config) for each in [experiments.get(name, profile) for name in names] for config in each.configs]
+    if seed is not None:  # one run a protocol
+        wanted = dict.fromkeys((name, dataclasses.replace(config, seed=seed)) for name, config in wanted)
+    for name, config in wanted:
         label = f"train {name}, {config.protocol}, seed {config.seed}"
         if not retrain and records.load(config, profile):
             say(f"{label}: record {config.run_id} is there")

@@ -17,9 +17,8 @@ FIXED = ("model", "seed", "members", "own")  # fields that no parameter of a cha
 class Experiment:
     """An experiment of the report: `source` is the document it reproduces (T, R, K, I, V of the digest, or "").
 
-    `configs` are its runs as the source has them, one per protocol and seed; `fallback` those that stand in where
-    ImageNet weights cannot be had. With `waits_for` it is not made by itself: the sentence says what it needs.
-    `changes` are what a reader set otherwise than its row has it (see `configuration`), by name.
+    `configs` are its runs, one per protocol and seed. With `waits_for` it is not made by itself: the sentence says what it
+    needs. `changes` are what a reader set otherwise than its row has it (see `configuration`), by name.
     """
 
     name: str
@@ -27,14 +26,8 @@ class Experiment:
     chapter: str
     source: str
     configs: tuple[Config, ...]
-    fallback: tuple[Config, ...] = ()
     waits_for: str = ""
     changes: Mapping[str, object] = dataclasses.field(default_factory=dict, compare=False)
-
-    @property
-    def ways(self) -> tuple[tuple[Config, ...], ...]:
-        """Return the sets of runs that answer for the experiment, the one to be preferred first."""
-        return (self.configs, self.fallback) if self.fallback else (self.configs,)
 
     @property
     def label(self) -> str:
@@ -57,13 +50,9 @@ def load(profile: str, file: Path = FILE) -> dict[str, Experiment]:
             each, title = (f"{name}_{suffix}", f"{row.title}: {suffix}") if suffix else (name, row.title)
             try:
                 configs = _configs(given, row.config | changes | variant)
-                fallback, waits_for = (), ""
-                if profile != "smoke":
-                    fallback = _configs(given | row.fallback, row.config | variant | row.fallback) if row.fallback else ()
-                    waits_for = row.waits_for
             except CxrError as error:
                 raise CxrError(f"{file.name}, [{each}]: {error}") from error
-            rows[each] = Experiment(each, title, row.chapter, row.source, configs, fallback, waits_for)
+            rows[each] = Experiment(each, title, row.chapter, row.source, configs, "" if profile == "smoke" else row.waits_for)
     return rows
 
 
@@ -94,9 +83,8 @@ def configuration(name: str, profile: str, default: str = "", **parameters: obje
     if "seeds" in parameters:
         parameters["seeds"] = _seeds(parameters["seeds"])
     changes = {field: value for field, value in parameters.items() if value != written[field]}
-    configs, fallback = (_changed(way, changes) for way in (experiment.configs, experiment.fallback))
-    title = experiment.title + _in_words(changes)
-    return dataclasses.replace(experiment, title=title, configs=configs, fallback=fallback, changes=changes)
+    title, configs = experiment.title + _in_words(changes), _changed(experiment.configs, changes)
+    return dataclasses.replace(experiment, title=title, configs=configs, changes=changes)
 
 
 def written_values(name: str) -> dict[str, object]:

@@ -228,27 +228,19 @@ def every(profile: str) -> list[Record]:
 
 
 def of(name: str, profile: str, seed: int | None = None) -> list[Record]:
-    """Return an experiment's records, one per protocol and seed, as written or else of its fallback.
-
-    With `seed` only those of that seed, as written, whether or not those of other seeds exist. A missing one is a CxrError.
-    """
-    experiment = experiments.get(name, profile)
-    if seed is None:
-        way, kind, option = recorded_way(experiment, profile), "complete record", ""
-    else:
-        way = [config for config in experiment.configs if config.seed == seed]
-        kind, option = f"record of seed {seed}", f" --seed {seed}"
-    found = [load(config, profile) for config in way or ()]
+    """Return an experiment's records, one per protocol and seed, or only those of `seed`; a missing one is a CxrError."""
+    configs = experiments.get(name, profile).configs
+    found = [load(config, profile) for config in configs if seed in (None, config.seed)]
     if not found or None in found:
+        kind, option = ("complete record", "") if seed is None else (f"record of seed {seed}", f" --seed {seed}")
         raise CxrError(f"Experiment {name} has no {kind}; run `cxr train {name}{option} --profile {profile}`.")
     return found
 
 
 def recorded_way(experiment: experiments.Experiment, profile: str) -> tuple[Config, ...] | None:
-    """Return the runs that answer for an experiment, as written or its fallback's, or None where some of either are missing."""
-    runs = paths.runs(profile)
-    whole = (way for way in experiment.ways if all((runs / config.run_id / "run.json").is_file() for config in way))
-    return next(whole, None)
+    """Return the configurations of an experiment if all of them have a record, else None."""
+    there = all((paths.runs(profile) / config.run_id / "run.json").is_file() for config in experiment.configs)
+    return experiment.configs if there else None
 
 
 def _parsed(content: bytes) -> pd.DataFrame:

@@ -15,7 +15,7 @@ _Model = TypeVar("_Model", bound=pydantic.BaseModel)
 
 
 class Row(pydantic.BaseModel):
-    """A row of experiments.toml; what `config`, `smoke`, `variants` and `fallback` hold are fields of `Config`, checked there."""
+    """A row of experiments.toml; what `config`, `smoke` and `variants` hold are fields of `Config`, checked there."""
 
     model_config = _MADE
     title: str
@@ -26,7 +26,6 @@ class Row(pydantic.BaseModel):
     protocols: list[str] = []
     smoke: dict = {}
     variants: dict[str, dict] = {"": {}}
-    fallback: dict = {}
     waits_for: str = ""
 
 

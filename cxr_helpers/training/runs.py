@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from cxr_helpers import experiments, paths, records
+from cxr_helpers import paths, records
 from cxr_helpers.base import lazy, plugins, processes, progress
 from cxr_helpers.config import Config
 from cxr_helpers.data import preprocessing
@@ -30,21 +30,17 @@ def train(config: Config, profile: str, retrain: bool = False) -> Record:
 def fit_or_load(experiment: Experiment, profile: str, build: Build | None = None) -> list[Record]:
     """Return the records of an experiment, one per protocol and seed, training what a chapter's parameters changed.
 
-    The changes are made to the runs that the committed records are of (as written, or the fallback); what no record answers
-    for is trained, an epoch a line, and kept under the build folder (`paths.scratch_runs`). `build` gives a network of the
-    reader's own in place of the experiment's (see `network.built`).
+    What no record answers for is trained, an epoch a line, and kept under the build folder (`paths.scratch_runs`). `build`
+    gives a network of the reader's own in place of the experiment's (see `network.built`).
 
     Raises:
         CxrError: nothing was changed and there is no complete record, a variant is unknown, or `build` returns no such model.
     """
     if not experiment.changes and build is None:
         return records.of(experiment.name, profile)
-    original = experiments.get(experiment.name, profile)
-    recorded = records.recorded_way(original, profile)
-    configs = experiment.ways[original.ways.index(recorded) if recorded else 0]
-    for config in configs:
+    for config in experiment.configs:
         preprocessing.described(config.variant)  # an unknown variant is named before any image is read
-    return [_kept_apart(config, profile, build) for config in configs]
+    return [_kept_apart(config, profile, build) for config in experiment.configs]
 
 
 def _kept_apart(config: Config, profile: str, build: Build | None) -> Record:

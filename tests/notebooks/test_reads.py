@@ -13,7 +13,7 @@ def unexpected(chapter: str, profile: str) -> list[str]:
     """Return what an executed chapter read without saying so."""
     known = experiments.load(profile)
     allowed = set(chapter_files.experiments_read(chapter, profile))
-    runs = {config.run_id for name in allowed for way in known[name].ways for config in way}
+    runs = {config.run_id for name in allowed for config in known[name].configs}
     patterns = [f"*/{entry}" for entry in chapter_files.reads(chapter)]
 
     def said(source: str) -> bool:
@@ -32,7 +32,7 @@ def unread(chapter: str, profile: str) -> list[str]:
         pattern = entry.removeprefix("experiment:")
         if pattern != entry:
             rows = fnmatch.filter(known, pattern)
-            runs = {config.run_id for name in rows for way in known[name].ways for config in way}
+            runs = {config.run_id for name in rows for config in known[name].configs}
             made = any((paths.runs(profile) / run).is_dir() for run in runs)
             missed += [entry] if made and not runs & {source.split("/")[-2] for source in seen if "/runs/" in source} else []
         else:

@@ -63,8 +63,6 @@ def test_a_changed_parameter_takes_the_place_of_the_profiles_own():
     assert found.changes == {"epochs": 3, "seeds": [1, 2]}
     assert [(config.epochs, config.dropout, config.seed) for config in found.configs] == [(3, 0.2, 1), (3, 0.2, 2)]
     assert found.title == "VGG-16 (epochs 3, seeds [1, 2])" and found.label.startswith("vgg16_thesis (epochs 3")
-    whole = experiments.configuration("resnet50_thesis", "full", epochs=3)
-    assert [config.epochs for way in whole.ways for config in way] == [3] * 4 and whole.fallback[0].start == "random"
 
 
 def test_the_parameters_of_a_chapter_leave_another_experiment_as_its_row_has_it():
@@ -119,22 +117,20 @@ def test_unknown_system_lists_the_known_ones():
         experiments.get("vgg19", "full")
 
 
-def test_a_row_can_have_protocols_a_fallback_and_something_to_wait_for(tmp_path):
+def test_a_row_can_have_protocols_and_something_to_wait_for(tmp_path):
     file = tmp_path / "experiments.toml"
     file.write_text(
         '[smoke]\nsize = 64\nstart = "random"\n'
         '[folds]\ntitle = "Folds"\nchapter = "03_vgg16"\nprotocols = ["patient_cv_0", "patient_cv_1"]\nseeds = [0, 1]\n'
         'waits_for = "its weights"\nconfig = { model = "vgg16", start = "imagenet" }\n'
-        'fallback = { start = "random", seeds = [5], protocols = ["official"] }\n'
     )
     row = experiments.load("full", file)["folds"]
     assert [(config.protocol, config.seed) for config in row.configs] == [
         *(("patient_cv_0", 0), ("patient_cv_0", 1), ("patient_cv_1", 0), ("patient_cv_1", 1))
     ]
-    assert [(config.start, config.protocol, config.seed) for config in row.fallback] == [("random", "official", 5)]
-    assert row.waits_for == "its weights" and row.ways == (row.configs, row.fallback)
+    assert row.waits_for == "its weights"
     smoke = experiments.load("smoke", file)["folds"]
-    assert not smoke.fallback and not smoke.waits_for and {config.start for config in smoke.configs} == {"random"}
+    assert not smoke.waits_for and {config.start for config in smoke.configs} == {"random"}
 
 
 def test_lists_of_members_become_tuples_and_enter_the_key():

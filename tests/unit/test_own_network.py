@@ -77,20 +77,20 @@ def test_unchanged_the_committed_records_are_returned_or_named(made):
     unchanged = experiments.configuration("resnet50_thesis", "full", epochs=20)
     with pytest.raises(CxrError, match="cxr train resnet50_thesis"):
         training.fit_or_load(unchanged, "full")
-    stored = [training.train(config, "full").run_id for config in unchanged.fallback]
+    stored = [training.train(config, "full").run_id for config in unchanged.configs]
     assert [record.run_id for record in training.fit_or_load(unchanged, "full")] == stored and len(made) == len(stored)
 
 
-def test_a_change_is_made_to_the_runs_that_are_recorded_and_kept_apart(made):
-    fallback = experiments.get("resnet50_thesis", "full").fallback
-    for config in fallback:
+def test_a_change_is_made_to_the_runs_of_the_row_and_kept_apart(made):
+    written = experiments.get("resnet50_thesis", "full").configs
+    for config in written:
         training.train(config, "full")
     changed = experiments.configuration("resnet50_thesis", "full", dropout=0.2)
     record, *others = training.fit_or_load(changed, "full")
     assert (record.config.dropout, record.config.size, record.config.start) == (0.2, 224, "random")
-    assert record.folder.parent == paths.scratch_runs("full") and len(list(paths.runs("full").iterdir())) == len(fallback)
-    assert training.fit_or_load(changed, "full")[0].run_id == record.run_id and len(made) == 2 * len(fallback)
-    assert len(others) == len(fallback) - 1
+    assert record.folder.parent == paths.scratch_runs("full") and len(list(paths.runs("full").iterdir())) == len(written)
+    assert training.fit_or_load(changed, "full")[0].run_id == record.run_id and len(made) == 2 * len(written)
+    assert len(others) == len(written) - 1
 
 
 def test_a_further_seed_is_trained_beside_those_that_are_recorded(made):

@@ -43,6 +43,6 @@ def experiment(record: Record) -> str:
     """Return the name under which the run's experiment stands in experiments.toml."""
     for profile in ("full", "smoke"):
         for row in experiments.load(profile).values():
-            if any(record.config in way for way in row.ways):
+            if record.config in row.configs:
                 return f"{row.name} --profile {profile}"
     return "NAME"

@@ -1,6 +1,5 @@
 """The last chapters of the supplement: how results were made (configurations, run records), and the checklists."""
 
-import dataclasses
 
 import pandas as pd
 
@@ -18,8 +17,7 @@ _MEMBERS = "its members'"  # of a run that joins others
 def chapters(profile: str) -> list[Chapter]:
     """Return the chapters that no notebook computes, in the order in which the supplement has them."""
     runs = records.every(profile)
-    ways = {name: (each, records.recorded_way(each, profile)) for name, each in experiments.load(profile).items()}
-    recorded = {name: dataclasses.replace(each, configs=way, fallback=()) for name, (each, way) in ways.items() if way}
+    recorded = {name: each for name, each in experiments.load(profile).items() if records.recorded_way(each, profile)}
     made = [configurations(recorded)] if recorded else []
     return [*made, run_records(runs), *checklists.chapters(profile)]
 
