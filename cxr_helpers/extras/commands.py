@@ -1,21 +1,20 @@
-"""The commands of `cxr` beyond the steps of the report: test, predict and measure, search and publish, trace and verify."""
+"""The commands of `cxr` beyond the steps of the report: test, measure, publish, trace and verify; `image_commands` has others."""
 
 import os
 import sys
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cxr_helpers import paths
 from cxr_helpers.base import lazy
-from cxr_helpers.base.progress import printable, say, since
+from cxr_helpers.base.progress import say, since
 from cxr_helpers.errors import CxrError
+from cxr_helpers.extras import image_commands
 from cxr_helpers.workflow.options import Profile
 
 pd = lazy.module("pandas")
-file_writing = lazy.module("cxr_helpers.base.files")
 manifest = lazy.module("cxr_helpers.data.manifest")
 packing = lazy.module("cxr_helpers.data.packing")
 records = lazy.module("cxr_helpers.records")
@@ -24,33 +23,25 @@ rescored = lazy.module("cxr_helpers.extras.makers.rescored")
 candidates = lazy.module("cxr_helpers.tables.candidates")
 final_model = lazy.module("cxr_helpers.tables.final_model")
 selection = lazy.module("cxr_helpers.tables.selection")
-every_method = lazy.module("cxr_helpers.extras.saliency.every_method")
 comparisons = lazy.module("cxr_helpers.extras.benchmarks.comparisons")
 measurements = lazy.module("cxr_helpers.extras.benchmarks.measurements")
-bulk = lazy.module("cxr_helpers.extras.inference.bulk")
 elsewhere = lazy.module("cxr_helpers.extras.inference.elsewhere")
 lungs = lazy.module("cxr_helpers.extras.inference.lungs")
-own_images = lazy.module("cxr_helpers.extras.inference.own_images")
 out_of_distribution = lazy.module("cxr_helpers.extras.inference.out_of_distribution")
-prediction = lazy.module("cxr_helpers.extras.inference.predict")
 published_model = lazy.module("cxr_helpers.extras.inference.published_model")
-writable = lazy.module("cxr_helpers.extras.inference.writable")
 readings_maker = lazy.module("cxr_helpers.extras.makers.readings")
 tracing = lazy.module("cxr_helpers.extras.report.trace")
 verification = lazy.module("cxr_helpers.extras.report.verify")
-explain_page = lazy.module("cxr_helpers.extras.saliency.explain_page")
 measuring = lazy.module("cxr_helpers.extras.saliency.measuring")
 
 _commands = typer.Typer()
-Model = Annotated[Path | None, typer.Option(help="folder of another published model")]
-Labelled = Annotated[Path, typer.Argument(metavar="SOURCE", help="folder with NORMAL/ and PNEUMONIA/, or CSV of path,label")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="write over what is there")]
 Afresh = Annotated[bool, typer.Option("--afresh", help="measure again what is stored")]
 
 
 def add(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.add_typer(_commands)
+    app.add_typer(image_commands.commands)
 
 
 @_commands.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
@@ -73,95 +64,6 @@ def runs(profile: Profile = "auto") -> None:
         for record in found
     ]
     print(pd.DataFrame(rows).to_string(index=False, float_format="%.1f"))
-
-
-@_commands.command()
-def predict(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="IMAGE...", help="chest X-rays: 8-bit JPEG or PNG, or DICOM; with --table also folders"),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="folder for the heat maps (default: heatmaps; with --table none)")] = None,
-    model: Model = None,
-    table: Annotated[Path | None, typer.Option(help="write a CSV table of any number of images; goes on if stopped")] = None,
-    listed: Annotated[Path | None, typer.Option("--list", help="with --table: a text file of one path a line")] = None,
-) -> None:
-    """Predict class and probability of images and draw heat maps, with a warning for what is no image. Not for clinical use.
-
-    With --table the arguments may be files, folders or patterns in quotation marks; a file that is no image costs one row.
-    """
-    started = time.monotonic()
-    if table:
-        rows, failed = bulk.write(bulk.files(files or [], listed), table, model, out)
-        say(f"predict: {table}, {rows:,} files, {failed:,} of them without an answer (column problem), {since(started)}")
-        if rows == failed:
-            raise CxrError(f"None of {rows:,} files has an answer; {printable(table)} says why, file by file.")
-    elif listed or any(map(bulk.is_many, files or [])):
-        raise CxrError("Folders, patterns and lists go into a table: add --table results.csv.")
-    elif not files:
-        raise CxrError("No image is named; give files, or with --table folders, patterns or --list FILE.")
-    else:
-        _predict_few(files, model, out or Path("heatmaps"))
-
-
-def _predict_few(files: list[Path], model: Path | None, out: Path) -> None:
-    """Print the answers; the first fault is the command's, after all other files were answered."""
-    answers = prediction.predict(files, model, out)
-    found = prediction.table(answers)
-    if len(found):
-        print(found.to_string(index=False, float_format="%.3f"))
-    for answer in answers:
-        if answer.shown:
-            print(f"cxr: note: {printable(answer.path)}: {answer.shown}", file=sys.stderr)
-        if answer.warning:
-            print(f"cxr: warning: {answer.warning}", file=sys.stderr)
-    _refuse([answer.problem for answer in answers if answer.problem])
-
-
-def _refuse(problems: list[str]) -> None:
-    if problems:
-        raise CxrError("\n     ".join(problems))
-
-
-@_commands.command()
-def score(
-    source: Labelled,
-    out: Annotated[Path | None, typer.Option(help="CSV file for the score of every image")] = None,
-    model: Model = None,
-    adapt: Annotated[bool, typer.Option("--adapt", help="beside it: scores adapted to these images without labels")] = False,
-    overwrite: Overwrite = False,
-) -> None:
-    """Score your own labelled images with the published model: every metric with its 95 % interval over patients."""
-    if out:
-        writable.check_file(out, overwrite, [source])
-    scores, threshold, problems, warnings = own_images.score(source, model)
-    print(own_images.told(scores, threshold, adapt))
-    if out:
-        file_writing.atomic_write(out, scores.to_csv(index=False, lineterminator="\n"))
-    own_images.warn(warnings, len(scores))
-    _refuse(problems)
-
-
-@_commands.command("import")
-def import_images(
-    source: Labelled, to: Annotated[Path, typer.Argument(metavar="FOLDER", help="a new folder, for CXR_DATA_DIR")]
-) -> None:
-    """Make a set to train on of your own labelled images (JPEG, PNG or DICOM): grey PNG files named by numbers, nothing else."""
-    print(own_images.store(source, to).to_string())
-
-
-@_commands.command()
-def explain(
-    file: Annotated[Path, typer.Argument(metavar="IMAGE", help="a chest X-ray: 8-bit JPEG or PNG, or DICOM")],
-    names: Annotated[str, typer.Option("--methods", help="methods with commas between them, or all")] = "gradcam,shap_partition",
-    out: Annotated[Path, typer.Option(help="the page, in a folder that exists")] = Path("explanation.html"),
-    target: Annotated[str, typer.Option(help="what the maps explain: PNEUMONIA, NORMAL or predicted")] = "predicted",
-    model: Model = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """Write one page with an image's prediction and its heat maps, each method with its scale. Not for clinical use."""
-    chosen = list(every_method.found()) if names == "all" else [name.strip() for name in names.split(",")]
-    say(f"explain: {explain_page.write(file, chosen, out, target, model, overwrite)}")
 
 
 @_commands.command()

@@ -17,7 +17,7 @@ ROOMS = (
 # The upper floor, on top of all of these.
 EXTRAS = (
     *("statistics", "networks", "other_sets", "makers", "inference", "saliency", "benchmarks", "tables", "plots", "report"),
-    "commands",
+    *("image_commands", "commands"),
 )
 ORDER = (*ROOMS, *(f"extras.{room}" for room in EXTRAS))
 LIMITS = {"core": 7_021, "whole": 17_000}  # lines; they only ever fall, and the core is on its way to 6,500

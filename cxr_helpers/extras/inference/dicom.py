@@ -65,6 +65,16 @@ def read(data: bytes) -> tuple[np.ndarray, str] | None:
         raise NoImage("a damaged DICOM file") from error
 
 
+def compressions() -> dict[str, bool]:
+    """Return the names of DICOM's ways to store pixels, and whether this installation reads them."""
+    known = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian, uid.RLELossless)
+    known += (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1)
+    known += (uid.JPEGLSLossless, uid.JPEGLSNearLossless, uid.JPEG2000Lossless, uid.JPEG2000)
+    found = {each.name: not each.is_encapsulated or dicom_pixels.get_decoder(each).is_available for each in known}
+    # What is called so has 12 bits, and needs the decoder of the next one.
+    return found | {uid.JPEGExtended12Bit.name: found[uid.JPEGLossless.name]}
+
+
 def _without_preamble(data: bytes) -> bool:
     """Tell whether bytes begin as the tags of a DICOM file whose first 132 bytes were left away: group 2 or 8, a low element."""
     return len(data) > 8 and data[:2] in (b"\2\0", b"\10\0") and data[3] == 0 and data[2] <= 0x18
@@ -135,7 +145,8 @@ def _windowed(image: "pydicom.Dataset", values: np.ndarray, counts: np.ndarray) 
     if None not in (table.get("LUTDescriptor"), table.get("LUTData")):
         number, first, bits = (int(part) for part in table.LUTDescriptor)
         entries = _entries(table.LUTData, number or 65_536, bits)
-        return entries[np.clip(values - first, 0, len(entries) - 1).astype(int)], 0.0, float(2**bits - 1)
+        # Some devices name more bits than their entries have (Agfa), so that the largest entry is white.
+        return entries[np.clip(values - first, 0, len(entries) - 1).astype(int)], 0.0, float(entries.max())
     if _has_window(image):
         # Of a falling rescale (slope < 0) the first end is the larger one.
         shown = dicom_pixels.apply_windowing(np.append(values, [-np.inf, np.inf]), image, index=0)
@@ -178,9 +189,7 @@ def _check_compressed(radiograph: "pydicom.Dataset") -> None:
                 fits = image.size == (columns, rows)
         except OSError:  # a compression that Pillow does not know; the decoder that does looks itself
             fits = True
-    if (
-        not fits or syntax != uid.RLELossless and not frame.rstrip(b"\0\xff").endswith(b"\xff\xd9")
-    ):
+    if not fits or syntax != uid.RLELossless and not frame.rstrip(b"\0\xff").endswith(b"\xff\xd9"):
         raise NoImage("a damaged DICOM file")
 
 
