@@ -145,10 +145,7 @@ def _decoded(data: bytes, at_least: int | None) -> tuple[np.ndarray, str, str]:
         return *_without_alpha(header, data), ""
     if header.mode not in ("L", "RGB"):  # OpenCV alone would convert CMYK and others in silence
         raise NoImage(f"{_MODES.get(header.mode, header.mode)} image")
-    pixels = _by_opencv(data)
-    if pixels.dtype != np.uint8:  # which shows only here, because Pillow narrows it unasked
-        raise NoImage("16-bit colour image")
-    return pixels, header.mode, ""
+    return _of_eight_bits(data), header.mode, ""
 
 
 def _of_jpeg(header: Image.Image, data: bytes, at_least: int | None) -> np.ndarray:
@@ -200,11 +197,19 @@ def _without_alpha(header: Image.Image, data: bytes) -> tuple[np.ndarray, str]:
     if picture.getchannel("A").getextrema() != (255, 255):
         raise NoImage(f"{_MODES.get(header.mode, header.mode)} image that lets something through")
     if header.mode == "RGBA":  # ChestX-ray14 has hundreds
-        return _by_opencv(data), "RGB"
+        return _of_eight_bits(data), "RGB"
     red, green, blue, _ = np.moveaxis(np.asarray(picture), -1, 0)
     if not (np.array_equal(red, green) and np.array_equal(red, blue)):
         raise NoImage("palette image of colours")
     return np.ascontiguousarray(red), "L"
+
+
+def _of_eight_bits(data: bytes) -> np.ndarray:
+    """Decode as `_by_opencv`; 16-bit colour, which shows only here because Pillow narrows it unasked, is a `NoImage`."""
+    pixels = _by_opencv(data)
+    if pixels.dtype != np.uint8:
+        raise NoImage("16-bit colour image")
+    return pixels
 
 
 def _by_opencv(data: bytes) -> np.ndarray:

@@ -77,7 +77,7 @@ def compressions() -> dict[str, bool]:
 
 def _without_preamble(data: bytes) -> bool:
     """Tell whether bytes begin as the tags of a DICOM file whose first 132 bytes were left away: group 2 or 8, a low element."""
-    return len(data) > 8 and data[:2] in (b"\2\0", b"\10\0") and data[3] == 0 and data[2] <= 0x18
+    return len(data) > 8 and data[:2] in (b"\2\0", b"\10\0") and data[3] == 0
 
 
 def _check(image: "pydicom.Dataset") -> None:
