@@ -1,5 +1,6 @@
 """What a source document leaves open, and the readings that were made of it (reports/readings.toml, reports/readings/)."""
 
+import math
 from collections.abc import Callable
 
 import pandas as pd
@@ -40,10 +41,7 @@ def load(name: str, profile: str, missing_ok: bool = False) -> pd.DataFrame | No
 
 def planned(text: dict) -> int:
     """Return how many readings a claim has when all its combinations are trained."""
-    number = len(text["stopping"]["options"])
-    for choice in text["choices"]:
-        number *= len(choice["options"])
-    return number
+    return math.prod(len(choice["options"]) for choice in [*text["choices"], text["stopping"]])
 
 
 def values(table: pd.DataFrame, split: str, metric: str, images: tuple[int, int]) -> list[float]:

@@ -72,7 +72,8 @@ def table(runs: Runs, texts: Mapping[str, dict] | None = None, profile: str = "f
         read = open_choices.load(text["combinations"], profile, missing_ok=True) if ours and "combinations" in text else None
         for figure in text["figures"]:
             row = {"system": name, "source": text["source"], "metric": figure["metric"], "reported": figure.get("value")}
-            row |= {"claim_id": _identifier(name, figure), "kind": verdicts.kind(figure["metric"])}
+            slug = re.sub("[^a-z0-9]+", "-", figure["metric"].lower()).strip("-")
+            row |= {"claim_id": f"{name}-{slug}", "kind": verdicts.kind(figure["metric"])}
             row |= {"command": f"cxr train {name}" if name in known else ""}
             waits = known[name].waits_for or "no run yet" if name in known else "not among the experiments yet"
             found, values = [Found(f"waits: {waits}")], []
@@ -97,10 +98,6 @@ def write(comparison: pd.DataFrame, profile: str) -> Path:
 def limited(comparison: pd.DataFrame) -> pd.Series:
     """Return for each row whether its figure was tested although ours differs from the text's, as its status says."""
     return (comparison.readings > 0) & comparison.status.astype(str).str.contains(verdicts.LIMIT)
-
-
-def _identifier(name: str, figure: dict) -> str:
-    return f"{name}-{re.sub('[^a-z0-9]+', '-', figure['metric'].lower()).strip('-')}"
 
 
 def _name(figure: dict) -> str:

@@ -36,7 +36,7 @@ _MEANINGS = {
     "model size (MB)": ("worse: a larger file", "better: a smaller file"),
     "training accuracy": ("a closer fit to the training images", "a looser fit to the training images"),
     "training accuracy minus test accuracy": ("worse: a larger gap", "better: a smaller gap"),
-}  # fmt: skip
+}
 _SHARES = ("f1", "auc")  # parts of the names of other figures of which more is better
 
 Interval = tuple[float, float]
