@@ -16,7 +16,7 @@ CHOICES = {
     "precision": ("float32", "mixed_float16", "mixed_bfloat16"),
     "search": ("", "grid", "random"),
     "scaling": ("", "unit", "symmetric"),
-    "data": ("kermany", "chestxray14", "skin", "brain"),
+    "data": ("kermany", "chestxray14", "nih", "skin", "skin_nevus", "brain"),
 }
 LEAST = {"epochs": 1, "batch_size": 1, "size": 32, "seed": 0, "views": 0, "patience": 0, "width": 0}  # whole numbers
 NUMBERS = {

@@ -59,8 +59,8 @@ class StoredBatches(Batches):
 
 
 def images(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return the images at `rows` of a packed array uint8 (N, H, W) as float32 (n, H, W, 1) in 0..255."""
-    return np.asarray(pixels[rows], "float32")[..., None]
+    """Return the images at `rows` of a packed array uint8 (N, H, W) or (N, H, W, 3) as float32 (n, H, W, 1 or 3) in 0..255."""
+    return np.asarray(pixels[rows], "float32").reshape(len(rows), *pixels.shape[1:3], -1)
 
 
 def targets(y_true: np.ndarray, units: int) -> np.ndarray:

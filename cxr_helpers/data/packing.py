@@ -79,9 +79,9 @@ def enough_for(size: int) -> int:
     return max(2 * size, 224)
 
 
-def write(items: Sequence, make: Callable[..., np.ndarray], size: int, path: Path) -> None:
-    """Write `make(item)` of each item, a (size, size) uint8 image, to one array file (N, size, size)."""
-    header = {"descr": "|u1", "fortran_order": False, "shape": (len(items), size, size)}
+def write(items: Sequence, make: Callable[..., np.ndarray], size: int, path: Path, *channels: int) -> None:
+    """Write `make(item)` of each item, a (size, size, *channels) uint8 image, to one array file (N, size, size, *channels)."""
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(items), size, size, *channels)}
     with atomic_path(path) as temporary, ThreadPoolExecutor(processes.cores()) as pool, open(temporary, "wb") as packed:
         np.lib.format.write_array_header_1_0(packed, header)
         for image in tqdm(processes.ahead(pool, make, items, _AHEAD), total=len(items), desc=path.stem, unit="image"):

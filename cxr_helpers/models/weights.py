@@ -40,6 +40,11 @@ LOCAL = {
         "a2f51117308129c3de9a523c91d35160eb75a6a9e5db1e2afb4f48e48dfb733a",
         "ImageNet",
     ),
+    "resnet18_layer3": WeightFile(
+        "resnet18_stem_to_layer3_bnfolded.npz",
+        "ea2f136c0465d1a98e2b1faa8ad43c5901e2cc3ff7518eafc21cb8d803db869d",
+        "ImageNet, ResNet-18 up to layer 3",
+    ),
 }
 
 
@@ -66,8 +71,6 @@ def load(backbone: keras.Model, application: Callable[..., keras.Model], start: 
     source, note = find(name)
     try:
         pretrained = application(include_top=False, weights=source, input_shape=backbone.input_shape[1:])
-    except CxrError:  # an application of the extras says it itself
-        raise
     except Exception as error:  # Keras raises anything from URLError to a bare Exception here
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise Unavailable(
@@ -89,4 +92,4 @@ def find(model: str) -> tuple[str, str]:
         if hashlib.sha256(path.read_bytes()).hexdigest() != known.sha256:
             raise CxrError(f"{path} is not the expected weight file (its SHA-256 differs); fetch it again.")
         return str(path), known.note
-    return "imagenet", "ImageNet, from torchvision" if model == "resnet18" else "ImageNet, from Keras"
+    return "imagenet", "ImageNet, from Keras"

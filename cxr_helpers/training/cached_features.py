@@ -69,7 +69,7 @@ def extract(
         images = batches.images(pixels, rows[start : start + BATCH])
         if policy is not None:
             images = keras.ops.convert_to_numpy(policy(images, training=True))
-        out[start : start + BATCH] = run(np.repeat(images, channels, axis=-1))
+        out[start : start + BATCH] = run(np.repeat(images, channels // images.shape[-1], axis=-1))
     return out
 
 

@@ -19,8 +19,8 @@ from cxr_helpers.training import augmentation, cached_features
 class Task:
     """A model and the images it is fitted to.
 
-    `table` has row (of `pixels`, uint8 (N, H, W)), y_true and split; `data_hash` names the manifest; `callbacks` see
-    every epoch beside the fitting's own.
+    `table` has row (of `pixels`, uint8 (N, H, W) or (N, H, W, 3)), y_true and split; `data_hash` names the manifest;
+    `callbacks` see every epoch beside the fitting's own.
     """
 
     config: Config
@@ -83,13 +83,13 @@ def _fit_streamed(task: Task) -> Fitted:
 
 
 def streaming(task: Task) -> tuple[keras.Model, batches.Batches]:
-    """Return (grayscale images (H, W, 1) → augmentation → channels repeated → the task's model, not compiled; batches)."""
+    """Return (images (H, W, 1 or 3) → augmentation → a grey one repeated → the task's model, not compiled; batches)."""
     config, (*side, channels) = task.config, task.model.input_shape[1:]
     train = batches.Batches(task.pixels, *task.part("train"), config.batch_size, config.seed, config.mixup)
-    images = x = keras.Input((*side, 1), name="image")
+    images = x = keras.Input((*side, *(task.pixels.shape[3:] or (1,))), name="image")
     if (policy := augmentation.build(config.augmentation, config.seed)) is not None:
         x = policy(x)
-    if channels > 1:
+    if channels > x.shape[-1]:
         x = keras.layers.Concatenate()([x] * channels)
     return keras.Model(images, task.model(x)), train
 

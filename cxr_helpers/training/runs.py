@@ -17,6 +17,7 @@ from cxr_helpers.records import Product, Record
 keras = lazy.module("keras")
 network = lazy.module("cxr_helpers.training.network")
 run_environment = lazy.module("cxr_helpers.training.run_environment")
+weights = lazy.module("cxr_helpers.models.weights")
 
 Build = Callable[[Config], "keras.Model"]
 
@@ -57,7 +58,9 @@ def _kept_apart(config: Config, profile: str, build: Build | None) -> Record:
 
 
 def _made(config: Config, profile: str, make: Callable[[Config, str], Product], store: Path | None = None) -> Record:
-    """Make a run and store its record, by default among those of the profile."""
+    """Make a run and store its record, by default among those of the profile; a wrong weight file is refused first."""
+    if config.start == "imagenet":
+        weights.find(config.features or config.model)
     started = time.perf_counter()
     processes.forget_peak()  # of the runs before this one
     keras.utils.set_random_seed(config.seed)

@@ -55,15 +55,15 @@ READERS = {
     "findings": ("Data_Entry_2017.csv", ("Image Index", "Finding Labels", "Patient ID"), chestxray14.read),
     "metadata": ("metadata.csv", adult_images.COLUMNS, adult_images.images),
     "own": ("images.csv", ("path", "label", "patient_id"), lambda folder: own_images.read(folder / "images.csv")),
-    "truth": ("ISIC-2017_Training_Part3_GroundTruth.csv", ("image_id", "melanoma", "seborrheic_keratosis"), skin_lesions.read),
+    "sample": ("metadata.csv", ("file", "nih_labels", "patient"), chestxray14.read_sample),
+    "skin": ("labels.csv", ("file", "split", "class"), lambda folder: skin_lesions.read(folder, "melanoma")),
 }
 
 
 @pytest.mark.parametrize("reader", READERS)
 def test_any_table_is_read_or_refused_by_name(reader, tmp_path):
     name, columns, read = READERS[reader]
-    for folder in ("images", "ISIC-2017_Training_Data"):
-        tiny_images.save(tmp_path / folder / "a.png", tiny_images.image(0))
+    tiny_images.save(tmp_path / "images" / "a.png", tiny_images.image(0))
     tiny_images.save(tmp_path / "a.png", tiny_images.image(0))
     for part in chestxray14.LISTS.values():
         (tmp_path / part).write_text("a.png\n")

@@ -117,3 +117,21 @@ def test_a_patient_in_both_lists_is_refused(published):
 def test_an_image_that_is_named_but_absent_is_refused(published):
     (published / "images_002" / "images" / "00000003_000.png").unlink()
     assert "line 5: the image 00000003_000.png is not below" in complaint(published)
+
+
+def test_a_sample_is_read_and_must_agree_with_its_images(tmp_path):
+    names = ["images/NORMAL/1_0.png", "images/PNEUMONIA/2_0.png"]
+    for seed, name in enumerate(names):
+        save(tmp_path / name, image(seed))
+    table = tmp_path / "metadata.csv"
+    table.write_text(f"file,label,nih_labels,patient\n{names[0]},NORMAL,No Finding,1\n{names[1]},PNEUMONIA,Edema|Pneumonia,2\n")
+    images = chestxray14.read_sample(tmp_path)
+    assert images.patient_id.tolist() == ["1", "2"] and set(images["split"]) == {""}
+    assert images[["Edema", "Pneumonia", "Mass"]].to_numpy().tolist() == [[0, 0, 0], [1, 1, 0]]
+    save(tmp_path / "images" / "3_0.png", image(3))
+    with pytest.raises(CxrError, match="3_0.png has no line in .*metadata.csv"):
+        chestxray14.read_sample(tmp_path)
+    (tmp_path / "images" / "3_0.png").unlink()
+    table.write_text(table.read_text().replace("Edema|", "Oedema|"))
+    with pytest.raises(CxrError, match="metadata.csv, line 3, column nih_labels: 'Oedema' is unknown"):
+        chestxray14.read_sample(tmp_path)

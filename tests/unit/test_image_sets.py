@@ -1,10 +1,13 @@
 """Sets are found by their variable and divided as they publish it, else by patient."""
 
+import shutil
+
+import cv2
 import pandas as pd
 import pytest
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.other_sets import image_sets
+from cxr_helpers.extras.other_sets import image_sets, synthetic_sets
 
 
 def table(*parts):
@@ -50,26 +53,42 @@ def test_sets_that_cannot_be_divided_are_refused():
         image_sets.divide(few, few.y_true)
 
 
-def test_the_overview_names_every_variable():
-    overview = image_sets.overview()
-    assert overview.variable.tolist() == ["CXR_CHESTXRAY14_DIR", "CXR_SKIN_DIR", "CXR_BRAIN_DIR"]
-    assert overview["told apart"].tolist() == ["14 labels, several may hold", "melanoma or not", "abnormal or not"]
-
-
 @pytest.mark.parametrize("name", image_sets.LAYOUTS)
-def test_a_set_that_is_not_here_names_its_variable_and_layout(name, monkeypatch):
-    layout = image_sets.LAYOUTS[name]
-    monkeypatch.delenv(layout.variable, raising=False)
-    with pytest.raises(CxrError, match=f"set {layout.variable} to the folder that holds"):
-        image_sets.load(name, "full")
+def test_a_set_that_is_not_here_names_variable_folder_and_layout(name, tmp_path, monkeypatch):
+    folder = image_sets.LAYOUTS[name].folder
+    for given in ("", str(tmp_path)):
+        monkeypatch.setenv("CXR_SETS_DIR", given)
+        with pytest.raises(CxrError, match=f"set CXR_SETS_DIR to the folder that holds {folder}/"):
+            image_sets.load(name, "full")
 
 
-def test_the_variable_leads_to_the_set(tmp_path, monkeypatch):
-    from cxr_helpers.extras.other_sets import synthetic_sets
+@pytest.fixture
+def brain(tmp_path, monkeypatch):
+    monkeypatch.setenv("CXR_SETS_DIR", str(tmp_path))
+    synthetic_sets.write_brain(tmp_path / "brain_mri")
+    return tmp_path / "brain_mri"
 
-    synthetic_sets.write_brain(tmp_path)
-    monkeypatch.setenv("CXR_BRAIN_DIR", str(tmp_path))
+
+def test_the_variable_leads_to_the_set(brain):
     found = image_sets.load("brain", "full")
-    assert found.root == tmp_path
+    assert found.root == brain
     assert set(found.table.split) == {"train", "val", "test"}
     assert found.table.y_true.mean() == 0.5
+
+
+def test_five_folds_score_every_picture_once_and_part_no_copies(brain):
+    shutil.copy(brain / "yes" / "Y1.jpg", brain / "yes" / "Y1_copy.jpg")
+    saved_anew = cv2.imread(str(brain / "no" / "1 no.jpeg"))
+    cv2.imwrite(str(brain / "no" / "other.jpg"), cv2.resize(saved_anew, (128, 120)))
+    folds = [image_sets.load("brain", "full", f"patient_cv_{fold}").table for fold in range(5)]
+    tested = pd.concat(table[table.split == "test"] for table in folds)
+    assert sorted(tested.image_id) == sorted(folds[0].image_id)
+    for table in folds:
+        assert table.groupby("patient_id").split.nunique().max() == 1
+    shared = folds[0][folds[0].patient_id.duplicated(keep=False)].groupby("patient_id").image_id.agg(set).tolist()
+    assert {"yes/Y1.jpg", "yes/Y1_copy.jpg"} in shared and {"no/1 no.jpeg", "no/other.jpg"} in shared and len(shared) == 2
+
+
+def test_a_set_with_parts_has_no_folds():
+    with pytest.raises(CxrError, match="protocol='patient_cv_0' does not divide the set skin"):
+        image_sets.load("skin", "smoke", "patient_cv_0")

@@ -1,13 +1,9 @@
 """Tables of labels are read whatever their encoding, and refused with file, line and column."""
 
-import re
-
 import pytest
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.other_sets import label_tables
-
-NAMES = ["melanoma", "seborrheic_keratosis", "nevus"]
 
 
 def write(folder, text, encoding="utf-8"):
@@ -55,28 +51,6 @@ def test_images_without_a_name_or_named_twice_are_refused(tmp_path):
     path.write_text("a.png\n\nb.png\na.png")
     with pytest.raises(CxrError, match="line 4, the list: a.png is named a second time"):
         label_tables.read_names(path)
-
-
-def test_the_column_of_one_class_may_be_absent(tmp_path):
-    columns = write(tmp_path, "image_id,melanoma,seborrheic_keratosis\na,1.0,0.0\nb,0.0,1.0\nc,0.0,0.0\n")
-    told = label_tables.classes(columns, NAMES, "nevus")["class"].tolist()
-    assert told == ["melanoma", "seborrheic_keratosis", "nevus"]
-    every = write(tmp_path, "image_id,nevus,melanoma,seborrheic_keratosis\na,0,1,0\nb,0,0,1\nc,1,0,0\n")
-    assert label_tables.classes(every, NAMES, "nevus")["class"].tolist() == told
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("image_id,melanoma,seborrheic_keratosis\na,2,0\n", "line 2, column melanoma: '2' is neither 0 nor 1"),
-        ("image_id,melanoma,seborrheic_keratosis\na,1,1\n", "line 2: it marks melanoma and seborrheic_keratosis"),
-        ("image_id,melanoma,seborrheic_keratosis,nevus\na,0,0,0\n", "line 2: it marks no class"),
-        ("image_id,melanoma\na,1\n", "lacks the column seborrheic_keratosis"),
-    ],
-)
-def test_unclear_classes_are_refused(tmp_path, text, sentence):
-    with pytest.raises(CxrError, match=re.escape(sentence)):
-        label_tables.classes(write(tmp_path, text), NAMES, "nevus")
 
 
 def test_named_images_that_are_absent_are_counted_and_the_first_is_named(tmp_path):

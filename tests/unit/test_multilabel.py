@@ -90,8 +90,16 @@ def test_what_cannot_be_evaluated_is_refused():
 
 
 def test_figures_have_the_names_under_which_they_are_reported():
-    run = types.SimpleNamespace(names={"scores"}, scores=scores(TRUE, SCORE))
+    run = types.SimpleNamespace(names={"scores"}, scores=scores(TRUE, SCORE), config=types.SimpleNamespace(seed=0))
     table = multilabel.figures([run], "test")
     assert table.value["AUC Mass"] == 1 and table.value["mean AUC"] == (1 + 2.5 / 4) / 2 and table.attrs["images"] == 4
     binary = types.SimpleNamespace(names={"scores"}, scores=scores(TRUE, SCORE).drop(columns="label"))
     assert multilabel.figures([binary], "test") is None
+
+
+def test_folds_of_one_seed_are_put_together():
+    whole = scores(TRUE, SCORE)
+    ids = sorted(whole.image_id.unique())
+    parts = [whole[whole.image_id.isin(some)] for some in (ids[:2], ids[2:])]
+    folds = [types.SimpleNamespace(names={"scores"}, scores=part, config=types.SimpleNamespace(seed=0)) for part in parts]
+    assert multilabel.figures(folds, "test").value["AUC Mass"] == 1

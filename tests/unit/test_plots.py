@@ -35,7 +35,7 @@ def words(fig):
         ("calibrated_finetuned,\nadult images", "mobilenetv2"),
         ("calibrated_mobilenetv2_ensemble", "ensemble"),
         ("logistic_mobilenetv2", "mobilenetv2"),
-        ("resnet152_depth", "resnet50"),
+        ("resnet152_chestxray14", "resnet50"),
         ("svm_hog", "other"),
     ],
 )

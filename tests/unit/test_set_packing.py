@@ -1,7 +1,9 @@
 """Images of a set are packed once; unusable files are listed and left out; a changed file packs anew."""
 
+import dataclasses
 import os
 import struct
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,13 +29,28 @@ def found(tmp_path, monkeypatch):
     return ImageSet("tiny", tmp_path, (), table.assign(y_true=0), "", "synthetic image")
 
 
-def test_rows_belong_to_their_images(found):
+def refused(folder):
+    """Return the files that were left out: path and reason."""
+    return pd.read_csv(folder / "build" / "smoke" / "packed_sets" / "tiny" / "refused.csv", keep_default_na=False)
+
+
+def test_rows_belong_to_their_images(found, tmp_path):
     pixels, table = set_packing.load(found, "smoke", 32)
     assert pixels.shape == (6, 32, 32) and pixels.dtype == np.uint8
     for number, row in enumerate(table.row):
         wanted = image(number, width=64 if number == 4 else 48)
         assert np.array_equal(pixels[row], preprocessing.prepared([wanted], 32, "none")[0])
-    assert set_packing.refused(found, "smoke").empty
+    assert refused(tmp_path).empty
+
+
+def test_a_coloured_set_keeps_its_colours(found):
+    drawn = np.zeros((40, 40, 3), np.uint8)
+    drawn[:, :20, 2] = 200  # red on the left, in OpenCV's order
+    save(Path(found.table.path[0]), drawn)
+    pixels, table = set_packing.load(dataclasses.replace(found, colour=True), "smoke", 32)
+    assert pixels.shape == (6, 32, 32, 3)
+    assert pixels[table.row[0], 5, 5].tolist() == [200, 0, 0] and pixels[table.row[0], 5, 25].tolist() == [0, 0, 0]
+    assert (pixels[table.row[1]] == pixels[table.row[1], ..., :1]).all()  # a grey file
 
 
 def test_unusable_files_are_left_out_and_listed(found, tmp_path):
@@ -44,9 +61,9 @@ def test_unusable_files_are_left_out_and_listed(found, tmp_path):
     pixels, table = set_packing.load(found, "smoke", 32)
     assert table.image_id.tolist() == ["image0", "image2", "image4"]
     assert np.array_equal(pixels[table.row.iloc[1]], preprocessing.prepared([image(2)], 32, "none")[0])
-    refused = set_packing.refused(found, "smoke")
-    assert refused.path.tolist() == [str(tmp_path / f"image{number}.png") for number in (1, 3, 5)]
-    assert [reason.split(" ")[0] for reason in refused.reason] == ["zero", "truncated", "unreadable"]
+    listed = refused(tmp_path)
+    assert listed.path.tolist() == [str(tmp_path / f"image{number}.png") for number in (1, 3, 5)]
+    assert [reason.split(" ")[0] for reason in listed.reason] == ["zero", "truncated", "unreadable"]
 
 
 def test_what_would_never_end_is_not_opened(found, tmp_path):
@@ -58,7 +75,7 @@ def test_what_would_never_end_is_not_opened(found, tmp_path):
     (tmp_path / "image2.png").write_bytes(b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
     _, table = set_packing.load(found, "smoke", 32)
     assert table.image_id.tolist() == ["image3", "image4", "image5"]
-    reasons = set_packing.refused(found, "smoke").reason.tolist()
+    reasons = refused(tmp_path).reason.tolist()
     assert reasons == ["unreadable (it is no file)"] * 2 + ["more than 50 million pixels"]
 
 

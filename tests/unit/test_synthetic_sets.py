@@ -12,7 +12,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("sets")
 
 
-@pytest.mark.parametrize("name", image_sets.LAYOUTS)
+@pytest.mark.parametrize("name", ["nih", "skin", "skin_nevus", "brain"])
 def test_every_image_can_be_read_and_both_classes_are_everywhere(folder, name):
     root = synthetic_sets.prepare(name, folder)
     layout = image_sets.LAYOUTS[name]
@@ -32,13 +32,14 @@ def test_it_is_written_once_and_anew_when_a_file_of_the_stamp_changes(folder):
     assert not list(folder.glob(".*"))
 
 
-def test_a_rare_label_is_absent_from_the_test_images(folder):
-    table = chestxray14.read(synthetic_sets.prepare("chestxray14", folder))
-    assert table[table.split == "test"].Hernia.sum() == 0 < table[table.split == "train"].Hernia.sum()
+def test_a_rare_label_is_too_rare_to_be_learnt(folder):
+    table = chestxray14.read_sample(synthetic_sets.prepare("nih", folder))
+    counts = table[list(chestxray14.LABELS)].sum()
+    assert 0 < counts.pop("Hernia") < image_sets.FEWEST <= counts.min()
 
 
 def test_a_finding_brightens_its_place(folder):
-    table = chestxray14.read(synthetic_sets.prepare("chestxray14", folder))
+    table = chestxray14.read_sample(synthetic_sets.prepare("nih", folder))
     side = synthetic_sets.SIDE
     base = np.s_[int(0.76 * side) : int(0.88 * side), side // 5 : 2 * side // 5]
     grey = table.path.map(lambda path: image_files.read(path).pixels[base].mean())
@@ -46,6 +47,6 @@ def test_a_finding_brightens_its_place(folder):
 
 
 def test_melanomas_are_darker_than_the_others(folder):
-    table = skin_lesions.read(synthetic_sets.prepare("skin", folder))
+    table = skin_lesions.read(synthetic_sets.prepare("skin", folder), "melanoma")
     grey = table.path.map(lambda path: np.percentile(image_files.read(path).pixels, 5))
     assert grey[table.y_true == 1].median() < grey[table.y_true == 0].median() - 10

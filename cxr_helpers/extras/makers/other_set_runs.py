@@ -11,7 +11,6 @@ from cxr_helpers.data import manifest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import classical, descriptors
 from cxr_helpers.extras.other_sets import image_sets, set_packing
-from cxr_helpers.extras.other_sets.image_sets import ImageSet
 from cxr_helpers.extras.statistics import multilabel
 from cxr_helpers.models import catalogue
 from cxr_helpers.records import Product
@@ -41,49 +40,33 @@ def make(config: Config, profile: str) -> Product:
     Raises:
         CxrError: the set is not here or malformed, or the configuration asks for what the set does not have.
     """
-    found = image_sets.load(config.data, profile)
-    _check(config, found)
-    if config.model in classical.ESTIMATORS:
-        pixels, table, info = _packed(config, profile, found)
-        x, start = descriptors.describe(config, profile, pixels, info["data_hash"])
-        return classical.estimated(config, x, start, table, info)
-    model, start = _network(config, found)  # refused, if it is, before a packing that may take an hour
-    pixels, table, info = _packed(config, profile, found)
-    task = fitting.Task(config, profile, model, pixels, table, info["data_hash"])
-    if found.labels:
-        task = Labelled(**vars(task), labels=found.labels)
-    return network.trained(task, start, info)
-
-
-def _packed(config: Config, profile: str, found: ImageSet) -> tuple[np.ndarray, pd.DataFrame, dict]:
-    """Return pixels and table as `set_packing.load` gives them, and what a record says of them."""
+    found = image_sets.load(config.data, profile, config.protocol)
+    estimator = config.model in classical.ESTIMATORS
+    if found.labels and (estimator or config.class_weight != "none"):
+        raise CxrError(
+            f"Config: {config.data} has many labels, for which {config.model} with class_weight={config.class_weight!r} "
+            "is not defined; choose a network without class weights."
+        )
+    if not estimator:
+        model, start = catalogue.build(config)  # refused, if it is, before a packing that may take an hour
     pixels, table = set_packing.load(found, profile, config.size, config.variant)
-    return pixels, table, {
+    info = {
         "pixels": found.pixels,
         "data_hash": manifest.data_hash(table),
         "division": found.division,
         "images": table.split.value_counts().to_dict(),
         "images_left_out": len(found.table) - len(table),
     }
-
-
-def _network(config: Config, found: ImageSet) -> tuple[keras.Model, str]:
-    """Return (the configured network with a sigmoid for every label of the set, note on its start)."""
-    model, start = catalogue.build(config)
-    return (with_units(model, len(found.labels)) if found.labels else model), start
+    if estimator:
+        x, start = descriptors.describe(config, profile, pixels, info["data_hash"])
+        return classical.estimated(config, x, start, table, info)
+    task = fitting.Task(config, profile, model, pixels, table, info["data_hash"])
+    if found.labels:
+        task = Labelled(**vars(task) | {"model": with_units(model, len(found.labels))}, labels=found.labels)
+    return network.trained(task, start, info)
 
 
 def with_units(model: keras.Model, units: int) -> keras.Model:
     """Return a model with `units` sigmoid outputs in place of its last layer; all other layers are shared."""
     last = keras.layers.Dense(units, activation="sigmoid", dtype="float32", name="probability")
     return keras.Model(model.input, last(model.layers[-1].input), name=model.name)
-
-
-def _check(config: Config, found: ImageSet) -> None:
-    if config.protocol != "official":
-        raise CxrError(f"Config: protocol={config.protocol!r} does not divide the set {config.data}; leave it at official.")
-    if found.labels and (config.model in classical.ESTIMATORS or config.class_weight != "none"):
-        raise CxrError(
-            f"Config: {config.data} has many labels, for which {config.model} with class_weight={config.class_weight!r} "
-            "is not defined; choose a network without class weights."
-        )

@@ -1,85 +1,51 @@
-"""ResNet-18 (He et al. 2016), which keras.applications lacks, in the form of torchvision, and its ImageNet weights.
+"""ResNet-18 (He et al. 2016), which keras.applications lacks, in the form of torchvision: whole, or up to its layer 3.
 
 Layers bear torchvision's names with `_` for `.`, as "layer2_0_downsample_0", so that a weight file's names lead to them.
 """
 
-from pathlib import Path
-
 import keras
 import numpy as np
-import safetensors
 from keras import layers
-from safetensors.numpy import load_file
 
-from cxr_helpers import paths
 from cxr_helpers.config import Config
-from cxr_helpers.errors import CxrError
 from cxr_helpers.models import weights
-from cxr_helpers.models.weights import Unavailable
 
-FILE = "resnet18.safetensors"
+WIDTHS = {"resnet18": (64, 128, 256, 512), "resnet18_layer3": (64, 128, 256)}  # of the stages "layer1", "layer2", ...
 # torchvision's normalisation of RGB, for pixels in 0..255: (x / 255 - mean) / deviation.
 SCALE = tuple(1 / (255 * deviation) for deviation in (0.229, 0.224, 0.225))
 OFFSET = tuple(-mean / deviation for mean, deviation in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225)))
-_NORM = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
+_EPSILON = 1e-5
 
 
 def build(config: Config) -> tuple[keras.Model, str]:
-    """Return ResNet-18 with global average pooling and a sigmoid unit, and how its weights began."""
+    """Return the network with global average pooling and a sigmoid unit, and how its weights began.
+
+    Raises:
+        Unavailable: the ImageNet weights are not here; those of the whole network cannot be had at all.
+        CxrError: the weight file is another than expected.
+    """
     pixels = keras.Input((config.size, config.size, 3), name="pixels")
     x = layers.Rescaling(SCALE, OFFSET, name="scaling")(pixels)
-    backbone = ResNet18(include_top=False, weights=None, input_tensor=x)
-    start = weights.load(backbone, ResNet18, config.start)
+    backbone = keras.Model(pixels, _stages(x, WIDTHS[config.model]), name=config.model)
+    start = _load(backbone) if config.start == "imagenet" else "random start"
     x = layers.GlobalAveragePooling2D(name="features")(backbone.output)
     if config.width:
         x = layers.Dense(config.width, activation="relu", name="dense")(x)
     x = layers.Dropout(config.dropout, name="dropout")(x)
     probability = layers.Dense(1, activation="sigmoid", dtype="float32", name="probability")(x)
-    return keras.Model(pixels, probability, name="resnet18"), start
+    return keras.Model(pixels, probability, name=config.model), start
 
 
-def ResNet18(include_top=False, weights=None, input_tensor=None, input_shape=None) -> keras.Model:
-    """Return ResNet-18, called as the models of keras.applications are: 11,176,512 trained parameters without the top.
-
-    Args:
-        include_top: end in average pooling and 1,000 softmax units, instead of the last feature map.
-        weights: None (random start), "imagenet" (`FILE` in the folder CXR_WEIGHTS_DIR) or the path of such a file.
-        input_tensor: Keras tensor (N, H, W, 3) to build upon, normalised by `SCALE` and `OFFSET`.
-        input_shape: (H, W, 3) of a new input where there is no tensor.
-
-    Raises:
-        Unavailable: there are no ImageNet weights.
-        CxrError: the weight file cannot be read, or holds other names or shapes than torchvision's ResNet-18.
-    """
-    images = keras.Input(input_shape) if input_tensor is None else input_tensor
-    x = _convolution(images, 64, 7, 2, "conv1", "bn1")
+def _stages(x, widths: tuple[int, ...]):
+    """Return the stem and a stage of two blocks for each width, on normalised images `x`."""
+    x = _convolution(x, 64, 7, 2, "conv1", "bn1")
     x = layers.ReLU(name="relu1")(x)
     x = layers.ZeroPadding2D(1, name="pad_pool")(x)  # after a ReLU a border of zeros is no maximum of its own
     x = layers.MaxPooling2D(3, strides=2, name="maxpool")(x)
-    for stage, width in enumerate((64, 128, 256, 512), start=1):
+    for stage, width in enumerate(widths, start=1):
         for block in range(2):
             x = _block(x, width, 2 if stage > 1 and block == 0 else 1, f"layer{stage}_{block}")
-    if include_top:
-        x = layers.GlobalAveragePooling2D(name="avgpool")(x)
-        x = layers.Dense(1000, activation="softmax", name="fc")(x)
-    model = keras.Model(keras.utils.get_source_inputs(images)[0], x, name="resnet18")
-    if weights is not None:
-        load_weights(model, _imagenet_file() if weights == "imagenet" else Path(weights))
-    return model
-
-
-def load_weights(model: keras.Model, path: Path) -> None:
-    """Set the model's weights from a safetensors file with torchvision's names (as timm/resnet18.tv_in1k has them).
-
-    Raises:
-        CxrError: the file cannot be read, or lacks a weight or has it in another shape; the model is then unchanged.
-    """
-    try:
-        stored = load_file(path)
-    except (OSError, ValueError, TypeError, safetensors.SafetensorError) as error:
-        raise CxrError(f"{path} cannot be read as a safetensors file ({error}); fetch it again.") from error
-    found = [_from_torch(layer, weight, stored, path) for layer in model.layers for weight in layer.weights]
-    model.set_weights(found)
+    return x
 
 
 def _convolution(x, width: int, side: int, stride: int, name: str, norm: str):
@@ -87,10 +53,8 @@ def _convolution(x, width: int, side: int, stride: int, name: str, norm: str):
     if stride > 1 and side > 1:
         x = layers.ZeroPadding2D(side // 2, name=f"{name}_pad")(x)
     padding = "same" if stride == 1 else "valid"
-    x = layers.Conv2D(
-        width, side, stride, padding, use_bias=False, kernel_initializer="he_normal", name=name
-    )(x)
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=norm)(x)
+    x = layers.Conv2D(width, side, stride, padding, use_bias=False, kernel_initializer="he_normal", name=name)(x)
+    return layers.BatchNormalization(momentum=0.9, epsilon=_EPSILON, name=norm)(x)
 
 
 def _block(x, width: int, stride: int, name: str):
@@ -104,25 +68,24 @@ def _block(x, width: int, stride: int, name: str):
     return layers.ReLU(name=f"{name}_relu2")(layers.Add(name=f"{name}_add")([shortcut, x]))
 
 
-def _imagenet_file() -> Path:
-    folder = paths.from_environment("CXR_WEIGHTS_DIR")
-    if folder is None or not (folder / FILE).is_file():
-        raise Unavailable(
-            f"The ImageNet weights of resnet18 are not in Keras; put model.safetensors of timm/resnet18.tv_in1k as {FILE} "
-            'into the folder CXR_WEIGHTS_DIR, or set start = "random" for this experiment in experiments.toml.'
+def _load(backbone: keras.Model) -> str:
+    """Set a backbone's weights from a file of torchvision's names, batch normalisation folded in; return the record's note.
+
+    Kernels lie there as (out, in, H, W); the normalisation is left with the bias alone.
+    """
+    path, note = weights.find(backbone.name)
+    if path == "imagenet":
+        raise weights.Unavailable(
+            f"The ImageNet weights of {backbone.name} are not in Keras: put {weights.LOCAL['resnet18_layer3'].name} into the "
+            'folder CXR_WEIGHTS_DIR and set model = "resnet18_layer3", or start = "random", in experiments.toml.'
         )
-    return folder / FILE
-
-
-def _from_torch(layer: keras.Layer, weight, stored: dict[str, np.ndarray], path: Path) -> np.ndarray:
-    """Return one weight of the file in Keras' axes: kernels (out, in, H, W) as (H, W, in, out), matrices transposed."""
-    kind = weight.path.split("/")[-1]
-    norm = isinstance(layer, layers.BatchNormalization)
-    name = f"{layer.name.replace('_', '.')}.{_NORM[kind] if norm else 'weight' if kind == 'kernel' else 'bias'}"
-    if name not in stored:
-        raise CxrError(f"{path} holds no weight {name}; give torchvision's ResNet-18.")
-    value = stored[name]
-    value = value.transpose({4: (2, 3, 1, 0), 2: (1, 0)}.get(value.ndim, range(value.ndim)))
-    if value.shape != tuple(weight.shape):
-        raise CxrError(f"{path} has {name} in shape {stored[name].shape}, which does not fit; give torchvision's ResNet-18.")
-    return value
+    with np.load(path) as stored:
+        for layer in backbone.layers:
+            name = layer.name.replace("_", ".")
+            if isinstance(layer, layers.Conv2D):
+                layer.set_weights([stored[f"{name}.weight"].transpose(2, 3, 1, 0)])
+            elif isinstance(layer, layers.BatchNormalization):
+                bias = stored[f"{name.replace('bn', 'conv').replace('downsample.1', 'downsample.0')}.bias"]
+                one, zero = np.ones_like(bias), np.zeros_like(bias)
+                layer.set_weights([one * np.sqrt(1 + _EPSILON), bias, zero, one])
+    return note

@@ -1,4 +1,4 @@
-"""ChestX-ray14 as the NIH publishes it (Wang et al. 2017): one table of findings, two lists of files, folders of images."""
+"""ChestX-ray14 (Wang et al. 2017) as the NIH publishes it, one table of findings, two lists of files; and a sample of it."""
 
 from pathlib import Path
 
@@ -14,7 +14,9 @@ LABELS = (
 NO_FINDING = "No Finding"
 TABLES = ("Data_Entry_2017.csv", "Data_Entry_2017_v2020.csv")
 LISTS = {"train": "train_val_list.txt", "test": "test_list.txt"}
+SAMPLE = "metadata.csv"
 _IMAGE, _FINDINGS, _PATIENT = "Image Index", "Finding Labels", "Patient ID"
+_OF_SAMPLE = ["file", "nih_labels", "patient"]
 
 
 def read(root: Path) -> pd.DataFrame:
@@ -41,15 +43,28 @@ def read(root: Path) -> pd.DataFrame:
     return pd.DataFrame(found).join(findings).reset_index(drop=True)
 
 
+def read_sample(root: Path) -> pd.DataFrame:
+    """Return the images of a sample as `read` does, with split "": `root`/metadata.csv has file, nih_labels and patient.
+
+    Raises:
+        CxrError: a file is missing or malformed, a label unknown, or table and images disagree.
+    """
+    images = label_tables.listed(root, SAMPLE, _OF_SAMPLE)
+    name, labels, patient = (images[column] for column in _OF_SAMPLE)
+    _refuse(patient == "", name, root / SAMPLE, "has no patient in the column patient; fill the cell")
+    found = pd.DataFrame({"image_id": name, "patient_id": patient, "split": "", "path": images.path})
+    return found.join(_findings(labels, root / SAMPLE)).reset_index(drop=True)
+
+
 def _findings(cells: pd.Series, table: Path) -> pd.DataFrame:
     """Return the labels that are joined by "|" as one 0/1 column each."""
     named = cells.map(lambda cell: [name.strip() for name in cell.split("|")])
     for line, names in named.items():
         unknown = [name for name in names if name not in (*LABELS, NO_FINDING)]
         if unknown:
-            raise CxrError(f"{table}, line {line}, column {_FINDINGS}: {unknown[0]!r} is unknown; see {__name__}.LABELS.")
+            raise CxrError(f"{table}, line {line}, column {cells.name}: {unknown[0]!r} is unknown; see {__name__}.LABELS.")
         if NO_FINDING in names and len(names) > 1:
-            raise CxrError(f"{table}, line {line}, column {_FINDINGS}: {NO_FINDING} stands beside a finding; mend the line.")
+            raise CxrError(f"{table}, line {line}, column {cells.name}: {NO_FINDING} stands beside a finding; mend the line.")
     return pd.DataFrame({label: named.map(lambda names, label=label: int(label in names)) for label in LABELS})
 
 

@@ -1,7 +1,11 @@
-"""The sets of the ResNet review beside the chest radiographs of children: where each lies, how it is read and divided."""
+"""The sets of the ResNet review beside the chest radiographs of children: where each lies, how it is read and divided.
+
+CXR_SETS_DIR names the folder that holds a folder for each of them.
+"""
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,60 +13,74 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from cxr_helpers import paths
+from cxr_helpers.data import duplicates, image_files, splits
+from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.other_sets import chestxray14, class_folders, skin_lesions, synthetic_sets
 
 TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
+FEWEST = 20  # images that show a label, for it to be learnt
 # As the brain tumour sets on Kaggle and the slices of Lu et al. 2020 call their folders.
 BRAIN_CLASSES = {
-    **dict.fromkeys(("no", "normal", "healthy", "notumor"), 0),
-    **dict.fromkeys(("yes", "abnormal", "pathological", "tumor"), 1),
+    **dict.fromkeys(("no", "no_tumour", "normal"), 0),
+    **dict.fromkeys(("yes", "tumour", "abnormal"), 1),
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """A set as it is published: its `title`, the `variable` that names its folder, what that `holds`, its reader.
+    """A set: its `title`, its `folder` in CXR_SETS_DIR, what that `holds`, its reader; `colour` where its images are not grey.
 
     `labels` are the 0/1 columns of a multi-label set; a set without them has the column y_true, 1 = `positive`.
     """
 
     title: str
-    variable: str
+    folder: str
     holds: str
     read: Callable[[Path], pd.DataFrame]
     labels: tuple[str, ...] = ()
     positive: str = ""
+    colour: bool = False
+
+
+def _skin(positive: str) -> Layout:
+    holds, read = "labels.csv, and train/, val/ and test/ of class folders", partial(skin_lesions.read, positive=positive)
+    return Layout("ISIC 2017", "isic2017", holds, read, positive=positive, colour=True)
+
+
+def _brain(root: Path) -> pd.DataFrame:
+    """Return slices as `class_folders.read` does; the copies of a picture are of one patient, for none is named."""
+    table = class_folders.read(root, BRAIN_CLASSES)
+    images = [image_files.read(path) for path in table.path]
+    digests, thumbnails = np.array([image.sha256 for image in images]), [resize(image.pixels, 32) for image in images]
+    copies = duplicates.groups(digests, np.stack(thumbnails))
+    return table.assign(patient_id=table.patient_id.mask(copies >= 0, [f"picture {number}" for number in copies]))
 
 
 LAYOUTS = {
     "chestxray14": Layout(
         "ChestX-ray14",
-        "CXR_CHESTXRAY14_DIR",
+        "chestxray14",
         f"{chestxray14.TABLES[0]}, {', '.join(chestxray14.LISTS.values())}, and images/ or images_001/images/ and so on",
         chestxray14.read,
         labels=chestxray14.LABELS,
     ),
-    "skin": Layout(
-        "ISIC 2017",
-        "CXR_SKIN_DIR",
-        "ISIC-2017_Training_Part3_GroundTruth.csv with ISIC-2017_Training_Data/ and so on, or class folders",
-        skin_lesions.read,
-        positive="melanoma",
+    "nih": Layout(
+        "ChestX-ray14, a sample",
+        "nih",
+        f"{chestxray14.SAMPLE} and the images that it names",
+        chestxray14.read_sample,
+        labels=chestxray14.LABELS,
     ),
-    "brain": Layout(
-        "brain MRI",
-        "CXR_BRAIN_DIR",
-        "no/ and yes/, or normal/ and abnormal/, perhaps within train/ and test/",
-        lambda root: class_folders.read(root, BRAIN_CLASSES),
-        positive="abnormal",
-    ),
+    "skin": _skin("melanoma"),
+    "skin_nevus": _skin("nevus"),
+    "brain": Layout("brain MRI", "brain_mri", "no_tumour/ and tumour/, or no/ and yes/", _brain, positive="tumour"),
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageSet:
-    """A set that was read: `table` has image_id, patient_id, path, split, and y_true or the columns of the labels.
+    """A set that was read: `table` has image_id, patient_id, path, split, and y_true or the columns of `labels`.
 
     `division` says how the set was divided, `pixels` what its images are.
     """
@@ -73,25 +91,37 @@ class ImageSet:
     table: pd.DataFrame
     division: str
     pixels: str
+    colour: bool = False
 
 
-def load(name: str, profile: str) -> ImageSet:
-    """Return a set of `LAYOUTS`, from the folder that its variable names; in the smoke profile a synthetic one.
+def load(name: str, profile: str, protocol: str = "official") -> ImageSet:
+    """Return a set of `LAYOUTS`, from its folder in CXR_SETS_DIR; in the smoke profile a synthetic one.
+
+    `protocol`: "official", the parts that it publishes (see `divide`), or a fold by patient of `splits.PROTOCOLS` of a set that
+    publishes none. Labels that fewer than `FEWEST` images show are left out.
 
     Raises:
-        CxrError: the set is not here, or a file of it is missing or malformed.
+        CxrError: the set is not here, a file of it is missing or malformed, or the protocol does not divide it.
     """
-    layout = LAYOUTS[name]
+    layout, sets = LAYOUTS[name], paths.from_environment("CXR_SETS_DIR")
     if profile == "smoke":
         root, pixels = synthetic_sets.prepare(name, paths.build("smoke") / "image_sets"), "synthetic image"
     else:
-        root, pixels = paths.from_environment(layout.variable), "published images, read as grey"
-    if root is None:
-        raise CxrError(f"The {layout.title} images are not here: set {layout.variable} to the folder that holds {layout.holds}.")
+        pixels = f"copy in {layout.folder}, {'in colour' if layout.colour else 'read as grey'}"
+        root = sets / layout.folder if sets else None
+    if root is None or not root.is_dir():
+        holds = f"{layout.folder}/ ({layout.holds})"
+        raise CxrError(f"The images of {layout.title} are not here: set CXR_SETS_DIR to the folder that holds {holds}.")
     table = layout.read(root)
-    positive = table[list(layout.labels)].any(axis=1).astype(int) if layout.labels else table.y_true
-    split, division = divide(table, positive)
-    return ImageSet(name, root, layout.labels, table.assign(split=split), division, pixels)
+    labels = tuple(label for label in layout.labels if table[label].sum() >= FEWEST)
+    positive = table[list(labels)].any(axis=1).astype(int) if layout.labels else table.y_true
+    if protocol == "official":
+        split, division = divide(table, positive)
+    elif protocol.startswith("patient_cv_") and set(table["split"]) == {""}:
+        split, division = splits.make(table.assign(y_true=positive), protocol)["split"], splits.PROTOCOLS[protocol]
+    else:
+        raise CxrError(f"Config: protocol={protocol!r} does not divide the set {name}; leave it at official.")
+    return ImageSet(name, root, labels, table.assign(split=split), division, pixels, layout.colour)
 
 
 def divide(table: pd.DataFrame, positive: pd.Series, seed: int = 0) -> tuple[pd.Series, str]:
@@ -133,12 +163,3 @@ def _drawn(table: pd.DataFrame, positive: pd.Series, share: float, seed: int) ->
         why = "train, val and test each need some of both classes"
         raise CxrError(f"{len(patients)} patients are too few to be divided: {why}; give a larger set.") from error
     return table.index[np.isin(table.patient_id, chosen)]
-
-
-def overview() -> pd.DataFrame:
-    """Return one row per set: its title, what is told apart, the variable that names its folder, and what that holds."""
-    rows = []
-    for layout in LAYOUTS.values():
-        told = f"{len(layout.labels)} labels, several may hold" if layout.labels else f"{layout.positive} or not"
-        rows.append({"set": layout.title, "told apart": told, "variable": layout.variable, "its folder holds": layout.holds})
-    return pd.DataFrame(rows)

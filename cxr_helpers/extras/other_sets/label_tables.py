@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +10,7 @@ import pandas as pd
 from cxr_helpers.errors import CxrError
 
 _WORKBOOKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # how files of Excel and of other spreadsheets begin
-_TRUTH = {"0": 0, "0.0": 0, "1": 1, "1.0": 1}
+_IMAGES = (".jpg", ".jpeg", ".png")
 
 
 def read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -53,32 +53,19 @@ def read_names(path: Path) -> pd.Series:
     return names
 
 
-def classes(path: Path, names: Sequence[str], rest: str) -> pd.DataFrame:
-    """Return image_id and class of a table whose images belong to one class each, the index being the line.
-
-    Beside image_id it has a column of 0 and 1 for every class. That of the class `rest` may be absent: an image without a 1 is
-    of that class then.
+def listed(root: Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Return some columns of the table `root`/`name`, and path; the first column names every image below `root`, and no other.
 
     Raises:
-        CxrError: as in `read`; a cell is neither 0 nor 1, or an image of no class or of two.
+        CxrError: as in `read`; an image that the table names is missing, or one that lies there is not named.
     """
-    marked = [name for name in names if name != rest or name in header(path)]
-    table = read(path, ["image_id", *marked])
-    cells = table[marked].apply(lambda column: column.map(_TRUTH))
-    for column in marked:
-        if (unclear := cells[column].isna()).any():
-            line = unclear.idxmax()
-            raise CxrError(f"{path}, line {line}, column {column}: {table[column][line]!r} is neither 0 nor 1.")
-    count = cells.sum(axis=1)
-    if (wrong := (count > 1) | ((count == 0) & (rest in marked))).any():
-        found = " and ".join(name for name in marked if cells[name][wrong.idxmax()]) or "no class"
-        raise CxrError(f"{path}, line {wrong.idxmax()}: it marks {found}; an image belongs to exactly one class.")
-    return table[["image_id"]].assign(**{"class": cells.idxmax(axis=1).where(count == 1, rest)})
-
-
-def stems(paths: Iterable[Path]) -> dict[str, Path]:
-    """Return image files by their name without ending; of two files of one name the first counts."""
-    return {path.stem: path for path in reversed(list(paths))}
+    table = read(root / name, columns)
+    files = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.suffix.lower() in _IMAGES}
+    named = table[columns[0]]
+    found = table.assign(path=locate(named, root / name, files, root))
+    if unnamed := sorted(files.keys() - set(named)):
+        raise CxrError(f"{root / unnamed[0]} has no line in {root / name} ({len(unnamed):,} have none); add it or move it away.")
+    return found
 
 
 def locate(names: pd.Series, table: Path, files: Mapping[str, Path], folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Small synthetic sets in the layouts of ChestX-ray14, ISIC 2017 and a brain MRI set, to be read as those are."""
+"""Small synthetic sets in the layouts of the sample of ChestX-ray14, of ISIC 2017 and of a brain MRI set."""
 
 from pathlib import Path
 
@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from cxr_helpers.base.files import atomic_write
-from cxr_helpers.extras.other_sets import chestxray14, synthetic
+from cxr_helpers.extras.other_sets import chestxray14, skin_lesions, synthetic
 from cxr_helpers.extras.other_sets.smoke_set import renew
 
 SIDE = 96  # pixels of an image
 _SEED = 20171128
-_SKIN_PARTS = {"Training": 150, "Validation": 40, "Test_v2": 60}
+_SKIN_PARTS = {"train": 150, "val": 40, "test": 60}
 _SKIN = {"melanoma": (50, 60, 90), "seborrheic_keratosis": (90, 125, 165), "nevus": (70, 95, 140)}  # mean colour, BGR
 _BRAINS = 100  # images of either class
 # Where a finding shows on an image: centre and radii as fractions of its side, added brightness (grey values).
@@ -28,39 +28,34 @@ _SIGNS = {
 
 
 def prepare(name: str, folder: Path) -> Path:
-    """Return `folder`/`name` with the synthetic "chestxray14", "skin" or "brain" set, written unless it is up to date."""
-    return renew(folder / name, _WRITERS[name], [__file__, synthetic.__file__])
+    """Return `folder` with the synthetic "nih", "skin" (or "skin_nevus") or "brain" set, written unless it is up to date."""
+    kind = name.split("_")[0]
+    return renew(folder / kind, _WRITERS[kind], [__file__, synthetic.__file__])
 
 
-def write_chestxray14(root: Path, patients: int = 130) -> None:
-    """Write images of `patients` patients, Data_Entry_2017.csv and the two lists below `root`; the last fifth is for testing."""
+def write_nih(root: Path, patients: int = 150) -> None:
+    """Write images of `patients` patients, and metadata.csv, below `root`."""
     rng = np.random.default_rng(_SEED)
-    rows, lists = [], {split: [] for split in chestxray14.LISTS}
+    rows = []
     for patient in range(1, patients + 1):
-        split = "test" if patient > patients * 0.8 else "train"
         for follow_up in range(int(rng.integers(1, 4))):
-            findings = _findings(rng, rare=split == "train" and patient % 40 == 1)
-            name, folder = f"{patient:08d}_{follow_up:03d}.png", f"images_{1 + patient * 2 // (patients + 1):03d}"
-            _save(root / folder / "images" / name, _chest(int(rng.integers(2**31)), patient, findings))
-            rows.append((name, "|".join(findings) or chestxray14.NO_FINDING, follow_up, patient))
-            lists[split].append(name)
-    columns = ["Image Index", "Finding Labels", "Follow-up #", "Patient ID"]
-    atomic_write(root / chestxray14.TABLES[0], pd.DataFrame(rows, columns=columns).to_csv(index=False))
-    for split, names in lists.items():
-        atomic_write(root / chestxray14.LISTS[split], "\n".join(names))
+            findings = _findings(rng, rare=patient % 40 == 1)
+            name = f"images/{patient:08d}_{follow_up:03d}.png"
+            _save(root / name, _chest(int(rng.integers(2**31)), patient, findings))
+            rows.append((name, "|".join(findings) or chestxray14.NO_FINDING, patient))
+    table = pd.DataFrame(rows, columns=["file", "nih_labels", "patient"])
+    atomic_write(root / chestxray14.SAMPLE, table.to_csv(index=False))
 
 
 def write_skin(root: Path) -> None:
-    """Write photographs and Part3_GroundTruth.csv of ISIC 2017's three parts below `root`, the classes about as frequent."""
+    """Write photographs and labels.csv of ISIC 2017's three parts below `root`, the classes about as frequent."""
     rng = np.random.default_rng(_SEED)
+    rows = []
     for part, count in _SKIN_PARTS.items():
-        kinds = rng.choice(list(_SKIN), count, p=[0.3, 0.15, 0.55])
-        names = [f"ISIC_{part}_{number:03d}" for number in range(count)]
-        for name, kind in zip(names, kinds, strict=True):
-            _save(root / f"ISIC-2017_{part}_Data" / f"{name}.jpg", _lesion(rng, kind))
-        truth = {kind: (kinds == kind).astype(float) for kind in ("melanoma", "seborrheic_keratosis")}
-        table = pd.DataFrame({"image_id": names} | truth)
-        atomic_write(root / f"ISIC-2017_{part}_Part3_GroundTruth.csv", table.to_csv(index=False))
+        for number, kind in enumerate(rng.choice(list(_SKIN), count, p=[0.3, 0.15, 0.55])):
+            rows.append((f"{part}/{kind}/{number:03d}.jpg", part, kind))
+            _save(root / rows[-1][0], _lesion(rng, kind))
+    atomic_write(root / skin_lesions.TABLE, pd.DataFrame(rows, columns=["file", "split", "class"]).to_csv(index=False))
 
 
 def write_brain(root: Path) -> None:
@@ -71,11 +66,11 @@ def write_brain(root: Path) -> None:
         _save(root / "yes" / f"Y{number}.jpg", _slice(rng, focus=True))
 
 
-_WRITERS = {"chestxray14": write_chestxray14, "skin": write_skin, "brain": write_brain}
+_WRITERS = {"nih": write_nih, "skin": write_skin, "brain": write_brain}
 
 
 def _findings(rng: np.random.Generator, rare: bool) -> list[str]:
-    """Draw the labels of an image: none in a third of the images; Hernia is rare, and absent from the images for testing."""
+    """Draw the labels of an image: none in a third of the images; Hernia is rare."""
     if rare:
         return ["Hernia"]
     common = [label for label in chestxray14.LABELS if label != "Hernia"]
@@ -105,7 +100,8 @@ def _slice(rng: np.random.Generator, focus: bool) -> np.ndarray:
     if focus:
         place = 0.5 + rng.uniform(0.08, 0.2) * rng.choice([-1, 1]), 0.5 + rng.uniform(-0.2, 0.2)
         image += rng.uniform(35, 90) * _spot(place, rng.uniform(0.05, 0.1, 2))
-    return np.clip(image + rng.normal(0, 8, image.shape), 0, 255).astype(np.uint8)
+    tissue = cv2.resize(rng.normal(0, 12, (6, 6)), image.shape)  # without it all slices would be copies of one picture
+    return np.clip(image + tissue + rng.normal(0, 8, image.shape), 0, 255).astype(np.uint8)
 
 
 def _spot(centre: tuple[float, float], radii: tuple[float, float]) -> np.ndarray:

@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import bootstrap
 from cxr_helpers.records import Record
+from cxr_helpers.tables import selection
 
 MEAN = "mean"
 _BLOCK = 2_000_000  # weights held in memory at a time
@@ -71,13 +72,13 @@ def evaluate(runs: Sequence[pd.DataFrame], n_boot: int = 2000, seed: int = 0) ->
 
 
 def figures(runs: Sequence[Record], split: str) -> pd.DataFrame | None:
-    """Return the AUCs of runs with many labels by the names under which they are reported; None for runs of another kind.
+    """Return the AUCs of runs (seeds, folds) with many labels by the names that texts report; None for runs of another kind.
 
     "mean AUC", "AUC Mass" and so on; columns as `evaluate`. `attrs["images"]` counts the images.
     """
     if "scores" not in runs[0].names or "label" not in runs[0].scores:
         return None
-    scores = [run.scores[run.scores["split"] == split] for run in runs]
+    scores = selection.pooled(runs, split)
     table = evaluate(scores).rename(index=figure_name)
     table.attrs["images"] = scores[0].image_id.nunique()
     return table
