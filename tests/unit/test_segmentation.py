@@ -177,6 +177,16 @@ def test_a_mask_of_another_size_or_without_lungs_is_named(sets):
         list(masked_images.jsrt())
 
 
+def test_a_segmenter_that_is_not_the_published_one_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(lungs, "published", lambda profile: tmp_path / "lungs.keras")
+    with pytest.raises(CxrError, match="lungs.json cannot be read.*restore it from git"):
+        lungs.load()
+    (tmp_path / "lungs.json").write_text('{"run_id": "a", "sha256": "0"}')
+    (tmp_path / "lungs.keras").write_bytes(b"another")
+    with pytest.raises(CxrError, match="lungs.keras is not the segmenter.*SHA-256 differs.*restore it from git"):
+        lungs.load()
+
+
 def test_without_the_sets_a_sentence_says_what_to_set(monkeypatch):
     monkeypatch.delenv("CXR_SETS_DIR", raising=False)
     with pytest.raises(CxrError, match="set CXR_SETS_DIR to the folder that holds lung_masks/"):

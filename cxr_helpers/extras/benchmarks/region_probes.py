@@ -128,7 +128,11 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
             part = own[own.protocol.isin(protocols) & (own.split == split)].reset_index(drop=True)
             weights = bootstrap.usable_weights(tuple(part.patient_id), tuple(part.y_true), 2000, 0)
             weights = np.vstack([np.ones(len(part)), weights])
-            samples = {region: _areas(part, region, weights) for region in (*SIZES, *REGIONS) if part[region].notna().all()}
+            samples = {
+                region: _areas(part, region, weights)
+                for region in (*SIZES, *REGIONS)
+                if region in part and part[region].notna().all()
+            }
             found |= {f"{model}; all; {data}; images": [len(part)], f"{model}; all; {data}; copies": [part["copy"].sum()]}
             for region, areas in samples.items():
                 name = f"{model}; {region}; {data}"

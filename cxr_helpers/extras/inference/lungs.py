@@ -66,21 +66,23 @@ def load(profile: str = "full"):
     Raises:
         CxrError: it is missing, or not the file whose SHA-256 `lungs.json` names.
     """
-    path = published(profile)
-    card = path.with_suffix(".json")
-    provenance.note(card)
+    path, said = published(profile), digest(profile)
     try:
-        said = json.loads(card.read_text(encoding="utf-8"))["sha256"]
         if hashlib.sha256(path.read_bytes()).hexdigest() != said:
             raise CxrError(f"{path} is not the segmenter that lungs.json describes (its SHA-256 differs); restore it from git.")
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise CxrError(f"{path} cannot be read ({str(error).partition(chr(10))[0][:120]}); restore it from git.") from error
 
 
 def digest(profile: str = "full") -> str:
-    """Return the SHA-256 (hex) of the published segmenter, as its card names it."""
-    return json.loads(published(profile).with_suffix(".json").read_text(encoding="utf-8"))["sha256"]
+    """Return the SHA-256 (hex) of the published segmenter, as its card names it; a card that cannot be read is a CxrError."""
+    card = published(profile).with_suffix(".json")
+    provenance.note(card)
+    try:
+        return json.loads(card.read_text(encoding="utf-8"))["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CxrError(f"{card} cannot be read ({error}); restore it from git.") from error
 
 
 def found(images: np.ndarray, profile: str = "full") -> tuple[np.ndarray, np.ndarray]:
