@@ -35,6 +35,11 @@ def chosen(profile: str) -> Record | None:
     return candidates.choose(found, profile) if found else None
 
 
+def experiment(run: Record, profile: str) -> str:
+    """Return the name of the final model's experiment."""
+    return next(name for name, runs in candidates.made(profile).items() if run.run_id in {one.run_id for one in runs})
+
+
 def official(run: Record) -> pd.DataFrame:
     """Return every metric of a run on the official test images at its own threshold: value, ci_low, ci_high."""
     return metrics.evaluate(run.split("test"), run.info["threshold"])

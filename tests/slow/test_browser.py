@@ -302,7 +302,7 @@ def test_the_committed_report_moves_as_its_records_say(browser):
     """The panel of the report itself, for every system that scored the test images, against the stored scores."""
     with opened_in(browser, COMMITTED) as page:
         found = page.evaluate(SAID_OF_ALL, PLACES)
-    offered = explorer.experiments_shown("full", found[0][0])
+    offered = explorer.experiments_shown("full", found[0][0], final_model.chosen("full"))
     assert [name for name, *_ in found] == list(offered)
     for name, own, shown_figures in found:
         scores, threshold = offered[name]

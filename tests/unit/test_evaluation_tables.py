@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tiny_scores import random_scores, scores
+from tiny_scores import random_scores
 
 from cxr_helpers.evaluation import calibration, metrics
 from cxr_helpers.extras.statistics import paired
@@ -24,18 +24,11 @@ def found():
     return {"good": [frame(1), frame(2, 0.1)], "noisy": [frame(3, 0.5)], "blind": [frame(4).assign(y_score=0.6)]}
 
 
-@pytest.mark.parametrize("spoil", [lambda images: 1 - images.y_score, lambda images: 0.5])
-def test_test_images_choose_nothing(found, spoil):
-    for runs in found.values():
-        spoilt = [run.assign(y_score=run.y_score.where(run.split == "val", spoil(run))) for run in runs]
-        assert evaluated.thresholds(spoilt) == evaluated.thresholds(runs)
-        assert evaluated.tempered(spoilt[0])[0] == evaluated.tempered(runs[0])[0]
-        best, other = evaluated.best_run(runs), evaluated.best_run(spoilt)
-        assert [best is run for run in runs] == [other is run for run in spoilt]
+LIMITS = {"good": [0.5, 0.4], "noisy": [0.5], "blind": [0.5]}
 
 
 def test_results_stand_beside_the_spread_over_seeds(found):
-    table = evaluated.results(found).set_index("experiment")
+    table = evaluated.results(found, LIMITS).set_index("experiment")
     areas = [metrics.points(run).roc_auc for run in selection.part(found["good"])]
     assert table["SD over seeds"].good == pytest.approx(abs(areas[0] - areas[1]) / 2**0.5)
     assert np.isnan(table["SD over seeds"].noisy) and list(table.seeds) == [2, 1, 1]
@@ -44,7 +37,7 @@ def test_results_stand_beside_the_spread_over_seeds(found):
 
 
 def test_every_pair_is_compared_once_and_corrected_together(found):
-    table = evaluated.pairs(found)
+    table = evaluated.pairs(found, LIMITS)
     assert list(zip(table.experiment, table.against, strict=True)) == [("good", "noisy"), ("good", "blind"), ("noisy", "blind")]
     gap = paired.auc_difference(*(selection.part(found[name]) for name in ("good", "noisy")))
     assert table.loc[0, ["auc", "auc_low", "auc_high", "auc_p"]].to_list() == gap.to_list()
@@ -54,7 +47,7 @@ def test_every_pair_is_compared_once_and_corrected_together(found):
 
 
 def test_an_experiment_stands_on_the_left_of_its_own_table(found):
-    table = evaluated.pairs(found)
+    table = evaluated.pairs(found, LIMITS)
     ours = evaluated.against(table, "noisy").set_index("against")
     theirs = evaluated.against(table, "good").set_index("against")
     assert list(ours.index) == ["good", "blind"]
@@ -65,25 +58,19 @@ def test_an_experiment_stands_on_the_left_of_its_own_table(found):
     assert ours["p, AUC, Holm"].good == theirs["p, AUC, Holm"].noisy
 
 
-def test_calibration_before_and_after_beside_perfect_models(found):
-    run = found["good"][0]
-    temperature, after = evaluated.tempered(run)
-    table = evaluated.calibration_table(run).set_index("measure")
-    assert list(table.index) == ["ECE", "Brier score", "Cross-entropy"]
-    plain = metrics.evaluate(selection.part([run])[0])
-    assert table["as recorded (95 % CI)"]["Brier score"] == pytest.approx(plain.value.brier)
-    assert table["as recorded (95 % CI)_low"]["Brier score"] == pytest.approx(plain.ci_low.brier)
-    assert table[f"temperature {temperature:.2f} (95 % CI)"]["Cross-entropy"] == pytest.approx(metrics.points(after).bce)
-    row = evaluated.calibration_overview({"good": [run]}).iloc[0]
-    assert row.temperature == temperature and row["ECE as recorded"] == table["as recorded (95 % CI)"].iloc[0]
-    assert row.perfect == calibration.perfect(after).value.ece
+def test_a_threshold_counts_where_it_is_given_and_nowhere_else(found):
+    all_ill = evaluated.results(found, LIMITS | {"good": [0, 0]}).set_index("experiment")
+    table = evaluated.results(found, LIMITS).set_index("experiment")
+    assert all_ill.loc["good", "Sensitivity"] == 1 and all_ill.loc["good", "Specificity"] == 0 < table.loc["good", "Specificity"]
+    assert all_ill.loc["good", "ROC AUC"] == table.loc["good", "ROC AUC"]
+    pairs = evaluated.pairs(found, LIMITS | {"good": [0, 0], "noisy": [0]})
+    assert pairs.accuracy[0] == 0 and pairs.auc[0] != 0  # both call all images PNEUMONIA
 
 
-def test_operating_points_by_rule():
-    val = scores([1, 1, 0, 0], [0.9, 0.3, 0.5, 0.1], split="val").assign(image_id=list("abcd"))
-    test = scores([1, 1, 1, 0, 0, 0], [0.95, 0.6, 0.2, 0.4, 0.35, 0.1])
-    table = evaluated.operating_points(pd.concat([val, test])).set_index("figure")[list(evaluated.RULES)].T
-    assert list(table.Threshold) == [0.9, 0.3, 0.3, 0.3]
-    assert list(table["Sensitivity on validation"]) == [0.5, 1, 1, 1]
-    assert list(table["Sensitivity on test"]) == pytest.approx([1 / 3, 2 / 3, 2 / 3, 2 / 3])
-    assert list(table["Precision on test"]) == [1, 0.5, 0.5, 0.5]
+def test_an_ece_stands_beside_what_perfect_scores_would_show(found):
+    table = evaluated.calibration_errors(found).set_index("experiment")
+    (test,) = selection.part(found["good"][:1])
+    perfect = calibration.perfect(test).loc["ece"]
+    assert table.ECE.good == metrics.points(test).ece and table.bound.good == perfect.ci_high
+    wrong = test.assign(y_score=1 - test.y_score)
+    assert evaluated.calibration_errors({"wrong": [wrong]})["above the bound"].item() == "yes"

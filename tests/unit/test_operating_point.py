@@ -17,9 +17,6 @@ EIGHT = scores([1, 1, 0, 1, 0, 0, 1, 0], [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2
         (decision_rules.at_sensitivity, 0.75, 0.6),
         (decision_rules.at_sensitivity, 0.76, 0.3),
         (decision_rules.at_sensitivity, 1, 0.3),
-        (decision_rules.least_cost, 1, 0.8),  # 2 errors at 0.8 and at 0.6
-        (decision_rules.least_cost, 5, 0.3),  # 10 at 0.8, 6 at 0.6, 3 at 0.3
-        (decision_rules.least_cost, 0.1, 0.8),
     ],
 )
 def test_rules_by_hand(rule, figure, threshold):

@@ -34,7 +34,7 @@ RUN = scored([0.1, 0.2, 0.7, 0.4, 0.9, 0.6, 0.8], TEST)  # n3 is a false alarm, 
 
 
 def test_each_pathogen_is_set_against_all_normal_images():
-    row = subgroups.pathogens({"a": [RUN]}, IMAGES).iloc[0]
+    row = subgroups.pathogens({"a": [RUN]}, IMAGES, {"a": [0.5]}).iloc[0]
     assert row["ROC AUC, bacteria"] == pytest.approx(5 / 6)  # only 0.6 against 0.7 is out of order
     assert row["ROC AUC, virus"] == pytest.approx(5 / 6)  # only 0.4 against 0.7
     assert row["Sensitivity, bacteria"] == 1 and row["Sensitivity, virus"] == 0.5
@@ -74,18 +74,17 @@ def answers():
     return table.assign(correct=table.y_true == table.y_predicted)
 
 
-def test_what_errors_have_in_common_stands_beside_its_share_in_their_class(answers):
-    table = subgroups.answered(answers, IMAGES)
-    assert subgroups.commonest(table, "NORMAL", "pathogen") is None  # normal images have none
-    assert subgroups.commonest(table, "PNEUMONIA", "pathogen") == ("virus", 1, 0.5)
+def test_every_error_stands_with_what_may_explain_it(answers):
+    folds = TEST[["image_id", "y_true"]].assign(y_score=[0.1, 0.1, 0.95, 0.9, 0.9, 0.9, 0.9])
+    table = subgroups.errors(answers, IMAGES, folds)
+    assert table.image_id.tolist() == ["n3", "p1"] and table.predicted.tolist() == ["PNEUMONIA", "NORMAL"]
+    assert table.width.tolist() == [900, 1000] and table.pathogen.tolist() == ["", "virus"]
+    assert table.out_of_fold.tolist() == [0.95, 0.9] and table.label_doubted.tolist() == ["yes", "no"]
+    assert table.brightness[0] == 60  # third of five normal images
+    unknown = subgroups.errors(answers, IMAGES, folds[folds.image_id != "n3"])
+    assert unknown.label_doubted.tolist() == ["", "no"]
 
 
-def test_a_class_without_errors_has_nothing_in_common(answers):
-    perfect = subgroups.answered(answers.assign(predicted=answers.label, correct=True), IMAGES)
-    assert subgroups.commonest(perfect, "PNEUMONIA", "pathogen") is None
-
-
-def test_the_worst_come_first(answers):
-    table = answers.assign(predicted="PNEUMONIA", correct=answers.label == "PNEUMONIA", confidence=answers.y_score)
-    assert list(subgroups.worst(table, "NORMAL", 2).image_id) == ["n3", "n2"]
-    assert subgroups.worst(table, "PNEUMONIA", 2).empty
+def test_without_errors_the_table_is_empty(answers):
+    perfect = answers.assign(predicted=answers.label, correct=True)
+    assert subgroups.errors(perfect, IMAGES, TEST.assign(y_score=0.5)).empty

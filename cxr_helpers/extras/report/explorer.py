@@ -18,17 +18,17 @@ _SIDE = 200  # units of the curve's drawing
 COUNTS, SHARES = ("tp", "fn", "fp", "tn"), ("sensitivity", "specificity", "ppv", "npv")
 
 
-def experiments_shown(profile: str, first: str) -> dict[str, tuple[pd.DataFrame, float]]:
+def experiments_shown(profile: str, first: str, run: records.Record) -> dict[str, tuple[pd.DataFrame, float]]:
     """Return, for `panel`, every experiment that scored the official test images: of each the run that is best on validation.
 
-    `first` names the experiment that the panel opens with; the others are in the order of experiments.toml.
+    `first` names the experiment that the panel opens with, by its `run`; the others are in the order of experiments.toml.
     """
     found = {}
     for name in dict.fromkeys([first, *experiments.load(profile)]):
         way = records.recorded_way(experiments.get(name, profile), profile) or ()
         runs = [records.load(config, profile) for config in way if (config.protocol, config.data) == ("official", "kermany")]
         if runs and "scores" in runs[0].names and "label" not in runs[0].scores:  # a segmenter's images have other columns
-            best = selection.best_on_validation(runs)
+            best = run if name == first else selection.best_on_validation(runs)
             found[name] = best.split("test"), selection.thresholds([best])[0]
     return found
 

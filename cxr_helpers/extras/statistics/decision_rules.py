@@ -10,10 +10,3 @@ def at_sensitivity(val_scores: pd.DataFrame, least: float) -> float:
     """Return the highest threshold that reaches a sensitivity, 0 < least <= 1."""
     _, sensitivity, thresholds = operating_point.curve(val_scores)
     return float(thresholds[np.argmax(sensitivity >= least)])
-
-
-def least_cost(val_scores: pd.DataFrame, cost: float) -> float:
-    """Return the highest threshold of the least cost × missed + false alarms."""
-    false_alarm, sensitivity, thresholds = operating_point.curve(val_scores)
-    positives, negatives = val_scores.y_true.sum(), (1 - val_scores.y_true).sum()
-    return float(thresholds[np.argmax(-(cost * (1 - sensitivity) * positives + false_alarm * negatives))])

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from cxr_helpers.evaluation import metrics
-from cxr_helpers.extras.statistics import like_widths, paired
+from cxr_helpers.extras.statistics import confident_learning, like_widths, paired
 from cxr_helpers.extras.tables import evaluation_tables as evaluated
 from cxr_helpers.tables import selection, statistics
 
@@ -16,19 +16,19 @@ PATHOGENS = ("bacteria", "virus")
 _Scores = Mapping[str, Sequence[pd.DataFrame]]
 
 
-def pathogens(scores: _Scores, images: pd.DataFrame) -> pd.DataFrame:
+def pathogens(scores: _Scores, images: pd.DataFrame, limits: Mapping[str, Sequence[float]]) -> pd.DataFrame:
     """Return one row per experiment: AUC against all normal images, and sensitivity, of bacterial and of viral pneumonia.
 
     Args:
-        scores: see the head of this module; the operating point is Youden's, from validation.
+        scores, limits: scores and operating points, see `evaluation_tables`.
         images: the manifest, with image_id and pathogen.
     """
     pathogen, rows = images.set_index("image_id").pathogen, []
     for name, runs in scores.items():
-        row, limits = {"experiment": name}, evaluated.thresholds(runs)
+        row = {"experiment": name}
         for kind in PATHOGENS:
             kept = [part[part.image_id.map(pathogen).eq(kind) | (part.y_true == 0)] for part in selection.part(runs)]
-            found = metrics.evaluate_seeds(kept, limits)
+            found = metrics.evaluate_seeds(kept, limits[name])
             for metric in ("roc_auc", "recall"):
                 row |= statistics.columns(f"{metrics.TITLES[metric]}, {kind}", found.loc[metric])
         rows.append(row)
@@ -79,26 +79,23 @@ def folders(folds: Sequence[pd.DataFrame], official: Sequence[pd.DataFrame], ima
     return evaluated.shown([row for row in rows if row])
 
 
-def answered(scores: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """Return answers (see `selection.answers`) with pathogen and brightness (mean grey value) of the images' manifest."""
-    facts = images.set_index("image_id").loc[scores.image_id]
-    return scores.assign(pathogen=facts.pathogen.to_numpy(), brightness=facts["mean"].to_numpy())
+def errors(answers: pd.DataFrame, images: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
+    """Return every wrong answer (see `selection.answers`) with what may explain it, false alarms first, the surest first.
 
-
-def worst(table: pd.DataFrame, label: str, count: int) -> pd.DataFrame:
-    """Return the `count` most confident wrong answers about images of a class ("NORMAL": false alarms, "PNEUMONIA": misses)."""
-    return table[(table.label == label) & ~table.correct].sort_values("confidence", ascending=False, kind="stable").head(count)
-
-
-def commonest(table: pd.DataFrame, label: str, column: str) -> tuple[str, int, float] | None:
-    """Return the errors' commonest value of a column, how many have it, and its share among all images of their class.
-
-    None where there is no error, or where the value is unknown ("").
+    Beside image_id, label, y_score and predicted: pathogen, published width, brightness (mean grey value, as a percentile of its
+    class), y_score out of fold, by models that did not learn from the image, and whether they doubt the label ("" if unknown).
     """
-    own = table[table.label == label]
-    wrong = own[~own.correct]
-    value = wrong[column].mode().iloc[0] if len(wrong) else ""
-    return (value, int((wrong[column] == value).sum()), float((own[column] == value).mean())) if value else None
+    facts = images.set_index("image_id")
+    bright = facts.groupby("label")["mean"].rank(pct=True) * 100
+    unseen = folds.assign(doubted=confident_learning.doubted(folds)).set_index("image_id").reindex(answers.image_id)
+    table = answers.assign(
+        pathogen=facts.pathogen.reindex(answers.image_id).to_numpy(),
+        width=facts.width.reindex(answers.image_id).to_numpy(),
+        brightness=bright.reindex(answers.image_id).to_numpy(),
+        out_of_fold=unseen.y_score.to_numpy(),
+        label_doubted=unseen.doubted.map({True: "yes", False: "no"}).fillna("").to_numpy(),
+    )
+    return table[~table.correct].sort_values(["label", "confidence"], ascending=[True, False], ignore_index=True)
 
 
 def _folder(title: str, wanted: pd.Index, folds: Sequence[pd.DataFrame], official: Sequence[pd.DataFrame]) -> dict | None:
