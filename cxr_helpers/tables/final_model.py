@@ -46,9 +46,12 @@ def official(run: Record) -> pd.DataFrame:
 
 
 def outside(run: Record, profile: str) -> pd.Series | None:
-    """Return value, ci_low, ci_high of the AUC on the adult images; None where these were never scored."""
+    """Return value, ci_low, ci_high of the AUC on the adult images, n and n_normal; None where these were never scored."""
     tables = rescoring.of([run], profile, rescoring.EXTERNAL)
-    return metrics.evaluate(tables[0]).loc["roc_auc"].astype(float) if tables else None
+    if not tables:
+        return None
+    area, (adults,) = metrics.evaluate(tables[0]).loc["roc_auc"].astype(float), tables
+    return pd.concat([area, pd.Series({"n": len(adults), "n_normal": (adults.y_true == 0).sum()})])
 
 
 def goals(run: Record) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from cxr_helpers import paths
 from cxr_helpers.extras.report import explorer
 from cxr_helpers.plots.style import COLOURS
 from cxr_helpers.report import document, rendering
+from cxr_helpers.tables import final_model
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

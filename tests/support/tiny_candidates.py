@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from tiny_runs import stored
 
+from cxr_helpers.data import manifest
 from cxr_helpers.extras.makers import rescored
 from cxr_helpers.training import rescoring
 
@@ -15,6 +16,8 @@ IMAGES = IMAGES.assign(split=["val"] * 4 + ["test"] * 4)
 
 def maker(monkeypatch: pytest.MonkeyPatch) -> Callable:
     """Return what stores runs with a threshold of 0.5 and given scores of corrupted validation and of test images."""
+    digests = IMAGES.assign(sha256=IMAGES.image_id)  # no image is there twice
+    monkeypatch.setattr(manifest, "load", lambda profile: digests)
     monkeypatch.delenv("CXR_EXTERNAL_DIR", raising=False)
     store = stored(monkeypatch)
 

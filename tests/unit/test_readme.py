@@ -18,6 +18,7 @@ def updated(workplace):
     names = ["auc", "accuracy", "sensitivity", "specificity", "ece"]
     test = {name: 0.9 + place / 100 for place, name in enumerate(names)} | {f"{name}_ci": [0.5, 0.99] for name in names}
     content = {"run_id": "some-run", "official_test": test, "external_auc": 0.77, "external_auc_ci": [0.6, 0.92]}
+    content |= {"external": {"external_adult": {"n": 278, "n_normal": 12}}}
     paths.tables("full").mkdir(parents=True)
     (paths.tables("full") / final_model.FILE).write_text(json.dumps(content))
 
@@ -36,7 +37,7 @@ def test_block_and_picture_are_written_and_the_rest_stays(updated, workplace):
     text = updated("# Title\n\n<!-- result -->\nold\n<!-- /result -->\n\nMore.\n")
     assert text.startswith("# Title\n\n<!-- result -->\n![Curves](reports/overview.svg)\n") and text.endswith("\n\nMore.\n")
     assert "| ROC AUC, official test images | 0.900 | 0.500 to 0.990 |" in text and "old" not in text
-    assert "| ROC AUC, adult images (few normal ones; classes confounded) | 0.770 | 0.600 to 0.920 |" in text
+    assert "| ROC AUC, 278 adult images (12 normal; classes confounded) | 0.770 | 0.600 to 0.920 |" in text
     assert (workplace / "reports" / "overview.svg").read_bytes() == b"<svg/>"
 
 

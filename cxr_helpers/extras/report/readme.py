@@ -39,7 +39,8 @@ def block(alt: str) -> str:
     test = found["official_test"]
     rows = [(f"{title}, official test images", test[name], test[f"{name}_ci"]) for name, title in _TITLES.items()]
     if found["external_auc"] is not None:
-        title = "ROC AUC, adult images (few normal ones; classes confounded)"
+        counted = found["external"]["external_adult"]
+        title = f"ROC AUC, {counted['n']} adult images ({counted['n_normal']} normal; classes confounded)"
         rows.append((title, found["external_auc"], found["external_auc_ci"]))
     table = "\n".join(f"| {title} | {value:.3f} | {low:.3f} to {high:.3f} |" for title, value, (low, high) in rows)
     return f"""<!-- result -->
