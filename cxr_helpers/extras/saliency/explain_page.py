@@ -85,7 +85,7 @@ def _facts(answer: Prediction, card: published_model.Card) -> dict[str, str]:
     ill = answer.label == "PNEUMONIA"
     confidence = answer.probability if ill else 1 - answer.probability
     temperature = card.temperature  # where there is one, it is part of the model
-    calibrated = f"calibrated, temperature {temperature:.2f}" if temperature else "not calibrated"
+    calibrated = f"at temperature {temperature:.2f}, which is no calibration elsewhere" if temperature else "not calibrated"
     return {
         "Prediction": f"{answer.label}, because P(PNEUMONIA) {'≥' if ill else '<'} operating point",
         "P(PNEUMONIA)": f"{answer.probability:.4f}",
