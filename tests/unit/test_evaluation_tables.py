@@ -32,7 +32,7 @@ def test_results_stand_beside_the_spread_over_seeds(found):
     areas = [metrics.points(run).roc_auc for run in selection.part(found["good"])]
     assert table["SD over seeds"].good == pytest.approx(abs(areas[0] - areas[1]) / 2**0.5)
     assert np.isnan(table["SD over seeds"].noisy) and list(table.seeds) == [2, 1, 1]
-    assert table.loc["blind", ["ROC AUC", "ROC AUC_low", "ROC AUC_high"]].to_list() == [0.5] * 3
+    assert table.loc["blind", "ROC AUC"] == 0.5 and np.isnan(table.loc["blind", "ROC AUC_low"])  # no resample moves it
     assert table["ROC AUC"].good == pytest.approx(np.mean(areas))
 
 

@@ -31,4 +31,5 @@ def by_confusion(called: np.ndarray, sensitivity: float, specificity: float) -> 
 
     Of `called` (N,) bool, and both rates where labels are known; held within [0, 1].
     """
-    return float(np.clip((called.mean() - (1 - specificity)) / (sensitivity + specificity - 1), 1e-6, 1 - 1e-6))
+    told = max(sensitivity + specificity - 1, 1e-6)  # 0: by chance
+    return float(np.clip((called.mean() - (1 - specificity)) / told, 1e-6, 1 - 1e-6))
