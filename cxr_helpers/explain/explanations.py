@@ -3,11 +3,13 @@
 import dataclasses
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.base import plugins
+from cxr_helpers import paths
+from cxr_helpers.base import plugins, provenance
 from cxr_helpers.base.files import read_arrays
 from cxr_helpers.errors import CxrError
 from cxr_helpers.records import Record
@@ -85,3 +87,18 @@ def load(record: Record) -> Explained:
     answered = selection.answers(record, about["threshold"]).set_index("image_id").loc[image_id].reset_index()
     maps = {"gradcam": heat.astype("float32"), "shap_partition": values.astype("float32") * scale}
     return Explained(outcomes(answered), images, maps, about)
+
+
+def drawn_path(profile: str) -> Path:
+    """Return where the examples with drawn lesions and lungs are stored; extras/saliency/drawn_examples.py says what they are."""
+    return paths.reports(profile) / "measurements" / "drawn_examples.npz"
+
+
+def drawn(profile: str) -> dict[str, np.ndarray] | None:
+    """Return the stored examples, array by name, None where they were not made; a broken file is a CxrError."""
+    names = ("image_id", "images", "masks", "gradcam", "shap_partition", "y_score", "about", "lung_id", "lungs")
+    path = drawn_path(profile)
+    if not path.is_file():
+        return None
+    provenance.note(path)
+    return dict(zip(names, read_arrays(path, names, "restore it from git"), strict=True))

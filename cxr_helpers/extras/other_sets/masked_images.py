@@ -63,7 +63,7 @@ def by_row(table: pd.DataFrame, shape: tuple[int, int]) -> Iterator[tuple[int, n
 
 def hand_drawn(path: Path, shape: tuple[int, int]) -> np.ndarray:
     """Return a hand-drawn mask of (H, W) as int8, 1, 0 or `UNKNOWN`; one of another size or without lungs is a CxrError."""
-    drawn = _mask(path, shape)
+    drawn = read_mask(path, shape)
     return np.select([drawn == LUNG, drawn == IGNORED], [1, UNKNOWN], 0).astype(np.int8)
 
 
@@ -89,10 +89,10 @@ def guangzhou(table: pd.DataFrame, pixels: np.ndarray) -> Iterator[Masked]:
 def jsrt() -> Iterator[Masked]:
     """Yield the adult images of JSRT, each of a patient of its own, with lungs and hearts drawn by hand."""
     root = folder() / "jsrt"
-    for row in _table(root / "metadata.csv", "file", "mask", "usable_contrast").itertuples():
+    for row in read_table(root / "metadata.csv", "file", "mask", "usable_contrast").itertuples():
         if row.usable_contrast == "True":
             pixels = image_files.read(root / row.file).pixels
-            bits = _mask(root / row.mask, pixels.shape)
+            bits = read_mask(root / row.mask, pixels.shape)
             name = Path(row.file).stem
             yield Masked(name, name, "jsrt", pixels, _stacked((bits & JSRT_LUNGS) > 0, (bits & JSRT_HEART) > 0))
 
@@ -100,9 +100,9 @@ def jsrt() -> Iterator[Masked]:
 def lesions() -> Iterator[Masked]:
     """Yield the adult images with pneumonia whose lungs radiologists drew."""
     root = folder() / "lesion_masks"
-    for row in _table(root / "metadata.csv", "file", "mask", "patient").itertuples():
+    for row in read_table(root / "metadata.csv", "file", "mask", "patient").itertuples():
         pixels = image_files.read(root / row.file).pixels
-        lungs = (_mask(root / row.mask, pixels.shape) & LESION_LUNG) > 0
+        lungs = (read_mask(root / row.mask, pixels.shape) & LESION_LUNG) > 0
         yield Masked(Path(row.file).stem, row.patient, "lesion_masks", pixels, _stacked(lungs, None))
 
 
@@ -124,7 +124,8 @@ def drawn(first_seed: int, count: int, side: int) -> Iterator[Masked]:
         yield Masked(name, name, "synthetic", image.image, _stacked(image.lung_mask, image.heart_mask))
 
 
-def _table(file: Path, *columns: str) -> pd.DataFrame:
+def read_table(file: Path, *columns: str) -> pd.DataFrame:
+    """Return a table as text ("" where empty); one that cannot be read, or lacks one of `columns`, is a CxrError."""
     try:
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
@@ -134,7 +135,7 @@ def _table(file: Path, *columns: str) -> pd.DataFrame:
     return table
 
 
-def _mask(path: Path, shape: tuple[int, int]) -> np.ndarray:
+def read_mask(path: Path, shape: tuple[int, int]) -> np.ndarray:
     """Return a mask (H, W) uint8 of the size of its image; one of another size, or without any lung, is a CxrError."""
     mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if mask is None:

@@ -1,42 +1,61 @@
-"""Maps that know nothing of the model: what a method must beat before its maps say anything about the model.
+"""Maps that know nothing of the model: what a method must beat before its maps say where the model found a lesion.
 
-Each control makes float32 maps (N, H, W) in [0, 1] of images (N, H, W) in 0..255, as an explanation method does.
+Each control makes float32 maps (n, SIDE, SIDE), not negative, of a set with its truth. What it knows stands in `KNOWN`.
 """
+
+import zlib
 
 import cv2
 import numpy as np
 
-from cxr_helpers.errors import CxrError
+from cxr_helpers.config import one_of
+from cxr_helpers.extras.saliency import localiser
+from cxr_helpers.extras.saliency.drawn_truth import SIDE, Truth
 
 WIDTH = 4  # the centre prior is a Gaussian with this fraction of the image's side as its deviation
 SMOOTHING = 64  # edges are taken after a Gaussian blur with this fraction of the side
-TITLES = {
-    "random": "random map",
-    "uniform": "uniform map (area share)",
-    "centre": "centre prior",
-    "edges": "edge detector",
+RANDOM, CENTRE, EDGES = "random map", "centre prior", "edge detector"
+LUNGS, OTHERS = "lungs' mask", "mean lesion of other patients"
+KNOWN = {
+    RANDOM: "nothing",
+    CENTRE: "that chests lie in the middle of images",
+    EDGES: "the image",
+    LUNGS: "where the lungs of this image are: drawn by radiologists (lesion_masks), found by the committed segmenter "
+    "(nih_boxes), or the automatic mask of the set (rsna_boxes)",
+    OTHERS: "where the reference standard lies on the images of other patients of the same set",
+    localiser.NAME: localiser.KNOWN,
 }
 
 
-def maps(name: str, images: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Return the maps of a control, one of `TITLES`; another name is a CxrError. `seed`: of "random"."""
-    if name not in TITLES:
-        raise CxrError(f"Control {name!r} is unknown; choose one of {', '.join(TITLES)}.")
-    if name == "random":
-        return np.random.default_rng(seed).random(images.shape, dtype="float32")
-    if name == "edges":
-        return np.stack([_edges(np.asarray(image, "float32")) for image in images])
-    one = np.ones(images.shape[1:]) if name == "uniform" else _centre(images.shape[1:])
-    return np.broadcast_to(np.asarray(one, "float32"), images.shape).copy()
+def maps(name: str, truth: Truth) -> np.ndarray | None:
+    """Return the maps of a control, one of `KNOWN`, or None where the set has no such thing; another name is a CxrError."""
+    one_of("control", name, KNOWN)
+    if name == RANDOM:
+        return np.random.default_rng(zlib.crc32(truth.name.encode())).random(truth.masks.shape, dtype="float32")
+    if name == EDGES:
+        return np.stack([_edges(image.astype("float32")) for image in truth.images])
+    if name == LUNGS:
+        return None if truth.lungs is None else truth.lungs.astype("float32")
+    if name == localiser.NAME:
+        return localiser.maps(truth)
+    if name == OTHERS:
+        return mean_of_others(truth.masks, truth.table.patient_id.to_numpy())
+    away = np.linspace(-1, 1, SIDE) * WIDTH / 2
+    one = np.exp(-(away[:, None] ** 2 + away**2) / 2)
+    return np.broadcast_to(np.asarray(one, "float32"), truth.masks.shape).copy()
 
 
-def _centre(shape: tuple[int, int]) -> np.ndarray:
-    y, x = (np.linspace(-1, 1, side) * WIDTH / 2 for side in shape)
-    return np.exp(-(y[:, None] ** 2 + x**2) / 2)
+def mean_of_others(masks: np.ndarray, patients: np.ndarray) -> np.ndarray:
+    """Return, for each image, the mean of the masks bool (n, H, W) of all images of other patients, float32 (n, H, W)."""
+    total, found = masks.sum(axis=0), np.empty(masks.shape, "float32")
+    for patient in np.unique(patients):
+        own = patients == patient
+        found[own] = (total - masks[own].sum(axis=0)) / max(1, (~own).sum())
+    return found
 
 
 def _edges(image: np.ndarray) -> np.ndarray:
-    """Return the size of the grey values' slope (Sobel), largest value 1."""
+    """Return the size of the grey values' slope (Sobel) of an image (H, W), at `SIDE`."""
     smooth = cv2.GaussianBlur(image, (0, 0), max(0.5, image.shape[0] / SMOOTHING))
     slope = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
-    return slope / max(slope.max(), np.finfo("float32").tiny)
+    return cv2.resize(slope, (SIDE, SIDE), interpolation=cv2.INTER_AREA)

@@ -16,12 +16,13 @@ from cxr_helpers.config import one_of
 from cxr_helpers.data import image_files, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import gradcam, overlay
-from cxr_helpers.extras.inference import published_model
+from cxr_helpers.extras.inference import lungs, published_model
 from cxr_helpers.extras.inference.predict import Prediction, predict
 from cxr_helpers.extras.inference.writable import check_file
-from cxr_helpers.extras.saliency import every_method
+from cxr_helpers.extras.saliency import every_method, explained_networks
 
 LONGEST_SIDE = 480  # pixels of a picture
+OUTLINE = (0, 230, 118)  # RGB of the lungs' outline, a colour of neither scale
 CLIPPED = 99  # percentile of |value| at the end of a signed method's scale
 TARGETS = {"PNEUMONIA": 1, "NORMAL": -1}
 PREDICTED = "predicted"
@@ -62,9 +63,12 @@ def write(
     model, card = published_model.load(model_dir)
     pixels = image_files.read(image).pixels
     small = preprocessing.prepared([pixels], card.size, card.variant)
-    maps = {name: every_method.maps(name, model, small, TARGETS[shown])[0] for name in names}
+    maps = {name: every_method.maps(name, model, small, TARGETS[shown]) for name in names}
+    if card.variant == explained_networks.BOX:
+        places = explained_networks.boxes(preprocessing.common(pixels)[None])
+        maps = {name: explained_networks.placed(found, places, preprocessing.COMMON_SIZE) for name, found in maps.items()}
     try:
-        atomic_write(out, _html(answer, card, shown, _shrunk(pixels), maps))
+        atomic_write(out, _html(answer, card, shown, _shrunk(pixels), {name: found[0] for name, found in maps.items()}))
     except OSError as error:
         raise CxrError(f"{out} cannot be written ({error.strerror}); give another file.") from error
     return out
@@ -72,12 +76,13 @@ def write(
 
 def _html(answer: Prediction, card: published_model.Card, shown: str, image: np.ndarray, maps: dict[str, np.ndarray]) -> str:
     """Return the page as text; it asks for nothing outside itself and runs no script. `shown`: the class that is explained."""
+    inside = _lungs(image)
     facts = _facts(answer, card) | {"Maps explain": f"what speaks for {shown}", "Model": f"{card.run_id}, trained on {card.data}"}
     return string.Template(PAGE.read_text(encoding="utf-8")).substitute(
         name=escape(printable(answer.path.name)),
         warning=f'<p class="warning">{escape(answer.warning)}.</p>\n' if answer.warning else "",
         facts="\n".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items()),
-        sections="\n".join(_section(name, image, values, shown) for name, values in maps.items()),
+        sections="\n".join(_section(name, image, values, shown, inside) for name, values in maps.items()),
     )
 
 
@@ -94,8 +99,26 @@ def _facts(answer: Prediction, card: published_model.Card) -> dict[str, str]:
     }
 
 
-def _section(name: str, image: np.ndarray, values: np.ndarray, shown: str) -> str:
-    """Return one method's part: the image, the image under the map, the scale and what it means."""
+def _lungs(image: np.ndarray) -> np.ndarray | str:
+    """Return the lungs' mask, bool, of an image (H, W) uint8, or the sentence that says why there is none."""
+    try:
+        masks, trusted = lungs.found(image[None])
+    except CxrError as error:
+        return f"No outline of the lungs: {error}"
+    return masks[0] if trusted[0] else "No outline: the segmenter found no plausible lungs on this image."
+
+
+def _inside(values: np.ndarray, inside: np.ndarray | str, shown: str) -> str:
+    """Return the sentence on how much of a map (H, W) lies in the lungs, the part that speaks for the class that is `shown`."""
+    strength = np.maximum(values, 0)
+    if isinstance(inside, str) or not strength.any():
+        return inside if isinstance(inside, str) else ""
+    share = strength[inside].sum() / strength.sum()
+    return f"{share:.0%} of what speaks for {shown} lies in the lungs (outlined), which cover {inside.mean():.0%} of the image."
+
+
+def _section(name: str, image: np.ndarray, values: np.ndarray, shown: str, inside: np.ndarray | str) -> str:
+    """Return one method's part: the image, the image under the map with the lungs' outline, the scale and what it means."""
     method, large = every_method.found()[name], cv2.resize(values, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
     ticks, scale = ("0", "0.5", "1"), f"Yellow speaks most for {shown}; 1 is the map's own largest value."
     picture = overlay.heat(image, np.clip(large, 0, 1))
@@ -104,6 +127,9 @@ def _section(name: str, image: np.ndarray, values: np.ndarray, shown: str) -> st
         picture = overlay.signed(image, large, end)
         ticks = tuple(f"{tick:.2g}" for tick in (-end, 0, end))
         scale = f"Log-odds: red speaks for {shown}, blue against it; values beyond the scale are clipped."
+    if not isinstance(inside, str):
+        outlines, _ = cv2.findContours(inside.astype("uint8"), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        picture = cv2.drawContours(picture.copy(), outlines, -1, OUTLINE, 1)
     colours = matplotlib.colormaps[overlay.SIGNED if method.signed else overlay.HEAT](np.linspace(0, 1, 256))[:, :3]
     return string.Template(SECTION.read_text(encoding="utf-8")).substitute(
         title=escape(method.title),
@@ -113,6 +139,7 @@ def _section(name: str, image: np.ndarray, values: np.ndarray, shown: str) -> st
         **dict(zip(("low", "middle", "high"), ticks, strict=True)),
         says=escape(method.says),
         scale=scale,
+        inside=escape(_inside(large, inside, shown)),
         blank="" if values.any() else f" <strong>{gradcam.BLANK}.</strong>",
     )
 

@@ -9,34 +9,17 @@ from cxr_helpers import paths
 from cxr_helpers.base import stored_results
 from cxr_helpers.extras.saliency import controls, every_method
 
-FILE = "explanation_measures.csv"
+FILE, COMPARISONS, VALUES = "explanation_measures.csv", "explanation_comparisons.csv", "explanations.csv.gz"
 COLUMNS = ["method", "model", "data", "measure", "value", "ci_low", "ci_high", "n"]
+COMPARED = ["method", "control", "model", "data", "measure", "value", "ci_low", "ci_high", "n", "p_value", "p_holm"]
 
-ADULT, TEST = "adult images", "test images"
-LUNGS = "lungs"
-SHIFT, NOISE = "image shifted by one pixel", "image with mild noise"
-SEEDS = "between seeds"
-BLANK, GAIN = "blank maps", "energy in lungs above that of the mean map"
-DELETION, INSERTION, ROAD = "deletion", "insertion", "ROAD"
-RANK = "rank correlation"
-
-
-def energy(what: str) -> str:
-    """Return the name of the measure: the share of a map's sum in the lesion or the lungs."""
-    return f"energy in {what}"
-
-
-def pointing(what: str) -> str:
-    """Return the name of the pointing game at lesion or lungs."""
-    return f"pointing game, {what}"
-
-
-def alike(measure: str, what: str) -> str:
-    """Return the name of a measure of similarity ("SSIM" or "rank correlation") of two series of maps.
-
-    `what`: in what they differ, or "with NAME", where the other series is of the method or model of that name.
-    """
-    return f"{measure}, {what}"
+HIT, IOU, ENERGY, PR = MAIN = ("hit rate", "IoU", "energy over area share", "precision-recall area")
+LUNGS, WITHIN = "energy over area share, lungs", "energy over area share, within the lungs"
+ROAD, BLANK = "ROAD", "blank maps"
+# After a set's name; a set without one of these holds the images on which the network is right.
+ALL, SAME = ", all images", ", same images"
+CUT = "cut to the lungs' box: "  # before a measure of a whole image's map of which nothing outside the box is left
+RANDOM_WEIGHTS, CUT_CONTROL = "same network, random weights", "same map, cut to the lungs' box"
 
 
 def path(profile: str) -> Path:
@@ -44,24 +27,29 @@ def path(profile: str) -> Path:
     return paths.tables(profile) / FILE
 
 
-def load(profile: str) -> pd.DataFrame:
-    """Return the stored table (`COLUMNS`); one that is missing or broken is a CxrError that names the command."""
-    return stored_results.read(path(profile), f"cxr measure-maps --profile {profile}")
+def values_path(profile: str) -> Path:
+    """Return where the values of every map are stored."""
+    return paths.reports(profile) / "measurements" / VALUES
+
+
+def load(profile: str, file: str = FILE) -> pd.DataFrame | None:
+    """Return a stored table, `FILE` or `COMPARISONS`; None where there is none; a broken one is a CxrError."""
+    return stored_results.read(path(profile).with_name(file), "cxr measure-maps", missing_ok=True)
 
 
 def about(profile: str) -> dict:
-    """Return what stands beside the table: plan, what was `left_out` and why, seconds, machine; errors as `load`."""
-    return stored_results.read(path(profile).with_suffix(".json"), f"cxr measure-maps --profile {profile}")
+    """Return what stands beside the table: sets, plan, what was `left_out` and why, seconds, machine."""
+    return stored_results.read(path(profile).with_suffix(".json"), "cxr measure-maps")
 
 
 def title(method: str) -> str:
     """Return a method's or control's name as a reader knows it."""
-    return every_method.found()[method].title if method in every_method.found() else controls.TITLES.get(method, method)
+    return every_method.found()[method].title if method in every_method.found() else method
 
 
 def known(names: Sequence[str]) -> list[str]:
     """Return those methods and controls that are among `names`, methods first."""
-    return [name for name in (*every_method.found(), *controls.TITLES) if name in set(names)]
+    return [name for name in (*every_method.found(), *controls.KNOWN) if name in set(names)]
 
 
 def part(table: pd.DataFrame, data: str, model: str, measure: str) -> pd.DataFrame:
@@ -79,33 +67,11 @@ def by_method(table: pd.DataFrame, data: str, model: str, measures: Sequence[str
     return found.rename(index=title).rename_axis("method").reset_index()
 
 
-def best_control(rows: pd.DataFrame) -> pd.Series | None:
-    """Return the row of the control with the best value of a measure, rows being indexed by method; None: there is no control.
-
-    The best is the largest, of deletion the smallest.
-    """
-    found = rows[rows.index.isin(list(controls.TITLES))]
-    if found.empty:
-        return None
-    return found.loc[found.value.idxmin() if (rows.measure == DELETION).all() else found.value.idxmax()]
-
-
-def cascade(table: pd.DataFrame, model: str, measure: str = RANK) -> pd.DataFrame:
-    """Return the similarity to the trained model's maps as its weights become random: method, share (of the parts), value, ...
-
-    The rows go by method and share; ci_low and ci_high follow value.
-    """
-    rows = table[(table.data == TEST) & (table.model == model)]
-    steps = rows.measure.str.extract(rf"^{measure}, (?P<part>\d+) of (?P<parts>\d+) parts random$").astype(float)
-    found = rows.assign(share=steps.part / steps.parts).dropna(subset="share")
-    return found[["method", "share", "value", "ci_low", "ci_high"]].sort_values(["method", "share"], ignore_index=True)
-
-
-def agreement(table: pd.DataFrame, model: str) -> pd.DataFrame:
-    """Return the matrix of mean rank correlations between the methods' maps of test images, titles on both sides, NaN inside."""
-    rows = table[(table.data == TEST) & (table.model == model)]
-    names = known(rows.method)
-    wanted = {alike(RANK, f"with {name}"): name for name in names}
-    pairs = rows[rows.measure.isin(wanted)].assign(other=lambda found: found.measure.map(wanted))
-    matrix = pairs.pivot(index="method", columns="other", values="value").reindex(index=names, columns=names)
-    return matrix.rename(index=title, columns=title)
+def differences(table: pd.DataFrame, data: str, model: str, measure: str, control: str | None = None) -> pd.DataFrame:
+    """Return paired differences, one row a method and control (or those of one `control`), with their Holm-corrected p."""
+    rows = table[(table.data == data) & (table.model == model) & (table.measure == measure)]
+    rows = rows[rows.control == control] if control else rows
+    found = rows.assign(method=rows.method.map(title), control=rows.control.map(title))
+    return found.rename(columns={"value": measure, "ci_low": f"{measure}_low", "ci_high": f"{measure}_high", "n": "images"}).drop(
+        columns=["model", "data", "measure", "p_value"]
+    )

@@ -1,95 +1,94 @@
-"""From the stored parts of a measurement to one row a method, model, data set and measure, with its interval."""
+"""From the values of every map to two tables: means with their intervals, and paired differences from the controls."""
 
-import dataclasses
-import itertools
-from collections.abc import Iterator, Sequence
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
+from cxr_helpers.base.files import atomic_write
 from cxr_helpers.evaluation import bootstrap
+from cxr_helpers.extras.saliency import controls, every_method
 from cxr_helpers.extras.saliency import map_measures as names
-from cxr_helpers.extras.saliency.map_subjects import Plan, Subject
-from cxr_helpers.extras.statistics import map_similarity
+from cxr_helpers.extras.saliency.explained_networks import FINAL, RANDOM
+from cxr_helpers.extras.statistics import paired
+
+ABOUT = ["method", "model", "data", "image_id", "patient_id", "right"]
+CUT_MODEL = ", cut"  # after the name of a network whose maps were cut to the lungs' box
 
 
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """What one method made of one subject: `small` maps, float32 (n, side, side), and `values`, measure → (n,), of n images."""
-
-    method: str
-    subject: Subject
-    small: np.ndarray
-    values: dict[str, np.ndarray]
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """Return method, data, model."""
-        return self.method, self.subject.data, self.subject.model
-
-    @property
-    def patients(self) -> np.ndarray:
-        """Return the patient of each image, (n,)."""
-        return self.subject.table.patient_id.to_numpy(str)
+def write(profile: str, values: pd.DataFrame, about: dict) -> Path:
+    """Store the values and both tables, and `about` beside the first; return its path."""
+    path, stored = names.path(profile), values.to_csv(index=False, float_format="%.4g").encode()
+    atomic_write(names.values_path(profile), gzip.compress(stored, mtime=0))
+    rows = long(values)
+    atomic_write(path.with_suffix(".json"), json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+    atomic_write(path, measures(rows)[names.COLUMNS].to_csv(index=False, float_format="%.6g"))
+    compared = comparisons(rows)[names.COMPARED].to_csv(index=False, float_format="%.4g")
+    atomic_write(path.with_name(names.COMPARISONS), compared)
+    return path
 
 
-Groups = dict[tuple[str, str, str], list[Part]]  # (method, data, model) -> its seeds
-Pairs = list[tuple[Part, Part]]
+def long(values: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a map and measure; a map that was cut to the lungs' box is one of a network of its own."""
+    rows = values.melt(ABOUT, var_name="measure").dropna(subset="value")
+    cut = rows.measure.str.startswith(names.CUT)
+    rows["model"] = rows.model.where(~cut, rows.model + CUT_MODEL)
+    return rows.assign(measure=rows.measure.str.removeprefix(names.CUT))
 
 
-def rows(parts: Sequence[Part], plan: Plan) -> pd.DataFrame:
-    """Return the table: `COLUMNS` of `map_measures`, one row a method, model, data set and measure."""
-    groups: Groups = {}
-    for part in parts:
-        if not part.subject.state:
-            groups.setdefault(part.key, []).append(part)
+def measures(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a method, network, set and measure: the mean with its interval over patients.
+
+    A set is listed three times: the images on which the network is right, all (`names.ALL`), and of the first those that
+    every method has (`names.SAME`).
+    """
+    sizes = rows.groupby(["data", "model", "image_id"]).method.transform("nunique")
+    every = sizes == sizes.groupby([rows.data, rows.model]).transform("max")
     found = []
-    for key, group in groups.items():
-        found += _own(group)
-        changed = [part for part in parts if part.subject.state and part.key == key]
-        for what, pairs, measures in _compared(key, groups, changed, plan):
-            found += _alike(pairs, what, measures)
+    for suffix, taken in {"": rows.right == 1, names.ALL: rows.right >= 0, names.SAME: (rows.right == 1) & every}.items():
+        for (method, model, data, measure), part in rows[taken].groupby(["method", "model", "data", "measure"], sort=False):
+            interval = bootstrap.mean_interval(part.value.to_numpy(), part.patient_id.to_numpy())
+            about = {"method": method, "model": model, "data": data + suffix, "measure": measure}
+            found.append(about | {**interval, "n": len(part)})
     return pd.DataFrame(found)
 
 
-def _own(group: list[Part]) -> list[dict]:
-    """Return the rows of the measures of a method's own maps: means over the seeds that have them, of the images all have."""
-    made = []
-    for name in group[0].values:
-        values = [part.values[name] for part in group if name in part.values]
-        made.append(_row(group[0], name, np.mean([each[: min(map(len, values))] for each in values], axis=0)))
-    return made
+def comparisons(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the paired differences of each method from each of its controls, on the images that both have and are right about.
+
+    Two-sided p of the test that clusters images in patients (`paired.clustered_mcnemar`, which holds for any value), corrected by
+    Holm within a network, set and measure.
+    """
+    rows = rows[rows.measure.isin([*names.MAIN, names.LUNGS, names.ROAD]) & (rows.right == 1)]
+    parts = {key: part.set_index("image_id") for key, part in rows.groupby(["method", "model", "data", "measure"])}
+    found = []
+    for (method, model, data, measure), ours in parts.items():
+        if method not in every_method.found() or model.endswith((RANDOM, CUT_MODEL)):
+            continue
+        for control, (other, network) in _opponents(method, model):
+            theirs = parts.get((other, network, data, measure))
+            if theirs is not None and (both := ours.index.intersection(theirs.index)).size:
+                about = {"method": method, "control": control, "model": model, "data": data, "measure": measure}
+                found.append(about | compared(ours.loc[both], theirs.loc[both]))
+    table = pd.DataFrame(found, columns=names.COMPARED[:-1])
+    corrected = table.groupby(["model", "data", "measure"]).p_value.transform(lambda p: paired.holm(p.to_numpy()))
+    return table.assign(p_holm=corrected)
 
 
-def _compared(key: tuple, groups: Groups, changed: list[Part], plan: Plan) -> Iterator[tuple[str, Pairs, Sequence[str]]]:
-    """Yield what a method's maps are compared with: what differs, the pairs of parts, the measures of similarity."""
-    (method, data, model), group, both = key, groups[key], list(map_similarity.MEASURES)
-    yield names.SEEDS, list(itertools.combinations(group, 2)), both
-    for part in changed:
-        yield part.subject.state, [(one, part) for one in group if one.subject.seed == part.subject.seed], both
-    studied, *others = plan.experiments
-    if (data, model) != (names.TEST, studied):
-        return
-    for other in others:
-        yield f"with {other}", [(group[0], part) for part in groups.get((method, data, other), [])[:1]], both
-    for (other, *rest), theirs in groups.items():
-        if rest == [data, model] and other != method:
-            yield f"with {other}", [(group[0], theirs[0])], [names.RANK]
+def compared(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict:
+    """Return value, ci_low, ci_high, n and p_value of the difference of two frames of the same images (value, patient_id)."""
+    one, other, patients = ours.value.to_numpy(), theirs.value.to_numpy(), ours.patient_id.to_numpy()
+    interval = bootstrap.mean_interval(one - other, patients)
+    return {**interval, "n": len(one), "p_value": paired.clustered_mcnemar(one, other, patients)}
 
 
-def _alike(pairs: Pairs, what: str, measures: Sequence[str]) -> list[dict]:
-    """Return one row a measure of similarity: its mean over the pairs of parts, of the images that all of them have."""
-    n = min((len(part.small) for pair in pairs for part in pair), default=0)
-    made = []
-    for name in measures if pairs else ():
-        compare = map_similarity.MEASURES[name]
-        values = np.mean([compare(ours.small[:n], theirs.small[:n]) for ours, theirs in pairs], axis=0)
-        made.append(_row(pairs[0][0], names.alike(name, what), values))
-    return made
-
-
-def _row(part: Part, measure: str, values: np.ndarray) -> dict:
-    """Return one row: the mean of `values`, those of the part's first images, with its interval over patients."""
-    found = bootstrap.mean_interval(np.asarray(values, float), part.patients[: len(values)])
-    about = dict(zip(("method", "data", "model"), part.key, strict=True))
-    return about | {"measure": measure, **found, "n": len(values)}
+def _opponents(method: str, model: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield what a method's maps are held against: title, and its method and network."""
+    yield from ((control, (control, model)) for control in controls.KNOWN)
+    yield names.RANDOM_WEIGHTS, (method, model + RANDOM)
+    yield names.CUT_CONTROL, (method, model + CUT_MODEL)
+    if model != FINAL:
+        yield FINAL, (method, FINAL)
+        yield FINAL + CUT_MODEL, (method, FINAL + CUT_MODEL)

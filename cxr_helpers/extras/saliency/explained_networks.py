@@ -1,0 +1,90 @@
+"""The networks whose maps are measured, each with what it is shown of an image and where that lies."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from cxr_helpers import experiments, records
+from cxr_helpers.base import lazy
+from cxr_helpers.data.preprocessing import COMMON_SIZE, prepared
+from cxr_helpers.errors import CxrError
+from cxr_helpers.explain import targets
+from cxr_helpers.extras.saliency import every_method
+from cxr_helpers.extras.saliency.drawn_truth import SIDE
+from cxr_helpers.tables import selection
+from cxr_helpers.training import saved
+
+keras, lungs = lazy.module("keras"), lazy.module("cxr_helpers.extras.inference.lungs")
+published_model = lazy.module("cxr_helpers.extras.inference.published_model")
+
+FINAL = "final"  # the published model, whatever experiment it comes from
+RANDOM = ", random weights"  # after the name of a network: the same with the weights that training would begin with
+BOX = "lungs"  # the variant that shows the box of the lungs only
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A network: its name, the run that it comes from, variant and threshold; `model()` loads it."""
+
+    name: str
+    run_id: str
+    variant: str
+    threshold: float
+    model: Callable
+
+    def inputs(self, images: np.ndarray) -> np.ndarray:
+        """Return what the network sees of images uint8 (n, 224, 224): float32 (n, size, size)."""
+        return prepared(images, self.model().input_shape[1], self.variant).astype("float32")
+
+    def scores(self, inputs: np.ndarray) -> np.ndarray:
+        """Return P(PNEUMONIA), (n,), of its own inputs."""
+        model, step = self.model(), targets.BATCH
+        parts = [inputs[start : start + step] for start in range(0, len(inputs), step)]
+        return np.concatenate([model.predict_on_batch(targets.batch(model, part))[:, -1] for part in parts])
+
+    def maps(self, method: str, images: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Return a method's maps of images uint8 (n, 224, 224) in the place where they lie, float32 (n, SIDE, SIDE), signed."""
+        found = every_method.maps(method, self.model(), self.inputs(images), target)
+        if self.variant != BOX:
+            return np.stack([cv2.resize(one, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for one in found])
+        return placed(found, boxes(images))
+
+
+@functools.lru_cache(maxsize=1)
+def load(name: str, profile: str = "full") -> Network:
+    """Return a network by name: `FINAL`, or an experiment, of which the run that is best on validation is taken.
+
+    Raises:
+        CxrError: it is unknown, or not on this machine; the sentence says how it is made.
+    """
+    plain = name.removesuffix(RANDOM)
+    if plain == FINAL:
+        model, card = published_model.load()
+        parts = (card.run_id, card.variant, card.threshold)
+    else:
+        if plain not in experiments.load(profile):
+            raise CxrError(f"Experiment {plain} does not exist (yet).")
+        run = selection.best_on_validation(records.of(plain, profile))
+        model, parts = saved.of_run(run, profile), (run.run_id, run.config.variant, selection.thresholds([run])[0])
+    if name != plain:
+        keras.utils.set_random_seed(0)
+        model = keras.models.clone_model(model)
+    return Network(name, *parts, functools.partial(lambda loaded: loaded, model))
+
+
+def boxes(images: np.ndarray) -> list[tuple[slice, slice]]:
+    """Return rows and columns of the lungs' box in each of images uint8 (n, 224, 224); all of it where they are not found."""
+    masks, _ = lungs.found(images)
+    return [lungs.box(mask) or (slice(0, COMMON_SIZE), slice(0, COMMON_SIZE)) for mask in masks]
+
+
+def placed(maps: np.ndarray, places: list[tuple[slice, slice]], side: int = SIDE) -> np.ndarray:
+    """Return maps (n, h, w) of boxes of 224×224 images, each put where its box lies, zero elsewhere: float32 (n, side, side)."""
+    whole = np.zeros((len(maps), COMMON_SIZE, COMMON_SIZE), "float32")
+    for canvas, one, (rows, columns) in zip(whole, maps, places, strict=True):
+        size = columns.stop - columns.start, rows.stop - rows.start
+        canvas[rows, columns] = cv2.resize(one, size, interpolation=cv2.INTER_LINEAR)
+    return np.stack([cv2.resize(one, (side, side), interpolation=cv2.INTER_AREA) for one in whole])
