@@ -10,6 +10,7 @@ from cxr_helpers.base import stored_results
 from cxr_helpers.extras.saliency import controls, every_method
 
 FILE, COMPARISONS, VALUES = "explanation_measures.csv", "explanation_comparisons.csv", "explanations.csv.gz"
+COMMAND = "cxr measure-maps"
 COLUMNS = ["method", "model", "data", "measure", "value", "ci_low", "ci_high", "n"]
 COMPARED = ["method", "control", "model", "data", "measure", "value", "ci_low", "ci_high", "n", "p_value", "p_holm"]
 
@@ -32,14 +33,16 @@ def values_path(profile: str) -> Path:
     return paths.reports(profile) / "measurements" / VALUES
 
 
-def load(profile: str, file: str = FILE) -> pd.DataFrame | None:
-    """Return a stored table, `FILE` or `COMPARISONS`; None where there is none; a broken one is a CxrError."""
-    return stored_results.read(path(profile).with_name(file), "cxr measure-maps", missing_ok=True)
+def load(profile: str, file: str = FILE) -> pd.DataFrame:
+    """Return a stored table, `FILE` or `COMPARISONS`, without rows where nothing was measured; a broken one is a CxrError."""
+    found = stored_results.read(path(profile).with_name(file), COMMAND, missing_ok=True)
+    return pd.DataFrame(columns=COLUMNS if file == FILE else COMPARED) if found is None else found
 
 
 def about(profile: str) -> dict:
     """Return what stands beside the table: sets, plan, what was `left_out` and why, seconds, machine."""
-    return stored_results.read(path(profile).with_suffix(".json"), "cxr measure-maps")
+    unmeasured = {"sets": {}, "plan": [], "left_out": [f"nothing was measured yet; run `{COMMAND}`."], "seconds": 0}
+    return stored_results.read(path(profile).with_suffix(".json"), COMMAND, missing_ok=True) or unmeasured
 
 
 def title(method: str) -> str:

@@ -1,10 +1,12 @@
 """From the values of every map to two tables: means with their intervals, and paired differences from the controls."""
 
+import functools
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cxr_helpers.base.files import atomic_write
@@ -14,6 +16,7 @@ from cxr_helpers.extras.saliency import map_measures as names
 from cxr_helpers.extras.saliency.explained_networks import FINAL, RANDOM
 from cxr_helpers.extras.statistics import paired
 
+DRAWS = 2000  # of the bootstrap over patients
 ABOUT = ["method", "model", "data", "image_id", "patient_id", "right"]
 CUT_MODEL = ", cut"  # after the name of a network whose maps were cut to the lungs' box
 
@@ -49,9 +52,8 @@ def measures(rows: pd.DataFrame) -> pd.DataFrame:
     found = []
     for suffix, taken in {"": rows.right == 1, names.ALL: rows.right >= 0, names.SAME: (rows.right == 1) & every}.items():
         for (method, model, data, measure), part in rows[taken].groupby(["method", "model", "data", "measure"], sort=False):
-            interval = bootstrap.mean_interval(part.value.to_numpy(), part.patient_id.to_numpy())
             about = {"method": method, "model": model, "data": data + suffix, "measure": measure}
-            found.append(about | {**interval, "n": len(part)})
+            found.append(about | _interval(part.value.to_numpy(), part.patient_id) | {"n": len(part)})
     return pd.DataFrame(found)
 
 
@@ -80,8 +82,19 @@ def comparisons(rows: pd.DataFrame) -> pd.DataFrame:
 def compared(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict:
     """Return value, ci_low, ci_high, n and p_value of the difference of two frames of the same images (value, patient_id)."""
     one, other, patients = ours.value.to_numpy(), theirs.value.to_numpy(), ours.patient_id.to_numpy()
-    interval = bootstrap.mean_interval(one - other, patients)
-    return {**interval, "n": len(one), "p_value": paired.clustered_mcnemar(one, other, patients)}
+    return _interval(one - other, patients) | {"n": len(one), "p_value": paired.clustered_mcnemar(one, other, patients)}
+
+
+def _interval(values: np.ndarray, patients: Iterable[str]) -> dict:
+    """Return what `bootstrap.mean_interval` does; the draws are kept, since thousands of rows are of the same images."""
+    weights = _drawn(tuple(patients))
+    low, high = np.percentile(weights @ values / weights.sum(axis=1), bootstrap.PERCENTILES)
+    return {"value": values.mean(), "ci_low": low, "ci_high": high}
+
+
+@functools.lru_cache(maxsize=64)
+def _drawn(patients: tuple) -> np.ndarray:
+    return bootstrap.patient_weights(np.array(patients), DRAWS, 0)
 
 
 def _opponents(method: str, model: str) -> Iterator[tuple[str, tuple[str, str]]]:

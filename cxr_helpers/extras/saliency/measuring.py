@@ -37,7 +37,6 @@ _ASKED = 12  # images of ROAD, for which the final model is asked ten times a ma
 _HEAVY = {NIH: 24, LESIONS: 24}  # images of heavy networks
 NETWORKS = (FINAL, "mobilenet_lungs", "mobilenetv2_finetuned", "mobilenet_official", FINAL + RANDOM, "vgg16_thesis")
 CONTROLS = "controls"  # in place of a network's name, where none is asked
-COMMAND = "cxr measure-maps"
 
 
 def plan() -> pd.DataFrame:
@@ -196,7 +195,7 @@ def _part(name: str, truth: Truth, what: str, afresh: bool, make) -> dict[str, n
         values, content = make(), io.BytesIO()
         np.savez_compressed(content, titles=np.array(list(values), str), values=np.array(list(values.values()), "float64"))
         atomic_write(path, content.getvalue())
-    titles, values = read_arrays(path, ("titles", "values"), f"delete it and run `{COMMAND}` again")
+    titles, values = read_arrays(path, ("titles", "values"), f"delete it and run `{names.COMMAND}` again")
     return dict(zip(titles.tolist(), values, strict=True))
 
 
