@@ -8,7 +8,7 @@ import numpy as np
 
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.data import packing
-from cxr_helpers.explain import explanations, targets
+from cxr_helpers.explain import explanations
 from cxr_helpers.extras.other_sets import masked_images
 from cxr_helpers.extras.saliency import drawn_truth, explained_networks
 from cxr_helpers.extras.saliency.explained_networks import FINAL
@@ -28,7 +28,7 @@ def store(record: Record, profile: str = "full") -> Path:
     order = np.argsort(-scores, kind="stable")
     called = order[scores[order] >= network.threshold]
     truth = truth.at(chosen := np.array([called[0], called[-1], order[-1]]))
-    maps = {name: network.maps(name, truth.images, targets.predicted(scores[chosen], network.threshold)) for name in METHODS}
+    maps = {name: network.maps(name, truth.images, np.where(scores[chosen] >= network.threshold, 1, -1)) for name in METHODS}
     shown = explanations.load(record).answers.image_id
     files = [masked_images.folder() / "lung_masks" / f"{image_id}.png" for image_id in shown]
     drawn = [masked_images.hand_drawn(file, (packing.COMMON_SIZE,) * 2) == 1 for file in files]

@@ -12,15 +12,16 @@ from cxr_helpers.base import lazy
 from cxr_helpers.data.preprocessing import COMMON_SIZE, prepared
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import targets
+from cxr_helpers.extras.makers import saved
 from cxr_helpers.extras.saliency import every_method
 from cxr_helpers.extras.saliency.drawn_truth import SIDE
 from cxr_helpers.tables import selection
-from cxr_helpers.training import saved
 
 keras, lungs = lazy.module("keras"), lazy.module("cxr_helpers.extras.inference.lungs")
 published_model = lazy.module("cxr_helpers.extras.inference.published_model")
 
 FINAL = "final"  # the published model, whatever experiment it comes from
+WHOLE, CROPPED = "region_mobilenet_none", "region_mobilenet_lungs"  # one network, trained on the whole image or the lungs' box
 RANDOM = ", random weights"  # after the name of a network: the same with the weights that training would begin with
 BOX = "lungs"  # the variant that shows the box of the lungs only
 

@@ -13,7 +13,7 @@ from cxr_helpers.base.files import atomic_write
 from cxr_helpers.evaluation import bootstrap
 from cxr_helpers.extras.saliency import controls, every_method
 from cxr_helpers.extras.saliency import map_measures as names
-from cxr_helpers.extras.saliency.explained_networks import FINAL, RANDOM
+from cxr_helpers.extras.saliency.explained_networks import CROPPED, FINAL, RANDOM, WHOLE
 from cxr_helpers.extras.statistics import paired
 
 DRAWS = 2000  # of the bootstrap over patients
@@ -104,4 +104,5 @@ def _opponents(method: str, model: str) -> Iterator[tuple[str, tuple[str, str]]]
     yield names.CUT_CONTROL, (method, model + CUT_MODEL)
     if model != FINAL:
         yield FINAL, (method, FINAL)
-        yield FINAL + CUT_MODEL, (method, FINAL + CUT_MODEL)
+    if model == CROPPED:
+        yield from ((network, (method, network)) for network in (WHOLE, WHOLE + CUT_MODEL))

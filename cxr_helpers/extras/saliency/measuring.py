@@ -24,7 +24,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.saliency import controls, drawn_truth, every_method, explained_networks, map_table
 from cxr_helpers.extras.saliency import map_measures as names
 from cxr_helpers.extras.saliency.drawn_truth import GUANGZHOU, LESIONS, NIH, RSNA, Truth
-from cxr_helpers.extras.saliency.explained_networks import FINAL, RANDOM, Network
+from cxr_helpers.extras.saliency.explained_networks import CROPPED, FINAL, RANDOM, WHOLE, Network
 from cxr_helpers.extras.statistics import faithfulness, localisation
 
 measured_on = lazy.module("cxr_helpers.extras.makers.measured_on")
@@ -35,7 +35,7 @@ _CUT = {NIH: 95, LESIONS: 94, GUANGZHOU: 60, RSNA: 60}  # images of cheap method
 _FEW = {NIH: 12, LESIONS: 12}  # images of slow methods
 _ASKED = 12  # images of ROAD, for which the final model is asked ten times a map
 _HEAVY = {NIH: 24, LESIONS: 24}  # images of heavy networks
-NETWORKS = (FINAL, "mobilenet_lungs", "mobilenetv2_finetuned", "mobilenet_official", FINAL + RANDOM, "vgg16_thesis")
+NETWORKS = (FINAL, WHOLE, CROPPED, "mobilenetv2_finetuned", "mobilenet_official", FINAL + RANDOM, "vgg16_thesis")
 CONTROLS = "controls"  # in place of a network's name, where none is asked
 
 
