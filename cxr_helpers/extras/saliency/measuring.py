@@ -16,16 +16,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxr_helpers import paths
+from cxr_helpers import paths, records
 from cxr_helpers.base import lazy
 from cxr_helpers.base.files import atomic_write, read_arrays
 from cxr_helpers.base.progress import say
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.saliency import controls, drawn_truth, every_method, explained_networks, map_table
+from cxr_helpers.extras.saliency import controls, drawn_examples, drawn_truth, every_method, explained_networks, map_table
 from cxr_helpers.extras.saliency import map_measures as names
 from cxr_helpers.extras.saliency.drawn_truth import GUANGZHOU, LESIONS, NIH, RSNA, Truth
 from cxr_helpers.extras.saliency.explained_networks import CROPPED, FINAL, RANDOM, WHOLE, Network
 from cxr_helpers.extras.statistics import faithfulness, localisation
+from cxr_helpers.tables import selection
 
 measured_on = lazy.module("cxr_helpers.extras.makers.measured_on")
 
@@ -36,6 +37,7 @@ _FEW = {NIH: 12, LESIONS: 12}  # images of slow methods
 _ASKED = 12  # images of ROAD, for which the final model is asked ten times a map
 _HEAVY = {NIH: 24, LESIONS: 24}  # images of heavy networks
 NETWORKS = (FINAL, WHOLE, CROPPED, "mobilenetv2_finetuned", "mobilenet_official", FINAL + RANDOM, "vgg16_thesis")
+SHOWN = "mobilenetv2_finetuned"  # the experiment whose explained images chapter 07 shows
 CONTROLS = "controls"  # in place of a network's name, where none is asked
 
 
@@ -64,6 +66,7 @@ def measure(profile: str, afresh: bool = False) -> Path:
         said[name] = f"{len(truth.table)} images of {truth.table.patient_id.nunique()} patients. {truth.left_out}"
     about = {"sets": said, "plan": plan().to_dict("records"), "left_out": left_out}
     about |= {"seconds": round(time.perf_counter() - started, 1)} | measured_on.about()
+    drawn_examples.store(selection.best_on_validation(records.of(SHOWN, profile)), profile)
     return map_table.write(profile, pd.concat(parts), about)
 
 
