@@ -12,10 +12,6 @@ from cxr_helpers.errors import CxrError
 SCALINGS = {"unit": (1 / 255, 0.0), "symmetric": (1 / 127.5, -1.0)}  # factor and offset of pixels 0..255
 
 
-class Unavailable(CxrError):
-    """The ImageNet weights of a network cannot be had here."""
-
-
 class WeightFile(NamedTuple):
     """A weight file that is known by name and content; `note` goes into the run record."""
 
@@ -59,8 +55,7 @@ def load(backbone: keras.Model, application: Callable[..., keras.Model], start: 
     With start "random" batch normalisation forgets faster: Keras' momenta of 0.99 and 0.999 outlast a short run.
 
     Raises:
-        Unavailable: the ImageNet weights are not on this machine and cannot be downloaded.
-        CxrError: the weight file is another than expected, or cannot be read.
+        CxrError: the ImageNet weights are not on this machine and cannot be downloaded, or the file is another or broken.
     """
     if start == "random":
         for layer in backbone.layers:
@@ -73,7 +68,7 @@ def load(backbone: keras.Model, application: Callable[..., keras.Model], start: 
         pretrained = application(include_top=False, weights=source, input_shape=backbone.input_shape[1:])
     except Exception as error:  # Keras raises anything from URLError to a bare Exception here
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise Unavailable(
+        raise CxrError(
             f"The ImageNet weights of {name} could not be downloaded ({reason}); connect to a network, put them into "
             'the folder CXR_WEIGHTS_DIR, or set start = "random" for this experiment in experiments.toml.'
         ) from error

@@ -106,7 +106,7 @@ def test_scale_and_offset_are_torchvisions_normalisation():
 @pytest.mark.parametrize("model", ["resnet18", "resnet18_layer3"])
 def test_weights_that_are_not_here_are_refused(model, tmp_path, monkeypatch):
     monkeypatch.setenv("CXR_WEIGHTS_DIR", str(tmp_path))
-    with pytest.raises(weights.Unavailable, match=r"resnet18_stem_to_layer3_bnfolded.npz into the folder CXR_WEIGHTS_DIR"):
+    with pytest.raises(CxrError, match=r"resnet18_stem_to_layer3_bnfolded.npz into the folder CXR_WEIGHTS_DIR"):
         resnet18.build(Config(model, size=64, start="imagenet"))
 
 

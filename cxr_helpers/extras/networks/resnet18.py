@@ -8,6 +8,7 @@ import numpy as np
 from keras import layers
 
 from cxr_helpers.config import Config
+from cxr_helpers.errors import CxrError
 from cxr_helpers.models import weights
 
 WIDTHS = {"resnet18": (64, 128, 256, 512), "resnet18_layer3": (64, 128, 256)}  # of the stages "layer1", "layer2", ...
@@ -21,8 +22,7 @@ def build(config: Config) -> tuple[keras.Model, str]:
     """Return the network with global average pooling and a sigmoid unit, and how its weights began.
 
     Raises:
-        Unavailable: the ImageNet weights are not here; those of the whole network cannot be had at all.
-        CxrError: the weight file is another than expected.
+        CxrError: the ImageNet weights are not here (those of the whole network cannot be had at all), or another file is.
     """
     pixels = keras.Input((config.size, config.size, 3), name="pixels")
     x = layers.Rescaling(SCALE, OFFSET, name="scaling")(pixels)
@@ -75,7 +75,7 @@ def _load(backbone: keras.Model) -> str:
     """
     path, note = weights.find(backbone.name)
     if path == "imagenet":
-        raise weights.Unavailable(
+        raise CxrError(
             f"The ImageNet weights of {backbone.name} are not in Keras: put {weights.LOCAL['resnet18_layer3'].name} into the "
             'folder CXR_WEIGHTS_DIR and set model = "resnet18_layer3", or start = "random", in experiments.toml.'
         )
