@@ -154,10 +154,24 @@ def _of_jpeg(header: Image.Image, data: bytes, at_least: int | None) -> np.ndarr
         raise NoImage(f"{header.mode} image")
     if data.count(_SCAN) > _SCANS:
         raise NoImage(f"a JPEG of more than {_SCANS} scans")
+    if header.info.get("progressive") and not _has_all_scans(header, data):
+        raise NoImage("truncated")
     part = max((part for part in (1, 2, 4, 8) if at_least and min(header.size) >= part * at_least), default=1)
     turn = header.getexif().get(_ORIENTATION) if b"Exif\0" in data else None
     pixels = _by_libjpeg(data, *(-(-side // part) for side in header.size))
     return np.ascontiguousarray(_TURNS.get(turn, np.asarray)(pixels))
+
+
+def _has_all_scans(header: Image.Image, data: bytes) -> bool:
+    """Tell whether the scans of a progressive JPEG give every coefficient to its last bit; libjpeg misses no scan."""
+    missing = {(component[0], place): True for component in header.layer for place in range(64)}
+    for scan in re.finditer(_SCAN, data):
+        head = data[scan.end() + 2 : scan.end() + 20]
+        components = head[1 : 1 + 2 * head[0] : 2] if head else b""
+        if len(bounds := head[1 + 2 * len(components) :][:3]) == 3:
+            places = range(bounds[0], bounds[1] + 1)
+            missing |= {(component, place): bool(bounds[2] & 15) for component in components for place in places}
+    return not any(missing.values())
 
 
 def check_jpeg(data: bytes) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Thousands of spoiled images, and bombs, through readers and real commands: no crash, no hang, little memory, a reason."""
 
 import collections
+import contextlib
 import functools
 import io
 import os
@@ -69,6 +70,30 @@ def test_every_spoiled_file_is_a_image_or_refused_with_a_reason(files, tmp_path)
     assert len(reasons) >= 8
     assert not any(IDENTITY in reason or "4711" in reason for reason in reasons)
     print(f"{len(files):,} files: {dict(reasons.most_common())}")
+
+
+def test_damage_is_seen_or_changes_nothing(tmp_path):
+    """A cut stream is always refused, and any change of a PNG file; of a JPEG stream, which has no checksum, it is counted."""
+    whole = {name: data for name, data in seeds().items() if name in ("grey.jpeg", "progressive.jpeg", "grey.png", "real.jpeg")}
+    rng, accepted, tried = np.random.default_rng(0), collections.Counter(), collections.Counter()
+    for name, data in whole.items():
+        (tmp_path / "whole").write_bytes(data)
+        pixels = image_files.read(tmp_path / "whole").pixels
+        start, end = data.find(b"\xff\xda") + 16 if name.endswith("jpeg") else data.find(b"IDAT") + 4, b"\xff\xd9"
+        for place in map(int, rng.integers(start, len(data) - 80, 300)):
+            flipped = data[:place] + bytes([data[place] ^ 1 << place % 8]) + data[place + 1 :]
+            dropped = data[:place] + data[place + 64 :]
+            for kind, spoilt in {"flip": flipped, "drop": dropped, "cut": data[:place] + end}.items():
+                (tmp_path / "spoilt").write_bytes(spoilt)
+                tried[name, kind] += 1
+                with contextlib.suppress(image_files.Refused):
+                    found = image_files.read(tmp_path / "spoilt").pixels
+                    accepted[name, kind] += not np.array_equal(found, pixels)
+    said = {f"{name}, {kind}": f"{accepted[name, kind]} of {tried[name, kind]}" for name, kind in tried}
+    print(f"accepted with other pixels: {said}")
+    for name, kind in tried:
+        if name == "grey.png" or kind == "cut":
+            assert accepted[name, kind] == 0, (name, kind)
 
 
 def test_the_real_command_lists_each_refused_file(files, tmp_path):
