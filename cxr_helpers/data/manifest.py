@@ -127,6 +127,10 @@ def _build(found: dataset.Source) -> tuple[pd.DataFrame, pd.DataFrame]:
             raise CxrError(f"No image in {found.root.joinpath(*key)} can be read: replace its files.")
     thumbnails = np.stack(table.pop("thumbnail").to_list())
     table["duplicate_group"] = duplicates.groups(table["sha256"].to_numpy(str), thumbnails)
+    contrary = table[table.groupby("sha256").y_true.transform("nunique") > 1]
+    if len(contrary):
+        names = ", ".join(map(printable, contrary.sort_values("sha256").path[:4]))
+        tqdm.write(f"{len(contrary)} files lie in both classes, byte for byte ({names}, ...): one of the labels is wrong.")
     if found.pixels.endswith("copy"):
         table[["width", "height"]] = _published_sizes(table["path"], found)
     return table, pd.DataFrame(left_out, columns=["path", "reason"])

@@ -172,3 +172,11 @@ def test_the_data_hash_follows_the_images_and_not_their_order():
     table = pd.DataFrame({"image_id": ["a", "b"], "sha256": ["1", "2"]})
     assert manifest.data_hash(table) == manifest.data_hash(table.iloc[::-1])
     assert manifest.data_hash(table) != manifest.data_hash(table.assign(sha256=["2", "1"]))
+
+
+def test_one_image_under_two_labels_is_said(root, capsys):
+    source = root / "train/NORMAL/IM-0001-0001.jpeg"
+    (root / "train/PNEUMONIA/copy.jpeg").write_bytes(source.read_bytes())
+    manifest.load("full")
+    said = "".join(capsys.readouterr())
+    assert "2 files lie in both classes" in said and "train/PNEUMONIA/copy.jpeg" in said
