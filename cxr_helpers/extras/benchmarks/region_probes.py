@@ -119,7 +119,7 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     """Return AUC and specificity of every model, region and part of the data, with 95 % intervals over patients.
 
     A figure's name is "model, region, data" with "; " between these; behind a fourth: "specificity" (at Youden's threshold of the
-    validation images), "minus whole" (paired), "without copies", "like widths" (of all pairs of one image of either class, those
+    validation images), "minus whole" (paired), "like widths" (of all pairs of one image of either class, those
     whose widths differ by less than 5 %). "images", "copies", "pairs" and their "share" of all pairs are of the region "all".
     """
     found = {}
@@ -140,8 +140,6 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
                 if region != "whole" and "whole" in samples:
                     found[f"{name}; minus whole"] = areas - samples["whole"]
                 if data == "official test":
-                    once = part["copy"].to_numpy() == 0
-                    found[f"{name}; without copies"] = _areas(part[once], region, weights[:, once])
                     columns = (part[key].to_numpy() for key in ("y_true", region, "width"))
                     found[f"{name}; like widths"], pairs = like_widths.ranked(*columns, weights)
                     found |= {f"{model}; all; {data}; pairs": [pairs.sum()], f"{model}; all; {data}; share": [pairs.mean()]}

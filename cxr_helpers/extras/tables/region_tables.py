@@ -68,17 +68,13 @@ def compared(figures: pd.DataFrame, data: str) -> pd.DataFrame:
 
 
 def alike(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a model and region: AUC of the official test images, without copies, and over pairs of like width."""
+    """Return one row a model and region: AUC of the official test images, over all pairs and over those of like width."""
     rows = []
     for (model, region), part in probes(figures).query("data == 'official test'").groupby(["model", "region"], sort=False):
         kinds = part.set_index("kind")
         if "auc" in kinds.index:
             row = {"network": model, "region": region}
-            for title, kind in (
-                ("all images", "auc"),
-                ("without copies", "without copies"),
-                ("pairs of like width", "like widths"),
-            ):
+            for title, kind in (("all pairs", "auc"), ("pairs of like width", "like widths")):
                 row |= statistics.columns(title, kinds.loc[kind])
             rows.append(row)
     return pd.DataFrame(rows)
