@@ -6,6 +6,8 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 venv="${CXR_VENV:-$root/.venv}"
 case "$venv" in /*) ;; *) venv="$PWD/$venv" ;; esac
 stamp="$venv/cxr-stamp"
+readers=requirements.lock.txt
+testers=requirements.test.lock.txt
 
 usage() {
     cat <<'USAGE'
@@ -77,19 +79,24 @@ find_python() { # candidates; prints the first that is Python 3.11, 3.12 or 3.13
 
 on_colab() { [ -n "${COLAB_RELEASE_TAG:-}" ] || python3 -c 'import google.colab' 2>/dev/null; }
 
-fingerprint() { # python; prints what the installed packages depend on, in one word
-    "$1" - "$root" "$venv" <<'PYTHON'
+fingerprint() { # python, lock; prints what the installed packages depend on, in one word
+    "$1" - "$root" "$venv" "$2" <<'PYTHON'
 import hashlib, pathlib, sys
 
-root, venv = sys.argv[1:]
+root, venv, lock = sys.argv[1:]
 digest = hashlib.sha256(f"{sys.version_info[:2]} {root} {venv}".encode())
-for name in ("pyproject.toml", "requirements.lock.txt"):
+for name in ("pyproject.toml", lock):
     digest.update(pathlib.Path(root, name).read_bytes())
 print(digest.hexdigest())
 PYTHON
 }
 
-installed() { [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(fingerprint "$venv/bin/python" 2>/dev/null)" ]; }
+# A line of the stamp for each lock that is installed; that of the tests holds what readers need.
+installed() { # lock
+    local wanted
+    [ -f "$stamp" ] && wanted="$(fingerprint "$venv/bin/python" "$1" 2>/dev/null)" || return
+    case "$(cat "$stamp")" in *"$wanted"*) ;; *) return 1 ;; esac
+}
 
 make_venv() { # python
     "$1" -c 'import ensurepip, venv' 2>/dev/null ||
@@ -101,7 +108,7 @@ make_venv() { # python
 }
 
 install_packages() {
-    local lock="$root/requirements.lock.txt" quiet=""
+    local lock="$root/$1" quiet=""
     [ -t 2 ] || quiet="--quiet" # progress bars only where someone watches
     export PIP_DISABLE_PIP_VERSION_CHECK=1
     # uv is several times faster; whatever keeps it from working (a mirror only pip knows, say), pip is there.
@@ -112,9 +119,9 @@ install_packages() {
     "$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable "$root"
 }
 
-set_up() {
+set_up() { # lock
     local base started=$SECONDS
-    installed && return
+    installed "$1" && return
     if [ -n "$(ls -A "$venv" 2>/dev/null)" ] && [ ! -f "$stamp" ]; then
         fail "$venv was not made by run_all.sh; move it away, or set CXR_VENV to another folder."
     fi
@@ -124,45 +131,48 @@ set_up() {
     exec 9>"$venv.lock" # held by this shell and the installers it starts; it falls with them, however they end
     "$base" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null ||
         fail "another run_all.sh is setting up $venv; wait for it, then run again."
-    if installed; then # by another one, just before the lock was had
+    if installed "$1"; then # by another one, just before this was alone
         exec 9>&-
         return
     fi
     say "setting up $venv with $base"
-    make_venv "$base"
-    install_packages
-    fingerprint "$venv/bin/python" >"$stamp"
+    installed "$readers" || make_venv "$base" # what readers have, the tests add to
+    install_packages "$1"
+    for lock in "$readers" "$1"; do
+        fingerprint "$venv/bin/python" "$lock"
+    done >"$stamp"
     exec 9>&-
     say "set up in $((SECONDS - started)) s"
 }
 
-add_to() { # python; installs into it what it lacks, and moves nothing that it has unless it must
-    "$1" -P -c 'import cxr_helpers, sys; sys.exit(not cxr_helpers.__file__.startswith(sys.argv[1]))' "$root/" 2>/dev/null && return
+add_to() { # python, extras; installs into it what it lacks, and moves nothing that it has unless it must
+    [ -z "$2" ] && "$1" -P -c 'import cxr_helpers, sys; sys.exit(not cxr_helpers.__file__.startswith(sys.argv[1]))' "$root/" 2>/dev/null &&
+        return
     say "installing into the present Python what it lacks"
     export PIP_DISABLE_PIP_VERSION_CHECK=1
-    "$1" -m pip install --quiet --constraint <("$1" -m pip list --format=freeze --exclude-editable) --editable "$root[test]" ||
-        "$1" -m pip install --quiet --editable "$root[test]" ||
+    "$1" -m pip install --quiet --constraint <("$1" -m pip list --format=freeze --exclude-editable) --editable "$root$2" ||
+        "$1" -m pip install --quiet --editable "$root$2" ||
         fail "the packages could not be installed (the reason stands above); check the network and run again."
 }
 
 main() {
-    local command=report
+    local command=report extras="" lock="$readers"
     case "${1:-}" in
         -h | --help | help)
             usage
             return
             ;;
         test)
-            command="test"
+            command="test" extras="[test,backends]" lock="$testers"
             shift
             ;;
         *) check_flags "$@" ;;
     esac
     if [ -n "${CXR_KEEP_ENV:-}" ] || on_colab; then
         python="$(find_python ${CXR_PYTHON:+"$CXR_PYTHON"} python3)"
-        add_to "$python"
+        add_to "$python" "$extras"
     else
-        set_up
+        set_up "$lock"
         python="$venv/bin/python"
     fi
     exec "$python" -P -m cxr_helpers.cli "$command" "$@"

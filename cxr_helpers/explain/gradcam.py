@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -34,8 +34,12 @@ def weighted(weigh: Callable, model: "keras.Model", images: np.ndarray, target: 
     It takes float32 (n, h, w, channels) twice and returns (n, h, w); what is negative there is cut off.
     """
     network, gray, signs = targets.prepared(model, images, target)
-    coarse = [np.maximum(weigh(*pair), 0) for pair in _passed(network, gray, signs)]
-    large = np.stack([cv2.resize(one, gray.shape[:0:-1], interpolation=cv2.INTER_LINEAR) for part in coarse for one in part])
+    return enlarged([one for pair in _passed(network, gray, signs) for one in weigh(*pair)], gray.shape[1:])
+
+
+def enlarged(coarse: Iterable[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+    """Return coarse maps (h, w) without what is negative, at the images' `shape` (H, W), each with largest value 1 or zero."""
+    large = np.stack([cv2.resize(np.maximum(one, 0), shape[::-1], interpolation=cv2.INTER_LINEAR) for one in coarse])
     peak = large.max(axis=(1, 2), keepdims=True)
     return np.divide(large, peak, out=np.zeros_like(large), where=peak > 0)
 

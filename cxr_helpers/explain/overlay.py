@@ -1,9 +1,13 @@
 """Pictures of maps: colour over an image, on a scale that is the same for every image."""
 
-import matplotlib
+import cv2
 import numpy as np
 
-HEAT, SIGNED = "plasma", "RdBu_r"  # matplotlib colour maps; the strong end of HEAT stays apart from white image
+from cxr_helpers.base import lazy
+
+matplotlib = lazy.module("matplotlib")
+
+HEAT, SIGNED = "plasma", "RdBu_r"  # matplotlib's names (OpenCV has the first too); the strong end of HEAT stays apart from white image
 OPACITY = 0.6  # of the strongest colour; a value of 0 leaves the image as it is
 
 
@@ -12,7 +16,8 @@ def heat(image: np.ndarray, heat_map: np.ndarray) -> np.ndarray:
 
     Uncoloured at 0, through purple, to yellow at 1.
     """
-    return _blend(image, matplotlib.colormaps[HEAT](heat_map), heat_map)
+    levels = np.clip(256 * np.asarray(heat_map), 0, 255).astype(np.uint8)
+    return _blend(image, cv2.applyColorMap(levels, cv2.COLORMAP_PLASMA)[..., ::-1] / 255, heat_map)
 
 
 def signed(image: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:

@@ -58,9 +58,8 @@ def predict(
 def _predict_few(files: list[Path], model: Path | None, out: Path) -> None:
     """Print the answers; the first fault is the command's, after all other files were answered."""
     answers = prediction.predict(files, model, out)
-    found = prediction.table(answers)
-    if len(found):
-        print(found.to_string(index=False, float_format="%.3f"))
+    if found := prediction.written(answers):
+        print(found)
     for answer in answers:
         if answer.shown:
             print(f"cxr: note: {printable(answer.path)}: {answer.shown}", file=sys.stderr)

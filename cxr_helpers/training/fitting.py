@@ -2,17 +2,19 @@
 
 import dataclasses
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 
+from cxr_helpers import paths
 from cxr_helpers.base import progress
 from cxr_helpers.config import Config
 from cxr_helpers.data import batches
 from cxr_helpers.errors import CxrError
 from cxr_helpers.models import catalogue
-from cxr_helpers.training import augmentation, cached_features
+from cxr_helpers.training import augmentation, cached_features, resuming
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +32,11 @@ class Task:
     table: pd.DataFrame
     data_hash: str
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
+
+    @property
+    def kept_as(self) -> Path:
+        """Return under what path the state of the training is kept until it is over."""
+        return paths.build(self.profile) / "cut" / f"{self.config.run_id}-{self.data_hash[:8]}"
 
     def part(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Return (rows of `pixels`, labels as the model's head needs them) of one split."""
@@ -49,8 +56,10 @@ Fitted = tuple[pd.DataFrame, pd.DataFrame, float]  # learning curves, table with
 
 
 def fit(task: Task) -> Fitted:
-    """Fit the task's model in place."""
-    return _fit_stored(task) if task.config.stored else _fit_streamed(task)
+    """Fit the task's model in place; a training that was cut goes on after its last whole epoch."""
+    fitted = _fit_stored(task) if task.config.stored else _fit_streamed(task)
+    resuming.forget(task.kept_as)
+    return fitted
 
 
 def compile_model(model: keras.Model, config: Config, steps: int) -> None:
@@ -112,15 +121,17 @@ def _fit_stored(task: Task) -> Fitted:
 
 def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple[pd.DataFrame, float]:
     """Compile and fit `trainer` as the task's configuration says; return its history and the seconds of fitting."""
-    config, callbacks, weights = task.config, [*task.callbacks], None
+    config, stopper, weights = task.config, None, None
     compile_model(trainer, config, config.epochs * len(train))
     if config.patience:
-        callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True))
+        stopper = keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True)
     if config.class_weight == "balanced":  # both classes count the same
         counts = task.table.y_true[task.table.split == "train"].value_counts()
         weights = {int(label): counts.sum() / (2 * count) for label, count in counts.items()}
     try:
-        return timed_fit(trainer, config, train, val, callbacks, weights)
+        callbacks = [*task.callbacks, *([stopper] if stopper else [])]
+        kept = None if task.callbacks else resuming.Kept(task.kept_as, trainer, stopper)  # what they have seen is not kept
+        return timed_fit(trainer, config, train, val, callbacks, weights, kept)
     except Exception as error:
         if not out_of_memory(error):
             raise
@@ -135,9 +146,12 @@ def out_of_memory(error: Exception) -> bool:
 
 
 def timed_fit(
-    model: keras.Model, config: Config, train: keras.utils.PyDataset, val, callbacks=(), class_weight=None
+    model: keras.Model, config: Config, train, val, callbacks=(), class_weight=None, kept: resuming.Kept | None = None
 ) -> tuple[pd.DataFrame, float]:
-    """Fit a compiled model for `config.epochs`, saying each; return history (epoch from 0, Keras' figures) and seconds."""
+    """Fit a compiled model for `config.epochs`, saying each; return history (epoch from 0, Keras' figures) and seconds.
+
+    With `kept` the training goes on where it was cut; `train` is then of `batches`, the rest as for Keras' `fit`.
+    """
 
     def say(epoch: int, logs: dict[str, float]) -> None:
         if not np.isfinite(list(logs.values())).all():
@@ -150,13 +164,19 @@ def timed_fit(
 
     started = time.perf_counter()
     model.optimizer.build(model.trainable_variables)  # left to the first step, TensorFlow would trace that step twice
+    first = kept.first_epoch(config.epochs) if kept else 0
+    if first:
+        train.begin(first)
+        started -= kept.seconds
     history = model.fit(
         train,
         validation_data=val,
+        initial_epoch=first,
         epochs=config.epochs,
         shuffle=False,  # the batches have their own seeded order
         class_weight=class_weight,
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=say), *callbacks],
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=say), *callbacks, *([kept] if kept else [])],
         verbose=0,
     )
-    return pd.DataFrame(history.history).rename_axis("epoch").reset_index(), time.perf_counter() - started
+    curves = pd.DataFrame(kept.curves if kept else history.history)
+    return curves.rename_axis("epoch").reset_index(), time.perf_counter() - started

@@ -76,13 +76,13 @@ KILLED = """
     from cxr_helpers.base import environment
     environment.settle()
     from cxr_helpers.data import image_files
-    from cxr_helpers.extras.inference import bulk, predict
+    from cxr_helpers.extras.inference import bulk
     read = image_files.read
     def dying(path):
         if path.name == "095.png":  # in the third batch, of which no row is written
             os.kill(os.getpid(), signal.SIGKILL)
         return read(path)
-    image_files.read, predict.AHEAD = dying, 1
+    image_files.read = dying
     bulk.write(bulk.files([pathlib.Path(sys.argv[1])]), pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
 """
 
@@ -185,6 +185,6 @@ def test_images_wait_for_the_network_in_bounded_number():
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(2) as pool:
-        results = processes.ahead(pool, read, range(10_000), predict.AHEAD)
+        results = processes.ahead(pool, read, range(10_000), 128)
         assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
-        assert len(begun) <= predict.AHEAD + 5
+        assert len(begun) <= 128 + 5

@@ -94,12 +94,13 @@ def test_killed_while_features_are_made(checkout):
 
 
 def test_killed_while_a_network_is_trained(checkout):
-    kill_at("epoch 1 of 3", checkout, "beta", **ONE_THREAD)
+    kill_at("epoch 2 of 3", checkout, "beta", **ONE_THREAD)
     assert not list((checkout / "reports/smoke/runs").iterdir())
     done = train(checkout, "beta", **ONE_THREAD)
-    assert done.code == 0 and "epoch 3 of 3" in done.out
+    assert done.code == 0 and "epoch 3 of 3" in done.out and "epoch 1 of 3" not in done.out
+    assert "goes on after epoch" in done.out and not list((checkout / "build/smoke/cut").iterdir())
     check_and_remove(checkout, "beta")
-    outcome = "no record is left; run again: that training begins anew, and gives the same scores to the last byte"
+    outcome = "no record is left; run again: it goes on after the last whole epoch, and gives the same scores to the last byte"
     came_to("killed while a network is trained", "cxr train", outcome)
 
 

@@ -13,7 +13,7 @@ COPYLEFT = re.compile(r"\b(?:A?GPL|GNU (?:Affero )?General Public)", re.IGNORECA
 
 
 def pinned() -> dict[str, str]:
-    lock = (paths.ROOT / "requirements.lock.txt").read_text(encoding="utf-8")
+    lock = (paths.ROOT / "requirements.test.lock.txt").read_text(encoding="utf-8")
     return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", lock, re.MULTILINE))
 
 

@@ -25,7 +25,8 @@ def bounds() -> dict[str, Version]:
     """Return the lower bound of every package that running and testing need: name → version."""
     project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
     wanted = map(Requirement, project["dependencies"] + project["optional-dependencies"]["test"])
-    least = {one.name: [part.version for part in one.specifier if part.operator == ">="] for one in wanted}
+    known = [one for one in wanted if one.name != project["name"]]
+    least = {one.name: [part.version for part in one.specifier if part.operator == ">="] for one in known}
     return {canonicalize_name(name): Version(version) for name, (version,) in least.items()}
 
 

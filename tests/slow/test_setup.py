@@ -168,6 +168,16 @@ def test_arguments_after_test_go_to_pytest(machine):
     assert machine.calls("cxr_helpers.cli") == ["-P -m cxr_helpers.cli test -k two words"]
 
 
+def test_the_tests_add_their_packages_to_those_of_a_reader_who_stays_set_up(machine):
+    machine.add_python()
+    machine.run()
+    assert machine.run("test").returncode == 0
+    assert machine.calls("-m uv pip install")[0].endswith("requirements.test.lock.txt") and not machine.calls("-m venv")
+    for arguments in ((), ("test",)):
+        machine.run(*arguments)
+        assert not machine.calls("pip install")
+
+
 @pytest.mark.parametrize("variable", ["CXR_KEEP_ENV", "COLAB_RELEASE_TAG"])
 def test_an_environment_that_is_kept_gets_no_venv(machine, variable):
     machine.add_python()
@@ -175,22 +185,43 @@ def test_an_environment_that_is_kept_gets_no_venv(machine, variable):
     assert not machine.calls("venv") and machine.calls("--constraint") and machine.calls("cxr_helpers.cli report")
 
 
-def test_the_lock_pins_every_requirement_with_hashes():
-    lock = (paths.ROOT / "requirements.lock.txt").read_text()
-    pins = dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", lock, re.MULTILINE))
+LOCKS = {
+    "requirements.lock.txt": ["lab"],
+    "requirements.test.lock.txt": ["lab", "test", "backends"],
+    "requirements.benchmarks.lock.txt": ["backends"],
+    "requirements.cluster.lock.txt": ["slurm", "kubernetes"],
+}
+
+
+def pins(lock: str) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", (paths.ROOT / lock).read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize(("lock", "extras"), LOCKS.items())
+def test_a_lock_pins_what_its_purpose_needs_with_hashes(lock, extras):
     project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
-    every = map(Requirement, project["dependencies"] + project["optional-dependencies"]["test"])
-    for requirement in (each for each in every if each.marker is None or each.marker.evaluate()):
-        assert requirement.specifier.contains(pins[requirement.name.replace("_", "-")]), requirement
-    blocks = re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)[1:]
+    every = project["dependencies"] + [each for extra in extras for each in project["optional-dependencies"][extra]]
+    found = pins(lock)
+    for requirement in map(Requirement, every):
+        if requirement.name != project["name"] and (requirement.marker is None or requirement.marker.evaluate()):
+            assert requirement.specifier.contains(found[requirement.name.replace("_", "-")]), requirement
+    blocks = re.split(r"^(?=[a-z0-9])", (paths.ROOT / lock).read_text(), flags=re.MULTILINE)[1:]
     assert all("--hash=sha256:" in block for block in blocks)
+
+
+def test_the_locks_agree_and_readers_get_nothing_that_only_others_need():
+    tested = pins("requirements.test.lock.txt")
+    for lock in LOCKS:
+        assert all(tested.get(name, version) == version for name, version in pins(lock).items()), lock
+    others = {"nncf", "openvino", "playwright", "pytest", "snakemake-executor-plugin-slurm", "tf2onnx"}
+    assert not others & set(pins("requirements.lock.txt"))
 
 
 def test_conda_installs_the_project_with_its_own_requirements():
     lines = [line.strip() for line in (paths.ROOT / "environment.yml").read_text().splitlines()]
     start = lines.index("dependencies:")
     assert lines[start + 1] in ("- python=3.11", "- python=3.12", "- python=3.13")
-    assert lines[start + 2 :] == ["- pip", "- pip:", '- "--editable .[test,backends]"']
+    assert lines[start + 2 :] == ["- pip", "- pip:", '- "--editable .[lab]"']
 
 
 def test_ci_calls_the_test_command():

@@ -16,7 +16,7 @@ from cxr_helpers.data import dataset
 from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import published_model
-from cxr_helpers.extras.inference.predict import predict, table
+from cxr_helpers.extras.inference.predict import predict, written
 from cxr_helpers.extras.other_sets import synthetic
 from cxr_helpers.records import Record
 
@@ -94,7 +94,8 @@ def test_what_is_no_frontal_image_is_answered_with_a_warning(published, tmp_path
     for answer, word in zip(answers, words, strict=True):
         assert answer.label and not answer.problem
         assert word in answer.warning and (str(answer.path) in answer.warning) == bool(word)
-    assert table(answers).warning.tolist() == ["no", "yes", "yes", "yes"]
+    heading, *lines = written(answers).splitlines()
+    assert heading.split()[-1] == "warning" and [line.split()[-1] for line in lines] == ["no", "yes", "yes", "yes"]
 
 
 def test_published_card_says_what_the_record_says(published):  # noqa: F811
@@ -123,13 +124,13 @@ def test_a_model_of_own_images_is_not_said_to_be_of_the_published_ones(monkeypat
 
 
 def test_altered_or_missing_model_is_refused(published, images):  # noqa: F811
-    card, model = published / "default.json", published / "default.keras"
+    card, model = published / "default.json", published / "default.onnx"
     with open(model, "ab") as handle:
         handle.write(b"x")
     with pytest.raises(CxrError, match="SHA-256"):
         predict(images, published)
     model.unlink()
-    with pytest.raises(CxrError, match="default.keras does not exist"):
+    with pytest.raises(CxrError, match="default.onnx does not exist"):
         predict(images, published)
     card.write_text("{}")
     with pytest.raises(CxrError, match="default.json cannot be read"):

@@ -1,7 +1,7 @@
 """Predict images with the published model: class, probability, operating point, heat map, and a warning where it is no image.
 
 `cxr predict`, `cxr predict --table`, `cxr score` and `cxr explain` all go this one way: threads read, check and prepare the
-files, ahead of the network where it has a device of its own; memory does not grow with their number.
+files, the network answers batch by batch; memory does not grow with their number.
 """
 
 import dataclasses
@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import pandas as pd
 
 from cxr_helpers.base import lazy, processes
 from cxr_helpers.base.files import atomic_write
@@ -24,13 +23,11 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import out_of_distribution, published_model
 from cxr_helpers.extras.inference.writable import check_folder
 
-run_environment = lazy.module("cxr_helpers.training.run_environment")
 gradcam = lazy.module("cxr_helpers.explain.gradcam")
 overlay = lazy.module("cxr_helpers.explain.overlay")
 targets = lazy.module("cxr_helpers.explain.targets")
 
-BATCH = 32  # images; every batch is filled up to it, so that a score does not depend on what else is predicted
-AHEAD = 4 * BATCH  # images that may wait, read, for the network
+BATCH = 32  # images that are read, then answered
 LONGEST_SIDE = 640  # pixels of an image in a heat map picture
 _LONGEST_STEM = 150  # bytes of an image's name that its heat map takes over; a file's name has 255 at most, a hidden draft's too
 
@@ -76,21 +73,24 @@ def predict(files: Iterable[Path], model_dir: Path | None = None, out: Path | No
     return list(Predictor(model_dir, out).predictions(files))
 
 
-def table(answers: Iterable[Prediction]) -> pd.DataFrame:
-    """Return one row per image that has an answer: file, class, probability, operating point, heat map, warning."""
-    answers = [answer for answer in answers if not answer.problem]
-    found = pd.DataFrame(map(dataclasses.asdict, answers), columns=["path", "label", "probability", "threshold", "heat_map"])
-    found["path"] = [printable(answer.path) for answer in answers]
-    found["heat_map"] = [answer.note or answer.heat_map and printable(answer.heat_map) for answer in answers]
-    found["warning"] = ["yes" if answer.warning else "no" for answer in answers]
-    return found.set_axis(["file", "class", "probability", "operating point", "heat map", "warning"], axis=1)
+def written(answers: Iterable[Prediction]) -> str:
+    """Return a line per image that has an answer, under a heading, in columns; "" where none has."""
+    rows = [("file", "class", "probability", "operating point", "heat map", "warning")]
+    for answer in answers:
+        if not answer.problem:
+            drawn, warned = answer.note or printable(answer.heat_map), "yes" if answer.warning else "no"
+            numbers = f"{answer.probability:.3f}", f"{answer.threshold:.3f}"
+            rows.append((printable(answer.path), answer.label, *numbers, drawn, warned))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.rjust, row, widths)) for row in rows]
+    return "\n".join(lines) if len(lines) > 1 else ""
 
 
 class Predictor:
     """A published model with what is needed to answer for files.
 
     Args:
-        model_dir: folder of default.keras, default.json and frontal.json; None takes the committed ones.
+        model_dir: folder of default.onnx, default.json and frontal.json; None takes the committed ones.
         maps: folder in which each image gets `<stem>_heatmap.png`: the image beside its Grad-CAM map for the predicted
             class, bare at 0, yellow at 1. A second image of the same stem gets a number, and so does one whose map is of
             another image, or by another model, than the one that is there.
@@ -104,7 +104,7 @@ class Predictor:
         if maps:
             check_folder(self.maps)
         folder = Path(model_dir or published_model.folder())
-        (self.model, self.card), self.rules = published_model.load(folder), out_of_distribution.load(folder)
+        (self.network, self.card), self.rules = published_model.load_portable(folder), out_of_distribution.load(folder)
         self._taken: set[Path] = set()  # names of maps that do not have their place in them
 
     def predictions(self, files: Iterable[Path], first: int | None = None) -> Iterator[Prediction]:
@@ -116,22 +116,14 @@ class Predictor:
             CxrError: a map cannot be written.
         """
         places = itertools.repeat(None) if first is None else itertools.count(first)
+        named = map(Path, files)
         with ThreadPoolExecutor(processes.cores()) as pool:
             try:
-                for batch in self._batches(pool, map(Path, files)):
+                while paths := list(itertools.islice(named, BATCH)):
+                    batch = list(pool.map(self._read, paths))
                     yield from self._answers(batch, list(itertools.islice(places, len(batch))))
             finally:
                 pool.shutdown(cancel_futures=True)
-
-    def _batches(self, pool: ThreadPoolExecutor, files: Iterator[Path]) -> Iterator[list[_Image]]:
-        """Yield what is read, batch by batch: ahead of an accelerator, in turns with a network that needs all cores itself."""
-        if run_environment.accelerator() is None:
-            while paths := list(itertools.islice(files, BATCH)):
-                yield list(pool.map(self._read, paths))
-        else:
-            read = processes.ahead(pool, self._read, files, AHEAD)
-            while batch := list(itertools.islice(read, BATCH)):
-                yield batch
 
     def _read(self, path: Path) -> _Image:
         try:
@@ -153,7 +145,7 @@ class Predictor:
 
     def _of_images(self, images: tuple[_Image, ...], places: tuple[int | None, ...]) -> list[Prediction]:
         threshold, small = self.card.threshold, np.stack([image.small for image in images])
-        scores = score(self.model, small).astype(float)
+        scores, coarse = self.network(small)
         found = [
             Prediction(
                 image.path, "PNEUMONIA" if p >= threshold else "NORMAL", float(p), threshold, warning=words, shown=image.shown
@@ -162,7 +154,8 @@ class Predictor:
         ]
         if not self.maps:
             return found
-        heat_maps = gradcam.gradcam(self.model, small, np.where(scores >= threshold, targets.PNEUMONIA, targets.NORMAL))
+        signs = np.where(scores >= threshold, targets.PNEUMONIA, targets.NORMAL)
+        heat_maps = gradcam.enlarged(signs[:, None, None] * coarse, small.shape[1:])
         notes = np.where(heat_maps.any(axis=(1, 2)), "", gradcam.BLANK)
         pictures = map(self._drawn, images, places, heat_maps)
         return [
@@ -194,13 +187,6 @@ class Predictor:
         except OSError as error:
             raise CxrError(f"{path} cannot be written ({error.strerror}); give another folder.") from error
         return path
-
-
-def score(model, images: np.ndarray) -> np.ndarray:
-    """Return P(PNEUMONIA) float32 (n,) of at most `BATCH` images (n, H, W) uint8 as the model sees them."""
-    full = np.zeros((BATCH, *images.shape[1:]), np.uint8)
-    full[: len(images)] = images
-    return model.predict_on_batch(targets.batch(model, full))[: len(images), -1]
 
 
 def shrunk(image: np.ndarray) -> np.ndarray:

@@ -1,0 +1,81 @@
+"""A training that is cut goes on after its last whole epoch, and ends as if nothing had happened."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from cxr_helpers import paths
+from cxr_helpers.config import Config
+from cxr_helpers.errors import CxrError
+from cxr_helpers.models import catalogue
+from cxr_helpers.training import fitting, resuming
+
+WHOLE = Config("custom_cnn", size=32, epochs=4, batch_size=12, augmentation="kilaru", dropout=0.3, patience=1, schedule="cosine")
+HEAD = Config("custom_cnn", size=32, epochs=4, batch_size=12, augmentation="kilaru", trainable="head", views=2, dropout=0.3)
+AVERAGED = Config("custom_cnn", size=32, epochs=3, batch_size=12, optimizer="adamw", average=0.9, mixup=0.2)
+
+
+class Cut(Exception):
+    pass
+
+
+def task(config: Config) -> fitting.Task:
+    """Return a network and forty images, a third of whose labels mean nothing, so that early stopping has something to do."""
+    keras.utils.set_random_seed(config.seed)
+    rng, y_true = np.random.default_rng(0), np.arange(40) % 2
+    pixels = rng.integers(60, 120, (40, 32, 32)).astype("uint8")
+    pixels[(y_true == 1) & (rng.random(40) < 0.7), 8:20, 8:20] = 250
+    table = pd.DataFrame({"row": np.arange(40), "y_true": y_true, "split": np.repeat(["train", "val"], [24, 16])})
+    return fitting.Task(config, "smoke", catalogue.build(config)[0], pixels, table, "0123456789")
+
+
+@pytest.fixture
+def build(tmp_path, monkeypatch):
+    monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("config", [WHOLE, HEAD, AVERAGED], ids=["early stopping", "stored features", "mean of weights"])
+@pytest.mark.parametrize("kept_epochs", [2])
+def test_it_ends_as_if_nothing_had_happened(config, kept_epochs, build, monkeypatch, capsys):
+    history, scores, _ = fitting.fit(task(config))
+    keep = resuming.Kept.on_epoch_end
+
+    def cut(self, epoch, logs=None):
+        if epoch == kept_epochs:
+            raise Cut
+        keep(self, epoch, logs)
+
+    monkeypatch.setattr(resuming.Kept, "on_epoch_end", cut)
+    with pytest.raises(Cut):
+        fitting.fit(task(config))
+    monkeypatch.setattr(resuming.Kept, "on_epoch_end", keep)
+    capsys.readouterr()
+    resumed, same, _ = fitting.fit(task(config))
+    said = capsys.readouterr().out
+    assert f"goes on after epoch {kept_epochs}" in said and f"epoch {kept_epochs} of" not in said
+    np.testing.assert_allclose(resumed, history, rtol=1e-4)
+    np.testing.assert_allclose(same.y_score, scores.y_score, atol=1e-5)
+    assert not list((paths.build("smoke") / "cut").iterdir())
+
+
+def test_cut_after_its_last_epoch_it_only_scores(build, monkeypatch, capsys):
+    history, scores, _ = fitting.fit(task(WHOLE))
+    monkeypatch.setattr(fitting.resuming, "forget", lambda path: None)
+    fitting.fit(task(WHOLE))
+    capsys.readouterr()
+    resumed, same, _ = fitting.fit(task(WHOLE))
+    assert "of 4, " not in capsys.readouterr().out
+    np.testing.assert_allclose(resumed, history, rtol=1e-4)
+    np.testing.assert_allclose(same.y_score, scores.y_score, atol=1e-5)
+
+
+def test_a_broken_state_is_named(build):
+    made = task(AVERAGED)
+    fitting.compile_model(made.model, AVERAGED, 4)
+    kept = resuming.Kept(made.kept_as, made.model)
+    kept.path.parent.mkdir(parents=True)
+    kept.path.write_bytes(b"PK")
+    with pytest.raises(CxrError, match="delete it, and the training begins anew"):
+        kept.first_epoch(4)
