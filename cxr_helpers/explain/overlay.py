@@ -7,7 +7,7 @@ from cxr_helpers.base import lazy
 
 matplotlib = lazy.module("matplotlib")
 
-HEAT, SIGNED = "plasma", "RdBu_r"  # matplotlib's names (OpenCV has the first too); the strong end of HEAT stays apart from white image
+HEAT, SIGNED = "plasma", "RdBu_r"  # as matplotlib names them; the strong end of HEAT stays apart from white image
 OPACITY = 0.6  # of the strongest colour; a value of 0 leaves the image as it is
 
 
