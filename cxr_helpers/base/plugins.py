@@ -14,9 +14,16 @@ def names(group: str) -> list[str]:
 
 
 def load(group: str, name: str) -> Any:
-    """Import and return what is announced under `name`; an unknown one is a CxrError that lists those there are."""
+    """Import and return what is announced under `name`.
+
+    Raises:
+        CxrError: the name is unknown, or a package that it needs is not installed.
+    """
     for point in metadata.entry_points(group=PREFIX + group, name=name):
-        return point.load()
+        try:
+            return point.load()
+        except ModuleNotFoundError as error:
+            raise CxrError(f"{name} needs the package {error.name}; `pip install {error.name}` brings it.") from error
     raise CxrError(
         f"{name!r} is unknown among the {group}; choose one of {', '.join(names(group)) or 'none: install the package'}."
     )

@@ -24,6 +24,7 @@ candidates = lazy.module("cxr_helpers.tables.candidates")
 final_model = lazy.module("cxr_helpers.tables.final_model")
 selection = lazy.module("cxr_helpers.tables.selection")
 comparisons = lazy.module("cxr_helpers.extras.benchmarks.comparisons")
+first_minutes = lazy.module("cxr_helpers.extras.benchmarks.first_minutes")
 measurements = lazy.module("cxr_helpers.extras.benchmarks.measurements")
 elsewhere = lazy.module("cxr_helpers.extras.inference.elsewhere")
 lungs = lazy.module("cxr_helpers.extras.inference.lungs")
@@ -132,12 +133,15 @@ def measure_maps(profile: Profile = "auto", afresh: Afresh = False) -> None:
 
 @_commands.command()
 def bench(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="of benchmarks/comparisons.py, or all")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="of benchmarks/comparisons.py, all, or first_minutes")],
     profile: Profile = "auto",
 ) -> None:
     """Time two ways of doing the same side by side, as reports/benchmarks/NAME.json; the machine should do nothing else."""
     for name in comparisons.NAMES if names == ["all"] else names:
         started = time.monotonic()
+        if name == "first_minutes":  # no comparison, but what a newcomer waits for
+            say(f"bench {name}: {first_minutes.measure(profile)} in {since(started)}")
+            continue
         path = comparisons.run(name, profile)
         say(f"bench {name}: {stored_results.benchmark(name, profile)['ratio_median']:.3g} times, {path} in {since(started)}")
 

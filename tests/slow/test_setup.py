@@ -186,8 +186,8 @@ def test_an_environment_that_is_kept_gets_no_venv(machine, variable):
 
 
 LOCKS = {
-    "requirements.lock.txt": ["lab"],
-    "requirements.test.lock.txt": ["lab", "test", "backends"],
+    "requirements.lock.txt": ["lab", "search"],
+    "requirements.test.lock.txt": ["lab", "search", "test", "backends"],
     "requirements.benchmarks.lock.txt": ["backends"],
     "requirements.cluster.lock.txt": ["slurm", "kubernetes"],
 }
@@ -221,7 +221,7 @@ def test_conda_installs_the_project_with_its_own_requirements():
     lines = [line.strip() for line in (paths.ROOT / "environment.yml").read_text().splitlines()]
     start = lines.index("dependencies:")
     assert lines[start + 1] in ("- python=3.11", "- python=3.12", "- python=3.13")
-    assert lines[start + 2 :] == ["- pip", "- pip:", '- "--editable .[lab]"']
+    assert lines[start + 2 :] == ["- pip", "- pip:", '- "--editable .[lab,search]"']
 
 
 def test_ci_calls_the_test_command():
