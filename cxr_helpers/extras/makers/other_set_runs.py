@@ -49,6 +49,8 @@ def make(config: Config, profile: str) -> Product:
         )
     if not estimator:
         model, start = catalogue.build(config)  # refused, if it is, before a packing that may take an hour
+        if model.input_shape[-1] == 1:  # a network of grey images
+            found = dataclasses.replace(found, colour=False, pixels=found.pixels.replace("in colour", "read as grey"))
     pixels, table = set_packing.load(found, profile, config.size, config.variant)
     info = {
         "pixels": found.pixels,

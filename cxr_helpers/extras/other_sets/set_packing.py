@@ -24,7 +24,7 @@ def load(found: ImageSet, profile: str, size: int, variant: str = "none") -> tup
         CxrError: the variant is unknown, or a part of the set is left without an image.
     """
     state = fingerprint(found.table.path, preprocessing.described(variant))
-    array = _folder(found, profile) / f"{variant}-{size}-{state[:12]}.npy"
+    array = _folder(found, profile) / f"{variant}-{size}-{'colour-' * found.colour}{state[:12]}.npy"
     if not array.with_suffix(".csv").is_file():  # written last: where it lies, the array is whole
         _pack([Path(path) for path in found.table.path], size, variant, array, found.colour)
     read = pd.read_csv(array.with_suffix(".csv"), dtype=str, keep_default_na=False)  # one line an image, in the table's order
