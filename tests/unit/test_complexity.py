@@ -52,7 +52,7 @@ def test_the_verdict_follows_from_the_interval(repeats):
 def test_an_interval_that_holds_two_orders_decides_nothing(repeats):
     figures = scaling.figures(repeats)
     figures.loc[figures.figure == "VGG-16, loading, time", ["ci_low", "ci_high"]] = (0.0, 1.2)
-    figures.loc[figures.figure == "VGG-16, evaluation, memory", ["ci_low", "ci_high"]] = (-0.1, 0.1)
+    figures.loc[figures.figure == "VGG-16, evaluation, memory", ["value", "ci_low", "ci_high"]] = (0.0, -0.1, 0.1)
     figures.loc[figures.figure == "VGG-16, model building, time", ["ci_low", "ci_high"]] = (-0.1, 0.1)
     judged = scaling.table(figures, "VGG-16").set_index(["stage", "cost"]).verdict
     assert judged["loading", "time"] == "consistent (wide)"

@@ -21,7 +21,7 @@ keras, lungs = lazy.module("keras"), lazy.module("cxr_helpers.extras.inference.l
 published_model = lazy.module("cxr_helpers.extras.inference.published_model")
 
 FINAL = "final"  # the published model, whatever experiment it comes from
-WHOLE, CROPPED = "region_mobilenet_none", "region_mobilenet_lungs"  # one network, trained on the whole image or the lungs' box
+WHOLE, CROPPED = "recipe_mobilenet", "region_mobilenet_lungs"  # one network, trained on the whole image or the lungs' box
 RANDOM = ", random weights"  # after the name of a network: the same with the weights that training would begin with
 BOX = "lungs"  # the variant that shows the box of the lungs only
 
