@@ -8,6 +8,7 @@ from cxr_helpers.base import lazy
 matplotlib = lazy.module("matplotlib")
 
 HEAT, SIGNED = "plasma", "RdBu_r"  # as matplotlib names them; the strong end of HEAT stays apart from white image
+OUTLINE = (0, 230, 118)  # green: what was drawn by hand
 OPACITY = 0.6  # of the strongest colour; a value of 0 leaves the image as it is
 
 
@@ -27,6 +28,18 @@ def signed(image: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
     """
     scaled = np.clip(np.asarray(values, "float32") / (limit or 1), -1, 1)
     return _blend(image, matplotlib.colormaps[SIGNED]((scaled + 1) / 2), np.abs(scaled))
+
+
+def side_by_side(image: np.ndarray, heat_map: np.ndarray, values: np.ndarray, limit: float, mask: np.ndarray) -> list[np.ndarray]:
+    """Return an image, its heat map and its signed map, RGB (H, W, 3), each with the outline of a mask, bool of any size."""
+    plain = np.stack([image] * 3, axis=-1)
+    return [_outlined(picture, mask) for picture in (plain, heat(image, heat_map), signed(image, values, limit))]
+
+
+def _outlined(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    small = cv2.resize(mask.astype("uint8"), picture.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    outlines, _ = cv2.findContours(small, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(picture.copy(), outlines, -1, OUTLINE, 1)
 
 
 def _blend(image: np.ndarray, colours: np.ndarray, weight: np.ndarray) -> np.ndarray:

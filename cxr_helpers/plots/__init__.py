@@ -9,7 +9,7 @@ import lazy_loader
 _FUNCTIONS = {
     "flow_charts": ["flow_chart", "image_flow"],
     "image_grids": ["classified_images", "image_grid"],
-    "result_plots": ["against_severity", "confusion_matrices", "forest", "specification_curve"],
+    "result_plots": ["against_severity", "confusion_matrices", "forest", "regions", "specification_curve"],
     "score_curves": ["calibration", "histories", "pr_curves", "roc_curves"],
     "style": ["CLASS_COLOURS", "COLOURS", "TEXT_WIDTH", "colour"],
 }

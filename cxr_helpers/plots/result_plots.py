@@ -16,6 +16,14 @@ from cxr_helpers.tables.selection import CLASSES
 
 _COLUMNS = 4  # corruptions side by side
 _MARKERS = "osD^"
+_REGIONS = {
+    "whole": "whole image",
+    "background": "all but the lungs",
+    "lungs only": "lungs only",
+    "mask shape": "outline of the lungs",
+    "box": "box of the lungs",
+}
+_NETWORKS = {"mobilenetv2": "MobileNetV2, frozen", "vgg16": "VGG-16, frozen", "mobilenet": "MobileNet, fine-tuned"}
 _SPLITS = {"val": "validation", "test": "test"}
 
 
@@ -118,4 +126,29 @@ def specification_curve(table: pd.DataFrame, text: dict, metric: str, reported: 
     below.set_yticks(range(len(options)), [f"{choice}: {label}" for choice, label in options], fontsize=7)
     below.set(xticks=[], ylim=(len(options) - 0.5, -0.5), xlabel=f"{len(rows)} readings")
     below.tick_params(axis="y", length=0)
+    return fig
+
+
+@styled
+def regions(areas: pd.DataFrame) -> Figure:
+    """Draw the AUC of each region of the image with its interval; the band is what the width of the file alone reaches.
+
+    `areas`: model, region, data (official test or folds by patient), value, ci_low, ci_high.
+    """
+    networks = {model: title for model, title in _NETWORKS.items() if model in set(areas.model)}
+    fig = empty_figure(3.2)
+    panels = fig.subplots(1, 2, sharex=True, sharey=True)
+    for ax, data in zip(panels, ("official test", "folds by patient"), strict=True):
+        size = areas[(areas.region == "image width") & (areas.data == data)].iloc[0]
+        ax.axvspan(size.ci_low, size.ci_high, color=INK, alpha=0.12, linewidth=0, label="width of the file alone")
+        for place, (model, title) in enumerate(networks.items()):
+            own = areas[(areas.model == model) & (areas.data == data)].set_index("region").reindex(_REGIONS)
+            rows = np.arange(len(_REGIONS)) + 0.22 * (place - (len(networks) - 1) / 2)
+            known = own.value.notna().to_numpy()
+            ax.hlines(rows[known], own.ci_low[known], own.ci_high[known], color=colour(title))
+            ax.plot(own.value[known], rows[known], "o", markersize=4, color=colour(title), label=title)
+        ax.set(title=data, xlabel="ROC AUC", yticks=range(len(_REGIONS)), yticklabels=_REGIONS.values())
+        ax.set_ylim(len(_REGIONS) - 0.5, -0.5)
+        value_grid(ax, "x")
+    fig.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return fig
