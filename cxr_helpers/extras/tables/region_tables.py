@@ -13,6 +13,7 @@ from cxr_helpers.tables import selection, statistics
 
 OF_VARIANT = {"none": "whole", "lungs": "box", "lungs_only": "lungs only", "background": "background"}
 SPLITS = {"official test": "test", "validation": "val"}
+WHOLE = "recipe_mobilenet"  # the whole image, beside the regions
 
 
 def probes(figures: pd.DataFrame) -> pd.DataFrame:
@@ -23,8 +24,8 @@ def probes(figures: pd.DataFrame) -> pd.DataFrame:
 
 
 def fine_tuned(profile: str) -> list[Record]:
-    """Return the runs there are of the experiments `region_...`: networks trained on a region that the segmenter finds."""
-    rows = (row for name, row in experiments.load(profile).items() if name.startswith("region_"))
+    """Return the runs there are of networks that were trained on the whole image or on a region that the segmenter finds."""
+    rows = (row for name, row in experiments.load(profile).items() if name.startswith("region_") or name == WHOLE)
     found = (records.load(config, profile) for row in rows for config in row.configs)
     return [run for run in found if run]
 
