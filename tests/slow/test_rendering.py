@@ -193,7 +193,8 @@ def test_a_caption_is_split_after_its_first_sentence(caption, first):
 def test_each_figure_and_table_leads_to_its_data_its_cell_and_its_sources(page):
     assert page.count('<div class="origin">') == 4
     line = re.search(r'<figure id="fig:roc".*?<div class="origin">(.*?)</div>', page, re.DOTALL)[1]
-    assert '<a href="data/fig-roc.csv"><code>fig-roc.csv</code></a>' in line and 'href="data/sources-02_models.json"' in line
+    assert re.search(r'<a download="fig-roc.csv" href="data:text/csv[^"]+"><code>fig-roc.csv</code></a>', line)
+    assert 'href="data/sources-02_models.json"' in line
     assert re.search(r'<a href="[./]*/notebooks/02_models.ipynb">cell 4 of\s+<code>02_models.ipynb</code></a>', line)
 
 

@@ -13,7 +13,8 @@ import nbformat
 
 from cxr_helpers import paths
 
-PARTS = ("run_all.sh", "Snakefile", "pyproject.toml", "requirements.lock.txt", "requirements.uv.txt", "cxr_helpers")
+LOCKS = ("requirements.lock.txt", "requirements.test.lock.txt", "requirements.uv.txt")
+PARTS = ("run_all.sh", "Snakefile", "pyproject.toml", *LOCKS, "CITATION.cff", "cxr_helpers")
 SUPPORT = Path(__file__).parent
 REPORT_PARTS = ("reports/template", "reports/front_matter.md", "reports/references.bib")
 
