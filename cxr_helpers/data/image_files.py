@@ -174,10 +174,15 @@ def _has_all_scans(header: Image.Image, data: bytes) -> bool:
     return not any(missing.values())
 
 
-def check_jpeg(data: bytes) -> tuple[int, int]:
-    """Return (width, height) of a JPEG stream after decoding it at an eighth; one that is damaged anywhere is a `NoImage`."""
-    _by_libjpeg(data, 1, 1)
-    return simplejpeg.decode_jpeg_header(data)[1::-1]
+def jpeg_fits(data: bytes, width: int, height: int) -> bool:
+    """Tell whether the header of a JPEG stream says this size; of one that does, damage anywhere is a `NoImage`."""
+    try:
+        fits = simplejpeg.decode_jpeg_header(data)[1::-1] == (width, height)
+    except ValueError:
+        return False
+    if fits:
+        _by_libjpeg(data, 1, 1)
+    return fits
 
 
 def _by_libjpeg(data: bytes, width: int, height: int) -> np.ndarray:

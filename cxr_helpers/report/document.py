@@ -37,7 +37,7 @@ def figure(fig: Figure, label: str, caption: str, alt: str) -> None:
     bundle = {"image/svg+xml": pictures.svg(fig)}
     plt.close(fig)
     bundle["text/csv"] = numbers.to_csv(index=False, float_format=DIGITS, lineterminator="\n")
-    _publish(bundle, "figure", label=label, caption=_line(caption), alt=_line(alt))
+    publish(bundle, "figure", label=label, caption=_line(caption), alt=_line(alt))
     _show_caption(label, caption)
 
 
@@ -52,21 +52,22 @@ def table(frame: pd.DataFrame, label: str, caption: str, digits: int | dict[str,
     _show_caption(label, caption)
     bundle = {"text/markdown": table_cells.markdown(frame, digits)}
     bundle["text/csv"] = table_cells.flat(frame).to_csv(index=False, float_format=DIGITS, lineterminator="\n")
-    _publish(bundle, "table", label=label, caption=_line(caption))
+    publish(bundle, "table", label=label, caption=_line(caption))
 
 
 def text(markdown: str) -> None:
     """Show a sentence or more of Markdown, its numbers read from records."""
-    _publish({"text/markdown": table_cells.written(markdown)}, "text")
+    publish({"text/markdown": table_cells.written(markdown)}, "text")
 
 
 def code(*things: Callable | type) -> None:
     """Show the source of functions or classes as a listing, in the notebook and in the report."""
     source = "\n\n".join(textwrap.dedent(inspect.getsource(thing)).rstrip() for thing in things)
-    _publish({"text/markdown": f"```python\n{source}\n```"}, "code")
+    publish({"text/markdown": f"```python\n{source}\n```"}, "code")
 
 
-def _publish(bundle: dict[str, str], kind: str, **note: str) -> None:
+def publish(bundle: dict[str, str], kind: str, **note: str) -> None:
+    """Show a bundle (MIME type -> content) with what the report has to know of it: its kind, a note, and the sources so far."""
     publish_display_data(bundle, metadata={"cxr": {"kind": kind, **note, "sources": provenance.sources()}})
 
 

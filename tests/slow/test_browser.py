@@ -173,7 +173,7 @@ def test_a_search_finds_words_in_captions_and_text_and_leads_there(page):
 def test_the_contents_mark_the_section_that_is_read(page):
     page.locator("#refs").scroll_into_view_if_needed()
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
-    page.wait_for_function("document.querySelector('nav a[aria-current]')?.textContent.includes('References')")
+    page.locator("nav a[aria-current]", has_text="References").wait_for(state="attached", timeout=10_000)
 
 
 def test_a_figure_is_enlarged_by_keyboard_and_closed_again(page):

@@ -206,11 +206,12 @@ def test_names_that_are_no_text_or_look_like_code_are_listed(tmp_path):
         (root / "train/NORMAL" / f"{name.replace('/', '')}.jpeg").write_text("no image")
     with open(os.path.join(os.fsencode(root / "train/NORMAL"), b"\xff\xfe.jpeg"), "wb") as handle:
         handle.write(seeds()["grey.jpeg"])
-    places = {"CXR_DATA_DIR": root, "CXR_BUILD_DIR": tmp_path / "build", "CXR_GEOMETRY": None}
+    places = {"CXR_DATA_DIR": root, "CXR_ROOT": tmp_path / "project", "CXR_GEOMETRY": None}
     done = cxr("prepare", "--profile", "full", cwd=tmp_path, **places)
     assert done.code == 0, done.err
     refused = pd.read_csv(tmp_path / "project/build/full/refused.csv").set_index("path").reason
-    named = {f"train/NORMAL/{name.replace('/', '')}.jpeg" for name in hostile}
+    shown = (name.replace("/", "").replace("\n", r"\n") for name in hostile)  # as on the screen: no control character
+    named = {f"train/NORMAL/{name}.jpeg" for name in shown}
     assert set(refused.index) == named | {r"train/NORMAL/\xff\xfe.jpeg"}
     assert refused[r"train/NORMAL/\xff\xfe.jpeg"] == "its name is no UTF-8"
     assert not list(tmp_path.rglob("pwned*"))

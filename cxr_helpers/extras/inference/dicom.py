@@ -14,7 +14,7 @@ from PIL import Image
 
 from cxr_helpers.base import lazy
 from cxr_helpers.data.grey_range import extremes
-from cxr_helpers.data.image_files import LARGEST, TOO_LARGE, NoImage, check_jpeg
+from cxr_helpers.data.image_files import LARGEST, TOO_LARGE, NoImage, jpeg_fits
 
 pydicom = lazy.module("pydicom")
 encaps = lazy.module("pydicom.encaps")
@@ -182,7 +182,7 @@ def _check_compressed(radiograph: "pydicom.Dataset") -> None:
         ends = [*offsets[1:count], len(frame)]
         fits = all(_fits(frame[start:end], rows * columns) for start, end in zip(offsets[:count], ends, strict=True))
     elif syntax == uid.JPEGBaseline8Bit:
-        fits = check_jpeg(frame) == (columns, rows)
+        fits = jpeg_fits(frame, columns, rows)
     else:
         try:
             with Image.open(io.BytesIO(frame)) as image:

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 import jinja2
 import numpy as np
 import pandas as pd
-from IPython.display import publish_display_data
 
 from cxr_helpers import experiments, paths, records
-from cxr_helpers.base import provenance
 from cxr_helpers.errors import CxrError
+from cxr_helpers.report import document
 from cxr_helpers.tables import selection
 
 _DIGITS = 4  # of a score
@@ -62,7 +61,7 @@ def show(markup: str) -> None:
     """Show a panel in the notebook and in the web page but not in the PDF: what it shows must stand in a figure or table too."""
     if "```" in markup or re.search(r"""(src|href)=["'](?!data:|#)""", markup):
         raise CxrError("A panel holds its pictures itself, as data URIs, and no code fence: it goes into the page as it is.")
-    publish_display_data({"text/html": markup}, metadata={"cxr": {"kind": "panel", "sources": provenance.sources()}})
+    document.publish({"text/html": markup}, "panel")
 
 
 def figures(scores: pd.DataFrame, threshold: float, prevalence: float) -> dict[str, float]:
