@@ -6,7 +6,6 @@ from pathlib import Path
 
 import nbformat
 from nbconvert import MarkdownExporter
-from nbformat import NotebookNode
 from traitlets.config import Config
 
 from cxr_helpers import paths
@@ -43,8 +42,12 @@ def read(path: Path, profile: str) -> Chapter:
     address = Path(os.path.relpath(source, paths.reports(profile))).as_posix()
     for number, cell in shown_data.numbered(notebook):
         cell.metadata["cxr_cell"] = str(number)
-        if cell.cell_type == "code":
-            _check(cell, name)
+        failed = [output for output in cell.get("outputs", []) if output.output_type == "error"]
+        if failed or (cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None):
+            why = (
+                f"failed with {failed[0].ename}: {failed[0].evalue}" if failed else f"never ran; run `cxr execute {name}` again."
+            )
+            raise CxrError(f"The report is not rendered: chapter {name}, cell {number} {why}")
     stored = {}
     for number, note, data in shown_data.shown(notebook):
         if note.get("label"):
@@ -60,13 +63,3 @@ def read(path: Path, profile: str) -> Chapter:
         notebook, {"unique_key": name, "output_files_dir": "figures"}
     )
     return Chapter(name, markdown, resources["outputs"], stored)
-
-
-def _check(cell: NotebookNode, chapter: str) -> None:
-    """Refuse a code cell that failed or never ran."""
-    place = f"The report is not rendered: chapter {chapter}, cell {cell.metadata.cxr_cell}"
-    failure = next((output for output in cell.outputs if output.output_type == "error"), None)
-    if failure:
-        raise CxrError(f"{place} failed with {failure.ename}: {failure.evalue}")
-    if cell.source.strip() and cell.execution_count is None:
-        raise CxrError(f"{place} never ran; run `cxr execute {chapter}` again.")

@@ -30,15 +30,12 @@ def figure(fig: Figure, label: str, caption: str, alt: str) -> None:
 
     `alt` says in plain text what the figure shows. A malformed label, an empty caption or text is a CxrError.
     """
-    _check(label, "fig", caption)
     if not alt.strip():
         raise CxrError(f"{label}: the alternative text is empty; pass alt= with what the figure shows.")
     numbers = drawn.numbers(fig)
-    bundle = {"image/svg+xml": pictures.svg(fig)}
+    shown = {"image/svg+xml": pictures.svg(fig)}
     plt.close(fig)
-    bundle["text/csv"] = numbers.to_csv(index=False, float_format=DIGITS, lineterminator="\n")
-    publish(bundle, "figure", label=label, caption=_line(caption), alt=_line(alt))
-    _show_caption(label, caption)
+    _labelled("figure", label, caption, shown, numbers, alt=_line(alt))
 
 
 def table(frame: pd.DataFrame, label: str, caption: str, digits: int | dict[str, int] = 3) -> None:
@@ -46,13 +43,9 @@ def table(frame: pd.DataFrame, label: str, caption: str, digits: int | dict[str,
 
     A malformed label, an empty caption or an empty table is a CxrError.
     """
-    _check(label, "tbl", caption)
     if frame.empty:
         raise CxrError(f"{label}: the table has no cells; check what was selected for it.")
-    _show_caption(label, caption)
-    bundle = {"text/markdown": table_cells.markdown(frame, digits)}
-    bundle["text/csv"] = table_cells.flat(frame).to_csv(index=False, float_format=DIGITS, lineterminator="\n")
-    publish(bundle, "table", label=label, caption=_line(caption))
+    _labelled("table", label, caption, {"text/markdown": table_cells.markdown(frame, digits)}, table_cells.flat(frame))
 
 
 def text(markdown: str) -> None:
@@ -71,18 +64,18 @@ def publish(bundle: dict[str, str], kind: str, **note: str) -> None:
     publish_display_data(bundle, metadata={"cxr": {"kind": kind, **note, "sources": provenance.sources()}})
 
 
-def _check(label: str, kind: str, caption: str) -> None:
-    """Refuse a malformed label and an empty caption."""
-    if not LABEL.fullmatch(label) or not label.startswith(f"{kind}:"):
-        raise CxrError(f"Label {label!r} is malformed; write {kind}: and lower-case words joined by hyphens.")
+def _labelled(kind: str, label: str, caption: str, shown: dict[str, str], numbers: pd.DataFrame, **note: str) -> None:
+    """Show a figure or table with its numbers under its caption; a malformed label or an empty caption is a CxrError."""
+    prefix = "fig" if kind == "figure" else "tbl"
+    if not LABEL.fullmatch(label) or not label.startswith(f"{prefix}:"):
+        raise CxrError(f"Label {label!r} is malformed; write {prefix}: and lower-case words joined by hyphens.")
     if not caption.strip():
         raise CxrError(f"{label}: the caption is empty; pass caption= with what the reader should see.")
+    data, caption = numbers.to_csv(index=False, float_format=DIGITS, lineterminator="\n"), _line(caption)
+    publish(shown | {"text/csv": data}, kind, label=label, caption=caption, **note)
+    # In the notebook only: the report sets its own, with the number.
+    publish_display_data({"text/markdown": f"**{label}** {caption}"}, metadata={"cxr": {"kind": "caption"}})
 
 
 def _line(text: str) -> str:
     return table_cells.written(" ".join(text.split()))
-
-
-def _show_caption(label: str, caption: str) -> None:
-    """Show the caption in the notebook only: the report sets its own, with the number."""
-    publish_display_data({"text/markdown": f"**{label}** {_line(caption)}"}, metadata={"cxr": {"kind": "caption"}})

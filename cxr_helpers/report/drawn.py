@@ -35,7 +35,10 @@ def _rows(ax: Axes, number: int) -> Iterator[dict]:
     inner = {id(child) for container in ax.containers for child in container.get_children()}
     for container in ax.containers:
         if isinstance(container, BarContainer):
-            yield from _named(ax, panel, "bar", container, _bars(container))
+            across = container.orientation == "horizontal"
+            boxes = [patch.get_bbox() for patch in container.patches]
+            ends = [((box.x1, (box.y0 + box.y1) / 2) if across else ((box.x0 + box.x1) / 2, box.y1)) for box in boxes]
+            yield from _named(ax, panel, "bar", container, _xy(ends))
         elif isinstance(container, ErrorbarContainer):
             yield from _named(ax, panel, "interval", container, _intervals(container))
     for artist in (artist for artist in (*ax.lines, *ax.collections, *ax.images) if id(artist) not in inner):
@@ -55,13 +58,6 @@ def _named(ax: Axes, panel: str, kind: str, artist: Artist, points: pd.DataFrame
     for row in kept.to_dict("records"):
         here = [ticks[round(row[which], 6)] for which, ticks in names if which in row and round(row[which], 6) in ticks]
         yield {"panel": panel, "kind": kind, "series": series or None, "name": ", ".join(here) or None, **row}
-
-
-def _bars(container: BarContainer) -> pd.DataFrame:
-    across = container.orientation == "horizontal"
-    boxes = [patch.get_bbox() for patch in container.patches]
-    found = [((box.x1, (box.y0 + box.y1) / 2) if across else ((box.x0 + box.x1) / 2, box.y1)) for box in boxes]
-    return pd.DataFrame(found, columns=["x", "y"], dtype=float)
 
 
 def _intervals(container: ErrorbarContainer) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from pandocfilters import Div, Header, Link, RawBlock, Space, Span, Str
 
 from cxr_helpers import paths
 from cxr_helpers.report import tree
-from cxr_helpers.report.tree import Node, Part
+from cxr_helpers.report.tree import Document, Node, Part
 
 SOURCE = re.compile(r'src="(figures/[^"]+\.svg)"')
 DATA = re.compile(r'href="data/([^"]+\.csv)"')
@@ -25,36 +25,22 @@ ARGUMENTS = [
 ]
 
 
-def page(
-    before: list[Part],
-    chapters: list[Part],
-    names: dict[str, str],
-    meta: Node,
-    figures: dict[str, bytes],
-    data: dict[str, str],
-) -> str:
-    """Return the page.
-
-    `before` is what has no number: abstract and introduction; `names` are those of `references.numbered`; `meta` are the
-    variables of the template; `figures` maps each file that the tree names to its SVG, `data` each to its CSV.
-    """
-    meta = {
-        **meta,
-        "styles": _pasted("page.css"),
-        "script": _pasted("page.js"),
-        "figure-entries": _entries(chapters, names, "Figure"),
-        "table-entries": _entries(chapters, names, "Table"),
-    }
-    content = [block for part in before for block in part.blocks]
-    for part in chapters:
+def page(document: Document) -> str:
+    """Return a document as HTML."""
+    names, meta = document.names, dict(document.meta)
+    for name, file in (("styles", "page.css"), ("script", "page.js")):
+        meta[name] = {"t": "MetaBlocks", "c": [RawBlock("html", (paths.TEMPLATE / file).read_text(encoding="utf-8"))]}
+    meta |= {f"{kind.lower()}-entries": _entries(document.chapters, names, kind) for kind in ("Figure", "Table")}
+    content = [block for part in document.before for block in part.blocks]
+    for part in document.chapters:
         counts = [names[f"ch:{part.name}"].split()[-1], *[0] * (DEEPEST - 1)]
         content += [_numbered(block, counts) if block["t"] == "Header" else _float(block, names) for block in part.blocks]
-    content += [Header(1, ["references", ["unnumbered"], []], [Str("References")]), Div(["refs", [], []], [])]
-    return _embedded(_permitted(tree.write(tree.transform(content, _scrolled), meta, "html5", ARGUMENTS)), figures, data)
-
-
-def _pasted(file: str) -> Node:
-    return {"t": "MetaBlocks", "c": [RawBlock("html", (paths.TEMPLATE / file).read_text(encoding="utf-8"))]}
+    content = tree.transform([*content, *document.references], _scrolled)
+    html = tree.write(content, meta, "html5", ARGUMENTS)
+    # Of all scripts only its own may run: the Content-Security-Policy holds its hash.
+    digest = hashlib.sha256(SCRIPT.search(html)[1].encode()).digest()
+    html = html.replace("SCRIPT-HASH", f"sha256-{base64.b64encode(digest).decode()}", 1)
+    return _embedded(html, document.figures, document.data)
 
 
 def _scrolled(kind: str, content: list) -> Node | None:
@@ -63,12 +49,6 @@ def _scrolled(kind: str, content: list) -> Node | None:
         return None
     (identifier, classes, pairs), text = content
     return {"t": "CodeBlock", "c": [[identifier, classes, [*pairs, ["tabindex", "0"]]], text]}
-
-
-def _permitted(html: str) -> str:
-    """Return `html` with the hash of its script in its Content-Security-Policy, so that no other script runs."""
-    digest = hashlib.sha256(SCRIPT.search(html)[1].encode()).digest()
-    return html.replace("SCRIPT-HASH", f"sha256-{base64.b64encode(digest).decode()}", 1)
 
 
 def _embedded(html: str, figures: dict[str, bytes], data: dict[str, str]) -> str:

@@ -76,27 +76,24 @@ def resolved(parts: list[Part], labels: Mapping[str, Node], cited: Collection[st
         for before, citation in zip([None, *citations], citations, strict=False):
             if before:
                 pieces += [Space()] if before["citationMode"]["t"] == "AuthorInText" else [Str(","), Space()]
-            pieces += _piece(citation, labels, place)
+            key, around = citation["citationId"], citation["citationPrefix"]
+            if REFERENCE.fullmatch(key):
+                pieces += [*around, *([Space()] if around else []), linked(key, place), *citation["citationSuffix"]]
+            else:
+                pieces.append(Cite([citation], [Str(f"@{key}")]))
         return pieces
+
+    def linked(key: str, place: str) -> Node:
+        try:
+            return labels[key]
+        except KeyError:
+            raise CxrError(f"{place} refers to @{key}, which no chapter defines; correct the label.") from None
 
     def cell_resolved(cell):
         blocks = transform(cell.blocks, lambda kind, content: resolve(kind, content, cell.place))
         return dataclasses.replace(cell, blocks=blocks)
 
     return [dataclasses.replace(part, cells=[cell_resolved(cell) for cell in part.cells]) for part in parts]
-
-
-def _piece(citation: Node, labels: Mapping[str, Node], place: str) -> list[Node]:
-    """Return one of the things that a bracket cites: the link of a label with what stands around it, or the citation alone."""
-    key = citation["citationId"]
-    if not REFERENCE.fullmatch(key):
-        return [Cite([citation], [Str(f"@{key}")])]
-    try:
-        link = labels[key]
-    except KeyError:
-        raise CxrError(f"{place} refers to @{key}, which no chapter defines; correct the label.") from None
-    before = citation["citationPrefix"]
-    return [*before, *([Space()] if before else []), link, *citation["citationSuffix"]]
 
 
 def _link(name: str, target: str) -> Node:

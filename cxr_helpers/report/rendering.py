@@ -1,6 +1,5 @@
 """The report: executed chapters in, the thesis and its supplement as web page and PDF out. Nothing is executed here."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,32 +10,11 @@ from cxr_helpers.base import plugins
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.config import one_of
 from cxr_helpers.report import chapters, front_matter, html_page, references, tree, typst_pdf
-from cxr_helpers.report.tree import Node, Part
+from cxr_helpers.report.tree import Document, Part
 from cxr_helpers.workflow import chapter_files, shown_data
 
 FORMATS = ("html", "pdf")
 DOCUMENTS = ("thesis", "supplement")
-
-
-@dataclasses.dataclass(frozen=True)
-class Document:
-    """A document as a tree: what has no number (abstract, introduction), its chapters, the numbers of its labels.
-
-    `figures` maps each file that it names to an SVG, `data` each to a CSV.
-    """
-
-    before: list[Part]
-    chapters: list[Part]
-    names: dict[str, str]
-    figures: dict[str, bytes]
-    data: dict[str, str]
-    meta: Node
-
-    def content(self, kind: str) -> bytes:
-        """Return the web page ("html") or the PDF ("pdf")."""
-        if kind == "html":
-            return html_page.page(self.before, self.chapters, self.names, self.meta, self.figures, self.data).encode()
-        return typst_pdf.compiled(typst_pdf.source(self.before, self.chapters, self.meta), self.figures)
 
 
 def render(profile: str, documents: Sequence[str] = DOCUMENTS, formats: Sequence[str] = FORMATS) -> list[Path]:
@@ -53,10 +31,15 @@ def render(profile: str, documents: Sequence[str] = DOCUMENTS, formats: Sequence
             shown_data.store(nbformat.read(chapter_files.executed(chapter, profile), as_version=4), chapter, profile)
         for kind in formats:
             written.append(paths.reports(profile) / f"{name}.{kind}")
-            atomic_write(written[-1], document.content(kind))
+            atomic_write(written[-1], content(document, kind))
         for each in plugins.names("rendered"):
             plugins.load("rendered", each)(name, profile, document.chapters, document.figures)
     return written
+
+
+def content(document: Document, kind: str) -> bytes:
+    """Return a document as web page ("html") or as PDF ("pdf")."""
+    return html_page.page(document).encode() if kind == "html" else typst_pdf.compiled(document)
 
 
 def assemble(documents: Sequence[str], profile: str, facts: Mapping[str, str], build: Path | None = None) -> dict[str, Document]:
@@ -75,11 +58,10 @@ def assemble(documents: Sequence[str], profile: str, facts: Mapping[str, str], b
             read["supplement"] += plugins.load("appendices", each)(profile)
     bodies = {name: [tree.parse(chapter) for chapter in found] for name, found in read.items()}
     names = {name: references.numbered(body, name) for name, body in bodies.items()}
-    meta, opening = front_matter.read(paths.ROOT / "reports" / "front_matter.md")
     cited, made = references.keys(), {}
     for name in documents:
         labels = references.links(name, names)
-        before = front_matter.parts(opening, bodies[name]) if name == "thesis" else []
+        before = front_matter.parts(bodies[name]) if name == "thesis" else []
         body = [Part(part.name, [cell for cell in part.cells if not cell.abstract]) for part in bodies[name]]
         body = references.resolved(body, labels, cited)
         figures = {path: content for chapter in read[name] for path, content in chapter.figures.items()}
@@ -87,6 +69,6 @@ def assemble(documents: Sequence[str], profile: str, facts: Mapping[str, str], b
         floats = [dict(block["c"][0][2]) for part in body for block in part.blocks if tree.label(block)]
         # One hash for those of the data files, in the document's order: the PDF carries it.
         data = {"t": "MetaString", "c": shown_data.digest("\n".join(note["digest"] for note in floats if "digest" in note))}
-        own = {**meta, **front_matter.variables(name, profile, facts), "data": data}
-        made[name] = Document(references.resolved(before, labels, cited), body, names[name], figures, tables, own)
+        meta = {**front_matter.variables(name, profile, facts), "data": data}
+        made[name] = Document(references.resolved(before, labels, cited), body, names[name], figures, tables, meta)
     return made

@@ -8,7 +8,6 @@ import pandas as pd
 from cxr_helpers.tables import formatting
 
 MINUS = "\u2212"
-ABSENT = "\u2013"
 PERCENT = re.compile(r"(?<=\d)%")
 HYPHEN = re.compile(r"(?<![\w.,–-])-(?=\.?\d)")  # before a number, not within a name or a range
 NUMBER = re.compile(rf"[<>≤≥±+{MINUS}-]?\.?\d[\d.,]*(e[{MINUS}+]\d+)?([ \u00a0]?%| [a-zA-Z]{{1,3}})?( ?[\[(±].*)?")
@@ -40,7 +39,7 @@ def formatted(frame: pd.DataFrame, digits: int | dict[str, formatting.Format] = 
 def markdown(frame: pd.DataFrame, digits: int | dict[str, formatting.Format] = 3) -> str:
     """Return `frame` as a Markdown pipe table, columns of numbers aligned right."""
     cells = formatted(frame, digits)
-    said = {name: [cell for cell in column if cell not in ("", ABSENT)] for name, column in cells.items()}
+    said = {name: [cell for cell in column if cell not in ("", formatting.ABSENT)] for name, column in cells.items()}
     rules = ["--:" if column and all(map(NUMBER.fullmatch, column)) else ":--" for column in said.values()]
     rows = [list(cells.columns), rules, *cells.to_numpy().tolist()]
     return "\n".join("| " + " | ".join(" ".join(cell.replace("|", r"\|").split()) or " " for cell in row) + " |" for row in rows)
@@ -55,13 +54,9 @@ def flat(frame: pd.DataFrame) -> pd.DataFrame:
     """Return `frame` with its named index as first columns, and every column named by one string."""
     named = any(name is not None for name in frame.index.names)
     table = frame.reset_index() if named or not isinstance(frame.index, pd.RangeIndex) else frame.copy()
-    table.columns = [_name(name) for name in table.columns]
+    parts = [[str(part) for part in (name if isinstance(name, tuple) else (name,)) if part != ""] for name in table.columns]
+    table.columns = ["" if named == ["index"] else ", ".join(named) for named in parts]
     return table
-
-
-def _name(name: object) -> str:
-    parts = [str(part) for part in name if part != ""] if isinstance(name, tuple) else [str(name)]
-    return "" if parts == ["index"] else ", ".join(parts)
 
 
 def _cell(value: object, form: formatting.Format) -> str:
@@ -69,15 +64,11 @@ def _cell(value: object, form: formatting.Format) -> str:
     if isinstance(value, str):
         return written(value)
     if value is None or pd.isna(value):
-        return ABSENT
+        return formatting.ABSENT
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return str(value)
-    if not isinstance(form, int):
-        return written(formatting.number(float(value), form))
-    if isinstance(value, numbers.Integral):
-        text = f"{int(value):,}"
-    elif value and abs(value) < 0.5 * 10**-form:  # it would round to zero
-        text = f"{value:.1e}"
-    else:
-        text = f"{value:,.{form}f}"
-    return text.replace("-", MINUS)
+    if isinstance(form, int) and isinstance(value, numbers.Integral):
+        form = 0
+    elif isinstance(form, int) and value and abs(value) < 0.5 * 10**-form:  # it would round to zero
+        return f"{value:.1e}".replace("-", MINUS)
+    return written(formatting.number(float(value), form))

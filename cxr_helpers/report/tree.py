@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pypandoc
-from pandocfilters import Code, Header, Image, Plain, Str, walk
+from pandocfilters import Code, Div, Header, Image, Plain, Str, walk
 
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
@@ -51,6 +51,26 @@ class Part:
     def blocks(self) -> list[Node]:
         """Return the blocks of all cells."""
         return [block for cell in self.cells for block in cell.blocks]
+
+
+@dataclasses.dataclass(frozen=True)
+class Document:
+    """A document as a tree: what has no number (abstract, introduction), its chapters, the numbers of its labels.
+
+    `figures` maps each file that it names to an SVG, `data` each to a CSV; `meta` are the variables of the templates.
+    """
+
+    before: list[Part]
+    chapters: list[Part]
+    names: dict[str, str]
+    figures: dict[str, bytes]
+    data: dict[str, str]
+    meta: Node
+
+    @property
+    def references(self) -> list[Node]:
+        """Return the heading of the list of references, and where pandoc puts the list."""
+        return [Header(1, ["references", ["unnumbered"], []], [Str("References")]), Div(["refs", [], []], [])]
 
 
 def parse(chapter: Chapter) -> Part:
@@ -123,9 +143,9 @@ def _harmless(kind: str, content: list) -> Node | list[Node] | None:
     """
     if kind == "RawInline":
         return Code(["", [], []], content[1])
-    if kind == "Link" and (scheme := SCHEME.match(content[2][0])) and scheme[1].lower() not in LINKED:
-        return content[1]
     if kind == "Image":
+        return content[1]
+    if kind == "Link" and (scheme := SCHEME.match(content[2][0])) and scheme[1].lower() not in LINKED:
         return content[1]
     return None
 

@@ -4,33 +4,33 @@ import json
 import re
 
 import typst
-from pandocfilters import Div, Header, Link, Plain, RawBlock, RawInline, Str
+from pandocfilters import Link, Plain, RawBlock, RawInline
 
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.report import tree
-from cxr_helpers.report.tree import Node, Part
+from cxr_helpers.report.tree import Document, Node, Part
 
 ARGUMENTS = ["--standalone", f"--template={paths.TEMPLATE / 'thesis.typ'}", *tree.CITED]
 OTHER = re.compile(r"(thesis|supplement)\.html(#.*)?")  # links lead to the other document's PDF
 PAGE_ONLY = ("page-only", "origin")
 
 
-def source(before: list[Part], chapters: list[Part], meta: Node) -> str:
-    """Return the Typst source; `before` is what has no number, `meta` are the variables of the template."""
-    opening, *introduction = [*before, Part("", [])]
+def source(document: Document) -> str:
+    """Return the Typst source of a document."""
+    opening, *introduction = [*document.before, Part("", [])]
     content = [*_blocks(opening), RawBlock("typst", "#contents()\n#show: chapters")]
-    content += [block for part in (*introduction, *chapters) for block in _blocks(part)]
-    content += [Header(1, ["references", ["unnumbered"], []], [Str("References")]), Div(["refs", [], []], [])]
+    content += [block for part in (*introduction, *document.chapters) for block in _blocks(part)]
+    content = tree.transform([*content, *document.references], _to_pdf)
     # Not smart: pandoc has set the quotation marks, and Typst makes a prime of an apostrophe after a number.
-    return tree.write(tree.transform(content, _to_pdf), meta, "typst-smart", ARGUMENTS)
+    return tree.write(content, document.meta, "typst-smart", ARGUMENTS)
 
 
-def compiled(text: str, figures: dict[str, bytes]) -> bytes:
-    """Return the PDF of a Typst source, a CxrError if Typst refuses it; `figures` maps each file that it names to its SVG."""
+def compiled(document: Document) -> bytes:
+    """Return the PDF of a document, a CxrError if Typst refuses it."""
     try:
         # The fonts that the wheel carries, and no others: the same pages on every machine.
-        return typst.compile({"main.typ": text.encode(), **figures}, ignore_system_fonts=True)
+        return typst.compile({"main.typ": source(document).encode(), **document.figures}, ignore_system_fonts=True)
     except RuntimeError as error:
         raise CxrError(f"Typst could not set the PDF: {error}") from error
 

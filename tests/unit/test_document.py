@@ -93,7 +93,7 @@ def test_markdown_aligns_numbers_right_and_escapes_bars():
 def test_table_is_shown_for_the_notebook_and_for_the_report(shown):
     frame = pd.DataFrame({"images": [5216, 624]}, index=pd.Index(["train", "test"], name="folder"))
     document.table(frame, "tbl:images", caption="Images by folder.")
-    data, metadata = shown[-1]
+    data, metadata = shown[0]
     assert "| train | 5,216 |" in data["text/markdown"]
     assert metadata["cxr"]["caption"] == "Images by folder."
 
@@ -101,7 +101,7 @@ def test_table_is_shown_for_the_notebook_and_for_the_report(shown):
 def test_a_table_carries_its_numbers_as_they_are(shown):
     frame = pd.DataFrame({"auc": [0.98765432109, None]}, index=pd.Index(["a", "b"], name="model"))
     document.table(frame, "tbl:auc", caption="Areas.", digits=2)
-    assert shown[-1][0]["text/csv"] == "model,auc\na,0.9876543\nb,\n"
+    assert shown[0][0]["text/csv"] == "model,auc\na,0.9876543\nb,\n"
 
 
 def test_code_is_shown_as_a_listing(shown):

@@ -144,9 +144,9 @@ def _pages(documents: dict[str, list[str]], profile: str, build: Path) -> list[s
     for name, html in stored.items():
         facts = front_matter.facts(profile) | {fact.capitalize(): value for fact, value in STATED.findall(html)}
         anew = rendering.assemble([name], profile, facts, build=build)[name]
-        pairs = {"html": (html.splitlines(), anew.content("html").decode().splitlines())}
+        pairs = {"html": (html.splitlines(), rendering.content(anew, "html").decode().splitlines())}
         printed = (paths.reports(profile) / f"{name}.pdf").read_bytes()
-        pairs["pdf"] = (_printed(printed), _printed(anew.content("pdf")))
+        pairs["pdf"] = (_printed(printed), _printed(rendering.content(anew, "pdf")))
         sentences += [f"{name}.{kind}: {_first_difference(*pair)}" for kind, pair in pairs.items() if pair[0] != pair[1]]
     return sentences
 
