@@ -10,7 +10,7 @@ from cxr_helpers import experiments, paths
 from cxr_helpers.base import stored_results
 from cxr_helpers.data import splits
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.benchmarks import comparisons, ingest, training_time
+from cxr_helpers.extras.benchmarks import comparisons, training_time
 from cxr_helpers.extras.benchmarks.harness import Comparison
 
 
@@ -37,17 +37,17 @@ def timed(workplace, monkeypatch):
 
 
 def test_a_comparison_holds_ratios_costs_machine_and_rounds(timed, workplace):
-    path = comparisons.run("ingest", "full")
-    assert path == workplace / "reports" / "benchmarks" / "ingest.json"
-    found = stored_results.benchmark("ingest", "full")
+    path = comparisons.run("extract_vgg16", "full")
+    assert path == workplace / "reports" / "benchmarks" / "extract_vgg16.json"
+    found = stored_results.benchmark("extract_vgg16", "full")
     assert (found["ratio_median"], found["ratio_min"], found["ratio_max"]) == (4, 3, 10)
-    assert (found["name"], found["ours"], found["baseline"]) == ("ingest", 2, 8)
+    assert (found["name"], found["ours"], found["baseline"]) == ("extract_vgg16", 2, 8)
     assert "cores" in found["machine"] and found["what_ours"] == "less" and found["seen"] == 7
     assert [row["baseline"] for row in found["rounds"]] == [6, 8, 30]
 
 
 def test_every_way_comes_first_in_some_round(timed):
-    comparisons.run("ingest", "full")
+    comparisons.run("extract_vgg16", "full")
     assert timed == ["baseline", "ours", "ours", "baseline", "baseline", "ours"]
 
 
@@ -57,10 +57,10 @@ def test_an_unknown_comparison_and_one_that_was_not_made_are_refused(timed):
     with pytest.raises(CxrError, match="run `cxr bench fine_tune --profile full`"):
         stored_results.benchmark("fine_tune", "full")
     assert stored_results.benchmark("fine_tune", "full", missing_ok=True) is None
-    comparisons.file("ingest", "full").parent.mkdir(parents=True)
-    comparisons.file("ingest", "full").write_text("{")
+    comparisons.file("extract_vgg16", "full").parent.mkdir(parents=True)
+    comparisons.file("extract_vgg16", "full").write_text("{")
     with pytest.raises(CxrError, match="cannot be read"):
-        stored_results.benchmark("ingest", "full")
+        stored_results.benchmark("extract_vgg16", "full")
 
 
 @pytest.mark.parametrize("name", comparisons.NAMES)
@@ -72,7 +72,7 @@ def test_a_round_has_seeds_of_its_own(timed, monkeypatch):
     seen = []
     made = Comparison({"baseline": lambda _: 2.0, "ours": lambda place: seen.append(place) or 1.0}, 3)
     replaced(monkeypatch, lambda name, profile: made)
-    comparisons.run("ingest", "full")
+    comparisons.run("extract_vgg16", "full")
     assert seen == [0, 1, 2]
 
 
@@ -113,9 +113,3 @@ def test_what_a_way_says_beside_its_seconds_is_kept_by_round(timed, monkeypatch)
     replaced(monkeypatch, lambda name, profile: Comparison(ways, 2))
     comparisons.run("train_mobilenet_rahman", "full")
     assert stored_results.benchmark("train_mobilenet_rahman", "full")["ours_auc"] == [0.9, 0.91]
-
-
-def test_ingest_names_the_variable_that_it_needs(monkeypatch):
-    monkeypatch.delenv("CXR_SAMPLE_DIR", raising=False)
-    with pytest.raises(CxrError, match="CXR_SAMPLE_DIR"):
-        ingest.prepare("ingest", "full")

@@ -8,7 +8,6 @@ import pytest
 
 from cxr_helpers.data import manifest
 from cxr_helpers.extras.benchmarks import fresh_process, scaling, stages
-from cxr_helpers.extras.plots import complexity_plots as drawing
 from cxr_helpers.tables import verdicts
 
 LINEAR = {"loading", "preprocessing", "display", "evaluation", "training"}
@@ -67,12 +66,6 @@ def test_a_claim_far_from_the_fit_is_marked_though_its_interval_holds_it(repeats
     assert judged["evaluation", "memory"] == "consistent (wide)" and (judged == verdicts.CONSISTENT).sum() == 11
 
 
-def test_costs_are_medians_with_their_range(repeats):
-    part = repeats[(repeats.stage == "loading") & (repeats.images == 8)].seconds
-    row = scaling.costs(repeats, "seconds").query("stage == 'loading' and images == 8").iloc[0]
-    assert (row["median"], row["min"], row["max"]) == (part.median(), part.min(), part.max())
-
-
 def test_it_measures_every_stage_at_every_size_in_a_process_of_its_own(monkeypatch, tmp_path):
     calls = []
 
@@ -103,16 +96,3 @@ def test_the_real_plan_has_five_sizes_of_whole_batches():
     assert min(len(plan.read), len(plan.shown), len(plan.trained)) >= 5 and plan.stand_in == ""
     assert all(count % plan.batch == 0 for count in plan.trained) and plan.repeats >= 3 <= plan.passes
     assert {field.name for field in dataclasses.fields(plan)} >= {"side", "batch"} and plan.side == 224
-
-
-def test_the_figure_has_a_panel_per_stage_and_its_law(repeats):
-    costs, fits = scaling.costs(repeats, "seconds"), scaling.growths(repeats, "seconds")
-    panels = {ax.get_title(loc="left"): ax for ax in drawing.growths(costs, fits, "seconds").axes}
-    assert set(panels) == {"loading", "preprocessing", "display", "model building", "evaluation", "training"}
-    names = [text.get_text() for text in panels["training"].get_legend().get_texts()]
-    assert [name.split(":")[0] for name in names] == ["VGG-16", "ResNet-50"] and "N^{1.0" in names[0]
-    line = panels["loading"].lines[-1]
-    assert line.get_ydata()[-1] == pytest.approx(0.64, rel=0.02) and line.get_xdata()[-1] == 64
-    assert line.get_ydata()[-1] / line.get_ydata()[0] == pytest.approx(16)
-    low, high = panels["model building"].get_ylim()
-    assert high / low > 10  # what does not grow looks flat

@@ -17,7 +17,6 @@ def noisy(costs, seed=0, spread=0.02):
 def test_the_exponent_is_found_whatever_the_offset(exponent, offset):
     found = growth.fit(IMAGES, offset + 2 * IMAGES**exponent)
     assert found.exponent == pytest.approx(exponent, abs=0.006)
-    assert found.at(10) == pytest.approx(offset + 2 * 10**exponent, rel=0.01)
 
 
 def test_a_line_through_the_logarithms_would_miss_what_the_offset_hides():
@@ -31,7 +30,6 @@ def test_a_constant_cost_has_exponent_0():
     assert growth.fit(IMAGES, np.full(5, 37.5)).exponent == pytest.approx(0, abs=1e-9)
     found = growth.fit(IMAGES, noisy(np.full(5, 37.5)))
     assert found.ci_low < 0 < found.ci_high < 0.1
-    assert found.at(20) == pytest.approx(37.5, rel=0.05)
 
 
 def test_a_falling_cost_is_no_growth():

@@ -49,7 +49,7 @@ def test_what_was_not_measured_names_the_command(read, made):
 
 def test_a_table_may_ask_without_being_refused(made):
     assert stored_results.measurement("speed", "full", missing_ok=True) is None
-    assert stored_results.benchmark("ingest", "full", missing_ok=True) is None
+    assert stored_results.benchmark("fine_tune", "full", missing_ok=True) is None
 
 
 @pytest.mark.parametrize("name", ["speed.csv", "speed_repeats.csv", "speed.json"])

@@ -30,7 +30,6 @@ MODULES = {
     "extract_mobilenetv2": _extraction,
     "extract_resnet50": _extraction,
     "extract_vgg16": _extraction,
-    "ingest": lazy.module("cxr_helpers.extras.benchmarks.ingest"),
 }
 NAMES = tuple(MODULES)
 

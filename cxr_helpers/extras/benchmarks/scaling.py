@@ -4,7 +4,6 @@ import dataclasses
 import itertools
 from collections.abc import Callable
 
-import numpy as np
 import pandas as pd
 
 from cxr_helpers.base.progress import say
@@ -90,24 +89,16 @@ def measure(profile: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def costs(repeats: pd.DataFrame, quantity: str) -> pd.DataFrame:
-    """Return median, min and max over the repeats of a quantity ("seconds", "megabytes"): program, stage, images, then these."""
-    groups = repeats.groupby(["program", "stage", "images"], sort=False)[quantity]
-    return groups.agg(["median", "min", "max"]).reset_index()
-
-
-def growths(repeats: pd.DataFrame, quantity: str) -> dict[tuple[str, str], growth.Growth]:
-    """Return the growth of a quantity ("seconds", "megabytes") by (program, stage), fitted to the medians over repeats."""
-    groups = costs(repeats, quantity).groupby(["program", "stage"], sort=False)
-    # The clock and the system's pages set a floor; a cost of nothing has no logarithm.
-    return {key: growth.fit(part.images, np.maximum(part["median"], _FLOOR)) for key, part in groups}
-
-
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
-    """Return the exponent in the number of images of every claim: figure ("VGG-16, training, memory"), value, ci_low, ci_high."""
-    rows = []
+    """Return the exponent in the number of images of every claim: figure ("VGG-16, training, memory"), value, ci_low, ci_high.
+
+    The law is fitted to the medians over repeats. The clock and the system's pages set a floor: a cost of nothing has no
+    logarithm.
+    """
+    rows, medians = [], repeats.groupby(["program", "stage", "images"])[list(QUANTITIES)].median().clip(_FLOOR).reset_index()
     for quantity, title in QUANTITIES.items():
-        fitted = growths(repeats, quantity)
+        groups = medians.groupby(["program", "stage"])
+        fitted = {key: growth.fit(part.images, part[quantity]) for key, part in groups}
         for program, stage in [(program, stage) for program, claims in CLAIMS.items() for stage in claims]:
             found = fitted.get((program, stage)) or fitted[BOTH, stage]
             rows.append((f"{program}, {stage}, {title}", found.exponent, found.ci_low, found.ci_high))

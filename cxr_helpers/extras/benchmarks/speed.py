@@ -35,12 +35,6 @@ _SHOWN = {
     "s an epoch, backbone frozen": f"epoch of {TRAINING_IMAGES:,} images, {FROZEN} (s)",
     "s an epoch, all layers": f"epoch of {TRAINING_IMAGES:,} images, {ALL} (s)",
 }
-# What follows "VGG-16 over ResNet-50, " in a ratio's name -> the claim, which says that it is above 1.
-_CLAIMS = {
-    "test time": "ResNet-50 is tested faster",
-    f"training time, ResNet-50 with {ALL}": "ResNet-50 is trained faster, all its layers trained (VGG-16's backbone frozen)",
-    f"training time, ResNet-50 with {FROZEN}": "ResNet-50 is trained faster, its backbone frozen as VGG-16's",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,16 +122,6 @@ def table(figures: pd.DataFrame) -> pd.DataFrame:
             row |= statistics.columns(title, found.loc[f"{network}, {name}"] if given else None)
         rows.append(row)
     return statistics.shown_as(rows, dict.fromkeys(_SHOWN, _written) | {"saved model (MB)": 1})
-
-
-def claims(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return what the thesis claims of VGG-16 against ResNet-50: claim, ratio of times, interval, and whether it holds here."""
-    found, rows = figures.set_index("figure"), []
-    for name, claim in _CLAIMS.items():
-        ratio = found.loc[f"VGG-16 over ResNet-50, {name}"]
-        verdict = "holds" if ratio.ci_low > 1 else "does not hold" if ratio.ci_high < 1 else "open"
-        rows.append({"claim": claim} | statistics.columns("VGG-16 over ResNet-50", ratio) | {"verdict here": verdict})
-    return statistics.shown_as(rows, {"VGG-16 over ResNet-50": _written})
 
 
 def _written(value: float) -> str:

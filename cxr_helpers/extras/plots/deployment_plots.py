@@ -5,13 +5,15 @@ import seaborn as sns
 from matplotlib import ticker
 from matplotlib.figure import Figure
 
-from cxr_helpers.plots.style import FAINT, TEXT_WIDTH, colour, styled
+from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, colour, styled
 from cxr_helpers.plots.style import figure as empty_figure
 
 
 @styled
 def pareto(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
     """Draw AUC against milliseconds an image and against megabytes, one mark an export; its size tells the precision.
+
+    The line leads from each export that none to its left surpasses to the next.
 
     Args:
         table: network, engine, precision, ms, bytes, value (the AUC).
@@ -25,6 +27,8 @@ def pareto(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
         fig.subplots(1, 2, sharey=True), {"ms": "ms for one image", "MB": "MB of the file"}.items(), strict=True
     ):
         sns.scatterplot(shown, x=column, y="value", **look, ax=ax)
+        rising = shown.sort_values(column)[[column, "value"]].cummax()
+        ax.step(*rising.to_numpy().T, where="post", color=INK, linewidth=0.6, zorder=0)
         ax.set(xscale="log", xlabel=label, ylabel="AUC, validation images")
         ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
         ax.xaxis.set_minor_formatter(ticker.NullFormatter())

@@ -16,17 +16,11 @@ _ROUNDING = 1e-9  # a slope below it is no growth
 
 @dataclasses.dataclass(frozen=True)
 class Growth:
-    """cost = `offset` + `factor` · images ** `exponent`, and the 95 % interval of the exponent."""
+    """The exponent of cost = offset + factor · images ** exponent, and its 95 % interval."""
 
     exponent: float
     ci_low: float
     ci_high: float
-    offset: float
-    factor: float
-
-    def at(self, images: np.ndarray | float) -> np.ndarray | float:
-        """Return the fitted cost of a number of images."""
-        return self.offset + self.factor * images**self.exponent
 
 
 def fit(images: np.ndarray, costs: np.ndarray) -> Growth:
@@ -46,17 +40,15 @@ def fit(images: np.ndarray, costs: np.ndarray) -> Growth:
     line = stats.linregress(np.log(images), np.log(costs))
     half = stats.t.ppf((1 + _LEVEL) / 2, len(images) - 2) * np.nan_to_num(line.stderr)  # NaN where all costs are equal
     if line.slope - half <= _ROUNDING:
-        return Growth(line.slope, line.slope - half, line.slope + half, 0.0, np.exp(line.intercept))
-    fits = [_with_offset(images, costs, exponent) for exponent in _EXPONENTS]
-    errors = np.array([error for _, _, error in fits])
+        return Growth(line.slope, line.slope - half, line.slope + half)
+    errors = np.array([_squares(images, costs, exponent) for exponent in _EXPONENTS])
     best, freedom = errors.argmin(), len(images) - 3
     kept = _EXPONENTS[errors <= errors[best] * (1 + stats.f.ppf(_LEVEL, 1, freedom) / freedom)]
-    offset, factor, _ = fits[best]
-    return Growth(_EXPONENTS[best], kept.min(), kept.max(), offset, factor)
+    return Growth(_EXPONENTS[best], kept.min(), kept.max())
 
 
-def _with_offset(images: np.ndarray, costs: np.ndarray, exponent: float) -> tuple[float, float, float]:
-    """Return offset, factor and the sum of squared relative residuals at a given exponent."""
+def _squares(images: np.ndarray, costs: np.ndarray, exponent: float) -> float:
+    """Return the least sum of squared relative residuals at a given exponent."""
     power = (images / images.max()) ** exponent
-    (offset, factor), residual = optimize.nnls(np.column_stack([1 / costs, power / costs]), np.ones(len(images)))
-    return offset, factor / images.max() ** exponent, residual**2
+    _, residual = optimize.nnls(np.column_stack([1 / costs, power / costs]), np.ones(len(images)))
+    return residual**2

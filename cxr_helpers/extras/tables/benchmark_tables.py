@@ -16,7 +16,6 @@ GOALS = {
     "fine_tune": 1.5,
     "extract_mobilenet": 2.5,
     "extract_mobilenetv2": 3.0,
-    "ingest": 3.0,
 }
 TRAINED = ("train_vgg16_thesis", "train_mobilenet_rahman", "second_experiment", "fine_tune")
 EXTRACTED = ("extract_mobilenet", "extract_mobilenetv2", "extract_resnet50", "extract_vgg16")

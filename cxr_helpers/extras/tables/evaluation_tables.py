@@ -1,4 +1,4 @@
-"""Networks and shortcut baselines in the chapter on evaluation: results, paired comparisons, calibration.
+"""Networks and shortcut baselines in the chapter on evaluation: paired comparisons, calibration.
 
 Scores are name → scores of validation and test images, one frame per seed; limits are name → operating points, one a seed, as
 `selection.thresholds` gives them. Test images are only reported.
@@ -18,26 +18,8 @@ _Scores = Mapping[str, Sequence[pd.DataFrame]]
 _Limits = Mapping[str, Sequence[float]]
 
 
-def results(scores: _Scores, limits: _Limits) -> pd.DataFrame:
-    """Return one row per experiment: AUC on validation and on test, its spread over seeds, and test figures at a threshold.
-
-    Accuracy, sensitivity and specificity are at each run's operating point, of which `limits` holds one a seed.
-    """
-    rows = []
-    for name, runs in scores.items():
-        val, test = ([metrics.points(part).roc_auc for part in selection.part(runs, split)] for split in ("val", "test"))
-        found = metrics.evaluate_seeds(selection.part(runs), limits[name])
-        row = {"experiment": name, "seeds": len(runs), "AUC on validation": np.mean(val)}
-        row |= statistics.columns("ROC AUC", found.loc["roc_auc"])
-        row |= {"SD over seeds": np.std(test, ddof=1) if len(runs) > 1 else np.nan}
-        for key in ("accuracy", "recall", "specificity"):
-            row |= statistics.columns(metrics.TITLES[key], found.loc[key])
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
 def pairs(scores: _Scores, limits: _Limits) -> pd.DataFrame:
-    """Compare every two experiments on the same test images, in AUC and in accuracy at their operating points (see `results`).
+    """Compare every two experiments on the same test images, in AUC and in accuracy at their operating points.
 
     Returns:
         One row per pair: experiment, against; for "auc" and "accuracy" the difference (experiment minus against) under the
