@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import math
 import signal
 import subprocess
 import sys
@@ -190,24 +189,8 @@ def test_luck_is_what_new_seeds_lose():
     table = trials.luck({"grid": three}, {"grid": [run(0.1, 0.6, 0.5, 0.9), run(0.1, 0.2, 0.8, 0.9)]})
     row = table.iloc[0]
     assert row["as chosen"] == 1 and row["new seeds"] == 0.875 and row["lost"] == 0.125
-    assert row["SD over seeds"] == pytest.approx(0.125 * math.sqrt(2))
+    assert row["new seeds_low"] <= 0.875 <= row["new seeds_high"]
     assert row.trials == 3 and row.inside == 2  # 0.1 lies below the interval
-
-
-def test_a_gain_is_paired_by_seed_and_by_image():
-    """AUC 0.75 and 1 against 0.75 and 0.5: nothing with the first seed, a half with the second."""
-    ours = [run(0.1, 0.6, 0.5, 0.9), run(0.1, 0.2, 0.8, 0.9)]
-    default = [run(0.1, 0.6, 0.5, 0.9), run(0.1, 0.9, 0.2, 0.8)]
-    table = trials.gains({"grid": ours}, default)
-    assert list(table.images) == ["val", "test"] and list(table.gain) == [0.25, 0.25]
-    assert list(table["seeds with a gain"]) == [1, 1]
-    assert table["SD over seeds"][0] == pytest.approx(0.25 * math.sqrt(2))
-    assert (table["95 % from"] >= 0).all()  # no resample of these images can favour the default
-
-
-def test_an_unknown_metric_is_refused():
-    with pytest.raises(CxrError, match="Metric 'auc' is unknown; choose one of accuracy"):
-        trials.gains({}, [], "auc")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from cxr_helpers.extras.benchmarks import compression, export_measurements
-from cxr_helpers.extras.inference import backends
 from cxr_helpers.extras.plots import deployment_plots as drawings
 from cxr_helpers.extras.tables import deployment_tables
 from cxr_helpers.report import table_cells
@@ -49,9 +48,14 @@ def test_tables_hold_costs_aucs_and_paired_differences():
     gap = found["net|openvino|int8: AUC, test"] - found["net|keras|float32: AUC, test"]
     assert table["difference, test (95 % CI)"].tolist() == pytest.approx([np.nan, gap], nan_ok=True)
     assert table_cells.formatted(table)["difference, test (95 % CI)"].iloc[1].startswith(table_cells.written(f"{gap:+.4f} ("))
-    exports = deployment_tables.pareto(costs(), aucs)
-    assert "int8" in set(deployment_tables.front(exports).precision)
-    assert len(drawings.pareto(exports, backends.TITLES).axes) == 2
+    assert "int8" in set(deployment_tables.front(table).precision)
+    assert len(drawings.pareto(table).axes) == 2
+
+
+def test_the_front_holds_what_no_other_beats():
+    rows = [(1, 1, 0.9), (2, 1, 0.9), (2, 1, 0.95), (3, 3, 0.95), (3, 0.5, np.nan)]
+    table = pd.DataFrame(rows, columns=[deployment_tables.LATENCY, deployment_tables.MEGABYTES, deployment_tables.AUC])
+    assert deployment_tables.front(table).index.tolist() == [0, 2]
 
 
 @pytest.mark.parametrize(

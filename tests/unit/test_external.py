@@ -32,8 +32,8 @@ def test_images_carry_label_patient_and_name(root):
 
 def test_image_and_mask_have_one_size(root):
     pixels = adult_images.image(root, "images/a.jpg")
-    lungs = adult_images.lung_mask(root, "lung_masks/a.png", pixels.shape)
-    assert pixels.shape == lungs.shape == (40, 48) and (pixels.dtype, lungs.dtype) == (np.uint8, bool)
+    lungs = masked_images.read_mask(root / "lung_masks/a.png", pixels.shape) >= masked_images.WHITE
+    assert pixels.shape == lungs.shape == (40, 48) and pixels.dtype == np.uint8
     assert lungs[:, :24].all() and not lungs[:, 24:].any()
 
 
@@ -94,13 +94,14 @@ def test_a_table_that_cannot_be_used_is_named(root):
         adult_images.images(root)
 
 
-def test_masks_that_do_not_fit_are_refused(root):
+def test_masks_that_do_not_fit_are_refused(root, monkeypatch):
+    monkeypatch.setenv("CXR_EXTERNAL_DIR", str(root))
     save(root / "lung_masks" / "a.png", np.full((40, 40), 255, np.uint8))
     with pytest.raises(CxrError, match="is 40×40 but its image is 48×40"):
-        adult_images.lung_mask(root, "lung_masks/a.png", (40, 48))
-    save(root / "lung_masks" / "a.png", np.zeros((40, 48), np.uint8))
+        list(masked_images.adults())
+    save(root / "lung_masks" / "a.png", np.full((40, 48), 9, np.uint8))
     with pytest.raises(CxrError, match="is empty"):
-        adult_images.lung_mask(root, "lung_masks/a.png", (40, 48))
+        list(masked_images.adults())
     (root / "images" / "a.jpg").write_bytes(b"no image")
     with pytest.raises(image_files.Refused, match="no image"):
         adult_images.image(root, "images/a.jpg")

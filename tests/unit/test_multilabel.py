@@ -79,11 +79,11 @@ def test_runs_are_averaged():
 def test_what_cannot_be_evaluated_is_refused():
     good = scores(TRUE, SCORE)
     for runs, sentence in (
-        ([], "No scores"),
+        ([], "No run"),
         ([good, good[good.image_id != "a"]], "different images"),
         ([pd.concat([good, good])], "scored twice"),
         ([good.assign(y_score=good.y_score + 1)], "leaves"),
-        ([good[good.label == "Hernia"]], "No label has both"),
+        ([good[good.label == "Hernia"]], "one class alone"),
     ):
         with pytest.raises(CxrError, match=sentence):
             multilabel.evaluate(runs, n_boot=10)

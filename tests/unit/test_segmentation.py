@@ -155,7 +155,7 @@ def sets(tmp_path, monkeypatch):
 
 def test_the_sets_are_read_as_they_are_published(sets):
     table = pd.DataFrame({"row": [0, 0], "image_id": "b", "patient_id": "p", "y_true": 0})
-    table = table.assign(file=["train/NORMAL/b.jpeg", "train/NORMAL/without.jpeg"])
+    table = table.assign(path=["train/NORMAL/b.jpeg", "train/NORMAL/without.jpeg"])
     (child,) = masked_images.guangzhou(table, planted(4).pixels[None])
     assert child.group == "guangzhou_normal" and set(np.unique(child.masks[..., 1])) == {UNKNOWN}
     assert set(np.unique(child.masks[0, :, 0])) == {UNKNOWN} and set(np.unique(child.masks[1:, :, 0])) == {0, 1}
@@ -228,8 +228,8 @@ def test_tables_count_flags_and_the_ratios_error():
     table = pd.DataFrame(rows, columns=["image_id", "structure", "dice", "ratio", "true_ratio"])
     table = table.assign(group="jsrt", patient_id=table.image_id, fixed=0.5)
     run = type("Run", (), {"table": lambda self, name: table})()
-    flags = segmentation_tables.flag_table(judged()).set_index("images of")
-    assert flags.loc["JSRT, adults", ["n", "poor masks", "of them flagged"]].tolist() == [2, 1, 1]
+    flags = segmentation_tables.flag_table(segmenter_flags.figures(judged())).set_index("images of")
+    assert flags.loc["JSRT, adults", ["n", "poor masks", "poor masks flagged", "good masks flagged"]].tolist() == [2, 1, 1, 0]
     error = segmentation_tables.ratio_error(run)
     assert (error.value, error.constant, error.n, error.measured) == pytest.approx((0.1, 0.1, 2, 1))
     overlap = segmentation_tables.overlap_table(run)

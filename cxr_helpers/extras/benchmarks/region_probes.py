@@ -68,7 +68,7 @@ def measure(profile: str) -> pd.DataFrame:
     Raises:
         CxrError: CXR_SETS_DIR is not set, or holds a mask of another size or without lungs.
     """
-    table = manifest.load(profile).rename(columns={"path": "file"}).reset_index(names="row")
+    table = manifest.load(profile).reset_index(names="row")
     table["copy"] = (table.duplicate_group.ge(0) & table.duplicate_group.duplicated()).astype(int)
     images = list(masked_images.guangzhou(table, packing.load(profile, 224)))
     table = table.set_index("image_id").loc[[image.image_id for image in images]].reset_index()

@@ -87,8 +87,8 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     val, test = (images[images.split == split] for split in ("val", "test"))
     found = {"threshold of doubt": pd.Series({"value": threshold(val)})}
     found |= _shares("validation, clean and corrupted", val) | _shares("held-out images", test)
-    for group, part in (*test.groupby("group", sort=False), *val[val.corruption.fillna("") == ""].groupby("group", sort=False)):
-        found |= _shares(group if part.split.iloc[0] == "test" else f"validation, {group}", part)
+    for group, part in test.groupby("group", sort=False):
+        found |= _shares(group, part)
     found["ms an image"] = pd.Series({"value": times.median(), "ci_low": times.quantile(0.025), "ci_high": times.quantile(0.975)})
     return pd.DataFrame(found).T.rename_axis("figure").reset_index()
 

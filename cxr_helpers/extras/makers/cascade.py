@@ -19,7 +19,6 @@ from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import operating_point
 from cxr_helpers.extras.makers import joining
-from cxr_helpers.extras.statistics import decision_rules
 from cxr_helpers.records import Product
 from cxr_helpers.training import members
 
@@ -76,11 +75,9 @@ def make(config: Config, profile: str) -> Product:
 
 def choose(screen: pd.DataFrame, confirm: pd.DataFrame) -> Thresholds:
     """Return the thresholds that the validation scores of either model give; where one serves both ends, low equals high."""
-    low = decision_rules.at_sensitivity(screen, SENSITIVITY)
-    normal = np.sort(screen.y_score[screen.y_true == 0])
-    candidates = np.append(np.unique(screen.y_score), _ABOVE)
-    specificity = np.searchsorted(normal, candidates) / len(normal)  # the share of normal images below each candidate
-    high = float(candidates[np.argmax(specificity >= SPECIFICITY)])
+    false_alarm, sensitivity, thresholds = operating_point.curve(screen)
+    low = float(thresholds[np.argmax(sensitivity >= SENSITIVITY)])
+    high = float(min([_ABOVE, *thresholds[false_alarm <= 1 - SPECIFICITY]]))
     return Thresholds(low, max(low, high), operating_point.choose(confirm), operating_point.choose(screen))
 
 

@@ -113,7 +113,7 @@ def smoke_images(side: int) -> dict[str, list[Masked]]:
 def real_images(profile: str, table: pd.DataFrame) -> dict[str, list[Masked]]:
     """Return the images with masks by split: children as the protocol has them, JSRT in fifths, other adults for testing."""
     files = manifest.load(profile).set_index("image_id").path
-    children = table.assign(file=table.image_id.map(files))
+    children = table.assign(path=table.image_id.map(files))
     parts = {}
     for split in ("train", "val", "test"):
         parts[split] = list(masked_images.guangzhou(children[children.split == split], packing.load(profile, 224)))

@@ -5,11 +5,9 @@ the same ranges and the same number of trials. The module `search` makes the tri
 `search/random.csv` among the reports hold them.
 """
 
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from cxr_helpers import paths
@@ -18,6 +16,7 @@ from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.records import Record
+from cxr_helpers.tables import statistics
 
 RANGES = {"learning_rate": (1e-4, 1e-2), "dropout": (0.0, 0.6), "batch_size": (32, 128)}
 WIDTHS = (0, 32, 64, 128)
@@ -80,27 +79,6 @@ def summary(studies: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def gains(runs: Mapping[str, Sequence[Record]], default: Sequence[Record], metric: str = "roc_auc") -> pd.DataFrame:
-    """Return what the chosen values gained over the default in one metric, one row per search and split.
-
-    The gain is a mean over seeds, its interval paired over patients, its SD that of the seeds' own differences.
-
-    Raises:
-        CxrError: the metric is unknown.
-    """
-    if metric not in metrics.TITLES:
-        raise CxrError(f"Metric {metric!r} is unknown; choose one of {', '.join(metrics.TITLES)}.")
-    rows = []
-    for (kind, ours), split in itertools.product(runs.items(), ("val", "test")):
-        scores, theirs = ([run.split(split) for run in part] for part in (ours, default))
-        gain = metrics.difference(scores, theirs).loc[metric]
-        pairs = zip(scores, theirs, strict=True)
-        by_seed = [metrics.points(one)[metric] - metrics.points(other)[metric] for one, other in pairs]
-        row = {"search": kind, "images": split, "gain": gain.value, "95 % from": gain.ci_low, "95 % to": gain.ci_high}
-        rows.append(row | {"SD over seeds": _deviation(by_seed), "seeds with a gain": sum(value > 0 for value in by_seed)})
-    return pd.DataFrame(rows)
-
-
 def luck(studies: Mapping[str, pd.DataFrame], runs: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
     """Return one row per study: the best trial's validation AUC beside that of the same values with new seeds.
 
@@ -110,18 +88,12 @@ def luck(studies: Mapping[str, pd.DataFrame], runs: Mapping[str, Sequence[Record
     """
     rows = []
     for kind, trials in studies.items():
-        scores = [run.split("val") for run in runs[kind]]
-        again = [metrics.points(part).roc_auc for part in scores]
-        interval = metrics.evaluate_seeds(scores).loc["roc_auc"]
-        row = {"search": kind, "as chosen": best(trials).val_auc, "new seeds": np.mean(again), "SD over seeds": _deviation(again)}
-        row |= {"lost": best(trials).val_auc - np.mean(again), "95 % CI": f"{interval.ci_low:.3f}–{interval.ci_high:.3f}"}
-        rows.append(row | {"inside": int(trials.val_auc.between(interval.ci_low, interval.ci_high).sum()), "trials": len(trials)})
+        again = metrics.evaluate_seeds([run.split("val") for run in runs[kind]]).loc["roc_auc"]
+        row = {"search": kind, "as chosen": best(trials).val_auc} | statistics.columns("new seeds", again)
+        row |= {"lost": best(trials).val_auc - again.value, "trials": len(trials)}
+        rows.append(row | {"inside": int(trials.val_auc.between(again.ci_low, again.ci_high).sum())})
     return pd.DataFrame(rows)
 
 
 def _listed(values: Sequence[float]) -> str:
     return ", ".join(f"{value:g}" for value in values)
-
-
-def _deviation(values: Sequence[float]) -> float:
-    return float(np.std(values, ddof=min(1, len(values) - 1)))

@@ -15,7 +15,6 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.other_sets import label_tables
 
 COLUMNS = ("image", "label", "finding", "view", "patient_id", "lung_mask", "license", "source_url")
-_WHITE = 128  # mask pixels from this grey value on are lung
 
 
 def folder() -> Path | None:
@@ -58,19 +57,3 @@ def images(root: Path) -> pd.DataFrame:
 def image(root: Path, name: str) -> np.ndarray:
     """Return the image `name` (as metadata.csv has it) as (H, W) uint8 grey; a broken file is an `image_files.Refused`."""
     return image_files.read(root / name).pixels
-
-
-def lung_mask(root: Path, name: str, shape: tuple[int, int]) -> np.ndarray:
-    """Return a lung mask as (H, W) bool; one that is empty, or of another (H, W) than `shape`, its image's, is a CxrError."""
-    lungs = image(root, name) >= _WHITE
-    return fitting(lungs, root / name, shape, "empty its row's lung_mask in metadata.csv")
-
-
-def fitting(mask: np.ndarray, path: Path, shape: tuple[int, int], remedy: str) -> np.ndarray:
-    """Return a mask (H, W); one that is empty, or of another (H, W) than `shape`, its image's, is a CxrError with a `remedy`."""
-    if mask.shape != shape:
-        size, wanted = (f"{width}×{height}" for height, width in (mask.shape, shape))
-        raise CxrError(f"{path} is {size} but its image is {wanted}; give the mask in the image's size.")
-    if not mask.any():
-        raise CxrError(f"{path} is empty; {remedy}, or give the right mask.")
-    return mask

@@ -19,6 +19,7 @@ from cxr_helpers.extras.other_sets import adult_images, synthetic
 UNKNOWN = -1  # of a mask: nothing is known of this pixel, or of the whole structure
 LUNG, IGNORED = 255, 127  # grey values of the hand-drawn masks
 JSRT_LUNGS, JSRT_HEART, LESION_LUNG = 1, 2, 1  # bits
+WHITE = 128  # pixels of an adult mask from this grey value on are lung
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,19 +72,16 @@ def guangzhou(table: pd.DataFrame, pixels: np.ndarray) -> Iterator[Masked]:
     """Yield the images of a table that have a hand-drawn mask.
 
     Args:
-        table: row (of `pixels`), image_id, patient_id, y_true, file (below the set's folder).
+        table: row (of `pixels`), image_id, patient_id, y_true, path (below the set's folder).
         pixels: (N, H, W) uint8.
 
     Raises:
         CxrError: a mask holds no lung.
     """
-    root = folder() / "lung_masks"
-    for image in table.itertuples():
-        path = (root / image.file).with_suffix(".png")
-        if path.is_file():
-            lungs = hand_drawn(path, pixels.shape[1:])
-            group = "guangzhou_" + next(name for name, label in dataset.LABELS.items() if label == image.y_true).lower()
-            yield Masked(image.image_id, image.patient_id, group, np.asarray(pixels[image.row]), _stacked(lungs, None))
+    for place, lungs in by_row(table, pixels.shape[1:]):
+        image = table.iloc[place]
+        group = "guangzhou_" + next(name for name, label in dataset.LABELS.items() if label == image.y_true).lower()
+        yield Masked(image.image_id, image.patient_id, group, np.asarray(pixels[image.row]), _stacked(lungs, None))
 
 
 def jsrt() -> Iterator[Masked]:
@@ -112,7 +110,7 @@ def adults() -> Iterator[Masked]:
     table = adult_images.images(root) if root else pd.DataFrame(columns=["lung_mask"])
     for row in table[table.lung_mask != ""].itertuples():
         pixels = adult_images.image(root, row.image)
-        lungs = adult_images.lung_mask(root, row.lung_mask, pixels.shape)
+        lungs = read_mask(root / row.lung_mask, pixels.shape, WHITE) >= WHITE
         yield Masked(row.image_id, row.patient_id, "external_adult", pixels, _stacked(lungs, None))
 
 
@@ -135,12 +133,17 @@ def read_table(file: Path, *columns: str) -> pd.DataFrame:
     return table
 
 
-def read_mask(path: Path, shape: tuple[int, int]) -> np.ndarray:
-    """Return a mask (H, W) uint8 of the size of its image; one of another size, or without any lung, is a CxrError."""
+def read_mask(path: Path, shape: tuple[int, int], least: int = 1) -> np.ndarray:
+    """Return a mask (H, W) uint8 of the size of its image; one of another size, or all below `least`, is a CxrError."""
     mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if mask is None:
         raise CxrError(f"{path} is missing or no image; give the mask as it is published.")
-    return adult_images.fitting(mask, path, shape, "take it away")
+    if mask.shape != shape:
+        size, wanted = (f"{width}×{height}" for height, width in (mask.shape, shape))
+        raise CxrError(f"{path} is {size} but its image is {wanted}; give the mask in the image's size.")
+    if mask.max() < least:
+        raise CxrError(f"{path} is empty; take it out of the set, or give the right mask.")
+    return mask
 
 
 def _stacked(lungs: np.ndarray, heart: np.ndarray | None) -> np.ndarray:

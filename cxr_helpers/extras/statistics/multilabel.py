@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import bootstrap
+from cxr_helpers.evaluation import bootstrap, metrics
 from cxr_helpers.records import Record
 from cxr_helpers.tables import selection
 
@@ -50,21 +49,17 @@ def evaluate(runs: Sequence[pd.DataFrame], n_boot: int = 2000, seed: int = 0) ->
         asked for), value, ci_low, ci_high.
 
     Raises:
-        CxrError: no run, runs on different images, scores outside [0, 1], or no label with both classes.
+        CxrError: no run, runs on different images or labels, scores outside [0, 1], or one class only.
     """
-    frames = _aligned(runs)
+    metrics.aligned([run.assign(image_id=run.image_id + ", " + run.label) for run in runs])
     labels = list(runs[0].label.unique())
-    y_true = _matrix(frames[0], "y_true")[labels]
-    y_score = np.stack([_matrix(frame, "y_score")[labels].to_numpy() for frame in frames])
+    y_true, y_scores = _matrix(runs[0], "y_true")[labels], [_matrix(run, "y_score") for run in runs]
     usable = [label for label in labels if 0 < y_true[label].sum() < len(y_true)]
-    if not usable:
-        raise CxrError("No label has both an image with it and one without; a metric of one class alone says nothing.")
     counts = pd.DataFrame({"positives": y_true.sum(), "images": len(y_true)})
     counts.loc[MEAN] = y_true.to_numpy().sum(), y_true.size
-    areas = [[roc_auc_score(y_true[label], scores[:, labels.index(label)]) for label in usable] for scores in y_score]
-    points = pd.Series(np.mean(areas, axis=0), usable)
-    patients = frames[0].drop_duplicates("image_id").set_index("image_id").patient_id[y_true.index]
-    samples = _samples(y_true, y_score, patients.to_numpy(), usable, n_boot, seed)
+    points = pd.DataFrame([{label: roc_auc_score(y_true[label], each[label]) for label in usable} for each in y_scores]).mean()
+    patients = runs[0].drop_duplicates("image_id").set_index("image_id").patient_id[y_true.index]
+    samples = _samples(y_true[usable], y_scores, patients.to_numpy(str), n_boot, seed)
     points[MEAN], samples[MEAN] = points.mean(), samples.mean(axis=1)
     low, high = np.nanpercentile(samples[points.index], bootstrap.PERCENTILES, axis=0)
     intervals = pd.DataFrame({"value": points, "ci_low": low, "ci_high": high})
@@ -89,53 +84,29 @@ def figure_name(label: str) -> str:
     return "mean AUC" if label == MEAN else f"AUC {label}"
 
 
-def _aligned(runs: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
-    """Return the runs' scores, checked to be of the same images and labels."""
-    if not runs or any(frame.empty for frame in runs):
-        raise CxrError("No scores were given to evaluate; train the experiment first (`cxr train NAME`) and check the split.")
-    keys = ["image_id", "label"]
-    frames = [frame.sort_values(keys, ignore_index=True) for frame in runs]
-    for frame in frames:
-        if not frame[keys].equals(frames[0][keys]):
-            raise CxrError("The runs were scored on different images or labels; compare runs of one set and one split.")
-        if frame.duplicated(keys).any():
-            twice = frame.image_id[frame.duplicated(keys)].iloc[0]
-            raise CxrError(f"Image {twice} is scored twice for a label; select one split of one run.")
-        if not frame.y_score.between(0, 1).all():
-            raise CxrError("y_score leaves [0, 1] or is missing; scores must be probabilities after the sigmoid.")
-    return frames
-
-
 def _matrix(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return one column of long scores as (images, labels)."""
     return frame.pivot(index="image_id", columns="label", values=column)
 
 
 def _samples(
-    y_true: pd.DataFrame, y_score: np.ndarray, patients: np.ndarray, usable: list[str], n_boot: int, seed: int
+    y_true: pd.DataFrame, y_scores: Sequence[pd.DataFrame], patients: np.ndarray, n_boot: int, seed: int
 ) -> pd.DataFrame:
-    """Return the AUC of each usable label in each resample, averaged over runs, NaN where it has one class only.
+    """Return the AUC of each label of `y_true` in each resample, averaged over runs, NaN where it has one class only.
 
     The weights are spread from patients to images block by block: all at once they would fill the memory of a set as
     large as ChestX-ray14.
     """
-    keys, codes = np.unique(patients.astype(str), return_inverse=True)
-    drawn = bootstrap.patient_weights(keys, n_boot, seed)
-    blocks = np.array_split(drawn, max(1, len(drawn) * len(codes) // _BLOCK))
-    units = [y_true.columns.get_loc(label) for label in usable]
-    parts = [
-        np.column_stack([_auc(y_true.to_numpy()[:, unit], y_score[:, :, unit], block[:, codes]) for unit in units])
-        for block in blocks
-    ]
-    return pd.DataFrame(np.concatenate(parts), columns=usable)
+    keys, codes = np.unique(patients, return_inverse=True)
+    drawn, parts = bootstrap.patient_weights(keys, n_boot, seed), []
+    for block in np.array_split(drawn, max(1, len(drawn) * len(codes) // _BLOCK)):
+        weights = block[:, codes]
+        found = {name: [_auc(truth, each[name], weights) for each in y_scores] for name, truth in y_true.items()}
+        parts.append(pd.DataFrame({name: np.mean(areas, axis=0) for name, areas in found.items()}))
+    return pd.concat(parts, ignore_index=True)
 
 
-def _auc(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the mean AUC over runs (runs, N) in each resample (n_boot, N)."""
-    positive = weights @ y_true
-    both = (positive > 0) & (positive < weights.sum(axis=1))
-    found = np.full(len(weights), np.nan)
-    if both.any():
-        curves = [bootstrap.cumulative_counts(y_true, scores, weights[both]) for scores in y_score]
-        found[both] = np.mean([bootstrap.roc_auc(tp, fp) for tp, fp in curves], axis=0)
-    return found
+def _auc(y_true: pd.Series, y_score: pd.Series, weights: np.ndarray) -> np.ndarray:
+    """Return the AUC in each resample (n_boot, N), NaN in one of one class."""
+    with np.errstate(invalid="ignore"):
+        return bootstrap.roc_auc(*bootstrap.cumulative_counts(y_true.to_numpy(), y_score.to_numpy(), weights))

@@ -9,7 +9,6 @@ import pandas as pd
 from cxr_helpers import paths
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.evaluation import bootstrap
-from cxr_helpers.extras.benchmarks import segmenter_flags
 from cxr_helpers.records import Record
 from cxr_helpers.tables import statistics
 
@@ -35,18 +34,17 @@ def overlap_table(run: Record) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def flag_table(judged: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a set of the measurement "flags": images, poor masks, those of them that are flagged, good ones that are."""
-    judged = judged[judged.split != segmenter_flags.TIMED]
-    parts = {"validation, clean and corrupted": judged[judged.split == "val"]}
-    parts |= {GROUPS[name]: part for name, part in judged[judged.split == "test"].groupby("group", sort=False)}
-    rows = []
-    for title, images in parts.items():
-        poor, flagged = images.dice < segmenter_flags.POOR, segmenter_flags.flagged(images)
-        row = {"images of": title, "n": len(images), "poor masks": poor.sum(), "of them flagged": (poor & flagged).sum()}
-        good = bootstrap.mean_interval(flagged[~poor].to_numpy(float), images.patient_id[~poor].to_numpy(str))
-        rows.append(row | statistics.columns("good masks flagged", good))
-    return pd.DataFrame(rows)
+def flag_table(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a set of the measurement "flags": images, poor masks, shares of poor and of good ones flagged."""
+    found, rows = figures.set_index("figure"), []
+    for name in [name.removesuffix(": good masks") for name in found.index if name.endswith(": good masks")]:
+        poor, good = (found.value[f"{name}: {kind} masks"] for kind in ("poor", "good"))
+        row = {"images of": GROUPS.get(name, name), "n": poor + good, "poor masks": poor}
+        for kind in ("poor", "good"):
+            share = f"{name}: {kind} masks flagged"
+            row |= statistics.columns(f"{kind} masks flagged", found.loc[share] if share in found.index else None)
+        rows.append(row)
+    return statistics.shown_as(rows, {"n": 0, "poor masks": 0})
 
 
 def ratio_error(run: Record) -> pd.Series:
