@@ -19,6 +19,7 @@ CHOICES = {
     "data": ("kermany", "chestxray14", "nih", "skin", "skin_nevus", "brain"),
 }
 LEAST = {"epochs": 1, "batch_size": 1, "size": 32, "seed": 0, "views": 0, "patience": 0, "width": 0}  # whole numbers
+MOST = {"size": 1024}  # pixels: twice as many take a batch beyond 16 GB
 NUMBERS = {
     **dict.fromkeys(("dropout", "label_smoothing", "average"), ("from 0 to less than 1", lambda value: 0 <= value < 1)),
     **dict.fromkeys(("weight_decay", "mixup"), ("of at least 0", lambda value: value >= 0)),
@@ -101,7 +102,7 @@ class Config:
         for field, allowed in CHOICES.items():
             one_of(field, getattr(self, field), allowed)
         for field, least in LEAST.items():
-            whole_number(field, getattr(self, field), least)
+            whole_number(field, getattr(self, field), least, MOST.get(field))
         for field, (span, fits) in NUMBERS.items():
             value = getattr(self, field)
             if not isinstance(value, int | float) or isinstance(value, bool) or not fits(value):

@@ -49,7 +49,8 @@ def load(profile: str, file: Path = FILE) -> dict[str, Experiment]:
         for suffix, variant in row.variants.items():
             each, title = (f"{name}_{suffix}", f"{row.title}: {suffix}") if suffix else (name, row.title)
             try:
-                configs = _configs(given, row.config | changes | variant)
+                configs = _configs(given, row.config | variant)
+                configs = _configs(given, row.config | changes | variant) if changes else configs
             except CxrError as error:
                 raise CxrError(f"{file.name}, [{each}]: {error}") from error
             rows[each] = Experiment(each, title, row.chapter, row.source, configs, "" if profile == "smoke" else row.waits_for)

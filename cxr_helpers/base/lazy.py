@@ -1,18 +1,27 @@
 """The one way to import late: a heavy module is loaded when something in it is first used."""
 
-import importlib.util
+import importlib
 import sys
 from types import ModuleType
 
-import lazy_loader
-
 
 def module(name: str) -> ModuleType:
-    """Return a stand-in for the module `name` ("keras", "cxr_helpers.training.fitting") that imports it at first use."""
-    if name not in sys.modules and importlib.util.find_spec(name) is None:  # of a backend that Keras does not use here
-        return ModuleType(name)  # lazy_loader would walk the stack, which loads every stand-in that there is
-    found = lazy_loader.load(name, suppress_warning=True)
-    parent, _, child = name.rpartition(".")
-    if parent in sys.modules and not hasattr(sys.modules[parent], child):  # an import would have set it
-        setattr(sys.modules[parent], child, found)
-    return found
+    """Return a stand-in for the module `name` ("keras", "cxr_helpers.training.fitting") that imports it at first use.
+
+    Python's own LazyLoader shows half a module where two threads use it first (before Python 3.12); this one waits.
+    """
+    return sys.modules.get(name) or _StandIn(name)
+
+
+class _StandIn(ModuleType):
+    """A module that takes everything from the one that it stands for; a module that is not there is an ImportError then."""
+
+    @property
+    def __dict__(self):
+        return vars(importlib.import_module(self.__name__))
+
+    def __getattr__(self, name: str):
+        return getattr(importlib.import_module(self.__name__), name)
+
+    def __setattr__(self, name: str, value):  # a test puts something in its place
+        setattr(importlib.import_module(self.__name__), name, value)

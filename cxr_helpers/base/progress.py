@@ -1,6 +1,9 @@
 """One line of progress a step, with the time of day; and file names as text that a terminal can show."""
 
+import re
 import time
+
+_ADDRESS = re.compile(r"\b(https?|ftp|s3|gs):/+(?=\w)")  # taken for a path, it has lost one of the two
 
 
 def say(message: str) -> None:
@@ -9,9 +12,13 @@ def say(message: str) -> None:
 
 
 def printable(text: object) -> str:
-    """Return a path or sentence on one line, without control characters: they, and bytes that are no UTF-8, as `\\x1b`."""
+    """Return a path or sentence on one line, without control characters: they, and bytes that are no UTF-8, as `\\x1b`.
+
+    A web address that was taken for a path is one again.
+    """
     decoded = str(text).encode(errors="surrogateescape").decode(errors="backslashreplace")
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in decoded)
+    shown = "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in decoded)
+    return _ADDRESS.sub(r"\1://", shown)
 
 
 def since(started: float) -> str:

@@ -28,6 +28,13 @@ class Row(pydantic.BaseModel):
     variants: dict[str, dict] = {"": {}}
     waits_for: str = ""
 
+    @pydantic.field_validator("config", "smoke")
+    @classmethod
+    def _names_no_seed(cls, values: dict) -> dict:
+        if "seed" in values:
+            raise ValueError("a seed stands beside it: seeds = [0, 1, 2]")
+        return values
+
 
 class Variables(pydantic.BaseModel):
     """Environment variables that hold no folder of images; the folders are looked at where they are read."""
@@ -51,7 +58,7 @@ def checked(model: type[_Model], values: dict, place: str) -> _Model:
     try:
         return model(**values)
     except pydantic.ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}={_short(fault['input'])}: {_why(fault)}" for fault in error.errors()]
+        faults = [f"{'.'.join(map(str, fault['loc']))}{_given(fault)}: {_why(fault)}" for fault in error.errors()]
         raise CxrError(f"{place}{'; '.join(faults)}.") from None
 
 
@@ -60,10 +67,11 @@ def check_variables() -> None:
     checked(Variables, {name: value for name in Variables.model_fields if (value := os.environ.get(name))}, "")
 
 
-def _short(value: object) -> str:
-    return repr(value)[:80]
+def _given(fault: dict) -> str:
+    return "" if fault["type"] == "missing" else f"={fault['input']!r}"[:80]
 
 
 def _why(fault: dict) -> str:
-    known = "unknown; it has " + ", ".join(Row.model_fields) if fault["type"] == "extra_forbidden" else fault["msg"]
+    said = fault["msg"].removeprefix("Value error, ")
+    known = "unknown; it has " + ", ".join(Row.model_fields) if fault["type"] == "extra_forbidden" else said
     return known[0].lower() + known[1:]

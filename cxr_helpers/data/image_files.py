@@ -26,7 +26,6 @@ LARGEST_FILE = 500_000_000  # bytes
 TOO_LARGE = f"more than {LARGEST / 1e6:.0f} million pixels"
 _MODES = {"1": "1-bit", "P": "palette", "PA": "palette", "F": "floating-point"}  # Pillow's names; others speak for themselves
 _DEEP = ("I", "I;16", "I;16B")  # Pillow's names for 16-bit grey
-_ADDRESS = re.compile(r"^(https?|ftp|s3|gs):/+")  # a path has lost one of the two
 _SCANS = 100  # of a progressive JPEG, which has about ten; each costs a pass over all pixels
 _SCAN = b"\xff\xda"
 _ORIENTATION, _PHOTOMETRIC = 0x0112, 262  # tags of EXIF and of TIFF
@@ -44,8 +43,7 @@ class Refused(CxrError):
     """A file that is no usable image; `reason` says why without naming the file."""
 
     def __init__(self, path: Path, reason: str):
-        name = _ADDRESS.sub(r"\1://", printable(path))
-        super().__init__(f"{name} is refused: {reason}; give a JPEG, PNG, grey TIFF or DICOM image.")
+        super().__init__(f"{printable(path)} is refused: {reason}; give a JPEG, PNG, grey TIFF or DICOM image.")
         self.reason = reason
 
 
@@ -97,7 +95,7 @@ def size(path: str | Path) -> tuple[int, int]:
 
 def _bytes(path: Path) -> bytes:
     """Return the content of a file, of which only a regular one of bearable size is read."""
-    if _ADDRESS.match(str(path)):
+    if "://" in printable(path):
         raise NoImage("an address; download the file and name it as it lies here")
     if not os.path.isfile(path):
         raise NoImage("unreadable (it is no file)")

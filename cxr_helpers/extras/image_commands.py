@@ -17,7 +17,6 @@ bulk = lazy.module("cxr_helpers.extras.inference.bulk")
 dicom = lazy.module("cxr_helpers.extras.inference.dicom")
 own_images = lazy.module("cxr_helpers.extras.inference.own_images")
 prediction = lazy.module("cxr_helpers.extras.inference.predict")
-writable = lazy.module("cxr_helpers.extras.inference.writable")
 explain_page = lazy.module("cxr_helpers.extras.saliency.explain_page")
 
 commands = typer.Typer()
@@ -36,6 +35,7 @@ def predict(
     model: Model = None,
     table: Annotated[Path | None, typer.Option(help="write a CSV table of any number of images; goes on if stopped")] = None,
     listed: Annotated[Path | None, typer.Option("--list", help="with --table: a text file of one path a line")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Predict class and probability of images and draw heat maps, with a warning for what is no image. Not for clinical use.
 
@@ -43,7 +43,8 @@ def predict(
     """
     started = time.monotonic()
     if table:
-        rows, failed = bulk.write(bulk.files(files or [], listed), table, model, out)
+        inputs = [listed] if listed else []
+        rows, failed = bulk.write(bulk.files(files or [], listed), table, model, out, overwrite, inputs)
         say(f"predict: {table}, {rows:,} files, {failed:,} of them without an answer (column problem), {since(started)}")
         if rows == failed:
             raise CxrError(f"None of {rows:,} files has an answer; {printable(table)} says why, file by file.")
@@ -65,7 +66,7 @@ def _predict_few(files: list[Path], model: Path | None, out: Path) -> None:
             print(f"cxr: note: {printable(answer.path)}: {answer.shown}", file=sys.stderr)
         if answer.warning:
             print(f"cxr: warning: {answer.warning}", file=sys.stderr)
-    _refuse([answer.problem for answer in answers if answer.problem])
+    _refuse([sentence for answer in answers if (sentence := answer.problem or answer.undrawn)])
 
 
 def _refuse(problems: list[str]) -> None:
@@ -82,9 +83,7 @@ def score(
     overwrite: Overwrite = False,
 ) -> None:
     """Score your own labelled images with the published model: every metric with its 95 % interval over patients."""
-    if out:
-        writable.check_file(out, overwrite, [source])
-    scores, threshold, problems, warnings = own_images.score(source, model)
+    scores, threshold, problems, warnings = own_images.score(source, model, out, overwrite)
     print(own_images.told(scores, threshold, adapt))
     if out:
         file_writing.atomic_write(out, scores.to_csv(index=False, lineterminator="\n"))

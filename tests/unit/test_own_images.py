@@ -103,10 +103,32 @@ def test_other_separators_names_and_numbers_are_read(tmp_path, text):
     assert own_images.read(tmp_path / "images.csv").y_true.tolist() == [0, 1]
 
 
-def test_a_patient_whose_number_a_spreadsheet_wrote_with_a_point_is_the_same(table):
+def test_a_patient_whose_number_a_spreadsheet_wrote_with_a_point_is_the_same(table, capsys):
     rows = pd.read_csv(table).assign(patient_id=[f"{number // 4}{'.0' * (number % 2)}" for number in range(48)])
     rows.to_csv(table, index=False)
     assert own_images.read(table).patient_id.nunique() == 12
+    assert "24 patients are written as 12.0: they are taken for 12" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [("no", "yes"), ("healthy", "sick"), ("False", "True")])
+def test_labels_in_other_words_are_refused_alike_by_both_commands(tmp_path, words):
+    for name in "ab":
+        png(tmp_path / f"{name}.png", GREY + ord(name))
+    (tmp_path / "images.csv").write_text(f"path,label\na.png,{words[0]}\nb.png,{words[1]}\n")
+    said = []
+    for command in (["score", str(tmp_path / "images.csv")], ["import", str(tmp_path / "images.csv"), str(tmp_path / "set")]):
+        done = CliRunner().invoke(cli.app, command)
+        said.append((type(done.exception), str(done.exception), (tmp_path / "set").exists()))
+    assert said[0] == said[1] and said[0][::2] == (CxrError, False)
+    assert f"column label: write NORMAL or 0, PNEUMONIA or 1, not:\n     line 2: {words[0]}\n" in said[0][1]
+
+
+def test_a_name_is_written_in_the_table_of_scores_as_it_is_shown(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(own_images, "Predictor", ByBrightness)
+    (folder / "normal" / "0.png").rename(folder / "normal" / "a\x1b[31m\r\n.png")
+    done = CliRunner().invoke(cli.app, ["score", str(folder), "--out", str(tmp_path / "scores.csv")])
+    assert done.exit_code == 0
+    assert r"normal/a\x1b[31m\r\n.png" in set(pd.read_csv(tmp_path / "scores.csv").image_id)
 
 
 def test_a_workbook_is_refused_with_what_to_do(tmp_path):
@@ -123,16 +145,18 @@ def test_files_in_folders_below_a_class_are_read_and_said(folder, capsys):
 
 def test_no_result_is_written_over_and_no_input(folder, table, tmp_path, monkeypatch):
     monkeypatch.setattr(own_images, "Predictor", ByBrightness)
-    before = table.read_bytes()
+    before, image = table.read_bytes(), Path(own_images.read(table).path[1])
     (tmp_path / "old.csv").write_text("old")
     for out, more, words in (
         (table, [], "is what is read"),
         (table, ["--overwrite"], "is what is read"),
+        (image, ["--overwrite"], "is what is read"),
         (tmp_path / "old.csv", [], "is there already; name another file, or add --overwrite"),
     ):
         done = CliRunner().invoke(cli.app, ["score", str(table), "--out", str(out), *more])
         assert isinstance(done.exception, CxrError) and words in str(done.exception)
     assert table.read_bytes() == before and (tmp_path / "old.csv").read_text() == "old"
+    assert image_files.read(image).pixels.any()
     done = CliRunner().invoke(cli.app, ["score", str(folder), "--out", str(tmp_path / "old.csv"), "--overwrite"])
     assert done.exit_code == 0 and len(pd.read_csv(tmp_path / "old.csv")) == 16
 
@@ -191,7 +215,7 @@ def test_it_is_said_how_many_images_name_no_patient(folder, table, tmp_path, mon
 
 
 def test_a_place_where_no_scores_can_be_written_is_named_before_a_image_is_scored(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(own_images, "score", lambda *_: pytest.fail("scored"))
+    monkeypatch.setattr(own_images, "Predictor", lambda *_: pytest.fail("scored"))
     (tmp_path / "file").touch()
     for out, words in ((tmp_path, "is a folder; name a file in it"), (tmp_path / "file" / "scores.csv", "cannot be written")):
         done = CliRunner().invoke(cli.app, ["score", str(folder), "--out", str(out)])

@@ -1,8 +1,10 @@
 """Predicting files with a published model, and publishing it: a tiny model whose answer for an image is known."""
 
 import dataclasses
+import errno
 import hashlib
 import json
+import os
 import types
 
 import cv2
@@ -10,12 +12,14 @@ import numpy as np
 import pytest
 from published_detector import published, rules  # noqa: F401
 from tiny_models import GREY, SIDE, two_blobs
+from typer.testing import CliRunner
 
+from cxr_helpers import cli
 from cxr_helpers.config import Config
 from cxr_helpers.data import dataset
 from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.inference import published_model
+from cxr_helpers.extras.inference import bulk, published_model
 from cxr_helpers.extras.inference.predict import predict, written
 from cxr_helpers.extras.other_sets import synthetic
 from cxr_helpers.records import Record
@@ -75,6 +79,34 @@ def test_a_folder_that_cannot_be_one_is_named_before_a_image_is_read(published, 
     for out in (images[1], images[1] / "maps"):
         with pytest.raises(CxrError, match="letter.txt.* cannot be written"):
             predict([tmp_path / "no image is looked for"], published, out)
+
+
+def test_answers_are_printed_where_the_disk_is_full_of_maps(published, images, tmp_path, monkeypatch, capsys):  # noqa: F811
+    def full(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("cxr_helpers.extras.inference.predict.atomic_write", full)
+    arguments = [*map(str, (images[0], images[2])), "--model", str(published), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(cli.app, ["predict", *arguments])
+    assert "PNEUMONIA" in done.stdout and "NORMAL" in done.stdout and isinstance(done.exception, CxrError)
+    assert str(done.exception).count("cannot be written (No space left on device)") == 2
+    with pytest.raises(CxrError, match="No space left"):
+        bulk.write(images, tmp_path / "table.csv", published, tmp_path / "out")
+    assert not (tmp_path / "table.csv").exists()
+
+
+def test_a_table_is_written_over_only_when_asked_and_never_an_input(published, images, tmp_path):  # noqa: F811
+    table, names = tmp_path / "table.csv", tmp_path / "names.csv"
+    names.write_text(f"{images[2]}\n")
+    words = ["predict", str(images[0]), "--list", str(names), "--model", str(published), "--table"]
+    assert CliRunner().invoke(cli.app, [*words, str(table)]).exit_code == 0
+    first = table.read_bytes()
+    again = CliRunner().invoke(cli.app, [*words, str(table)])
+    assert "is there already; name another file, or add --overwrite" in str(again.exception)
+    table.write_text("another result")
+    assert CliRunner().invoke(cli.app, [*words, str(table), "--overwrite"]).exit_code == 0 and table.read_bytes() == first
+    refused = CliRunner().invoke(cli.app, [*words, str(names), "--overwrite"])
+    assert "is what is read; name another file" in str(refused.exception) and names.read_text() == f"{images[2]}\n"
 
 
 def test_image_without_evidence_is_noted(published, tmp_path):  # noqa: F811

@@ -15,9 +15,17 @@ FAULTS = {
     "a rate below 0": (ROW % "learning_rate = -1", r"\[alpha\]: learning_rate=-1 is out of range; give a number above 0"),
     "a field of another name": (ROW % "epoch = 3", r"\[alpha\]: Config: unknown field epoch"),
     "a key of another name": (ALPHA + "seed = 3\n", r"\[alpha\]: seed=3: unknown; it has title, chapter"),
+    "a seed among the fields": (
+        ALPHA.replace('"custom_cnn"', '"custom_cnn", seed = 3'),
+        r"a seed stands beside it: seeds = \[0, 1, 2\]",
+    ),
+    "a size that no memory holds": (
+        ALPHA.replace('"custom_cnn"', '"custom_cnn", size = 100000'),
+        "size=100000 .* from 32 to 1024",
+    ),
     "a seed below 0": (ALPHA.replace("[0, 1]", "[-1]"), r"\[alpha\]: seeds.0=-1: input should be greater than or equal to 0"),
     "a key twice": (ALPHA + "seeds = [2]\n", "cannot be read .*mend the line"),
-    "no title": (ALPHA.replace("title", "name"), r"\[alpha\]: title=.*: field required; name='Alpha': unknown"),
+    "no title": (ALPHA.replace("title", "name"), r"\[alpha\]: title: field required; name='Alpha': unknown"),
     "no TOML": ("[alpha\n", "cannot be read .*mend the line"),
 }
 

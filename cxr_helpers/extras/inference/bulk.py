@@ -20,18 +20,10 @@ from tqdm import tqdm
 from cxr_helpers.base.progress import printable
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference.predict import BATCH, Prediction, Predictor
+from cxr_helpers.extras.inference.writable import check_file
 
 COLUMNS = ("file", "class", "probability", "operating_point", "heat_map", "warning", "problem", "model")
-SUFFIXES = (
-    ".jpg",
-    ".jpeg",
-    ".png",
-    ".tif",
-    ".tiff",
-    ".dcm",
-    ".dicom",
-    "",
-)  # of what a folder gives; DICOM often has none
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".dcm", ".dicom", "")  # of what a folder gives; DICOM often has none
 
 
 def files(sources: Iterable[Path], listed: Path | None = None) -> list[Path]:
@@ -73,11 +65,19 @@ def _below(folder: Path) -> Iterator[Path]:
     yield from unread  # a folder that may not be looked into has a row that says so
 
 
-def write(named: Sequence[Path], table: Path, model_dir: Path | None = None, maps: Path | None = None) -> tuple[int, int]:
+def write(
+    named: Sequence[Path],
+    table: Path,
+    model_dir: Path | None = None,
+    maps: Path | None = None,
+    overwrite: bool = False,
+    inputs: Sequence[Path] = (),
+) -> tuple[int, int]:
     """Predict the files `named` into a CSV `table` and return the number of rows, and of those without an answer.
 
     `model_dir` and `maps` as for `predict.Predictor`; a map's name has its row in it. Columns: `COLUMNS`; `model` is the
-    beginning of the model file's SHA-256.
+    beginning of the model file's SHA-256. With `overwrite` the table takes the place of one that is there when it is whole,
+    but never that of what is read: an image, or one of `inputs`.
 
     Raises:
         CxrError: the table is there already, is no .csv or cannot be written; another run is at it; what an earlier run left
@@ -86,8 +86,7 @@ def write(named: Sequence[Path], table: Path, model_dir: Path | None = None, map
     table = Path(table)
     if table.suffix != ".csv":
         raise CxrError(f"{table} does not end in .csv: a table is a CSV file.")
-    if table.exists():
-        raise CxrError(f"{table} is there already; give another name, or remove it to predict anew.")
+    check_file(table, overwrite, [*inputs, *named])
     if not named:
         raise CxrError("No image is among what was named; give files, folders, patterns in quotation marks, or --list FILE.")
     predictor = Predictor(model_dir, maps)
@@ -114,6 +113,8 @@ def _append(handle: IO[str], part: Path, named: Sequence[Path], predictor: Predi
     interval = 0.5 if sys.stderr.isatty() else 30
     progress = {"desc": "predict", "unit": "image", "mininterval": interval, "maxinterval": 2 * interval}
     for answer in tqdm(predictor.predictions(named[done:], done), total=len(named), initial=done, **progress):
+        if answer.undrawn:
+            raise CxrError(answer.undrawn)
         rows.writerow(_row(answer, model))
         done, failed = done + 1, failed + bool(answer.problem)
         if done % BATCH == 0:

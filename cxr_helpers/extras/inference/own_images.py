@@ -20,7 +20,7 @@ from cxr_helpers.data.dataset import LABELS
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.inference.predict import Predictor
-from cxr_helpers.extras.inference.writable import check_folder
+from cxr_helpers.extras.inference.writable import check_file, check_folder
 from cxr_helpers.extras.other_sets import class_folders, image_sets, label_tables
 from cxr_helpers.extras.statistics import mixture
 
@@ -96,24 +96,32 @@ def _of_table(source: Path) -> pd.DataFrame:
         raise CxrError(f"{printable(source)} holds images of one class only; it needs images of {' and '.join(LABELS)}.")
     # A spreadsheet writes 12 as 12.0 where a column has gaps: it is the same patient.
     patients = [re.sub(r"^(\d+)\.0$", r"\1", patient) for patient in table.patient_id] if grouped else ""
+    if grouped and (pointed := sum(map(str.__ne__, patients, table.patient_id))):
+        say(f"{pointed:,} patients are written as 12.0: they are taken for 12")
     paths = [str(source.parent / name) for name in table.path]
     images = {"image_id": table.path, "patient_id": patients, "path": paths, "split": "", "y_true": y_true}
     return pd.DataFrame(images).reset_index(drop=True)
 
 
-def score(source: Path, model_dir: Path | None = None) -> tuple[pd.DataFrame, float, list[str], list[str]]:
+def score(
+    source: Path, model_dir: Path | None = None, out: Path | None = None, overwrite: bool = False
+) -> tuple[pd.DataFrame, float, list[str], list[str]]:
     """Return own images' scores by a published model, its operating point, and sentences on refused files and on warnings.
 
-    The scores are as `metrics.evaluate` takes them; `model_dir` is as for `predict.Predictor`.
+    The scores are as `metrics.evaluate` takes them; `model_dir` is as for `predict.Predictor`; `out` is where they will lie.
 
     Raises:
-        CxrError: as in `read`; the model is missing; or what can be read is of one class.
+        CxrError: as in `read`; `out` is there already (without `overwrite`), one of the images, or cannot be made; the model is
+            missing; or what can be read is of one class.
     """
     images = read(source)
+    if out:
+        check_file(out, overwrite, [source, *map(Path, images.path)])
     predictor = Predictor(model_dir)
     answers = list(predictor.predictions(map(Path, images.path)))
     problems = [answer.problem for answer in answers if answer.problem]
-    scores = images.drop(columns="path").assign(split="test", y_score=[answer.probability for answer in answers])
+    names = images[["image_id", "patient_id"]].map(printable)  # as they are shown
+    scores = images.drop(columns="path").assign(**names, split="test", y_score=[answer.probability for answer in answers])
     scores = scores[[not answer.problem for answer in answers]].reset_index(drop=True)
     if scores.y_true.nunique() < len(LABELS):
         raise CxrError(_listed(f"{printable(source)}: the images that can be read are of one class, or none can", problems))

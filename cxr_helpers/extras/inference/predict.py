@@ -6,7 +6,6 @@ files, the network answers batch by batch; memory does not grow with their numbe
 
 import dataclasses
 import itertools
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -37,8 +36,9 @@ class Prediction:
     """The answer for one file; `problem` says why there is none, and then the other fields are empty.
 
     `probability` is P(PNEUMONIA), `threshold` the operating point: `label` is PNEUMONIA iff probability >= threshold,
-    else NORMAL. `heat_map` is the picture's path, `note` a remark on it. `warning` says why the file may be no frontal
-    chest radiograph, so that the answer means nothing, `shown` which of more than 8 bits are looked at.
+    else NORMAL. `heat_map` is the picture's path, `note` a remark on it, `undrawn` why it cannot be written. `warning` says
+    why the file may be no frontal chest radiograph, so that the answer means nothing, `shown` which of more than 8 bits are
+    looked at.
     """
 
     path: Path
@@ -50,6 +50,7 @@ class Prediction:
     warning: str = ""
     problem: str = ""
     shown: str = ""
+    undrawn: str = ""
 
 
 class _Image(NamedTuple):
@@ -111,9 +112,6 @@ class Predictor:
         """Yield one prediction per file, in order; what is no usable image has its reason in `problem`.
 
         With `first` a map's name has the file's place in it, counted from there.
-
-        Raises:
-            CxrError: a map cannot be written.
         """
         places = itertools.repeat(None) if first is None else itertools.count(first)
         named = map(Path, files)
@@ -159,8 +157,8 @@ class Predictor:
         notes = np.where(heat_maps.any(axis=(1, 2)), "", gradcam.BLANK)
         pictures = map(self._drawn, images, places, heat_maps)
         return [
-            dataclasses.replace(answer, heat_map=drawn, note=str(note))
-            for answer, drawn, note in zip(found, pictures, notes, strict=True)
+            dataclasses.replace(answer, heat_map=drawn, note=str(note), undrawn=undrawn)
+            for answer, (drawn, undrawn), note in zip(found, pictures, notes, strict=True)
         ]
 
     def _warnings(self, images: tuple[_Image, ...]) -> list[str]:
@@ -172,9 +170,12 @@ class Predictor:
             for image, words in zip(images, said, strict=True)
         ]
 
-    def _drawn(self, image: _Image, place: int | None, heat_map: np.ndarray) -> Path:
-        """Write an image's picture and return its path, `<stem>[_<number>]_heatmap.png`; of a long stem only the beginning."""
-        stem = os.fsencode(image.path.stem)[:_LONGEST_STEM].decode("utf-8", "ignore")
+    def _drawn(self, image: _Image, place: int | None, heat_map: np.ndarray) -> tuple[Path, str]:
+        """Write an image's picture and return its path, `<stem>[_<number>]_heatmap.png`, and why it cannot be written, or "".
+
+        Of a long stem only the beginning is taken.
+        """
+        stem = printable(image.path.stem).encode()[:_LONGEST_STEM].decode("utf-8", "ignore")
         stem, number = stem if place is None else f"{stem}_{place}", 1
         path, content = self.maps / f"{stem}_heatmap.png", picture(image.pixels, heat_map)
         try:
@@ -185,8 +186,8 @@ class Predictor:
                 self._taken.add(path)
             atomic_write(path, content)
         except OSError as error:
-            raise CxrError(f"{path} cannot be written ({error.strerror}); give another folder.") from error
-        return path
+            return path, f"{printable(path)} cannot be written ({error.strerror}); give another folder."
+        return path, ""
 
 
 def shrunk(image: np.ndarray) -> np.ndarray:

@@ -101,7 +101,7 @@ def _text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise CxrError(f"{path} cannot be read ({error.strerror}); name a table that is there.") from error
+        raise CxrError(f"{path} cannot be read ({error.strerror}); name a table on this machine.") from error
     if data.startswith(_WORKBOOKS):
         raise CxrError(f"{path} is a workbook; open it and save the sheet as CSV UTF-8 (File, Save As), and give that file.")
     marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
