@@ -57,9 +57,11 @@ def members(work):
 def trained(chapter):
     """Return the records that a chapter says it reads, and the markers of those that are still to be made.
 
-    A chapter that is made alone does without what it shows only if it is there.
+    A chapter that is made alone does without what it shows only if it is there, and the thesis that is made without the
+    supplement without the supplement's experiments.
     """
     names = chapter_files.experiments_read(chapter, PROFILE, whole=not ONLY)
+    names = [name for name in names if ONLY or EXPERIMENTS[name].chapter in REPORTED]
     kept = [run for name in names if name not in PENDING for run in RECORDED[name] or ()]
     return [local(paths.runs(PROFILE) / run.run_id / "run.json") for run in kept] + markers(names)
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import pypandoc
 import yaml
-from pandocfilters import Header, Str
+from pandocfilters import Header, RawBlock, Str
 
 from cxr_helpers import paths
-from cxr_helpers.base import revision
+from cxr_helpers.base import plugins, revision
 from cxr_helpers.data import dataset, manifest
 from cxr_helpers.report.tree import Cell, Node, Part
 
@@ -18,11 +18,13 @@ CITATION = paths.ROOT / "CITATION.cff"
 READER = "markdown-raw_html-raw_tex-implicit_figures"
 
 
-def parts(chapters: list[Part]) -> list[Part]:
-    """Return the abstract (the front matter's text and what chapters tagged `abstract`), and the introduction."""
+def parts(chapters: list[Part], profile: str) -> list[Part]:
+    """Return the abstract (the front matter's text, what chapters tagged `abstract`, the page's panels), and the introduction."""
     title = Header(1, ["abstract", ["unnumbered"], []], [Str("Abstract")])
     opening = Cell(SOURCE, [title, *_parsed(SOURCE)["blocks"]])
     found = [Part("abstract", [opening, *(cell for part in chapters for cell in part.cells if cell.abstract)])]
+    panels = (plugins.load("panels", name)(profile) for name in plugins.names("panels"))  # of the web page alone
+    found[0].cells.extend(Cell("panels", [RawBlock("html", markup)]) for markup in panels if markup)
     if (paths.ROOT / "reports" / INTRODUCTION).is_file():
         heading, *blocks = _parsed(INTRODUCTION)["blocks"]
         title = Header(1, ["introduction", ["unnumbered"], []], heading["c"][2])

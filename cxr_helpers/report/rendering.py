@@ -61,7 +61,7 @@ def assemble(documents: Sequence[str], profile: str, facts: Mapping[str, str], b
     cited, made = references.keys(), {}
     for name in documents:
         labels = references.links(name, names)
-        before = front_matter.parts(bodies[name]) if name == "thesis" else []
+        before = front_matter.parts(bodies[name], profile) if name == "thesis" else []
         body = [Part(part.name, [cell for cell in part.cells if not cell.abstract]) for part in bodies[name]]
         body = references.resolved(body, labels, cited)
         figures = {path: content for chapter in read[name] for path, content in chapter.figures.items()}

@@ -17,6 +17,40 @@
     return { tp, fn, fp, tn, sensitivity, specificity, ppv: share(found, found + alarms), npv: share(cleared, cleared + missed) };
   }
 
+  // The share of pairs of a pneumonia and a normal image in which the former scores higher; a tie counts half.
+  function auc(ill, well) {
+    const wins = ill.map((high) => well.reduce((sum, low) => sum + (high > low ? 1 : high === low ? 0.5 : 0), 0));
+    return share(wins.reduce((a, b) => a + b, 0), ill.length * well.length);
+  }
+
+  // What the network sees and which widths count; an image is stored as width, label and a score a view.
+  function regions(panel) {
+    const images = JSON.parse(panel.dataset.images), limits = JSON.parse(panel.dataset.limits);
+    const say = (name, value) => { panel.querySelector(`[data-shows="${name}"]`).textContent = String(value); };
+    const [from, to] = ["from", "to"].map((name) => panel.querySelector(`[data-control="${name}"]`));
+
+    function update() {
+      const low = Number(from.value), high = Number(to.value);
+      const part = images.filter(([width]) => low <= width && width <= high);
+      const ill = part.filter((each) => each[1] === 1), well = part.filter((each) => each[1] === 0);
+      for (const [name, value] of Object.entries({ from: low, to: high, ill: ill.length, well: well.length })) say(name, value);
+      for (const cell of panel.querySelectorAll("[data-figure]")) {
+        const view = Number(cell.dataset.view), of = (each) => each[2 + view];
+        const cleared = well.filter((each) => of(each) < limits[view]).length;
+        cell.textContent = shown(cell.dataset.figure === "auc" ? auc(ill.map(of), well.map(of)) : share(cleared, well.length));
+      }
+      const seen = panel.querySelector("input:checked").value;
+      for (const each of panel.querySelectorAll(".examples [data-view]")) each.hidden = each.dataset.view !== seen;
+      for (const each of panel.querySelectorAll(".examples figure")) {
+        each.classList.toggle("outside", Number(each.dataset.width) < low || Number(each.dataset.width) > high);
+      }
+    }
+
+    panel.addEventListener("input", update);
+    for (const element of panel.querySelectorAll("[data-scripted]")) element.hidden = !element.hidden;
+    update();
+  }
+
   // The scores of a class are stored as steps from one to the next, in ten-thousandths.
   function summed(steps) {
     let at = 0;
@@ -233,7 +267,8 @@
   marked(nav.querySelector("details"));
   enlarged(document.querySelectorAll("main figure[id]"));
   previews(document.querySelectorAll("main a[href^='#']"));
-  document.querySelectorAll(".explorer").forEach(explorer);
+  document.querySelectorAll(".explorer[data-models]").forEach(explorer);
+  document.querySelectorAll(".explorer.regions").forEach(regions);
   for (const table of document.querySelectorAll("main .table-scroll table")) {
     if (!table.tHead || !table.tBodies.length) continue;
     const rows = table.tBodies[0].rows.length;

@@ -13,7 +13,7 @@ from PIL import Image, ImageColor
 from tiny_chapters import chapter, figure, shown, table, workplace
 
 from cxr_helpers import paths
-from cxr_helpers.extras.report import explorer
+from cxr_helpers.extras.report import explorer, region_explorer
 from cxr_helpers.plots.style import COLOURS
 from cxr_helpers.report import document, rendering
 from cxr_helpers.tables import final_model
@@ -27,6 +27,14 @@ RNG = np.random.default_rng(0)
 SCORES = pd.DataFrame({"y_true": [0, 1] * 40}).assign(y_score=lambda t: np.clip(0.3 * t.y_true + 0.7 * RNG.random(len(t)), 0, 1))
 OTHER = SCORES.assign(y_score=1 - SCORES.y_score)
 SYSTEMS = {"good <one>": (SCORES, 0.512), "bad": (OTHER, 0.25)}
+REGIONS = pd.DataFrame(
+    {"image_id": [f"test/{n}" for n in range(80)], "y_true": [0, 1] * 40, "split": ["val", "val", "test", "test"] * 20}
+)
+REGIONS = REGIONS.assign(model=region_explorer.NETWORK, protocol="official", width=RNG.integers(900, 2000, len(REGIONS)))
+REGIONS = REGIONS.assign(
+    **{view: np.clip(0.3 * REGIONS.y_true + 0.7 * RNG.random(len(REGIONS)), 0, 1) for view in region_explorer.VIEWS}
+)
+PIXELS = {name: RNG.integers(0, 255, (224, 224), np.uint8) for name in ("test/2", "test/3", "test/6", "test/7")}
 
 
 def rows(count, label):
@@ -81,9 +89,10 @@ def rendered(tmp_path_factory):
     """Return the page of a report of one chapter."""
     with pytest.MonkeyPatch.context() as patch:
         write = workplace(patch, tmp_path_factory.mktemp("report"))
-        panel = shown(explorer.show, explorer.panel(SYSTEMS))
+        patch.setattr(explorer, "front", lambda profile: explorer.panel(SYSTEMS))
+        patch.setattr(region_explorer, "front", lambda profile: region_explorer.panel(REGIONS, PIXELS))
         said = shown(document.text, "Of **624** images [@kermany2018] −0.5 % are lost; see VGG-16 and @tbl:named.")
-        pieces = [figure("fig:one"), curves(), image(), panel, rows(9, "tbl:many"), rows(13, "tbl:long"), named(), said]
+        pieces = [figure("fig:one"), curves(), image(), rows(9, "tbl:many"), rows(13, "tbl:long"), named(), said]
         pieces.append(table("tbl:wide", columns=9))
         write("full", **{"21_net": chapter("One", *pieces)})
         (path,) = rendering.render("full", ["thesis"], formats=("html",))
@@ -97,7 +106,10 @@ def page(browser, rendered):
 
 
 def said(page) -> dict[str, str]:
-    return {name: page.locator(f'.explorer [data-figure="{name}"]').inner_text() for name in (*explorer.COUNTS, *explorer.SHARES)}
+    return {
+        name: page.locator(f'.explorer[data-models] [data-figure="{name}"]').inner_text()
+        for name in (*explorer.COUNTS, *explorer.SHARES)
+    }
 
 
 def expected(scores, threshold, prevalence) -> dict[str, str]:
@@ -125,6 +137,28 @@ def test_another_model_brings_its_own_operating_point(page):
     page.locator('[data-control="model"]').select_option("bad")
     page.locator('[data-control="prevalence"]').fill("0.5")
     assert said(page) == expected(OTHER, 0.25, 0.5)
+
+
+def test_the_panel_of_regions_says_what_python_computes(page):
+    test, limits = region_explorer.official(REGIONS)
+    panel = page.locator(".explorer.regions")
+    for low, high in ((test.width.min(), test.width.max()), (1200, 1700), (1500, 1500)):
+        panel.locator('[data-control="from"]').fill(str(low))
+        panel.locator('[data-control="to"]').fill(str(high))
+        for place, view in enumerate(region_explorer.VIEWS):
+            for name, value in region_explorer.figures(test, view, limits[view], (low, high)).items():
+                word = panel.locator(f'[data-figure="{name}"][data-view="{place}"]').inner_text()
+                assert word == f"{value:.3f}".replace("nan", "–"), (name, view, low, high)
+        counted = test[test.width.between(low, high)].y_true
+        assert panel.locator('[data-shows="ill"]').inner_text() == str(counted.sum())
+
+
+def test_the_examples_show_what_was_chosen(page):
+    panel = page.locator(".explorer.regions")
+    assert panel.locator(".examples img:visible").count() == len(PIXELS)
+    panel.get_by_label("lungs only").check()
+    shown_views = panel.locator(".examples img:visible").evaluate_all("each => each.map((one) => one.dataset.view)")
+    assert shown_views == ["lungs only"] * len(PIXELS)
 
 
 def test_the_curve_can_be_read_by_pointing(page):
@@ -223,7 +257,7 @@ def test_without_scripts_the_panel_shows_its_first_model_and_no_control(browser,
         assert curve[0] == (0, 200) and curve[-1] == (200, 0) and curve == sorted(curve, key=lambda place: (place[0], -place[1]))
         dot = page.locator(".explorer circle")
         assert (float(dot.get_attribute("cx")), float(dot.get_attribute("cy"))) in curve
-        assert not page.locator(".explorer .controls").is_visible()
+        assert not page.locator(".explorer .controls").first.is_visible()
         assert page.get_by_text("good <one> at its operating point, 0.512").is_visible()
         assert page.locator("#tbl\\:long tbody tr:visible").count() == 13 and page.locator("#fig\\:curves img").is_visible()
 
@@ -281,10 +315,11 @@ def serious_faults(page) -> list[tuple]:
     return [(rule["id"], node["html"][:200]) for rule in serious for node in rule["nodes"]]
 
 
-THESIS, COMMITTED = (paths.ROOT / "reports" / f"{name}.html" for name in ("thesis", "supplement"))  # panels are in the latter
+THESIS, COMMITTED = (paths.ROOT / "reports" / f"{name}.html" for name in ("thesis", "supplement"))
 PLACES = [(0.5, 0.2), (0.9, 0.05)]  # threshold, prevalence
 SAID_OF_ALL = """places => {
-  const panel = document.querySelector(".explorer"), control = (name) => panel.querySelector(`[data-control="${name}"]`);
+  const panel = document.querySelector(".explorer[data-models]");
+  const control = (name) => panel.querySelector(`[data-control="${name}"]`);
   const set = (name, value, kind) => { control(name).value = value; control(name).dispatchEvent(new Event(kind)); };
   return [...control("model").options].map(({ value }) => {
     set("model", value, "change");
@@ -301,9 +336,10 @@ SAID_OF_ALL = """places => {
 
 def test_the_committed_report_moves_as_its_records_say(browser):
     """The panel of the report itself, for every system that scored the test images, against the stored scores."""
-    with opened_in(browser, COMMITTED) as page:
+    with opened_in(browser, THESIS) as page:
         found = page.evaluate(SAID_OF_ALL, PLACES)
-    offered = explorer.experiments_shown("full", found[0][0], final_model.chosen("full"))
+    final = final_model.chosen("full")
+    offered = explorer.experiments_shown("full", final_model.experiment(final, "full"), final)
     assert [name for name, *_ in found] == list(offered)
     for name, own, shown_figures in found:
         scores, threshold = offered[name]

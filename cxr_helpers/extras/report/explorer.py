@@ -1,6 +1,5 @@
 """A panel of the web page in which a reader moves the operating point and the prevalence and reads what follows."""
 
-import re
 from collections.abc import Mapping
 
 import jinja2
@@ -9,26 +8,32 @@ import pandas as pd
 
 from cxr_helpers import experiments, paths, records
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import document
-from cxr_helpers.tables import selection
+from cxr_helpers.tables import final_model, selection
 
-_DIGITS = 4  # of a score
+DIGITS = 4  # of a score
 _SIDE = 200  # units of the curve's drawing
 COUNTS, SHARES = ("tp", "fn", "fp", "tn"), ("sensitivity", "specificity", "ppv", "npv")
+
+
+def front(profile: str) -> str:
+    """Return the panel of the thesis' front page, which opens with the final model; empty before there is one."""
+    final = final_model.chosen(profile)
+    return panel(experiments_shown(profile, final_model.experiment(final, profile), final)) if final else ""
 
 
 def experiments_shown(profile: str, first: str, run: records.Record) -> dict[str, tuple[pd.DataFrame, float]]:
     """Return, for `panel`, every experiment that scored the official test images: of each the run that is best on validation.
 
-    `first` names the experiment that the panel opens with, by its `run`; the others are in the order of experiments.toml.
+    `first` names the experiment that the panel opens with, by its `run`; the others are in the order of experiments.toml. The
+    keys are the titles of the experiments.
     """
-    found = {}
-    for name in dict.fromkeys([first, *experiments.load(profile)]):
-        way = records.recorded_way(experiments.get(name, profile), profile) or ()
+    found, known = {}, experiments.load(profile)
+    for name in dict.fromkeys([first, *known]):
+        way = records.recorded_way(known[name], profile) or ()
         runs = [records.load(config, profile) for config in way if (config.protocol, config.data) == ("official", "kermany")]
         if runs and "scores" in runs[0].names and "label" not in runs[0].scores:  # a segmenter's images have other columns
             best = run if name == first else selection.best_on_validation(runs)
-            found[name] = best.split("test"), selection.thresholds([best])[0]
+            found[known[name].title] = best.split("test"), selection.thresholds([best])[0]
     return found
 
 
@@ -50,18 +55,16 @@ def panel(shown: Mapping[str, tuple[pd.DataFrame, float]]) -> str:
     scores, threshold = shown[first]
     prevalence = round(float(scores.y_true.mean()), 2)
     found = figures(scores, round(threshold, 3), prevalence)
-    curve = " ".join(_place(figures(scores, at, 0.5)) for at in (np.inf, *np.unique(scores.y_score.round(_DIGITS))[::-1]))
+    curve = " ".join(_place(figures(scores, at, 0.5)) for at in (np.inf, *np.unique(scores.y_score.round(DIGITS))[::-1]))
     words = {"threshold": threshold, "prevalence": prevalence, "figures": found, "curve": curve, "place": _place(found)}
+    return filled("explorer.html.j2", models=models, first=first, side=_SIDE, **words)
+
+
+def filled(template: str, **values: object) -> str:
+    """Return a template of reports/template/ with its values, these escaped."""
     pages = jinja2.Environment(loader=jinja2.FileSystemLoader(paths.TEMPLATE), autoescape=True)
     pages.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    return pages.get_template("explorer.html.j2").render(models=models, first=first, side=_SIDE, **words)
-
-
-def show(markup: str) -> None:
-    """Show a panel in the notebook and in the web page but not in the PDF: what it shows must stand in a figure or table too."""
-    if "```" in markup or re.search(r"""(src|href)=["'](?!data:|#)""", markup):
-        raise CxrError("A panel holds its pictures itself, as data URIs, and no code fence: it goes into the page as it is.")
-    document.publish({"text/html": markup}, "panel")
+    return pages.get_template(template).render(**values)
 
 
 def figures(scores: pd.DataFrame, threshold: float, prevalence: float) -> dict[str, float]:
@@ -69,7 +72,7 @@ def figures(scores: pd.DataFrame, threshold: float, prevalence: float) -> dict[s
 
     Scores are rounded as in the panel, so that both count alike.
     """
-    called = scores.y_score.round(_DIGITS) >= threshold
+    called = scores.y_score.round(DIGITS) >= threshold
     tp, fp = int((called & (scores.y_true == 1)).sum()), int((called & (scores.y_true == 0)).sum())
     fn, tn = int((scores.y_true == 1).sum()) - tp, int((scores.y_true == 0).sum()) - fp
     sensitivity, specificity = tp / (tp + fn), tn / (tn + fp)
@@ -90,5 +93,5 @@ def _model(name: str, scores: pd.DataFrame, threshold: float) -> dict:
     parts = {kind: scores.y_score[scores.y_true == label] for kind, label in (("ill", 1), ("well", 0))}
     if any(part.empty for part in parts.values()):
         raise CxrError(f"The operating-point panel needs images of both classes; {name} has one only.")
-    ranked = {kind: np.sort(np.rint(10**_DIGITS * part)).astype(int) for kind, part in parts.items()}
+    ranked = {kind: np.sort(np.rint(10**DIGITS * part)).astype(int) for kind, part in parts.items()}
     return {kind: np.diff(units, prepend=0).tolist() for kind, units in ranked.items()} | {"threshold": round(threshold, 3)}
