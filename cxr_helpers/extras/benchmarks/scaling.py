@@ -1,4 +1,4 @@
-"""The thesis' Tables 3 and 4: time and memory of each stage against the number of images, beside the claimed orders."""
+"""The thesis' Tables 3 and 4: time and memory of each stage against the number of images."""
 
 import dataclasses
 import itertools
@@ -12,33 +12,13 @@ from cxr_helpers.extras.benchmarks import fresh_process, stages
 from cxr_helpers.extras.benchmarks.harness import COLUMNS
 from cxr_helpers.extras.networks.programs import PROGRAMS
 from cxr_helpers.extras.statistics import growth
-from cxr_helpers.tables import verdicts
 
 BOTH = "both"  # the stages before the network are the same in both programs
 _FLOOR = 1e-3  # seconds or MB
 QUANTITIES = {"seconds": "time", "megabytes": "memory"}
-# Program -> stage -> ((order of the time, its exponent in the number of images), (order of the memory, its exponent)).
-# Kondragunta 2024, Tables 3 and 4: N images, K images shown (Table 3) or layers (Table 4), P parameters, E epochs,
-# M operations an image (Table 3) or its side in pixels (Table 4), B images a batch. Assumption: display is measured against
-# the images that it shows, which are K in Table 3 and N in Table 4.
-CLAIMS = {
-    "VGG-16": {
-        "loading": (("O(N)", 1), ("O(N)", 1)),
-        "preprocessing": (("O(N)", 1), ("O(N)", 1)),
-        "display": (("O(K)", 1), ("O(K)", 1)),
-        "model building": (("O(1)", 0), ("O(P)", 0)),
-        "training": (("O(E·N·M)", 1), ("O(N+P)", 1)),
-        "evaluation": (("O(N)", 1), ("O(N+P)", 1)),
-    },
-    "ResNet-50": {
-        "loading": (("O(N·M²·3)", 1), ("O(N·M²·3)", 1)),
-        "preprocessing": (("O(N·M²·3)", 1), ("O(N·M²·3)", 1)),
-        "display": (("O(N)", 1), ("O(N)", 1)),
-        "model building": (("O(M²·3·K)", 0), ("O(P)", 0)),
-        "training": (("O(E·N·M²·3·K)", 1), ("O(B·M²·3·K)", 0)),
-        "evaluation": (("O(N·M²·3·K)", 1), ("O(N)", 1)),
-    },
-}
+# What is claimed of their stages stands in reports/reported.toml. Assumption: display is measured against the images that it
+# shows, which are K in Table 3 and N in Table 4.
+NETWORKS = ("VGG-16", "ResNet-50")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +62,7 @@ def measure(profile: str) -> pd.DataFrame:
     for stage in stages.OF_IMAGES:
         for repeat, count in itertools.product(range(plan.repeats), plan.shown if stage == "display" else plan.read):
             add(BOTH, count, stages.of_images, stage, taken[:count], plan.side, repeat)
-    for program, count in itertools.product(CLAIMS, plan.trained):
+    for program, count in itertools.product(NETWORKS, plan.trained):
         config = dataclasses.replace(PROGRAMS[program], size=plan.side, batch_size=plan.batch)
         config = dataclasses.replace(config, model=plan.stand_in or config.model)
         add(program, count, stages.of_network, config, count, plan.passes)
@@ -90,37 +70,15 @@ def measure(profile: str) -> pd.DataFrame:
 
 
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
-    """Return the exponent in the number of images of every claim: figure ("VGG-16, training, memory"), value, ci_low, ci_high.
+    """Return the exponent in the number of images of every stage: figure ("VGG-16, training, memory"), value, ci_low, ci_high.
 
     The law is fitted to the medians over repeats. The clock and the system's pages set a floor: a cost of nothing has no
     logarithm.
     """
     rows, medians = [], repeats.groupby(["program", "stage", "images"])[list(QUANTITIES)].median().clip(_FLOOR).reset_index()
-    for quantity, title in QUANTITIES.items():
-        groups = medians.groupby(["program", "stage"])
-        fitted = {key: growth.fit(part.images, part[quantity]) for key, part in groups}
-        for program, stage in [(program, stage) for program, claims in CLAIMS.items() for stage in claims]:
-            found = fitted.get((program, stage)) or fitted[BOTH, stage]
-            rows.append((f"{program}, {stage}, {title}", found.exponent, found.ci_low, found.ci_high))
+    for (program, stage), part in medians.groupby(["program", "stage"]):
+        for quantity, title in QUANTITIES.items():
+            found = growth.fit(part.images, part[quantity])
+            for network in NETWORKS if program == BOTH else [program]:
+                rows.append((f"{network}, {stage}, {title}", found.exponent, found.ci_low, found.ci_high))
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def table(figures: pd.DataFrame, program: str) -> pd.DataFrame:
-    """Return one row per stage and quantity of a program: claimed order, claimed and fitted exponent, interval, verdict.
-
-    The verdict is a word of `verdicts`; where the interval is too wide to tell one order from the next, "(wide)" follows.
-    """
-    found, rows = figures.set_index("figure"), []
-    for stage, claims in CLAIMS[program].items():
-        for title, (order, exponent) in zip(QUANTITIES.values(), claims, strict=True):
-            fit = found.loc[f"{program}, {stage}, {title}"]
-            row = {"stage": stage, "cost": title, "claimed": order, "exponent claimed": exponent, "exponent fitted": fit.value}
-            row |= {"95 % CI": f"{fit.ci_low:z.2f} to {fit.ci_high:z.2f}"}
-            rows.append(row | {"verdict": _verdict(exponent, fit)})
-    return pd.DataFrame(rows)
-
-
-def _verdict(claimed: int, fit: pd.Series) -> str:
-    holds = fit.ci_low <= claimed <= fit.ci_high
-    word = verdicts.verdict(claimed, [fit.value], [holds])
-    return f"{word} (wide)" if holds and verdicts.too_wide(claimed, fit.value, fit.ci_low, fit.ci_high) else word
