@@ -1,6 +1,5 @@
 """Stored results that are no run records: read here, and noted for what is computed from them. Nothing is measured here."""
 
-import io
 import json
 import tomllib
 from pathlib import Path
@@ -13,22 +12,22 @@ from cxr_helpers.errors import CxrError
 
 
 def read(path: Path, command: str, missing_ok: bool = False) -> pd.DataFrame | dict | None:
-    """Return the content of a result file (.csv, .json or .toml) that `command` makes ("": written by hand).
+    """Return the content of a result file (.csv, .csv.gz, .json or .toml) that `command` makes ("": written by hand).
 
     One that cannot be read, or is missing and `missing_ok` is not set (else None), is a CxrError that names the command.
     """
     provenance.note(path)
     try:
+        if path.suffix in (".csv", ".gz"):
+            return pd.read_csv(path)
         text = path.read_text(encoding="utf-8")
-        if path.suffix == ".json":
-            return json.loads(text)
-        return tomllib.loads(text) if path.suffix == ".toml" else pd.read_csv(io.StringIO(text))
+        return json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except FileNotFoundError:
         if missing_ok:
             return None
         reason = f"because it was not measured yet; run `{command}`" if command else "and is written by hand; restore it from git"
         raise CxrError(f"{path} is missing, {reason}.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         remedy = f"delete it and run `{command}`" if command else "restore it from git"
         raise CxrError(f"{path} cannot be read ({error}); {remedy}.") from error
 
@@ -40,7 +39,8 @@ def measurement(name: str, profile: str, missing_ok: bool = False) -> pd.DataFra
 
 def repeats(name: str, profile: str) -> pd.DataFrame:
     """Return every repeat of a measurement, as the module that measures it describes it; errors as `read`."""
-    return _measured(f"{name}_repeats.csv", name, profile)
+    packed = paths.reports(profile) / "measurements" / f"{name}_repeats.csv.gz"
+    return _measured(packed.name if packed.is_file() else packed.stem, name, profile)
 
 
 def about(name: str, profile: str) -> dict:

@@ -33,13 +33,14 @@ def signed(image: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
 def side_by_side(image: np.ndarray, heat_map: np.ndarray, values: np.ndarray, limit: float, mask: np.ndarray) -> list[np.ndarray]:
     """Return an image, its heat map and its signed map, RGB (H, W, 3), each with the outline of a mask, bool of any size."""
     plain = np.stack([image] * 3, axis=-1)
-    return [_outlined(picture, mask) for picture in (plain, heat(image, heat_map), signed(image, values, limit))]
+    return [outlined(picture, mask) for picture in (plain, heat(image, heat_map), signed(image, values, limit))]
 
 
-def _outlined(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def outlined(picture: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int] = OUTLINE) -> np.ndarray:
+    """Return an RGB picture (H, W, 3) with the outline of a mask, bool of any size."""
     small = cv2.resize(mask.astype("uint8"), picture.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     outlines, _ = cv2.findContours(small, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(picture.copy(), outlines, -1, OUTLINE, 1)
+    return cv2.drawContours(picture.copy(), outlines, -1, colour, 1)
 
 
 def _blend(image: np.ndarray, colours: np.ndarray, weight: np.ndarray) -> np.ndarray:

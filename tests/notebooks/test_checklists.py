@@ -13,8 +13,8 @@ from cxr_helpers.workflow import chapter_files
 
 POINTER = re.compile(r"@((?:fig|tbl|ch|sec):[\w-]+)")
 FILE = re.compile(r"`([\w./-]*/[\w./-]+|[A-Z]\w+)`")
-APPENDICES = ("configurations", "run_records", "model_card", "datasheet")
-APPENDED = {"tbl:configurations", "tbl:run-records"}
+APPENDICES = ("run_records", "model_card", "datasheet")
+APPENDED = {"tbl:run-records"}
 TRIPOD_PARTS = {3: "abc", 5: "ab", 6: "abc", 8: "abc", 9: "abc", 12: "abcdefg", 18: "abcdef", 20: "abc", 23: "ab", 27: "abc"}
 
 

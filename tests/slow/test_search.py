@@ -18,7 +18,6 @@ from tiny_search import bowl, place
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import search, trials
-from cxr_helpers.extras.plots.search_plots import search_trials
 from cxr_helpers.records import model_path
 from cxr_helpers.training import runs
 
@@ -191,27 +190,3 @@ def test_luck_is_what_new_seeds_lose():
     assert row["as chosen"] == 1 and row["new seeds"] == 0.875 and row["lost"] == 0.125
     assert row["new seeds_low"] <= 0.875 <= row["new seeds_high"]
     assert row.trials == 3 and row.inside == 2  # 0.1 lies below the interval
-
-
-@pytest.fixture
-def studies():
-    """Two searches of three trials; the pruned one of the grid is ahead, the last of the random ones perfect."""
-    grid = pd.DataFrame({"trial": range(3), "state": ["complete", "pruned", "complete"], "val_auc": [0.90, 0.99, 0.95]})
-    grid = grid.assign(seconds=60, learning_rate=[1e-4, 1e-3, 1e-2], dropout=0.3, batch_size=32, width=[0, 128, 128])
-    random = grid.assign(state="complete", val_auc=[0.96, 0.8, 1.0], width=[0, 64, 128])
-    return {"grid": grid, "random": random}
-
-
-def test_every_trial_has_its_mark_and_the_best_a_ring(studies):
-    fig = search_trials(studies, default=0.75)
-    every, ring = fig.axes[0].collections
-    heights = every.get_offsets()[:, 1].tolist()
-    assert heights[:5] == pytest.approx([0.10, 0.01, 0.05, 0.04, 0.2])
-    assert 0 < heights[5] < 0.001  # an AUC of 1 stays on a log scale
-    assert sorted(ring.get_offsets()[:, 1]) == pytest.approx([1e-4, 0.05])  # the pruned trial of the grid cannot win
-    assert fig.axes[0].lines[0].get_ydata()[0] == 0.25
-    low, high = fig.axes[0].get_ylim()
-    assert low > high  # the best at the top
-    names = [ax.get_xlabel() for ax in fig.axes]
-    assert names == ["learning rate", "dropout", "batch size", "hidden units"]
-    assert {"grid", "random", "complete", "pruned"} <= {text.get_text() for text in fig.legends[0].get_texts()}

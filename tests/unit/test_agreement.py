@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cxr_helpers.evaluation import bootstrap
-from cxr_helpers.extras.statistics import agreement
+from cxr_helpers.extras.makers import segmentation
 
 
 def squares(ours, truth):
@@ -25,7 +25,7 @@ def squares(ours, truth):
     ],
 )
 def test_overlap_of_known_masks(ours, truth, dice):
-    assert agreement.dice(*squares(ours, truth)) == pytest.approx(dice)
+    assert segmentation.dice(*squares(ours, truth)) == pytest.approx(dice)
 
 
 def test_the_interval_of_a_mean_is_over_patients():

@@ -101,10 +101,8 @@ def test_ours_is_timed_in_a_build_folder_that_held_the_manifest_alone(monkeypatc
 
     monkeypatch.setattr(training_time, "_train", train)
     config = experiments.get("mobilenet_rahman", "smoke").configs[0]
-    spent, said = training_time._from_an_empty_folder(config, "smoke")(0)
-    assert spent >= 0 and said == {"validation_auc": 0.5, "fitting_seconds": 7.0} and seen == [(0, files)]
-    training_time._on_stored_features(config, "smoke")(0)  # a first training leaves its features, and is not timed
-    assert [seed for seed, _ in seen] == [0, 0, 1]
+    spent, said = training_time._all_of_it(config, "smoke", 1)
+    assert spent >= 0 and said == {"validation_auc": 0.5, "fitting_seconds": 7.0} and seen == [(1, files)]
     assert os.environ.get("CXR_BUILD_DIR") == before
 
 

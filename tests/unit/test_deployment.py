@@ -44,8 +44,8 @@ def test_tables_hold_costs_aucs_and_paired_differences():
     table = deployment_tables.exported(costs(), aucs)
     assert table["ms, one image"].tolist() == [8, 2] and table["MB"].tolist() == [8, 2]
     found = aucs.set_index("figure").value
-    assert table["AUC, val"].tolist() == [found[f"net|{way}: AUC, val"] for way in ("keras|float32", "openvino|int8")]
-    gap = found["net|openvino|int8: AUC, test"] - found["net|keras|float32: AUC, test"]
+    assert table["AUC, val"].tolist() == [found[f"net, {way}: AUC, val"] for way in ("keras, float32", "openvino, int8")]
+    gap = found["net, openvino, int8: AUC, test"] - found["net, keras, float32: AUC, test"]
     assert table["difference, test (95 % CI)"].tolist() == pytest.approx([np.nan, gap], nan_ok=True)
     assert table_cells.formatted(table)["difference, test (95 % CI)"].iloc[1].startswith(table_cells.written(f"{gap:+.4f} ("))
     assert "int8" in set(deployment_tables.front(table).precision)
@@ -63,5 +63,5 @@ def test_the_front_holds_what_no_other_beats():
 )
 def test_the_claim_on_quantisation_is_judged_by_value_and_interval(value, low, verdict):
     aucs = compression.figures(scores())
-    aucs.loc[aucs.figure == "net|openvino|int8: difference, test", ["value", "ci_low"]] = value, low
+    aucs.loc[aucs.figure == "net, openvino, int8: difference, test", ["value", "ci_low"]] = value, low
     assert deployment_tables.int8_losses(aucs).verdict.tolist() == [verdict]

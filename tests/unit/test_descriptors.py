@@ -1,11 +1,9 @@
 """What estimators see: gradients of known direction, pixels as they are, a frozen network's outputs; stored once."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from cxr_helpers.config import Config
-from cxr_helpers.data import manifest, packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import descriptors
 from cxr_helpers.models import catalogue
@@ -47,32 +45,28 @@ def test_flat_pixels_are_rows_in_the_unit_interval():
 
 @pytest.fixture
 def images(tmp_path, monkeypatch):
-    """Three random images behind the functions that give the real ones."""
-    pixels = np.random.default_rng(0).integers(0, 255, (3, 32, 32)).astype("uint8")
-    ids = ["a", "b", "c"]
+    """Three random images."""
     monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path))
-    monkeypatch.setattr(manifest, "load", lambda profile: pd.DataFrame({"image_id": ids, "sha256": ids}))
-    monkeypatch.setattr(packing, "load", lambda profile, size, variant: pixels)
-    return pixels
+    return np.random.default_rng(0).integers(0, 255, (3, 32, 32)).astype("uint8")
 
 
 def test_hog_is_computed_once_and_anew_for_another_variant(images, monkeypatch):
     config = Config("svm", features="hog", size=32)
-    first, note = descriptors.matrix(config, "smoke")
+    first, note = descriptors.matrix(config, "smoke", images, "abc")
     np.testing.assert_array_equal(first, descriptors.hog(images))
     assert note == "no network"
     calls = []
     monkeypatch.setattr(descriptors, "hog", lambda images: calls.append(1) or np.zeros((3, 1), "float32"))
-    np.testing.assert_array_equal(descriptors.matrix(config, "smoke")[0], first)
+    np.testing.assert_array_equal(descriptors.matrix(config, "smoke", images, "abc")[0], first)
     assert not calls
-    descriptors.matrix(Config("svm", features="hog", size=32, variant="clahe"), "smoke")
+    descriptors.matrix(Config("svm", features="hog", size=32, variant="clahe"), "smoke", images, "abc")
     assert calls
 
 
 def test_network_features_are_the_frozen_networks_outputs_image_by_image(images, monkeypatch):
     build, built = catalogue.build, []
     monkeypatch.setattr(catalogue, "build", lambda config: built.append(build(config)) or built[-1])
-    found, note = descriptors.matrix(Config("svm", features="mobilenet", size=32), "smoke")
+    found, note = descriptors.matrix(Config("svm", features="mobilenet", size=32), "smoke", images, "abc")
     backbone, _ = catalogue.split(built[0][0])
     expected = backbone.predict_on_batch(np.repeat(images[..., None], 3, axis=-1).astype("float32"))
     assert found.shape == (3, 1024) and note == "random start"
@@ -82,4 +76,4 @@ def test_network_features_are_the_frozen_networks_outputs_image_by_image(images,
 
 def test_unknown_features_are_refused_with_those_there_are():
     with pytest.raises(CxrError, match="features='sift' is unknown; choose one of hog, pca, .*mobilenetv2"):
-        descriptors.matrix(Config("svm", features="sift"), "smoke")
+        descriptors.matrix(Config("svm", features="sift"), "smoke", np.zeros((1, 8, 8), "uint8"), "abc")

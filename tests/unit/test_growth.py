@@ -16,7 +16,7 @@ def noisy(costs, seed=0, spread=0.02):
 @pytest.mark.parametrize(("exponent", "offset"), [(1, 0), (1, 3), (1, 500), (2, 0), (2, 7), (0.5, 1)])
 def test_the_exponent_is_found_whatever_the_offset(exponent, offset):
     found = growth.fit(IMAGES, offset + 2 * IMAGES**exponent)
-    assert found.exponent == pytest.approx(exponent, abs=0.006)
+    assert found.value == pytest.approx(exponent, abs=0.006)
 
 
 def test_a_line_through_the_logarithms_would_miss_what_the_offset_hides():
@@ -27,14 +27,14 @@ def test_a_line_through_the_logarithms_would_miss_what_the_offset_hides():
 
 
 def test_a_constant_cost_has_exponent_0():
-    assert growth.fit(IMAGES, np.full(5, 37.5)).exponent == pytest.approx(0, abs=1e-9)
+    assert growth.fit(IMAGES, np.full(5, 37.5)).value == pytest.approx(0, abs=1e-9)
     found = growth.fit(IMAGES, noisy(np.full(5, 37.5)))
     assert found.ci_low < 0 < found.ci_high < 0.1
 
 
 def test_a_falling_cost_is_no_growth():
     found = growth.fit(IMAGES, 10 / IMAGES)
-    assert found.exponent == pytest.approx(-1) and found.ci_high < 0
+    assert found.value == pytest.approx(-1) and found.ci_high < 0
 
 
 def test_nineteen_of_twenty_intervals_hold_the_exponent():

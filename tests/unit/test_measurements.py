@@ -88,3 +88,15 @@ def test_every_work_is_done_once_a_round_and_once_before():
     found = rows[["round", "network", "task"]].itertuples(index=False, name=None)
     assert sorted(found) == [(place, "one", task) for place in range(3) for task in "ab"]
     assert (rows.value >= 0).all()
+
+
+def test_many_repeats_are_packed_and_read_as_they_were(made, monkeypatch):
+    plain = measurements.measure("speed", "full").with_name("speed_repeats.csv")
+    before = stored_results.repeats("speed", "full")
+    monkeypatch.setattr(measurements.records, "PLAIN_LIMIT", 1)
+    packed = measurements.measure("speed", "full").with_name("speed_repeats.csv.gz")
+    assert packed.is_file() and not plain.exists()
+    pd.testing.assert_frame_equal(stored_results.repeats("speed", "full"), before)
+    packed.write_bytes(packed.read_bytes()[:-4])
+    with pytest.raises(CxrError, match="speed_repeats.csv.gz cannot be read.*cxr measure speed"):
+        stored_results.repeats("speed", "full")

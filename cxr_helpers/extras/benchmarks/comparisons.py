@@ -24,7 +24,6 @@ _extraction = lazy.module("cxr_helpers.extras.benchmarks.extraction")
 MODULES = {
     "train_vgg16_thesis": _training,
     "train_mobilenet_rahman": _training,
-    "second_experiment": _training,
     "fine_tune": _training,
     "extract_mobilenet": _extraction,
     "extract_mobilenetv2": _extraction,

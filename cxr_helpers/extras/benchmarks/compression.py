@@ -49,22 +49,15 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     rows = []
     columns = [column for column in repeats if "|" in column]
     for column in columns:
-        network = column.partition("|")[0]
+        network, name = column.partition("|")[0], column.replace("|", ", ")
         base = next(each for each in columns if each.startswith(f"{network}|"))
         for split in SPLITS:
             part = repeats[repeats.split == split].reset_index(drop=True)
             ours, theirs = (part[_IMAGES].assign(y_score=special.expit(part[each])) for each in (column, base))
-            rows.append({"figure": f"{column}: AUC, {split}"} | dict(metrics.evaluate(ours).loc["roc_auc", _BOUNDS]))
+            rows.append({"figure": f"{name}: AUC, {split}"} | dict(metrics.evaluate(ours).loc["roc_auc", _BOUNDS]))
             if column != base:
-                rows.append({"figure": f"{column}: difference, {split}"} | dict(paired.auc_difference([ours], [theirs])[_BOUNDS]))
+                rows.append({"figure": f"{name}: difference, {split}"} | dict(paired.auc_difference([ours], [theirs])[_BOUNDS]))
     return pd.DataFrame(rows)
-
-
-def by_column(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per network, backend (column engine), precision and kind of figure: value, ci_low, ci_high."""
-    pattern = r"^(?P<network>[^|]+)\|(?P<engine>[^|]+)\|(?P<precision>[^:]+): (?P<kind>.+)$"
-    parts = figures.figure.str.extract(pattern).dropna()
-    return parts.join(figures[_BOUNDS])
 
 
 def _exported(network: Network, profile: str, images: pd.DataFrame) -> dict[str, np.ndarray]:

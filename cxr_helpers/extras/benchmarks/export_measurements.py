@@ -61,10 +61,15 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     return table[harness.COLUMNS]
 
 
+def apart(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return figures ("network, engine, precision: quantity") with their names apart: `KEYS`, quantity, and their values."""
+    parts = figures.figure.str.extract(r"^(?P<network>.+), (?P<engine>\w+), (?P<precision>\w+): (?P<quantity>.+)$")
+    return parts.join(figures[["value", "ci_low", "ci_high"]])
+
+
 def by_export(figures: pd.DataFrame) -> pd.DataFrame:
     """Return one row per network, engine and precision (columns `KEYS`) and a column a quantity."""
-    parts = figures.figure.str.extract(r"^(?P<network>.+), (?P<engine>\w+), (?P<precision>\w+): (?P<quantity>.+)$")
-    table = parts.assign(value=figures.value).set_index([*KEYS, "quantity"]).value
+    table = apart(figures).set_index([*KEYS, "quantity"]).value
     order = table.reset_index()[KEYS].drop_duplicates()
     return order.merge(table.unstack("quantity").reset_index(), on=KEYS)
 

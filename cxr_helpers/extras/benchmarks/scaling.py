@@ -9,7 +9,6 @@ import pandas as pd
 from cxr_helpers.base.progress import say
 from cxr_helpers.data import manifest
 from cxr_helpers.extras.benchmarks import fresh_process, stages
-from cxr_helpers.extras.benchmarks.harness import COLUMNS
 from cxr_helpers.extras.networks.programs import PROGRAMS
 from cxr_helpers.extras.statistics import growth
 
@@ -80,5 +79,5 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
         for quantity, title in QUANTITIES.items():
             found = growth.fit(part.images, part[quantity])
             for network in NETWORKS if program == BOTH else [program]:
-                rows.append((f"{network}, {stage}, {title}", found.exponent, found.ci_low, found.ci_high))
-    return pd.DataFrame(rows, columns=COLUMNS)
+                rows.append({"figure": f"{network}, {stage}, {title}"} | dict(found))
+    return pd.DataFrame(rows)

@@ -16,7 +16,7 @@ from cxr_helpers.extras.benchmarks import fresh_process
 from cxr_helpers.extras.inference import lungs
 from cxr_helpers.extras.makers import segmentation
 from cxr_helpers.extras.other_sets.masked_images import UNKNOWN, Masked
-from cxr_helpers.extras.statistics import agreement, cardiothoracic
+from cxr_helpers.extras.statistics import cardiothoracic
 from cxr_helpers.training import network
 
 POOR = 0.8  # a Dice coefficient below this should be flagged
@@ -62,7 +62,7 @@ def _judged(model, images: list[Masked]) -> list[dict]:
     for image, maps in zip(images, segmentation.maps(model, [image.pixels for image in images]), strict=True):
         truth, mask = image.masks[..., 0], segmentation.mask(maps[..., 0], image.pixels.shape)
         row = {"image_id": image.image_id, "patient_id": image.patient_id, "group": image.group}
-        row |= {"dice": agreement.dice(mask & (truth != UNKNOWN), truth == 1), "shape": cardiothoracic.implausible(mask)}
+        row |= {"dice": segmentation.dice(mask & (truth != UNKNOWN), truth == 1), "shape": cardiothoracic.implausible(mask)}
         rows.append(row | {"doubt": cardiothoracic.doubt(maps[..., 0])})
     return rows
 

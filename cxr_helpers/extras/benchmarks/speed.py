@@ -37,16 +37,8 @@ _SHOWN = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """How it is measured: side of an image in pixels, rounds; `stand_in` replaces every network."""
-
-    side: int
-    rounds: int
-    stand_in: str = ""
-
-
-PLANS = {"full": Plan(224, 7), "smoke": Plan(32, 3, "custom_cnn")}
+SIDE, ROUNDS = {"full": 224, "smoke": 32}, {"full": 7, "smoke": 3}
+STAND_IN = {"smoke": "custom_cnn"}  # for every network
 
 
 def measure(profile: str) -> pd.DataFrame:
@@ -55,15 +47,15 @@ def measure(profile: str) -> pd.DataFrame:
     All networks stand ready in one process and take turns (`harness.rounds`).
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of many graphs in one process, which are meant here
-    plan, works, sizes = PLANS[profile], {}, {}
+    works, sizes = {}, {}
     for network in PROGRAMS:
         say(f"speed: {network} is built")
-        passes, sizes[network] = _passes(_config(network, plan))
+        passes, sizes[network] = _passes(_config(network, profile))
         works |= {(network, task): work for task, work in passes.items()}
         for layers in TRAINED[network]:
-            works[network, f"training step, {layers}"] = _training(_config(network, plan, layers))
-    times = harness.rounds(works, plan.rounds, "speed")
-    saved = [(place, network, "saved model", size) for place in range(plan.rounds) for network, size in sizes.items()]
+            works[network, f"training step, {layers}"] = _training(_config(network, profile, layers))
+    times = harness.rounds(works, ROUNDS[profile], "speed")
+    saved = [(place, network, "saved model", size) for place in range(ROUNDS[profile]) for network, size in sizes.items()]
     return pd.concat([times, pd.DataFrame(saved, columns=times.columns)], ignore_index=True)
 
 
@@ -128,10 +120,10 @@ def _written(value: float) -> str:
     return "{:,.0f}" if value >= 100 else "{:#.3g}"
 
 
-def _config(network: str, plan: Plan, layers: str = ALL) -> Config:
+def _config(network: str, profile: str, layers: str = ALL) -> Config:
     config = PROGRAMS[network]
     trainable = "head" if layers == FROZEN else "all"
-    return dataclasses.replace(config, model=plan.stand_in or config.model, size=plan.side, trainable=trainable)
+    return dataclasses.replace(config, model=STAND_IN.get(profile, config.model), size=SIDE[profile], trainable=trainable)
 
 
 def _passes(config: Config) -> tuple[dict[str, Callable], float]:

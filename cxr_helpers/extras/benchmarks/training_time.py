@@ -32,7 +32,6 @@ ROUNDS = {"full": 3, "smoke": 1}
 EXPERIMENTS = {
     "train_vgg16_thesis": ("vgg16_frozen_stored", {"precision": "float32"}, "vgg16_frozen_streamed"),
     "train_mobilenet_rahman": ("mobilenet_rahman", {"views": 1}, "mobilenet_rahman_streamed_20"),
-    "second_experiment": ("mobilenet_rahman", {"views": 1}, "mobilenet_rahman_streamed_20"),
     "fine_tune": ("mobilenetv2_kilaru", {}, "mobilenetv2_kilaru_streamed"),
 }
 
@@ -52,20 +51,12 @@ def prepare(name: str, profile: str) -> Comparison:
     else:
         smaller = {"trainable": "head", "views": config.views and 1}
         config, aucs = dataclasses.replace(config, **(changes if profile == "full" else smaller)), {}
-        works = _whole(config, profile, name == "second_experiment")
+        epoch = common_epoch(config, profile)
+        works = {"baseline": lambda _: epoch() * config.epochs, "ours": lambda place: _all_of_it(config, profile, place)}
         baseline = f"directory loader, JPEG decoding, augmentation, frozen layers in each of {config.epochs} epochs"
         ours = "packing, frozen layers once for each view, head on what they gave"
-        if name == "second_experiment":
-            ours = "another seed of the head on features that are stored"
     about = {"extrapolated": True, "what_baseline": baseline, "what_ours": ours, "config": config.departures()}
     return Comparison(works, ROUNDS[profile], about | recorded_aucs("baseline", online, profile) | aucs)
-
-
-def _whole(config: Config, profile: str, second: bool) -> dict[str, Callable]:
-    """Return whole trainings as commonly written and as here, there on stored features where it is the `second` one."""
-    epoch = common_epoch(config, profile)
-    ours = _on_stored_features(config, profile) if second else _from_an_empty_folder(config, profile)
-    return {"baseline": lambda _: epoch() * config.epochs, "ours": ours}
 
 
 def _fine_tuning(config: Config, profile: str) -> dict[str, Callable]:
@@ -108,29 +99,16 @@ def common_epoch(config: Config, profile: str) -> Callable[[], float]:
     return epoch
 
 
-def _from_an_empty_folder(config: Config, profile: str) -> Callable[[int], tuple[float, dict[str, float]]]:
-    """Return what trains in a build folder that holds the manifest alone."""
-
-    def work(place: int) -> tuple[float, dict[str, float]]:
-        with tempfile.TemporaryDirectory() as folder:
-            return _timed(config, profile, _with_the_manifest(folder, profile), place)
-
-    return work
-
-
-def _on_stored_features(config: Config, profile: str) -> Callable[[int], tuple[float, dict[str, float]]]:
-    """Return what trains in a build folder in which another seed has left its features."""
-    folder = tempfile.TemporaryDirectory()
-    _timed(config, profile, _with_the_manifest(folder.name, profile), 0)
-    return lambda place: _timed(config, profile, folder.name, place + 1)
-
-
-def _timed(config: Config, profile: str, folder: str, seed: int) -> tuple[float, dict[str, float]]:
-    """Return the seconds of one training in a build folder, its validation AUC and the seconds of its epochs."""
-    started = time.perf_counter()
-    with mock.patch.dict("os.environ", CXR_BUILD_DIR=folder):
-        auc, fitting_seconds = _train(dataclasses.replace(config, seed=seed), profile)
-    spent = time.perf_counter() - started
+def _all_of_it(config: Config, profile: str, seed: int) -> tuple[float, dict[str, float]]:
+    """Train in a build folder that holds the manifest alone: its seconds, its validation AUC, the seconds of its epochs."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / profile).mkdir()
+        for file in filter(Path.is_file, paths.build(profile).iterdir()):
+            shutil.copy(file, Path(folder) / profile)
+        started = time.perf_counter()
+        with mock.patch.dict("os.environ", CXR_BUILD_DIR=folder):
+            auc, fitting_seconds = _train(dataclasses.replace(config, seed=seed), profile)
+        spent = time.perf_counter() - started
     return spent, {"validation_auc": round(auc, 4), "fitting_seconds": round(fitting_seconds, 1)}
 
 
@@ -151,14 +129,6 @@ def _train(config: Config, profile: str) -> tuple[float, float]:
     _, scores, spent = fitting.fit(task)
     val = scores[scores.split == "val"]
     return float(roc_auc_score(val.y_true, val.y_score)), spent
-
-
-def _with_the_manifest(folder: str, profile: str) -> str:
-    """Copy the manifest, and nothing else, from the build folder to `folder`, and return that."""
-    (Path(folder) / profile).mkdir()
-    for file in filter(Path.is_file, paths.build(profile).iterdir()):
-        shutil.copy(file, Path(folder) / profile)
-    return folder
 
 
 def _link(folder: Path, profile: str, protocol: str) -> None:

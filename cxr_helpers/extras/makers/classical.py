@@ -20,6 +20,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from cxr_helpers.config import Config
+from cxr_helpers.data import manifest, packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import descriptors
 from cxr_helpers.extras.makers.randomised import RandomisedNetwork
@@ -69,7 +70,9 @@ def make(config: Config, profile: str) -> Product:
     if config.class_weight != "none":
         raise CxrError(f"Config: {config.model} is fitted without class weights; take class_weight away.")
     table = network.labelled_images(profile, config.protocol)
-    return estimated(config, *descriptors.matrix(config, profile), table, network.images_info(profile, table))
+    images, data_hash = packing.load(profile, config.size, config.variant), manifest.data_hash(manifest.load(profile))
+    x, start = descriptors.matrix(config, profile, images, data_hash)
+    return estimated(config, x, start, table, network.images_info(profile, table))
 
 
 def estimated(config: Config, x: np.ndarray, start: str, table: pd.DataFrame, info: dict) -> Product:

@@ -12,7 +12,7 @@ from cxr_helpers import paths
 from cxr_helpers.base import processes
 from cxr_helpers.base.files import atomic_path, mapped
 from cxr_helpers.config import Config
-from cxr_helpers.data import manifest, packing, preprocessing
+from cxr_helpers.data import preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.models import catalogue
 from cxr_helpers.training import cached_features
@@ -21,21 +21,15 @@ HOG_CELLS = 8  # along each side of an image, whatever its size
 HOG = {"orientations": 9, "cells_per_block": (2, 2), "block_norm": "L2-Hys"}  # as Dalal and Triggs (2005)
 
 
-def matrix(config: Config, profile: str) -> tuple[np.ndarray, str]:
-    """Return (features float32 (N, D) of all images in manifest order, note on the start of the network behind them).
+def matrix(config: Config, profile: str, images: np.ndarray, data_hash: str) -> tuple[np.ndarray, str]:
+    """Return (features float32 (N, D), note on the start of the network behind them) of images (N, H, W) uint8.
 
-    `config.features` is "hog", "pca" (the pixels as they are: the components are the estimator's to find, on training
-    images alone), or a network of `models`, started as `config.start` says and frozen.
+    `data_hash` names their set. `config.features` is "hog", "pca" (the pixels as they are: the components are the estimator's
+    to find, on training images alone), or a network of `models`, started as `config.start` says and frozen.
 
     Raises:
         CxrError: there are no features of that name.
     """
-    images = packing.load(profile, config.size, config.variant)
-    return describe(config, profile, images, manifest.data_hash(manifest.load(profile)))
-
-
-def describe(config: Config, profile: str, images: np.ndarray, data_hash: str) -> tuple[np.ndarray, str]:
-    """Return what `matrix` does, of images (N, H, W) uint8 whose set `data_hash` names."""
     if config.features == "pca":
         return flat(images), "no network"
     if config.features == "hog":

@@ -60,7 +60,7 @@ def make(config: Config, profile: str) -> Product:
         "images_left_out": len(found.table) - len(table),
     }
     if estimator:
-        x, start = descriptors.describe(config, profile, pixels, info["data_hash"])
+        x, start = descriptors.matrix(config, profile, pixels, info["data_hash"])
         return classical.estimated(config, x, start, table, info)
     task = fitting.Task(config, profile, model, pixels, table, info["data_hash"])
     if found.labels:

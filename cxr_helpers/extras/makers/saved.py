@@ -19,7 +19,8 @@ AGREEMENT = 0.02  # largest difference between a stored score and the model's sc
 def of_run(record: Record, profile: str):
     """Return the run's saved Keras model; one that is missing, or scores images otherwise than the record, is a CxrError."""
     path = records.model_path(profile, record.run_id)
-    command = f"`cxr train {experiment(record)} --retrain` makes it anew"
+    names = [row.name for row in experiments.load(profile).values() if record.config in row.configs]
+    command = f"`cxr train {' '.join(names) or 'NAME'} --profile {profile} --retrain` makes it anew"
     if not path.is_file():
         raise CxrError(f"The model of run {record.run_id} is not on this machine; {command}.")
     found = keras.saving.load_model(path, compile=False)
@@ -37,12 +38,3 @@ def of_run(record: Record, profile: str):
 def network_config(run: Record, profile: str) -> Config:
     """Return the configuration of the network behind a run, the first where it joins several: it says what images it takes."""
     return network_config(members.joined(run, profile)[0], profile) if run.config.members else run.config
-
-
-def experiment(record: Record) -> str:
-    """Return the name under which the run's experiment stands in experiments.toml."""
-    for profile in ("full", "smoke"):
-        for row in experiments.load(profile).values():
-            if record.config in row.configs:
-                return f"{row.name} --profile {profile}"
-    return "NAME"

@@ -17,7 +17,7 @@ from cxr_helpers.data import manifest, packing, preprocessing
 from cxr_helpers.extras.networks import unet
 from cxr_helpers.extras.other_sets import masked_images
 from cxr_helpers.extras.other_sets.masked_images import UNKNOWN, Masked
-from cxr_helpers.extras.statistics import agreement, cardiothoracic
+from cxr_helpers.extras.statistics import cardiothoracic
 from cxr_helpers.records import Product
 from cxr_helpers.training import cached_features, fitting, network
 
@@ -163,8 +163,14 @@ def overlaps(model: keras.Model, images: Sequence[Masked], fixed: dict[str, np.n
                 guess = cv2.resize(fixed[name].astype(np.uint8), drawn.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
                 row = {"image_id": image.image_id, "patient_id": image.patient_id, "group": image.group, "structure": name}
                 both = {"dice": found[name], "fixed": guess}
-                rows.append(row | {key: agreement.dice(each & known, drawn == 1) for key, each in both.items()} | ratios)
+                rows.append(row | {key: dice(each & known, drawn == 1) for key, each in both.items()} | ratios)
     return pd.DataFrame(rows)
+
+
+def dice(ours: np.ndarray, truth: np.ndarray) -> float:
+    """Return the Dice coefficient 2·|A∩B| / (|A| + |B|) of two bool masks of equal shape; 1 where both are empty."""
+    total = ours.sum() + truth.sum()
+    return float(2 * (ours & truth).sum() / total) if total else 1.0
 
 
 def _resized(pixels: np.ndarray, masks: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:

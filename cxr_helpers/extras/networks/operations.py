@@ -6,12 +6,9 @@ import math
 import keras
 from keras import layers
 
-_CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
-_DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
-
 
 def multiply_adds(model: keras.Model) -> int:
-    """Return the multiply-adds of convolutions and dense layers for one image; a layer counts as often as it is called.
+    """Return the multiply-adds of (depthwise) convolutions and dense layers for one image, each as often as it is called.
 
     Whatever else a network does (normalisation, activation, pooling, sums) is left out, as in the papers' counts.
     """
@@ -25,13 +22,9 @@ def multiply_adds(model: keras.Model) -> int:
 
 def _of_call(layer: keras.Layer, node) -> int:
     outputs = math.prod(node.outputs[0].shape[1:])
-    if isinstance(layer, layers.SeparableConv2D):
-        places, source = math.prod(node.outputs[0].shape[1:3]), node.input_tensors[0].shape[-1]
-        inner = source * layer.depth_multiplier
-        return places * (inner * math.prod(layer.kernel_size) + inner * layer.filters)
-    if isinstance(layer, _DEPTHWISE):
+    if isinstance(layer, layers.DepthwiseConv2D):
         return outputs * math.prod(layer.kernel_size)
-    if isinstance(layer, _CONVOLUTIONS):
+    if isinstance(layer, layers.Conv2D):
         return outputs * math.prod(layer.kernel_size) * node.input_tensors[0].shape[-1] // layer.groups
     if isinstance(layer, layers.Dense):
         return outputs * node.input_tensors[0].shape[-1]

@@ -15,16 +15,7 @@ _SEED = 20171128
 _SKIN_PARTS = {"train": 150, "val": 40, "test": 60}
 _SKIN = {"melanoma": (50, 60, 90), "seborrheic_keratosis": (90, 125, 165), "nevus": (70, 95, 140)}  # mean colour, BGR
 _BRAINS = 100  # images of either class
-# Where a finding shows on an image: centre and radii as fractions of its side, added brightness (grey values).
-_SIGNS = {
-    "Atelectasis": ((0.68, 0.72), (0.12, 0.03), 70),
-    "Cardiomegaly": ((0.55, 0.66), (0.20, 0.16), 60),
-    "Effusion": ((0.30, 0.82), (0.16, 0.08), 80),
-    "Mass": ((0.70, 0.40), (0.09, 0.09), 80),
-    "Nodule": ((0.30, 0.38), (0.04, 0.04), 90),
-    "Pneumothorax": ((0.28, 0.26), (0.08, 0.12), -60),
-    "Emphysema": ((0.72, 0.60), (0.10, 0.20), -45),
-}
+_SIGN = (0.09, 0.06), 80  # radii of a finding's spot as shares of the side, added brightness (grey values)
 
 
 def prepare(name: str, folder: Path) -> Path:
@@ -78,13 +69,18 @@ def _findings(rng: np.random.Generator, rare: bool) -> list[str]:
 
 
 def _chest(seed: int, patient: int, findings: list[str]) -> np.ndarray:
-    """Return an image (SIDE, SIDE) uint8 with the signs of its findings; some labels have none, as if read amiss."""
+    """Return an image (SIDE, SIDE) uint8 with a bright spot for each of its findings, each at a place of its own."""
     label = "PNEUMONIA" if {"Pneumonia", "Consolidation", "Infiltration"} & set(findings) else "NORMAL"
     image = synthetic.image(seed, label, SIDE, patient=patient).image.astype(np.float32)
-    for finding in set(findings) & set(_SIGNS):
-        centre, radii, brightness = _SIGNS[finding]
-        image += brightness * _spot(centre, radii)
+    for finding in findings:
+        image += _SIGN[1] * _spot(place(finding), _SIGN[0])
     return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def place(finding: str) -> tuple[float, float]:
+    """Return where a finding shows on an image: x and y as shares of its side."""
+    row, column = divmod(chestxray14.LABELS.index(finding), 4)
+    return 0.2 + 0.2 * column, 0.2 + 0.2 * row
 
 
 def _lesion(rng: np.random.Generator, kind: str) -> np.ndarray:

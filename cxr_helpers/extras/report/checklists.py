@@ -9,7 +9,7 @@ import pandas as pd
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import published_model
-from cxr_helpers.extras.report.computed import listed, table
+from cxr_helpers.report import table_cells
 from cxr_helpers.report.chapters import Chapter
 
 FOLDER = paths.ROOT / "reports" / "checklists"
@@ -70,3 +70,14 @@ def _card(profile: str) -> Chapter:
     )
     boxed = PIPE_TABLE.sub(lambda match: table("tbl:model-card", caption, match[0]), text)
     return listed("model_card", boxed)
+
+
+def listed(name: str, markdown: str) -> Chapter:
+    """Return a chapter that no notebook computes, of one cell and no figures, from Markdown that begins with its title."""
+    return Chapter(name, f':::::::::: {{.cell number="1"}}\n\n{markdown}\n\n::::::::::\n', {})
+
+
+def table(label: str, caption: str, rows, digits: int = 3) -> str:
+    """Return the Markdown of a table (a frame, or Markdown of one) with label and caption, as the chapter template makes it."""
+    shown = rows if isinstance(rows, str) else table_cells.markdown(rows, digits)
+    return f':::::: {{.table id="{label}"}}\n\n{caption}\n\n{shown}\n\n::::::'

@@ -1,10 +1,7 @@
 """How a cost grows with the number of images: the exponent of a power law, with its 95 % interval."""
 
-from __future__ import annotations
-
-import dataclasses
-
 import numpy as np
+import pandas as pd
 from scipy import optimize, stats
 
 from cxr_helpers.errors import CxrError
@@ -14,17 +11,8 @@ _LEVEL = 0.95
 _ROUNDING = 1e-9  # a slope below it is no growth
 
 
-@dataclasses.dataclass(frozen=True)
-class Growth:
-    """The exponent of cost = offset + factor · images ** exponent, and its 95 % interval."""
-
-    exponent: float
-    ci_low: float
-    ci_high: float
-
-
-def fit(images: np.ndarray, costs: np.ndarray) -> Growth:
-    """Fit a power law to costs (n,), positive, at numbers of images (n,), one cost per number.
+def fit(images: np.ndarray, costs: np.ndarray) -> pd.Series:
+    """Return value, ci_low, ci_high of the exponent of a power law in costs (n,), positive, at numbers of images (n,).
 
     First a straight line through the logarithms. Where its slope's interval (Student's t) reaches zero or below, the
     cost does not grow, and the slope is the answer. Else a constant cost (start-up, parameters) would bend that line
@@ -40,11 +28,11 @@ def fit(images: np.ndarray, costs: np.ndarray) -> Growth:
     line = stats.linregress(np.log(images), np.log(costs))
     half = stats.t.ppf((1 + _LEVEL) / 2, len(images) - 2) * np.nan_to_num(line.stderr)  # NaN where all costs are equal
     if line.slope - half <= _ROUNDING:
-        return Growth(line.slope, line.slope - half, line.slope + half)
+        return pd.Series({"value": line.slope, "ci_low": line.slope - half, "ci_high": line.slope + half})
     errors = np.array([_squares(images, costs, exponent) for exponent in _EXPONENTS])
     best, freedom = errors.argmin(), len(images) - 3
     kept = _EXPONENTS[errors <= errors[best] * (1 + stats.f.ppf(_LEVEL, 1, freedom) / freedom)]
-    return Growth(_EXPONENTS[best], kept.min(), kept.max())
+    return pd.Series({"value": _EXPONENTS[best], "ci_low": kept.min(), "ci_high": kept.max()})
 
 
 def _squares(images: np.ndarray, costs: np.ndarray, exponent: float) -> float:

@@ -12,12 +12,11 @@ from cxr_helpers.tables.statistics import shown_as
 GOALS = {
     "train_vgg16_thesis": 12.0,
     "train_mobilenet_rahman": 15.0,
-    "second_experiment": 100.0,
     "fine_tune": 1.5,
     "extract_mobilenet": 2.5,
     "extract_mobilenetv2": 3.0,
 }
-TRAINED = ("train_vgg16_thesis", "train_mobilenet_rahman", "second_experiment", "fine_tune")
+TRAINED = ("train_vgg16_thesis", "train_mobilenet_rahman", "fine_tune")
 EXTRACTED = ("extract_mobilenet", "extract_mobilenetv2", "extract_resnet50", "extract_vgg16")
 _WAYS = (("baseline", "as written"), ("ours", "here"))
 RATIO = "ratio (range over rounds)"
@@ -36,39 +35,28 @@ _DIGITS = {RATIO: "{:.3g}", "goal": "{:g}"} | dict.fromkeys(("missed_by", "verdi
 
 
 def compared(profile: str) -> pd.DataFrame:
-    """Return one row per comparison of `cxr bench`: ratio with its range, goal, missed_by, both costs in seconds, machine.
+    """Return one row per comparison of `cxr bench`: ratio with its range, goal, costs in seconds, AUCs, machine.
 
-    One that was not made has its name and its goal alone.
+    "missed_by": by how much the goal was missed (at most 0: met). One that was not made has its name and its goal alone. An AUC
+    is of validation images, the mean over seeds, with the least and the largest as bounds where there are several.
     """
     rows = []
     for name in comparisons.NAMES:
         found = stored_results.benchmark(name, profile, missing_ok=True)
-        row = {"comparison": name} | _ratio(name, found)
-        if found:
-            row |= {way: found[way] for way, _ in _WAYS} | {"machine": found["machine"]}
-            row |= {"baseline extrapolated": "yes" if found.get("extrapolated") else "no"}
-        rows.append(row)
-    return shown_as(rows, _DIGITS | {"baseline": _cost, "ours": _cost})
-
-
-def training(profile: str) -> pd.DataFrame:
-    """Return one row per comparison of trainings that was made: both times, the ratio, its goal, and both validation AUCs.
-
-    An AUC is the mean over seeds, with the least and the largest as bounds where there are several.
-    """
-    rows, digits = [], {}
-    for name in TRAINED:
-        found = stored_results.benchmark(name, profile, missing_ok=True)
-        if not found:
-            continue
-        row = {"comparison": name} | {f"{words} (s)": found[way] for way, words in _WAYS} | _ratio(name, found)
-        for way, words in _WAYS:
-            aucs, title = pd.Series(found.get(f"{way}_validation_auc") or [], dtype=float), f"validation AUC, {words}"
+        goal = GOALS.get(name, np.nan)
+        ratio, least, largest = (found[f"ratio_{key}"] if found else np.nan for key in ("median", "min", "max"))
+        row = {"comparison": name, RATIO: ratio, f"{RATIO}_low": least, f"{RATIO}_high": largest}
+        row |= {"goal": goal, "missed_by": goal - ratio}
+        for way, words in _WAYS if found else ():
+            aucs = pd.Series(found.get(f"{way}_validation_auc") or [], dtype=float)
             low, high = (aucs.min(), aucs.max()) if len(aucs) > 1 else (np.nan, np.nan)
-            row |= {title: aucs.mean(), f"{title}_low": low, f"{title}_high": high, f"seeds, {words}": len(aucs)}
-            digits |= {title: 4, f"{words} (s)": _cost}
+            row |= {f"{words} (s)": found[way], f"AUC {words}": aucs.mean(), f"AUC {words}_low": low, f"AUC {words}_high": high}
+            row |= {f"seeds {words}": len(aucs) or np.nan}
+        if found:
+            row |= {"extrapolated": "yes" if found.get("extrapolated") else "no", "machine": found["machine"]}
         rows.append(row)
-    return shown_as(rows, _DIGITS | digits)
+    digits = {f"AUC {words}": 4 for _, words in _WAYS} | {f"{words} (s)": _cost for _, words in _WAYS}
+    return shown_as(rows, _DIGITS | digits | {f"seeds {words}": 0 for _, words in _WAYS})
 
 
 def extraction(profile: str) -> pd.DataFrame:
@@ -83,10 +71,3 @@ def extraction(profile: str) -> pd.DataFrame:
             rows.append(row | {"relative error": found["largest_relative_error"].get(engine, np.nan)})
     digits = {"10⁹ multiply-adds": 2, "images/s": "{:.1f}", "share of the limit": "{:.0%}", "over Keras": 2}
     return shown_as(rows, _DIGITS | digits | {"relative error": "{:.0e}"})
-
-
-def _ratio(name: str, found: dict | None) -> dict:
-    """Return the ratio of a comparison with its bounds, its goal, and by how much it was missed (at most 0: met)."""
-    goal = GOALS.get(name, np.nan)
-    ratio, least, largest = (found[f"ratio_{key}"] if found else np.nan for key in ("median", "min", "max"))
-    return {RATIO: ratio, f"{RATIO}_low": least, f"{RATIO}_high": largest, "goal": goal, "missed_by": goal - ratio}

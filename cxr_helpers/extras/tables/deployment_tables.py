@@ -71,8 +71,8 @@ def int8_losses(aucs: pd.DataFrame) -> pd.DataFrame:
 
 def _by_key(aucs: pd.DataFrame | None) -> dict[tuple, dict[str, pd.Series]]:
     found: dict[tuple, dict[str, pd.Series]] = {}
-    for _, row in compression.by_column(aucs).iterrows() if aucs is not None else ():
-        found.setdefault((row.network, row.engine, row.precision), {})[row.kind] = row[["value", "ci_low", "ci_high"]]
+    for _, row in export_measurements.apart(aucs).iterrows() if aucs is not None else ():
+        found.setdefault((row.network, row.engine, row.precision), {})[row.quantity] = row[["value", "ci_low", "ci_high"]]
     return found
 
 

@@ -42,14 +42,12 @@ def pairs(scores: _Scores, limits: _Limits) -> pd.DataFrame:
 
 
 def against(table: pd.DataFrame, experiment: str) -> pd.DataFrame:
-    """Return the rows of `pairs` that hold `experiment`, always that minus the other."""
+    """Return the rows of `pairs` that have `experiment` on the left, as the page shows them."""
     rows = []
-    for pair in table[(table.experiment == experiment) | (table.against == experiment)].to_dict("records"):
-        ours = pair["experiment"] == experiment
-        row = {"against": pair["against" if ours else "experiment"]}
+    for pair in table[table.experiment == experiment].to_dict("records"):
+        row = {"against": pair["against"]}
         for name, title in (("auc", "AUC"), ("accuracy", "accuracy")):
-            value, low, high = (pair[key] for key in (name, f"{name}_low", f"{name}_high"))
-            found = (value, low, high) if ours else (-value, -high, -low)
+            found = (pair[key] for key in (name, f"{name}_low", f"{name}_high"))
             row |= dict(zip(statistics.columns(f"difference in {title} (95 % CI)", None), found, strict=True))
             row |= {f"p, {title}": pair[f"{name}_p"], f"p, {title}, Holm": pair[f"{name}_holm"]}
         rows.append(row)

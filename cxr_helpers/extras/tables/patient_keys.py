@@ -12,7 +12,8 @@ def table(images: pd.DataFrame) -> pd.DataFrame:
     Were a number alone the child, a child of both folders would mostly have the same pathogen in both; chance permutes the
     pathogens of the test folder.
     """
-    images = images.assign(number=_numbers(images))
+    bare = images.patient_id.str.removesuffix("_bacteria").str.removesuffix("_virus")
+    images = images.assign(number=bare.where(images.label == "PNEUMONIA", ""))
     train, test = (images[images.folder == folder] for folder in ("train", "test"))
     known, keys = (part.loc[part.number != "", ["number", "pathogen"]].drop_duplicates() for part in (train, test))
     there, shared = set(known.itertuples(index=False, name=None)), set(known.number) & set(keys.number)
@@ -37,9 +38,3 @@ def table(images: pd.DataFrame) -> pd.DataFrame:
     rows = pd.DataFrame({"what": list(counts), "count": list(counts.values()), "95 % range": ""})
     rows.loc[rows.index[-1], "95 % range"] = f"{low:.0f}–{high:.0f}"
     return rows
-
-
-def _numbers(images: pd.DataFrame) -> pd.Series:
-    """Return the patient number of each pneumonia image, its pathogen left away; "" for normal images."""
-    bare = [key.removesuffix(f"_{pathogen}") for key, pathogen in zip(images.patient_id, images.pathogen, strict=True)]
-    return pd.Series(bare, images.index).where(images.label == "PNEUMONIA", "")

@@ -1,5 +1,6 @@
 """Inside and outside the lungs: what the measurement "regions" and the experiments `region_...` give, as tables."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -55,27 +56,14 @@ def write(table: pd.DataFrame, profile: str) -> Path:
     return path
 
 
-def compared(figures: pd.DataFrame, data: str) -> pd.DataFrame:
-    """Return one row a frozen network and region: AUC, and its paired difference to the whole image, with 95 % intervals."""
+def compared(figures: pd.DataFrame, data: str, kinds: Mapping[str, str]) -> pd.DataFrame:
+    """Return one row a model and region of the `data`, and a column with its 95 % interval for each title of `kinds`."""
     rows = []
     for (model, region), part in probes(figures).query("data == @data").groupby(["model", "region"], sort=False):
-        kinds = part.set_index("kind")
-        if "auc" in kinds.index:
-            row = {"network": model, "region": region} | statistics.columns("AUC", kinds.loc["auc"])
-            row["specificity"] = kinds.value["specificity"]
-            gap = kinds.loc["minus whole"] if "minus whole" in kinds.index else None
-            rows.append(row | statistics.columns("minus whole image", gap))
-    return statistics.shown_as(rows, {"minus whole image": "+"})
-
-
-def alike(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a model and region: AUC of the official test images, over all pairs and over those of like width."""
-    rows = []
-    for (model, region), part in probes(figures).query("data == 'official test'").groupby(["model", "region"], sort=False):
-        kinds = part.set_index("kind")
-        if "auc" in kinds.index:
+        found = part.set_index("kind")
+        if "auc" in found.index:
             row = {"network": model, "region": region}
-            for title, kind in (("all pairs", "auc"), ("pairs of like width", "like widths")):
-                row |= statistics.columns(title, kinds.loc[kind])
+            for title, kind in kinds.items():
+                row |= statistics.columns(title, found.loc[kind] if kind in found.index else None)
             rows.append(row)
-    return pd.DataFrame(rows)
+    return statistics.shown_as(rows, {"minus whole image": "+"})

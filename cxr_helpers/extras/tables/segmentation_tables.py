@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pandas as pd
 
 from cxr_helpers import paths
@@ -68,16 +66,6 @@ def write(run: Record, profile: str) -> Path:
     path = paths.tables(profile) / "lung_segmenter.csv"
     atomic_write(path, pd.DataFrame(rows).round(6).to_csv(index=False))
     return path
-
-
-def outlined(image: np.ndarray, masks: dict[str, np.ndarray], side: int = 448) -> np.ndarray:
-    """Return an image (H, W) uint8, enlarged to `side` pixels, with the outlines of masks (H, W) bool by structure: RGB uint8."""
-    picture = cv2.cvtColor(cv2.resize(image, (side, side)), cv2.COLOR_GRAY2RGB)
-    for structure, mask in masks.items():
-        large = cv2.resize(mask.astype(np.uint8), (side, side), interpolation=cv2.INTER_LINEAR)
-        curves, _ = cv2.findContours(large, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(picture, curves, -1, COLOURS[structure], 2, cv2.LINE_AA)
-    return picture
 
 
 def _groups(table: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:

@@ -75,8 +75,17 @@ def folders(folds: Sequence[pd.DataFrame], official: Sequence[pd.DataFrame], ima
         "test folder, pneumonias whose number occurs elsewhere": in_test & (normal | shared),
         "test folder, pneumonias whose number does not": in_test & (normal | ~shared),
     }
-    rows = [_folder(title, facts.index[inside], folds, official) for title, inside in parts.items()]
-    return evaluated.shown([row for row in rows if row])
+    rows = []
+    for title, inside in parts.items():
+        ours, theirs = ([scores[scores.image_id.isin(facts.index[inside])] for scores in runs] for runs in (folds, official))
+        if known := set(ours[0].image_id) & set(theirs[0].image_id):  # none of the folders that the official split learns from
+            ours, theirs = ([scores[scores.image_id.isin(known)] for scores in runs] for runs in (ours, theirs))
+        if ours[0].y_true.nunique() == 2:
+            row = {"images": title, "n": len(ours[0])}
+            for name, runs in (("by folds", ours), ("by the official split", theirs)):
+                row |= statistics.columns(name, metrics.evaluate_seeds(runs).loc["roc_auc"] if len(runs[0]) else None)
+            rows.append(row | statistics.columns("difference (95 % CI)", paired.auc_difference(ours, theirs) if known else None))
+    return evaluated.shown(rows)
 
 
 def errors(answers: pd.DataFrame, images: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
@@ -96,18 +105,3 @@ def errors(answers: pd.DataFrame, images: pd.DataFrame, folds: pd.DataFrame) -> 
         label_doubted=unseen.doubted.map({True: "yes", False: "no"}).fillna("").to_numpy(),
     )
     return table[~table.correct].sort_values(["label", "confidence"], ascending=[True, False], ignore_index=True)
-
-
-def _folder(title: str, wanted: pd.Index, folds: Sequence[pd.DataFrame], official: Sequence[pd.DataFrame]) -> dict | None:
-    """Return a row of `folders`; without official scores of these images some cells stay empty, without both classes None."""
-    kept, theirs = ([scores[scores.image_id.isin(wanted)] for scores in runs] for runs in (folds, official))
-    common = set(kept[0].image_id) & set(theirs[0].image_id)
-    if kept[0].y_true.nunique() < 2:
-        return None
-    row = {"images": title, "n": len(common) or len(kept[0])}
-    if not common:
-        return row | statistics.columns("by folds", metrics.evaluate_seeds(kept).loc["roc_auc"])
-    kept, theirs = ([scores[scores.image_id.isin(common)] for scores in runs] for runs in (kept, theirs))
-    for name, runs in (("by folds", kept), ("by the official split", theirs)):
-        row |= statistics.columns(name, metrics.evaluate_seeds(runs).loc["roc_auc"])
-    return row | statistics.columns("difference (95 % CI)", paired.auc_difference(kept, theirs))
