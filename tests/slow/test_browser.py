@@ -90,6 +90,8 @@ def rendered(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         write = workplace(patch, tmp_path_factory.mktemp("report"))
         patch.setattr(explorer, "front", lambda profile: explorer.panel(SYSTEMS))
+        seen = "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAACADs="
+        patch.setattr(region_explorer, "views", lambda image: dict.fromkeys(region_explorer.VIEWS, seen))
         patch.setattr(region_explorer, "front", lambda profile: region_explorer.panel(REGIONS, PIXELS))
         said = shown(document.text, "Of **624** images [@kermany2018] −0.5 % are lost; see VGG-16 and @tbl:named.")
         pieces = [figure("fig:one"), curves(), image(), rows(9, "tbl:many"), rows(13, "tbl:long"), named(), said]
