@@ -1,6 +1,8 @@
 """The experiments of the report, read from experiments.toml: one row an experiment, one configuration a seed."""
 
 import dataclasses
+import functools
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +12,7 @@ from cxr_helpers.config import Config, whole_number
 from cxr_helpers.errors import CxrError
 
 FILE = Path(__file__).with_name("experiments.toml")
+_NAME = re.compile(r"(?<![`\w/.-])(?<!train )[a-z][a-z0-9]*(?:_[\w+]+)*(?![`\w/-])")  # what may be an experiment's name, not in code
 FIXED = ("model", "seed", "members", "own")  # fields that no parameter of a chapter changes
 
 
@@ -63,6 +66,17 @@ def get(name: str, profile: str) -> Experiment:
     if name not in rows:
         raise CxrError(f"Experiment {name!r} is unknown; experiments.toml has {', '.join(rows)}.")
     return rows[name]
+
+
+def named(text: str) -> str:
+    """Return `text` with every name of an experiment replaced by its title; names in code (in backticks) stay."""
+    titles = _titles()
+    return _NAME.sub(lambda match: titles.get(match[0], match[0]), text)
+
+
+@functools.cache
+def _titles() -> dict[str, str]:
+    return {name: each.title for name, each in load("full").items()}
 
 
 def of_chapter(chapter: str, profile: str) -> list[Experiment]:

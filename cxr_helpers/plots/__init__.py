@@ -7,10 +7,10 @@ and text is readable at the width of an A4 page. A module is imported when one o
 import lazy_loader
 
 _FUNCTIONS = {
-    "flow_charts": ["flow_chart", "image_flow"],
+    "flow_charts": ["image_flow"],
     "image_grids": ["classified_images", "image_grid"],
-    "result_plots": ["against_severity", "confusion_matrices", "forest", "regions", "specification_curve"],
-    "score_curves": ["calibration", "histories", "pr_curves", "roc_curves"],
+    "result_plots": ["against_severity", "forest", "regions", "specification_curve"],
+    "score_curves": ["calibration", "confusion_matrices", "histories", "roc_curves", "summary"],
     "style": ["CLASS_COLOURS", "COLOURS", "TEXT_WIDTH", "colour"],
 }
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs=_FUNCTIONS)

@@ -1,6 +1,4 @@
-"""Flow charts: from images to report, and the flow of images through the study, after STARD 2015."""
-
-from collections.abc import Sequence
+"""The flow of images through the study, after STARD 2015."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,25 +9,6 @@ from cxr_helpers.plots.style import INK, TEXT_WIDTH, styled
 from cxr_helpers.plots.style import figure as empty_figure
 
 PARTS = {"train": "Training", "val": "Validation", "test": "Official test"}
-
-
-@styled
-def flow_chart(steps: Sequence[tuple[str, str]]) -> Figure:
-    """Draw steps as boxes joined by arrows, read like text; each step is (name, what it does, in up to three lines)."""
-    columns, rows = 4, -(-len(steps) // 4)
-    fig = empty_figure(1.15 * rows, TEXT_WIDTH)
-    ax = fig.subplots()
-    centres = [(0.5 + 1.3 * (place % columns), 0.5 - 1.5 * (place // columns)) for place in range(len(steps))]
-    for (name, note), (x, y) in zip(steps, centres, strict=True):
-        _box(ax, x, y, "", wide=1, tall=1)
-        ax.text(x, y + 0.28, name, ha="center", va="center", weight="bold")
-        ax.text(x, y - 0.14, note, ha="center", va="center", fontsize=8)
-    for (x, y), (next_x, next_y) in zip(centres, centres[1:], strict=False):
-        down = y > next_y  # from the end of a row to the start of the one below
-        _arrow(ax, (x, y - 0.5) if down else (x + 0.5, y), (next_x, next_y + 0.5) if down else (next_x - 0.5, y))
-    ax.set(xlim=(-0.05, 1.3 * columns - 0.25), ylim=(-1.5 * (rows - 1) - 0.1, 1.1))
-    ax.set_axis_off()
-    return fig
 
 
 @styled

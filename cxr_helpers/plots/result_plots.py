@@ -1,10 +1,9 @@
-"""Results: confusion matrices, and one metric of many experiments, against severity, or of all readings of a text."""
+"""Results: one metric of many experiments, against severity, or of all readings of a text."""
 
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from cxr_helpers.data.corruptions import CORRUPTIONS
@@ -12,7 +11,6 @@ from cxr_helpers.evaluation import metrics
 from cxr_helpers.plots.style import INK, TEXT_WIDTH, colour, looks, styled, value_grid
 from cxr_helpers.plots.style import figure as empty_figure
 from cxr_helpers.tables import formatting
-from cxr_helpers.tables.selection import CLASSES
 
 _COLUMNS = 4  # corruptions side by side
 _MARKERS = "osD^"
@@ -25,23 +23,6 @@ _REGIONS = {
 }
 _NETWORKS = {"mobilenetv2": "MobileNetV2, frozen", "vgg16": "VGG-16, frozen", "mobilenet": "MobileNet, fine-tuned"}
 _SPLITS = {"val": "validation", "test": "test"}
-
-
-@styled
-def confusion_matrices(panels: Mapping[str, tuple[pd.DataFrame, float]]) -> Figure:
-    """Draw confusion matrices, counts and per cent of the true class: title -> (scores of one run on one split, threshold)."""
-    fig = empty_figure(2.7, min(TEXT_WIDTH, 2.6 * len(panels)))
-    axes = fig.subplots(1, len(panels), squeeze=False)[0]
-    for ax, (title, (scores, threshold)) in zip(axes, panels.items(), strict=True):
-        table = metrics.confusion(scores, threshold)
-        shares = table / table.sum(axis=1, keepdims=True)
-        texts = [f"{count:,}\n{100 * share:.1f} %" for count, share in zip(table.flat, shares.flat, strict=True)]
-        look = {"cmap": "Greys", "vmin": 0, "vmax": 1.25, "cbar": False, "annot_kws": {"fontsize": 11}}
-        sns.heatmap(shares, annot=np.reshape(texts, (2, 2)), fmt="", **look, xticklabels=CLASSES, yticklabels=CLASSES, ax=ax)
-        ax.set(title=title, xlabel="predicted")
-        ax.tick_params(length=0)
-    axes[0].set_ylabel("reference standard")
-    return fig
 
 
 @styled

@@ -1,8 +1,10 @@
-"""Curves: learning, ROC, precision-recall, calibration."""
+"""Curves and counts of scores: learning, ROC, precision-recall, calibration, confusion."""
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -11,6 +13,7 @@ from cxr_helpers.evaluation import bootstrap, curves, metrics
 from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, colour, looks, styled
 from cxr_helpers.plots.style import figure as empty_figure
 from cxr_helpers.tables import formatting
+from cxr_helpers.tables.selection import CLASSES
 
 _LEARNING = {"loss": "Loss", "accuracy": "Accuracy", "auc": "ROC AUC"}
 _Scores = Mapping[str, Sequence[pd.DataFrame]]
@@ -45,7 +48,11 @@ def roc_curves(scores: _Scores) -> Figure:
     `scores`: title -> scores of one split, one frame per seed (averaged at equal false-positive rate).
     """
     fig = empty_figure(4.4, 4.4)
-    ax = fig.subplots()
+    _roc(fig.subplots(), scores)
+    return fig
+
+
+def _roc(ax: Axes, scores: _Scores) -> None:
     ax.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)
     _bands(ax, scores, curves.roc_band, "roc_auc")
     ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
@@ -53,17 +60,10 @@ def roc_curves(scores: _Scores) -> Figure:
     ax.set(xlabel="1 − specificity (false-positive rate)", ylabel="sensitivity (true-positive rate)")
     frame = {"frameon": True, "framealpha": 0.7, "edgecolor": "none"}  # fades what lies behind the text
     ax.legend(loc="lower right", title="AUC (95 % interval)", alignment="left", **frame)
-    return fig
 
 
-@styled
-def pr_curves(scores: _Scores) -> Figure:
-    """Draw precision-recall curves with their 95 % bands; the line across is the prevalence, what chance reaches.
-
-    As `roc_curves`; the legend gives the average precision. The precision axis starts below the prevalence, not at 0.
-    """
-    fig = empty_figure(4.2, 4.6)
-    ax = fig.subplots()
+def _pr(ax: Axes, scores: _Scores) -> None:
+    """Draw precision-recall curves; the line across is the prevalence, which chance reaches: the axis starts below it, not at 0."""
     _bands(ax, scores, curves.pr_band, "pr_auc")
     prevalence = next(iter(scores.values()))[0].y_true.mean()
     ax.axhline(prevalence, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
@@ -72,7 +72,28 @@ def pr_curves(scores: _Scores) -> Figure:
     # The room below the prevalence line holds the legend.
     ax.set(xlim=(0, 1.01), ylim=(max(0, prevalence - 0.12 - 0.035 * len(scores)), 1.01))
     ax.legend(loc="lower left", title="average precision (95 % interval)", alignment="left")
+
+
+@styled
+def confusion_matrices(panels: Mapping[str, tuple[pd.DataFrame, float]]) -> Figure:
+    """Draw confusion matrices, counts and per cent of the true class: title -> (scores of one run on one split, threshold)."""
+    fig = empty_figure(2.7, min(TEXT_WIDTH, 2.6 * len(panels)))
+    axes = fig.subplots(1, len(panels), squeeze=False)[0]
+    for ax, (title, (scores, threshold)) in zip(axes, panels.items(), strict=True):
+        _confusion(ax, scores, threshold)
+        ax.set(title=title)
+    axes[0].set_ylabel("reference standard")
     return fig
+
+
+def _confusion(ax: Axes, scores: pd.DataFrame, threshold: float) -> None:
+    table = metrics.confusion(scores, threshold)
+    shares = table / table.sum(axis=1, keepdims=True)
+    texts = [f"{count:,}\n{100 * share:.1f} %" for count, share in zip(table.flat, shares.flat, strict=True)]
+    look = {"cmap": "Greys", "vmin": 0, "vmax": 1.25, "cbar": False, "annot_kws": {"fontsize": 11}}
+    sns.heatmap(shares, annot=np.reshape(texts, (2, 2)), fmt="", **look, xticklabels=CLASSES, yticklabels=CLASSES, ax=ax)
+    ax.set(xlabel="predicted")
+    ax.tick_params(length=0)
 
 
 def _bands(ax: Axes, scores: _Scores, band, metric: str) -> None:
@@ -81,9 +102,31 @@ def _bands(ax: Axes, scores: _Scores, band, metric: str) -> None:
     styles = looks(scores)
     for name, row in areas.iterrows():
         curve = band(scores[name])
-        label = f"{name}  {formatting.estimate(row.value, row.ci_low, row.ci_high)}"
+        label = f"{name if len(scores) > 1 else ''}  {formatting.estimate(row.value, row.ci_low, row.ci_high)}".strip()
         ax.fill_between(curve.x, curve.ci_low, curve.ci_high, color=colour(name), alpha=0.15, linewidth=0)
         ax.plot(curve.x, curve.y, **styles[name], label=label)
+
+
+@styled
+def summary(scores: _Scores, threshold: float, plain: float = 0.5) -> Figure:
+    """Draw four panels: ROC and precision-recall curves of `scores`, and of the first seed of the first title the rest.
+
+    The rest are the reliability diagram and the confusion matrix at `threshold`; the ROC curve is marked there (dot) and at
+    `plain` (ring). `scores`: as in `roc_curves`.
+    """
+    fig = empty_figure(5.9)
+    panels = fig.subplots(2, 2)
+    name, (first, *_) = next(iter(scores.items()))
+    _roc(panels[0, 0], scores)
+    for limit, fill in ((threshold, colour(name)), (plain, "white")):
+        found = metrics.points(first, limit)
+        panels[0, 0].plot(1 - found.specificity, found.recall, "o", color=colour(name), markerfacecolor=fill, markersize=5.5)
+    _pr(panels[0, 1], scores)
+    _reliability(panels[1, 0], None, name, first)
+    panels[1, 0].set(title=panels[1, 0].get_title(loc="left").partition("\n")[2], xlabel="predicted P(PNEUMONIA)", ylabel="observed share", aspect="equal")
+    _confusion(panels[1, 1], first, threshold)
+    panels[1, 1].set(title=f"threshold {threshold:.3f}", ylabel="reference standard", aspect="equal")
+    return fig
 
 
 @styled
@@ -108,8 +151,8 @@ def calibration(scores: Mapping[str, pd.DataFrame]) -> Figure:
     return fig
 
 
-def _reliability(upper: Axes, lower: Axes, name: str, scores: pd.DataFrame) -> None:
-    """Draw the reliability diagram of one run above the number of images in each bin."""
+def _reliability(upper: Axes, lower: Axes | None, name: str, scores: pd.DataFrame) -> None:
+    """Draw the reliability diagram of one run, above the number of images in each bin where there is room for that."""
     table = curves.reliability(scores)
     error = metrics.evaluate(scores).loc["ece"]
     upper.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)
@@ -117,6 +160,8 @@ def _reliability(upper: Axes, lower: Axes, name: str, scores: pd.DataFrame) -> N
     upper.errorbar(table.predicted, table.observed, ends, fmt="o", color=colour(name), markersize=4, elinewidth=1)
     upper.set_title(f"{name}\nECE {formatting.estimate(error.value, error.ci_low, error.ci_high)}")
     upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    if lower is None:
+        return
     width = 1 / bootstrap.ECE_BINS
     lower.tick_params(labelbottom=True)
     lower.bar((table.index + 0.5) * width, table.n, width=0.9 * width, color=colour(name))

@@ -1,8 +1,8 @@
 """Figures, tables, sentences and listings of a chapter: shown in the notebook, and understood by the report.
 
-Prose refers to them as `@fig:label` and `@tbl:label`, to a chapter as `@ch:03_vgg16`, to a source as `[@key]`. Each carries
-the numbers that it shows, unformatted (`text/csv`), and the stored results that they come from (`sources`); `cxr render`
-writes both to `reports/data/`.
+Prose refers to them as `@fig:label` and `@tbl:label`, to a chapter as `@ch:03_vgg16`, to a source as `[@key]`. Experiments
+are shown under their titles. Each carries the numbers that it shows, unformatted (`text/csv`), and the stored results that they
+come from (`sources`); `cxr render` writes both to `reports/data/`.
 """
 
 import inspect
@@ -14,7 +14,10 @@ import pandas as pd
 from IPython.display import publish_display_data
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter
 
+from cxr_helpers import experiments
 from cxr_helpers.base import provenance
 from cxr_helpers.errors import CxrError
 from cxr_helpers.report import drawn, pictures, table_cells
@@ -33,6 +36,7 @@ def figure(fig: Figure, label: str, caption: str, alt: str) -> None:
     if not alt.strip():
         raise CxrError(f"{label}: the alternative text is empty; pass alt= with what the figure shows.")
     numbers = drawn.numbers(fig)
+    _name(fig)
     shown = {"image/svg+xml": pictures.svg(fig)}
     plt.close(fig)
     _labelled("figure", label, caption, shown, numbers, alt=_line(alt))
@@ -45,12 +49,13 @@ def table(frame: pd.DataFrame, label: str, caption: str, digits: int | dict[str,
     """
     if frame.empty:
         raise CxrError(f"{label}: the table has no cells; check what was selected for it.")
-    _labelled("table", label, caption, {"text/markdown": table_cells.markdown(frame, digits)}, table_cells.flat(frame))
+    shown = {"text/markdown": experiments.named(table_cells.markdown(frame, digits))}
+    _labelled("table", label, caption, shown, table_cells.flat(frame))
 
 
 def text(markdown: str) -> None:
     """Show a sentence or more of Markdown, its numbers read from records."""
-    publish({"text/markdown": table_cells.written(markdown)}, "text")
+    publish({"text/markdown": experiments.named(table_cells.written(markdown))}, "text")
 
 
 def code(*things: Callable | type) -> None:
@@ -77,5 +82,14 @@ def _labelled(kind: str, label: str, caption: str, shown: dict[str, str], number
     publish_display_data({"text/markdown": f"**{label}** {caption}"}, metadata={"cxr": {"kind": "caption"}})
 
 
+def _name(fig: Figure) -> None:
+    """Show the titles of experiments in place of their names in all words of a figure."""
+    for words in fig.findobj(Text):
+        words.set_text(experiments.named(words.get_text()))
+    for axis in (axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)):
+        if isinstance(axis.get_major_formatter(), FixedFormatter):  # it sets its words anew whenever the axis is drawn
+            axis.set_ticklabels([experiments.named(word) for word in axis.get_major_formatter().seq])
+
+
 def _line(text: str) -> str:
-    return table_cells.written(" ".join(text.split()))
+    return experiments.named(table_cells.written(" ".join(text.split())))

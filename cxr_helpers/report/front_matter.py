@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pypandoc
 import yaml
-from pandocfilters import Header, RawBlock, Str
+from pandocfilters import Header, RawBlock, Space, Str
 
 from cxr_helpers import paths
 from cxr_helpers.base import plugins, revision
@@ -19,17 +19,28 @@ READER = "markdown-raw_html-raw_tex-implicit_figures"
 
 
 def parts(chapters: list[Part], profile: str) -> list[Part]:
-    """Return the abstract (the front matter's text, what chapters tagged `abstract`, the page's panels), and the introduction."""
-    title = Header(1, ["abstract", ["unnumbered"], []], [Str("Abstract")])
-    opening = Cell(SOURCE, [title, *_parsed(SOURCE)["blocks"]])
-    found = [Part("abstract", [opening, *(cell for part in chapters for cell in part.cells if cell.abstract)])]
+    """Return what stands before the first chapter: abstract, key results, and the introduction.
+
+    The abstract is the front matter's text, cells tagged `abstract`, and the page's panels; key results are cells tagged so.
+    """
+    tagged = {cell.belongs: [] for part in chapters for cell in part.cells}
+    for cell in (cell for part in chapters for cell in part.cells):
+        tagged[cell.belongs].append(cell)
+    opening = [_title(SOURCE, "abstract", [Str("Abstract")]), Cell(SOURCE, _parsed(SOURCE)["blocks"])]
+    opening += tagged.get("abstract", [])
     panels = (plugins.load("panels", name)(profile) for name in plugins.names("panels"))  # of the web page alone
-    found[0].cells.extend(Cell("panels", [RawBlock("html", markup)]) for markup in panels if markup)
+    opening += [Cell("panels", [RawBlock("html", markup)]) for markup in panels if markup]
+    if "key-results" in tagged:
+        opening += [_title(SOURCE, "key-results", [Str("Key"), Space(), Str("results")]), *tagged["key-results"]]
+    found = [Part("abstract", opening)]
     if (paths.ROOT / "reports" / INTRODUCTION).is_file():
         heading, *blocks = _parsed(INTRODUCTION)["blocks"]
-        title = Header(1, ["introduction", ["unnumbered"], []], heading["c"][2])
-        found.append(Part("introduction", [Cell(INTRODUCTION, [title, *blocks])]))
+        found.append(Part("introduction", [_title(INTRODUCTION, "introduction", heading["c"][2]), Cell(INTRODUCTION, blocks)]))
     return found
+
+
+def _title(place: str, identifier: str, words: list[Node]) -> Cell:
+    return Cell(place, [Header(1, [identifier, ["unnumbered"], []], words)])
 
 
 def variables(document: str, profile: str, facts: Mapping[str, str]) -> Node:

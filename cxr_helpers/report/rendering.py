@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nbformat
+from pandocfilters import Header, Space, Str
 
 from cxr_helpers import paths
 from cxr_helpers.base import plugins
@@ -57,18 +58,34 @@ def assemble(documents: Sequence[str], profile: str, facts: Mapping[str, str], b
         for each in plugins.names("appendices"):
             read["supplement"] += plugins.load("appendices", each)(profile)
     bodies = {name: [tree.parse(chapter) for chapter in found] for name, found in read.items()}
-    names = {name: references.numbered(body, name) for name, body in bodies.items()}
+    if len(bodies) == len(DOCUMENTS):  # between the supplement's notebooks and what no notebook computes
+        place = len(chapter_files.of("supplement"))
+        bodies["supplement"][place:place] = [_details(part) for part in bodies["thesis"] if _cells(part, "supplement")]
+    names = {name: references.numbered([Part(part.name, _cells(part)) for part in body], name) for name, body in bodies.items()}
     cited, made = references.keys(), {}
     for name in documents:
         labels = references.links(name, names)
         before = front_matter.parts(bodies[name], profile) if name == "thesis" else []
-        body = [Part(part.name, [cell for cell in part.cells if not cell.abstract]) for part in bodies[name]]
-        body = references.resolved(body, labels, cited)
-        figures = {path: content for chapter in read[name] for path, content in chapter.figures.items()}
-        tables = {path: content for chapter in read[name] for path, content in chapter.data.items()}
+        body = references.resolved([Part(part.name, _cells(part)) for part in bodies[name]], labels, cited)
+        figures = {path: content for found in read.values() for chapter in found for path, content in chapter.figures.items()}
+        tables = {path: content for found in read.values() for chapter in found for path, content in chapter.data.items()}
         floats = [dict(block["c"][0][2]) for part in body for block in part.blocks if tree.label(block)]
         # One hash for those of the data files, in the document's order: the PDF carries it.
         data = {"t": "MetaString", "c": shown_data.digest("\n".join(note["digest"] for note in floats if "digest" in note))}
         meta = {**front_matter.variables(name, profile, facts), "data": data}
         made[name] = Document(references.resolved(before, labels, cited), body, names[name], figures, tables, meta)
     return made
+
+
+def _cells(part: Part, belongs: str = "") -> list[tree.Cell]:
+    """Return the cells of a chapter that were tagged for a part of the report, or those of the chapter itself."""
+    return [cell for cell in part.cells if cell.belongs == belongs]
+
+
+def _details(part: Part) -> Part:
+    """Return the chapter of the supplement that holds what cells of a thesis chapter, tagged `supplement`, show."""
+    level, (_, classes, pairs), words = part.blocks[0]["c"]
+    name = f"{part.name}_details"
+    title = Header(level, [f"ch:{name}", classes, pairs], [*words, Str(":"), Space(), Str("details")])
+    cells = [dataclasses.replace(cell, belongs="") for cell in _cells(part, "supplement")]
+    return Part(name, [tree.Cell(f"chapter {part.name}", [title]), *cells])

@@ -72,39 +72,22 @@ def beside_record(experiment: Experiment, runs: Sequence[Record], profile: str, 
     document.text(f"Changed minus record in AUC: **{formatting.signed(*auc)}**; the 95 % interval {verdict}.")
 
 
-def metric_section(experiment: Experiment, runs: Sequence[Record], prefix: str) -> None:
-    """Show metrics, confusion matrices, ROC and precision–recall curves and calibration on the test images."""
-    run, title, scores = runs[0], experiment.title, {experiment.label: selection.scores(runs)}
-    threshold, protocol = selection.thresholds(runs)[0], run.config.protocol
-    images = "the official test images" if protocol == "official" else f"the test images of `{protocol}`"
-    both = {f"at {text}": (run.split("test"), limit) for text, limit in (("0.5", 0.5), (f"{threshold:.3f}", threshold))}
-    caption = f"{title} on {images}, at 0.5 and at the operating point {threshold:.3f} chosen on validation."
+def metric_section(experiment: Experiment, runs: Sequence[Record], prefix: str, finding: str, images: str) -> None:
+    """Show every metric and four panels (ROC, precision-recall, calibration, confusion) on the test images.
+
+    `finding` is the first sentence of the figure's caption; `images` says which test images ("the official test images").
+    """
+    run, title, threshold = runs[0], experiment.title, selection.thresholds(runs)[0]
+    caption = f"{title} on {images}, mean over seeds: at 0.5 and at the operating point ({threshold:.3f}, first seed) from validation."
     document.table(statistics.metric_table(runs), f"tbl:{prefix}-metrics", caption=caption)
-    shown = {
-        "confusion": (
-            plots.confusion_matrices(both),
-            f"confusion matrices on {images}, at 0.5 and at the operating point {threshold:.3f}.",
-            f"Confusion matrices of {title} with counts and row percentages.",
-        ),
-        "roc": (
-            plots.roc_curves(scores),
-            f"ROC curve on {images}, with its 95 % band from a bootstrap over patients.",
-            "ROC curve with its 95 % band; the legend gives the area and its interval.",
-        ),
-        "pr": (
-            plots.pr_curves(scores),
-            f"precision–recall curve on {images}, with its 95 % band; the line across is the prevalence.",
-            "Precision–recall curve with its 95 % band above the line of the prevalence.",
-        ),
-        "calibration": (
-            plots.calibration({experiment.label: run.split("test")}),
-            "reliability diagram, observed share of pneumonia against predicted probability, 15 equal-width bins. "
-            "Bars: 95 % Wilson intervals over images.",
-            f"Reliability diagram of {title} against the diagonal of perfect calibration.",
-        ),
-    }
-    for name, (figure, caption, alt) in shown.items():
-        document.figure(figure, f"fig:{prefix}-{name}", caption=f"{title}: {caption}", alt=alt)
+    document.figure(
+        plots.summary({experiment.label: selection.scores(runs)}, threshold),
+        f"fig:{prefix}-summary",
+        caption=f"{finding} {title} on {images}: ROC curve (dot: operating point, ring: 0.5) and precision–recall curve with 95 % "
+        "bands over patients; observed share of PNEUMONIA against the predicted probability in 15 bins (first seed; bars: 95 % Wilson "
+        f"intervals over images); and the confusion matrix at the operating point {threshold:.3f}.",
+        alt=f"Four panels on {title}: ROC curve, precision–recall curve, reliability diagram and confusion matrix.",
+    )
 
 
 def examples(experiment: Experiment, run: Record, profile: str, prefix: str, count: int) -> None:

@@ -33,11 +33,14 @@ CITED = ["--citeproc", f"--bibliography={BIBLIOGRAPHY}", f"--csl={paths.TEMPLATE
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """What one notebook cell says: `place` names it in messages; `abstract` tells whether it belongs there."""
+    """What one notebook cell says: `place` names it in messages.
+
+    `belongs` is the part of the report that it was tagged for, "" for the chapter itself.
+    """
 
     place: str
     blocks: list[Node]
-    abstract: bool = False
+    belongs: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +79,7 @@ class Document:
 def parse(chapter: Chapter) -> Part:
     """Parse a chapter's Markdown; its first cell must begin with the one `# Title` of the chapter, else it is a CxrError."""
     part = Part(chapter.name, [_cell(block, chapter.name) for block in blocks(chapter.markdown)])
-    body = [block for cell in part.cells if not cell.abstract for block in cell.blocks]
+    body = [block for cell in part.cells if not cell.belongs for block in cell.blocks]
     if not body or [block for block in body if block["t"] == "Header" and block["c"][0] == 1] != body[:1]:
         raise CxrError(f"Chapter {chapter.name} must begin with its one `# Title`; use `##` below it.")
     return part
@@ -157,7 +160,7 @@ def _cell(block: Node, chapter: str) -> Cell:
     (_, _, pairs), content = block["c"]
     note = dict(pairs)
     built = [_built(inner, chapter) for inner in content]
-    return Cell(f"chapter {chapter}, cell {note['number']}", built, note.get("part") == "abstract")
+    return Cell(f"chapter {chapter}, cell {note['number']}", built, note.get("part", ""))
 
 
 def _built(block: Node, chapter: str) -> Node:

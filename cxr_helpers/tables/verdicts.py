@@ -12,7 +12,7 @@ from statsmodels.stats.proportion import proportion_confint
 from cxr_helpers.evaluation import metrics
 
 CONSISTENT = "consistent"
-INSIDE = "inconsistent under our reading but inside the range of readings"
+INSIDE = "inside the range of readings"
 OUTSIDE = "outside every reading"
 NOT_TESTED = "not tested"
 WORDS = (CONSISTENT, INSIDE, OUTSIDE, NOT_TESTED)

@@ -98,18 +98,28 @@ def test_histories_mark_the_epoch_of_least_validation_loss():
     assert [(dot.get_xdata()[0], dot.get_ydata()[0]) for dot in dots] == [(2, 1), (2, 1)]
 
 
-@pytest.mark.parametrize(("draw", "metric"), [(plots.roc_curves, "roc_auc"), (plots.pr_curves, "pr_auc")])
-def test_curves_name_the_best_first_with_area_and_interval(draw, metric):
+def test_curves_name_the_best_first_with_area_and_interval():
     good = random_scores(seed=1)
-    scores = {"image width": [good.assign(y_score=0.5)], "VGG-16": [good, good]}
-    fig = draw(scores)
+    fig = plots.roc_curves({"image width": [good.assign(y_score=0.5)], "VGG-16": [good, good]})
     legend = [text.get_text() for text in fig.axes[0].get_legend().get_texts()]
-    row = metrics.evaluate(good).loc[metric]
-    assert legend[0] == f"VGG-16  {row.value:.3f} ({row.ci_low:.3f}–{row.ci_high:.3f})" and legend[1].startswith(
-        "image width"
-    )
+    row = metrics.evaluate(good).loc["roc_auc"]
+    assert legend[0] == f"VGG-16  {row.value:.3f} ({row.ci_low:.3f}–{row.ci_high:.3f})" and legend[1].startswith("image width")
     assert len(fig.axes[0].collections) == 2  # a band each
-    assert f"prevalence {good.y_true.mean():.3f}" in words(fig) or metric == "roc_auc"
+
+
+def test_a_summary_has_curves_calibration_and_counts_of_one_operating_point():
+    good = random_scores(seed=1)
+    fig = plots.summary({"VGG-16": [good, good]}, 0.7)
+    roc, pr, reliability, matrix = fig.axes
+    found, table = metrics.evaluate(good), metrics.confusion(good, 0.7)
+    for ax, metric in ((roc, "roc_auc"), (pr, "pr_auc")):
+        row = found.loc[metric]
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == [f"{row.value:.3f} ({row.ci_low:.3f}–{row.ci_high:.3f})"]
+    dot = next(line for line in roc.lines if line.get_marker() == "o" and line.get_markerfacecolor() != "white")
+    assert dot.get_ydata()[0] == pytest.approx(table[1, 1] / table[1].sum())
+    assert f"ECE {found.value.ece:.3f}" in reliability.get_title(loc="left")
+    assert [int(text.get_text().split()[0]) for text in matrix.texts] == table.ravel().tolist()
+    assert f"prevalence {good.y_true.mean():.3f}" in [text.get_text() for text in pr.texts]
 
 
 @pytest.mark.parametrize("count", [1, 4, 5])
