@@ -12,7 +12,7 @@ from cxr_helpers.config import Config, whole_number
 from cxr_helpers.errors import CxrError
 
 FILE = Path(__file__).with_name("experiments.toml")
-_NAME = re.compile(r"(?<![`\w/.-])(?<!train )[a-z][a-z0-9]*(?:_[\w+]+)*(?![`\w/-])")  # what may be an experiment's name, not in code
+_NAME = re.compile(r"(?<![`\w/.-])(?<!train )[a-z][a-z0-9]*(?:_[\w+]+)*(?![`\w/-])")  # perhaps an experiment's, not in code
 FIXED = ("model", "seed", "members", "own")  # fields that no parameter of a chapter changes
 
 

@@ -63,7 +63,7 @@ def _roc(ax: Axes, scores: _Scores) -> None:
 
 
 def _pr(ax: Axes, scores: _Scores) -> None:
-    """Draw precision-recall curves; the line across is the prevalence, which chance reaches: the axis starts below it, not at 0."""
+    """Draw precision-recall curves; the line across is the prevalence, which chance reaches, and the axis starts below it."""
     _bands(ax, scores, curves.pr_band, "pr_auc")
     prevalence = next(iter(scores.values()))[0].y_true.mean()
     ax.axhline(prevalence, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
@@ -123,7 +123,8 @@ def summary(scores: _Scores, threshold: float, plain: float = 0.5) -> Figure:
         panels[0, 0].plot(1 - found.specificity, found.recall, "o", color=colour(name), markerfacecolor=fill, markersize=5.5)
     _pr(panels[0, 1], scores)
     _reliability(panels[1, 0], None, name, first)
-    panels[1, 0].set(title=panels[1, 0].get_title(loc="left").partition("\n")[2], xlabel="predicted P(PNEUMONIA)", ylabel="observed share", aspect="equal")
+    error = panels[1, 0].get_title(loc="left").partition("\n")[2]
+    panels[1, 0].set(title=error, xlabel="predicted P(PNEUMONIA)", ylabel="observed share", aspect="equal")
     _confusion(panels[1, 1], first, threshold)
     panels[1, 1].set(title=f"threshold {threshold:.3f}", ylabel="reference standard", aspect="equal")
     return fig

@@ -58,7 +58,9 @@ def read(path: Path, profile: str) -> Chapter:
             note["origin"] += f"[cell {number} of `{source.name}`]({address})."
     title, _, prose = notebook.cells[0].source.partition("\n")
     code = f"Code: [`{source.relative_to(paths.ROOT).as_posix()}`]({address})"
-    notebook.cells[0].source = f"{title}\n\n::: {{.notebook}}\n{code}\n:::\n\n{prose}"
+    question, _, needs = prose.partition("\n\n**Needs.**")  # what only a reader of the notebook asks for
+    needs = f"\n\n**Needs.**{needs}" if needs else ""
+    notebook.cells[0].source = f"{title}\n\n::: {{.notebook}}\n{code}{needs}\n:::\n\n{question}"
     markdown, resources = MarkdownExporter(config=Config(EXPORT)).from_notebook_node(
         notebook, {"unique_key": name, "output_files_dir": "figures"}
     )

@@ -87,5 +87,5 @@ def _details(part: Part) -> Part:
     level, (_, classes, pairs), words = part.blocks[0]["c"]
     name = f"{part.name}_details"
     title = Header(level, [f"ch:{name}", classes, pairs], [*words, Str(":"), Space(), Str("details")])
-    cells = [dataclasses.replace(cell, belongs="") for cell in _cells(part, "supplement")]
+    cells = [tree.Cell(cell.place, cell.blocks) for cell in _cells(part, "supplement")]
     return Part(name, [tree.Cell(f"chapter {part.name}", [title]), *cells])

@@ -77,15 +77,15 @@ def metric_section(experiment: Experiment, runs: Sequence[Record], prefix: str, 
 
     `finding` is the first sentence of the figure's caption; `images` says which test images ("the official test images").
     """
-    run, title, threshold = runs[0], experiment.title, selection.thresholds(runs)[0]
-    caption = f"{title} on {images}, mean over seeds: at 0.5 and at the operating point ({threshold:.3f}, first seed) from validation."
+    title, threshold = experiment.title, selection.thresholds(runs)[0]
+    caption = f"{title} on {images}, mean over seeds: at 0.5 and at the operating point from validation."
     document.table(statistics.metric_table(runs), f"tbl:{prefix}-metrics", caption=caption)
     document.figure(
         plots.summary({experiment.label: selection.scores(runs)}, threshold),
         f"fig:{prefix}-summary",
-        caption=f"{finding} {title} on {images}: ROC curve (dot: operating point, ring: 0.5) and precision–recall curve with 95 % "
-        "bands over patients; observed share of PNEUMONIA against the predicted probability in 15 bins (first seed; bars: 95 % Wilson "
-        f"intervals over images); and the confusion matrix at the operating point {threshold:.3f}.",
+        caption=f"{finding} {title} on {images}: ROC curve (dot: operating point, ring: 0.5) and precision–recall curve with "
+        "95 % bands over patients; observed share of PNEUMONIA against the predicted probability in 15 bins (first seed; bars: "
+        f"95 % Wilson intervals over images); and the confusion matrix at the operating point {threshold:.3f}.",
         alt=f"Four panels on {title}: ROC curve, precision–recall curve, reliability diagram and confusion matrix.",
     )
 

@@ -13,7 +13,7 @@ from cxr_helpers.report.tree import Document, Node, Part
 
 ARGUMENTS = ["--standalone", f"--template={paths.TEMPLATE / 'thesis.typ'}", *tree.CITED]
 OTHER = re.compile(r"(thesis|supplement)\.html(#.*)?")  # links lead to the other document's PDF
-PAGE_ONLY = ("page-only", "origin")
+PAGE_ONLY = ("page-only", "origin", "notebook")
 
 
 def source(document: Document) -> str:

@@ -114,7 +114,8 @@ def test_a_summary_has_curves_calibration_and_counts_of_one_operating_point():
     found, table = metrics.evaluate(good), metrics.confusion(good, 0.7)
     for ax, metric in ((roc, "roc_auc"), (pr, "pr_auc")):
         row = found.loc[metric]
-        assert [text.get_text() for text in ax.get_legend().get_texts()] == [f"{row.value:.3f} ({row.ci_low:.3f}–{row.ci_high:.3f})"]
+        (entry,) = ax.get_legend().get_texts()
+        assert entry.get_text() == f"{row.value:.3f} ({row.ci_low:.3f}–{row.ci_high:.3f})"
     dot = next(line for line in roc.lines if line.get_marker() == "o" and line.get_markerfacecolor() != "white")
     assert dot.get_ydata()[0] == pytest.approx(table[1, 1] / table[1].sum())
     assert f"ECE {found.value.ece:.3f}" in reliability.get_title(loc="left")

@@ -10,7 +10,7 @@ from cxr_helpers.report import tree
 from cxr_helpers.report.tree import Part
 from cxr_helpers.tables import final_model
 
-PICTURE = "fig:final-roc"
+PICTURE = "fig:main"
 BLOCK = re.compile(r"<!-- result -->\n.*?<!-- /result -->", re.DOTALL)
 _TITLES = {"auc": "ROC AUC", "accuracy": "accuracy", "sensitivity": "sensitivity", "specificity": "specificity", "ece": "ECE"}
 
