@@ -69,8 +69,7 @@ def against_severity(curves: Mapping[str, pd.DataFrame], label: str) -> Figure:
             ax.plot(part.severity, part.value, marker=marker, markersize=3.5, label=name, **styles[name])
         ticks = ["as is", *(f"{level:g}" for level in corruption.levels)]
         ax.set(title=kind, xticks=range(len(ticks)), xticklabels=ticks)
-        ax.set_xlabel(corruption.unit, fontsize=7)
-        ax.tick_params(axis="x", labelsize=7)
+        ax.set_xlabel(corruption.unit, fontsize=8)
         value_grid(ax, "y")
     for ax in panels[::_COLUMNS]:
         ax.set_ylabel(label)
@@ -90,8 +89,8 @@ def specification_curve(table: pd.DataFrame, text: dict, metric: str, reported: 
     rows = table.sort_values(f"{judged}_{metric}", ignore_index=True)
     choices = [*text["choices"], {"name": "stopping", **text["stopping"]}]
     options = [(choice["name"], label) for choice in choices for label in choice["options"]]
-    fig = empty_figure(2.5 + 0.15 * len(options), TEXT_WIDTH)
-    above, below = fig.subplots(2, 1, sharex=True, height_ratios=[2.2, 0.15 * len(options)])
+    fig = empty_figure(2.5 + 0.17 * len(options), TEXT_WIDTH)
+    above, below = fig.subplots(2, 1, sharex=True, height_ratios=[2.2, 0.17 * len(options)])
     for split, name in _SPLITS.items():
         if f"{split}_{metric}" in rows:
             fill = shade if split == judged else "white"
@@ -104,7 +103,7 @@ def specification_curve(table: pd.DataFrame, text: dict, metric: str, reported: 
     for place, (choice, label) in enumerate(options):
         taken = rows.index[rows[choice] == label]
         below.plot(taken, [place] * len(taken), "|", color=shade, markersize=5)
-    below.set_yticks(range(len(options)), [f"{choice}: {label}" for choice, label in options], fontsize=7)
+    below.set_yticks(range(len(options)), [f"{choice}: {label}" for choice, label in options])
     below.set(xticks=[], ylim=(len(options) - 0.5, -0.5), xlabel=f"{len(rows)} readings")
     below.tick_params(axis="y", length=0)
     return fig

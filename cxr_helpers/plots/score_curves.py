@@ -34,7 +34,7 @@ def histories(runs: Sequence[pd.DataFrame], name: str) -> Figure:
             ax.plot(epochs, run[metric], color=FAINT, linewidth=1.2, label="training")
             ax.plot(epochs, run[f"val_{metric}"], color=colour(name), label="validation")
             ax.plot(epochs[best], run[f"val_{metric}"][best], "o", color=colour(name), markersize=4.5)
-        ax.set(title=_LEARNING[metric], xlabel="epoch")
+        ax.set(title=_LEARNING[metric], xlabel="epoch", yscale="log" if metric == "loss" else "linear")  # a peak may be far off
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles, labels = ax.get_legend_handles_labels()
     fig.legend(handles[:2], labels[:2], loc="outside upper right", ncols=2)
