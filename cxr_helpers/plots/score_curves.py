@@ -114,7 +114,7 @@ def summary(scores: _Scores, threshold: float, plain: float = 0.5) -> Figure:
     The rest are the reliability diagram and the confusion matrix at `threshold`; the ROC curve is marked there (dot) and at
     `plain` (ring). `scores`: as in `roc_curves`.
     """
-    fig = empty_figure(5.9)
+    fig = empty_figure(5.9 if len(scores) == 1 else 6.6)
     panels = fig.subplots(2, 2)
     name, (first, *_) = next(iter(scores.items()))
     _roc(panels[0, 0], scores)
@@ -122,6 +122,10 @@ def summary(scores: _Scores, threshold: float, plain: float = 0.5) -> Figure:
         found = metrics.points(first, limit)
         panels[0, 0].plot(1 - found.specificity, found.recall, "o", color=colour(name), markerfacecolor=fill, markersize=5.5)
     _pr(panels[0, 1], scores)
+    if len(scores) > 1:  # below, where long names have room
+        for ax in panels[0]:
+            ax.get_legend().remove()
+        fig.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", title="AUC (95 % interval)")
     _reliability(panels[1, 0], None, name, first)
     error = panels[1, 0].get_title(loc="left").partition("\n")[2]
     panels[1, 0].set(title=error, xlabel="predicted P(PNEUMONIA)", ylabel="observed share", aspect="equal")

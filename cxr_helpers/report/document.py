@@ -15,7 +15,6 @@ from IPython.display import publish_display_data
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter
 
 from cxr_helpers import experiments
 from cxr_helpers.base import provenance
@@ -83,12 +82,14 @@ def _labelled(kind: str, label: str, caption: str, shown: dict[str, str], number
 
 
 def _name(fig: Figure) -> None:
-    """Show the titles of experiments in place of their names in all words of a figure."""
+    """Show the titles of experiments in place of their names in all words of a figure, which must have been drawn."""
+    for axis in (axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)):  # it sets its words anew whenever it is drawn
+        words = [label.get_text() for label in axis.get_ticklabels()]
+        named = [experiments.named(word) for word in words]
+        if named != words:
+            axis.set_ticks(axis.get_ticklocs(), named)
     for words in fig.findobj(Text):
         words.set_text(experiments.named(words.get_text()))
-    for axis in (axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)):
-        if isinstance(axis.get_major_formatter(), FixedFormatter):  # it sets its words anew whenever the axis is drawn
-            axis.set_ticklabels([experiments.named(word) for word in axis.get_major_formatter().seq])
 
 
 def _line(text: str) -> str:
