@@ -90,7 +90,7 @@ def load(record: Record) -> Explained:
 
 
 def drawn_path(profile: str) -> Path:
-    """Return where the examples with drawn lesions and lungs are stored; extras/saliency/drawn_examples.py says what they are."""
+    """Return where the examples with drawn lesions and lungs are stored; extras/saliency/stored_maps.py says what they are."""
     return paths.reports(profile) / "measurements" / "drawn_examples.npz"
 
 

@@ -8,7 +8,7 @@ from cxr_helpers.base import lazy
 matplotlib = lazy.module("matplotlib")
 
 HEAT, SIGNED = "plasma", "RdBu_r"  # as matplotlib names them; the strong end of HEAT stays apart from white image
-OUTLINE = (0, 230, 118)  # green: what was drawn by hand
+OUTLINE = (0, 230, 118)  # green: lungs or lesions, a colour of neither scale
 OPACITY = 0.6  # of the strongest colour; a value of 0 leaves the image as it is
 
 

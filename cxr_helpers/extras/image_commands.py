@@ -12,7 +12,7 @@ from cxr_helpers.base.progress import printable, say, since
 from cxr_helpers.errors import CxrError
 
 file_writing = lazy.module("cxr_helpers.base.files")
-every_method = lazy.module("cxr_helpers.extras.saliency.every_method")
+methods = lazy.module("cxr_helpers.extras.saliency.methods")
 bulk = lazy.module("cxr_helpers.extras.inference.bulk")
 dicom = lazy.module("cxr_helpers.extras.inference.dicom")
 own_images = lazy.module("cxr_helpers.extras.inference.own_images")
@@ -109,7 +109,7 @@ def explain(
     overwrite: Overwrite = False,
 ) -> None:
     """Write one page with an image's prediction and its heat maps, each method with its scale. Not for clinical use."""
-    chosen = list(every_method.found()) if names == "all" else [name.strip() for name in names.split(",")]
+    chosen = list(methods.found()) if names == "all" else [name.strip() for name in names.split(",")]
     say(f"explain: {explain_page.write(file, chosen, out, target, model, overwrite)}")
 
 

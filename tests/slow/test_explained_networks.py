@@ -6,7 +6,7 @@ import pytest
 from tiny_models import SIDE, two_blobs
 
 from cxr_helpers.config import Config
-from cxr_helpers.extras.saliency import every_method, occlusion
+from cxr_helpers.extras.saliency import methods, occlusion
 from cxr_helpers.models import catalogue
 
 CAMS = ("gradcam", "gradcam_plusplus", "hirescam", "layercam")
@@ -30,9 +30,9 @@ def test_every_network_is_explained_alike_flat_nested_or_loaded(network, tmp_pat
     images = np.stack([two_blobs(), two_blobs()[::-1]])
     others = as_built_otherwise(network, tmp_path)
     for name in (*CAMS, "gradient_input", "occlusion"):
-        first = every_method.maps(name, network, images, np.array([+1, -1]))
+        first = methods.maps(name, network, images, np.array([+1, -1]))
         assert first.shape == images.shape and first.dtype == np.float32 and np.isfinite(first).all()
         for other in others:
-            np.testing.assert_allclose(every_method.maps(name, other, images, np.array([+1, -1])), first, atol=1e-4)
-    against = every_method.maps("gradient_input", network, images, np.array([-1, +1]))
-    np.testing.assert_array_equal(against, -every_method.maps("gradient_input", network, images, np.array([+1, -1])))
+            np.testing.assert_allclose(methods.maps(name, other, images, np.array([+1, -1])), first, atol=1e-4)
+    against = methods.maps("gradient_input", network, images, np.array([-1, +1]))
+    np.testing.assert_array_equal(against, -methods.maps("gradient_input", network, images, np.array([+1, -1])))

@@ -10,7 +10,8 @@ from published_detector import published, rules  # noqa: F401
 from tiny_models import GREY, SIDE, two_blobs
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.saliency import every_method, explain_page
+from cxr_helpers.explain import overlay
+from cxr_helpers.extras.saliency import explain_page, methods
 
 
 @pytest.fixture
@@ -38,9 +39,7 @@ def test_page_asks_for_nothing_and_says_what_the_model_says(published, image, tm
     assert f"{1 / (1 + np.exp(-48 / 1024)):.4f}" in text and "0.5000, chosen on validation" in text
     assert "51.2% in PNEUMONIA (not calibrated)" in text and "what speaks for PNEUMONIA" in text
     assert "Not for clinical use" in text and "must not be used for" in text
-    assert all(
-        every_method.found()[name].title in text and every_method.found()[name].says in text for name in ("gradcam", "occlusion")
-    )
+    assert all(methods.found()[name].title in text and methods.found()[name].says in text for name in ("gradcam", "occlusion"))
     assert list(tmp_path.glob(".*page.html")) == []
 
 
@@ -59,6 +58,34 @@ def test_another_target_turns_signed_maps_and_blank_ones_say_so(published, image
     signed = pictures(text)[4]
     assert (signed[14:18, 22:26, 0] > signed[14:18, 22:26, 2]).all()  # blue: against NORMAL
     assert "blank map" in text and "what speaks for NORMAL" in text
+
+
+def test_the_lungs_are_outlined_and_the_share_of_the_map_in_them_is_said(published, image, tmp_path, monkeypatch):  # noqa: F811
+    """The lungs are a square around the bright blob, from which all that speaks for PNEUMONIA comes."""
+    masks = np.zeros((1, 64, 96), bool)
+    masks[0, 2:32, 8:40] = True
+    monkeypatch.setattr(explain_page.lungs, "found", lambda images: (masks, np.ones(1, bool)))
+    text = explain_page.write(image, ["gradcam"], tmp_path / "page.html", model_dir=published).read_text(encoding="utf-8")
+    plain, heat = pictures(text)[:2]
+    border = heat[[2, 31], 20].tolist() + heat[20, [8, 39]].tolist()
+    assert border == [list(overlay.OUTLINE[::-1])] * 4 and heat[50, 60].tolist() == plain[50, 60].tolist()
+    share, area = re.search(
+        r"(\d+)% of what speaks for PNEUMONIA lies in the lungs \(outlined\), which cover (\d+)%", text
+    ).groups()
+    assert int(share) > 90 and int(area) == round(100 * 30 * 32 / (64 * 96))
+
+
+@pytest.mark.parametrize("found", [(np.zeros((1, 64, 96), bool), np.zeros(1, bool)), CxrError("The segmenter is missing.")])
+def test_a_page_without_lungs_says_why(published, image, tmp_path, monkeypatch, found):  # noqa: F811
+    def answer(images):
+        if isinstance(found, CxrError):
+            raise found
+        return found
+
+    monkeypatch.setattr(explain_page.lungs, "found", answer)
+    text = explain_page.write(image, ["gradcam"], tmp_path / "page.html", model_dir=published).read_text(encoding="utf-8")
+    assert ("No outline of the lungs: The segmenter is missing." if isinstance(found, CxrError) else "no plausible lungs") in text
+    assert "lies in the lungs" not in text
 
 
 def test_what_cannot_be_explained_is_one_sentence_and_no_page(published, image, tmp_path):  # noqa: F811

@@ -11,9 +11,9 @@ def test_figures_are_milliseconds_an_image_with_the_range_of_the_rounds():
     assert found.to_dict("records") == [{"figure": "LIME", "value": 2000, "ci_low": 1000, "ci_high": 4000}]
 
 
-def test_every_method_is_timed_in_every_round(monkeypatch):
+def test_methods_is_timed_in_every_round(monkeypatch):
     monkeypatch.setattr(map_speed, "ROUNDS", 1)
-    found = {"gradcam": map_speed.every_method.found()["gradcam"]}
-    monkeypatch.setattr(map_speed.every_method, "found", lambda: found)
+    found = {"gradcam": map_speed.methods.found()["gradcam"]}
+    monkeypatch.setattr(map_speed.methods, "found", lambda: found)
     timed = map_speed.measure("smoke")
     assert timed[["round", "task"]].to_numpy().tolist() == [[0, "gradcam"]] and (timed.value > 0).all()

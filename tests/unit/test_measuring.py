@@ -1,14 +1,15 @@
 """Maps of a detector that is known by hand, measured part by part, resumably, and joined to tables of means and differences."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 from tiny_models import detector, two_blobs
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.saliency import controls, every_method, explained_networks, localiser, map_table, measuring
+from cxr_helpers.extras.saliency import controls, explained_networks, localiser, map_table, measuring, methods
 from cxr_helpers.extras.saliency import map_measures as names
-from cxr_helpers.extras.saliency import measure_plots as drawings
 from cxr_helpers.extras.saliency.drawn_truth import NIH, SIDE, Truth
 
 PLACE = slice(round(6 / 32 * SIDE), round(10 / 32 * SIDE))  # of the detector's bright blob
@@ -48,9 +49,25 @@ def test_a_method_that_looks_at_the_blob_finds_it(truth):
     assert (gradcam[f"{names.CUT}{names.HIT}"] == 1).all()  # the blob lies in the box, the upper half
 
 
+def test_shuffled_weights_are_judged_on_the_images_on_which_the_trained_network_is_right(truth, monkeypatch):
+    trained = explained_networks.load("final")
+    untrained = dataclasses.replace(trained, name="final, shuffled weights", threshold=1.1)  # calls nothing PNEUMONIA
+    monkeypatch.setattr(explained_networks, "load", lambda name: untrained if "shuffled" in name else trained)
+    frames = list(measuring.of_network(untrained.name, truth, False, []))
+    assert {frame.method.iloc[0] for frame in frames} == CHEAP and all((frame.right == 1).all() for frame in frames)
+
+
+def test_shuffled_weights_are_as_large_and_teach_nothing_of_the_places():
+    model = detector()
+    copy = explained_networks.shuffled(model)
+    for one, other in zip(model.get_weights(), copy.get_weights(), strict=True):
+        assert sorted(one.ravel()) == sorted(other.ravel())
+    assert any((one != other).any() for one, other in zip(model.get_weights(), copy.get_weights(), strict=True))
+
+
 def test_a_stopped_call_goes_on_and_another_network_is_measured_anew(truth, monkeypatch):
     before = parts(truth)
-    monkeypatch.setattr(every_method, "maps", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr(methods, "maps", lambda *_: pytest.fail("made again"))
     pd.testing.assert_frame_equal(before["gradcam"], parts(truth)["gradcam"])
     monkeypatch.setattr(measuring, "_identity", lambda name: "another")
     with pytest.raises(pytest.fail.Exception):
@@ -58,7 +75,7 @@ def test_a_stopped_call_goes_on_and_another_network_is_measured_anew(truth, monk
 
 
 def test_a_refusal_is_kept_with_its_reason_and_the_rest_is_made(truth, monkeypatch):
-    monkeypatch.setattr(every_method, "maps", lambda name, model, images, target: np.full(images.shape, np.nan))
+    monkeypatch.setattr(methods, "maps", lambda name, model, images, target: np.full(images.shape, np.nan))
     left_out = []
     assert set(parts(truth, left_out)) == KNOWN
     assert len(left_out) == len(CHEAP) and left_out[0].startswith("gradcam, final") and "NaN" in left_out[0]
@@ -105,13 +122,13 @@ ROWS = map_table.long(
             values("gradcam", [1.0, 1, 1, 0], cut=[1.0, 1, 0, 0]),
             values("lime", [1.0, 0, np.nan, np.nan]),
             values(controls.CENTRE, [0.0, 0, 1, 1]),
-            values("gradcam", [0.0, 0, 0, 0], model="final, random weights"),
+            values("gradcam", [0.0, 0, 0, 0], model="final, shuffled weights"),
         ]
     )
 )
 
 
-def test_means_are_of_right_images_of_all_and_of_those_that_every_method_has():
+def test_means_are_of_right_images_of_all_and_of_those_that_methods_has():
     table = map_table.measures(ROWS).set_index(["method", "model", "data"])
     assert table.loc[("gradcam", "final", NIH), "value"] == 1 and table.loc[("gradcam", "final", NIH), "n"] == 3
     assert table.loc[("gradcam", "final", NIH + names.ALL), "value"] == 0.75
@@ -139,8 +156,6 @@ def test_tables_are_stored_read_and_shown(workplace):
         pytest.approx(1 / 3, abs=1e-5),
     ]
     assert names.differences(compared, NIH, "final", names.HIT).images.tolist() == [3]
-    ax = drawings.beside_controls([("hits", names.part(table, NIH, "final", names.HIT))]).axes[0]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["Grad-CAM", controls.CENTRE]
     names.path("full").write_bytes(b"\xff\xfe")
     with pytest.raises(CxrError, match="cannot be read.*cxr measure-maps"):
         names.load("full")

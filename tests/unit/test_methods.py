@@ -11,11 +11,11 @@ from tiny_models import GREY, SIDE, detector, linear, two_blobs
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import targets
-from cxr_helpers.extras.saliency import every_method, lime, methods, occlusion, shap_maps
+from cxr_helpers.extras.saliency import lime, methods, occlusion, shap_maps
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 CAMS = ("gradcam", "gradcam_plusplus", "hirescam", "layercam")
-OTHERS = tuple(name for name in every_method.found() if name not in CAMS)
+OTHERS = tuple(name for name in methods.found() if name not in CAMS)
 RANDOM = np.random.default_rng(0)
 IMAGE = RANDOM.integers(1, 256, (1, 8, 8)).astype("uint8")
 WEIGHTS = RANDOM.normal(0, 0.01, (8, 8))
@@ -28,7 +28,7 @@ def over_regions(values: np.ndarray, region: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_linear_model_is_explained_by_its_weights(name):
-    found = every_method.maps(name, linear(WEIGHTS), IMAGE, +1)[0]
+    found = methods.maps(name, linear(WEIGHTS), IMAGE, +1)[0]
     if name in ("gradient_input", "integrated_gradients", "smoothgrad"):
         np.testing.assert_allclose(found, WEIGHTS * IMAGE[0], atol=1e-5)
     elif name in ("shap_gradient", "shap_partition"):
@@ -42,14 +42,14 @@ def test_linear_model_is_explained_by_its_weights(name):
         np.testing.assert_allclose(found, GAIN, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", every_method.found())
+@pytest.mark.parametrize("name", methods.found())
 def test_neither_model_nor_images_are_changed(name):
     model, images = detector(units=2, channels=3), np.stack([two_blobs(), two_blobs()[::-1]])
     model.layers[1].trainable = False
     config, weights, before = model.to_json(), [w.copy() for w in model.get_weights()], images.copy()
-    found = every_method.maps(name, model, images, -1)
+    found = methods.maps(name, model, images, -1)
     assert found.shape == images.shape and found.dtype == np.float32
-    assert (found.min() < 0) == every_method.found()[name].signed
+    assert (found.min() < 0) == methods.found()[name].signed
     np.testing.assert_array_equal(images, before)
     assert model.to_json() == config and [layer.trainable for layer in model.layers].count(False) == 1
     assert all((old == new).all() for old, new in zip(weights, model.get_weights(), strict=True))
@@ -57,20 +57,20 @@ def test_neither_model_nor_images_are_changed(name):
     assert keras.config.dtype_policy().name == "float32"
 
 
-@pytest.mark.parametrize("name", every_method.found())
+@pytest.mark.parametrize("name", methods.found())
 def test_image_without_evidence_is_blank(name):
     """An image of one grey value is its own blurred copy; black has no gradient × input."""
     value = 0 if name in ("gradient_input", "integrated_gradients", "smoothgrad") else GREY
-    found = every_method.maps(name, detector(), np.full((1, SIDE, SIDE), value, "uint8"), +1)
+    found = methods.maps(name, detector(), np.full((1, SIDE, SIDE), value, "uint8"), +1)
     np.testing.assert_allclose(found, 0, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", every_method.found())
+@pytest.mark.parametrize("name", methods.found())
 def test_dead_network_is_blank_and_bad_input_is_one_sentence(name):
     image = two_blobs()[None]
     dead, broken = detector(), detector()
     dead.get_layer("probability").set_weights([np.zeros((2, 1)), np.zeros(1)])
-    assert not every_method.maps(name, dead, image, +1).any()
+    assert not methods.maps(name, dead, image, +1).any()
     broken.get_layer("probability").set_weights([np.full((2, 1), np.nan), np.zeros(1)])
     for message, model, images, target in (
         ("NaN or infinity", broken, image, +1),
@@ -79,18 +79,18 @@ def test_dead_network_is_blank_and_bad_input_is_one_sentence(name):
         ("do not fit", detector(), image[:, :16], +1),
     ):
         with pytest.raises(CxrError, match=message):
-            every_method.maps(name, model, images, target)
+            methods.maps(name, model, images, target)
 
 
 @pytest.mark.parametrize("name", CAMS)
 def test_methods_of_feature_maps_refuse_a_model_without_a_convolution(name):
     with pytest.raises(CxrError, match="need a convolution.*shap_partition"):
-        every_method.maps(name, linear(WEIGHTS), IMAGE, +1)
+        methods.maps(name, linear(WEIGHTS), IMAGE, +1)
 
 
 def test_unknown_method_lists_all():
     with pytest.raises(CxrError, match="'grad' is unknown; choose one of gradcam, .*lime"):
-        every_method.maps("grad", detector(), two_blobs()[None], +1)
+        methods.maps("grad", detector(), two_blobs()[None], +1)
 
 
 def test_private_copy_is_built_once_and_follows_the_weights():
@@ -103,6 +103,6 @@ def test_private_copy_is_built_once_and_follows_the_weights():
 
 
 def test_names_are_known_without_keras():
-    program = "import sys; from cxr_helpers.extras.saliency.every_method import found; found(); "
+    program = "import sys; from cxr_helpers.extras.saliency.methods import found; found(); "
     program += "sys.exit('keras.src' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=paths.ROOT).returncode == 0

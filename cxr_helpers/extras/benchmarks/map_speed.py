@@ -10,7 +10,7 @@ import pandas as pd
 from cxr_helpers.base import lazy
 from cxr_helpers.extras.benchmarks import harness
 from cxr_helpers.extras.networks.programs import PROGRAMS
-from cxr_helpers.extras.saliency import every_method
+from cxr_helpers.extras.saliency import methods
 
 catalogue = lazy.module("cxr_helpers.models.catalogue")
 
@@ -29,12 +29,12 @@ def measure(profile: str) -> pd.DataFrame:
     image = np.sqrt(ramp[:, None] * ramp[None])[None]  # smooth, so that a blurred copy differs from it
 
     def mapped(method: str) -> Callable:
-        return lambda: every_method.maps(method, model, image, 1)
+        return lambda: methods.maps(method, model, image, 1)
 
-    return harness.rounds({(NETWORK, name): mapped(name) for name in every_method.found()}, ROUNDS, "maps")
+    return harness.rounds({(NETWORK, name): mapped(name) for name in methods.found()}, ROUNDS, "maps")
 
 
 def figures(repeats: pd.DataFrame) -> pd.DataFrame:
     """Return milliseconds an image by title of the method, the median and range of the rounds: figure, value, ci_low, ci_high."""
-    by_method = (1000 * repeats.value).groupby(repeats.task.map(lambda name: every_method.found()[name].title), sort=False)
+    by_method = (1000 * repeats.value).groupby(repeats.task.map(lambda name: methods.found()[name].title), sort=False)
     return by_method.agg(value="median", ci_low="min", ci_high="max").rename_axis("figure").reset_index()

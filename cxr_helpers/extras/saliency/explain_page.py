@@ -19,10 +19,9 @@ from cxr_helpers.explain import gradcam, overlay
 from cxr_helpers.extras.inference import lungs, published_model
 from cxr_helpers.extras.inference.predict import Prediction, predict
 from cxr_helpers.extras.inference.writable import check_file
-from cxr_helpers.extras.saliency import every_method, explained_networks
+from cxr_helpers.extras.saliency import explained_networks, methods
 
 LONGEST_SIDE = 480  # pixels of a picture
-OUTLINE = (0, 230, 118)  # RGB of the lungs' outline, a colour of neither scale
 CLIPPED = 99  # percentile of |value| at the end of a signed method's scale
 TARGETS = {"PNEUMONIA": 1, "NORMAL": -1}
 PREDICTED = "predicted"
@@ -41,7 +40,7 @@ def write(
 
     Args:
         image: an 8-bit grey or RGB JPEG or PNG file, or a DICOM image.
-        names: keys of `every_method.found`.
+        names: keys of `methods.found`.
         out: the page, in a folder that exists; with `overwrite` it takes the place of what is there.
         target: "PNEUMONIA", "NORMAL" or "predicted".
         model_dir: folder of another published model.
@@ -49,7 +48,7 @@ def write(
     Raises:
         CxrError: a method or target is unknown, the file is no usable image, or the page cannot be written.
     """
-    image, out, names = Path(image), Path(out), [one_of("method", name, every_method.found()) for name in names]
+    image, out, names = Path(image), Path(out), [one_of("method", name, methods.found()) for name in names]
     if target not in (PREDICTED, *TARGETS):
         raise CxrError(f"--target {target} does not exist; give {PREDICTED}, {' or '.join(TARGETS)}.")
     if not out.parent.is_dir():
@@ -63,7 +62,7 @@ def write(
     model, card = published_model.load(model_dir)
     pixels = image_files.read(image).pixels
     small = preprocessing.prepared([pixels], card.size, card.variant)
-    maps = {name: every_method.maps(name, model, small, TARGETS[shown]) for name in names}
+    maps = {name: methods.maps(name, model, small, TARGETS[shown]) for name in names}
     if card.variant == explained_networks.BOX:
         places = explained_networks.boxes(preprocessing.common(pixels)[None])
         maps = {name: explained_networks.placed(found, places, preprocessing.COMMON_SIZE) for name, found in maps.items()}
@@ -119,7 +118,7 @@ def _inside(values: np.ndarray, inside: np.ndarray | str, shown: str) -> str:
 
 def _section(name: str, image: np.ndarray, values: np.ndarray, shown: str, inside: np.ndarray | str) -> str:
     """Return one method's part: the image, the image under the map with the lungs' outline, the scale and what it means."""
-    method, large = every_method.found()[name], cv2.resize(values, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    method, large = methods.found()[name], cv2.resize(values, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
     ticks, scale = ("0", "0.5", "1"), f"Yellow speaks most for {shown}; 1 is the map's own largest value."
     picture = overlay.heat(image, np.clip(large, 0, 1))
     if method.signed:
@@ -128,8 +127,7 @@ def _section(name: str, image: np.ndarray, values: np.ndarray, shown: str, insid
         ticks = tuple(f"{tick:.2g}" for tick in (-end, 0, end))
         scale = f"Log-odds: red speaks for {shown}, blue against it; values beyond the scale are clipped."
     if not isinstance(inside, str):
-        outlines, _ = cv2.findContours(inside.astype("uint8"), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        picture = cv2.drawContours(picture.copy(), outlines, -1, OUTLINE, 1)
+        picture = overlay.outlined(picture, inside)
     colours = matplotlib.colormaps[overlay.SIGNED if method.signed else overlay.HEAT](np.linspace(0, 1, 256))[:, :3]
     return string.Template(SECTION.read_text(encoding="utf-8")).substitute(
         title=escape(method.title),

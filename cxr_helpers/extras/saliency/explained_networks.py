@@ -13,7 +13,7 @@ from cxr_helpers.data.preprocessing import COMMON_SIZE, prepared
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import targets
 from cxr_helpers.extras.makers import saved
-from cxr_helpers.extras.saliency import every_method
+from cxr_helpers.extras.saliency import methods
 from cxr_helpers.extras.saliency.drawn_truth import SIDE
 from cxr_helpers.tables import selection
 
@@ -22,7 +22,7 @@ published_model = lazy.module("cxr_helpers.extras.inference.published_model")
 
 FINAL = "final"  # the published model, whatever experiment it comes from
 WHOLE, CROPPED = "recipe_mobilenet", "region_mobilenet_lungs"  # one network, trained on the whole image or the lungs' box
-RANDOM = ", random weights"  # after the name of a network: the same with the weights that training would begin with
+RANDOM = ", shuffled weights"  # after the name of a network: the same with the values of each of its arrays in another order
 BOX = "lungs"  # the variant that shows the box of the lungs only
 
 
@@ -48,7 +48,7 @@ class Network:
 
     def maps(self, method: str, images: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Return a method's maps of images uint8 (n, 224, 224) in the place where they lie, float32 (n, SIDE, SIDE), signed."""
-        found = every_method.maps(method, self.model(), self.inputs(images), target)
+        found = methods.maps(method, self.model(), self.inputs(images), target)
         if self.variant != BOX:
             return np.stack([cv2.resize(one, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for one in found])
         return placed(found, boxes(images))
@@ -56,7 +56,9 @@ class Network:
 
 @functools.lru_cache(maxsize=1)
 def load(name: str, profile: str = "full") -> Network:
-    """Return a network by name: `FINAL`, or an experiment, of which the run that is best on validation is taken.
+    """Return a network by name: `FINAL`, or the run of an experiment that is best on validation.
+
+    `WHOLE` and `CROPPED`, which are compared with each other, are their seed 0.
 
     Raises:
         CxrError: it is unknown, or not on this machine; the sentence says how it is made.
@@ -68,12 +70,22 @@ def load(name: str, profile: str = "full") -> Network:
     else:
         if plain not in experiments.load(profile):
             raise CxrError(f"Experiment {plain} does not exist (yet).")
-        run = selection.best_on_validation(records.of(plain, profile))
+        seed = 0 if plain in (WHOLE, CROPPED) else None
+        run = selection.best_on_validation(records.of(plain, profile, seed))
         model, parts = saved.of_run(run, profile), (run.run_id, run.config.variant, selection.thresholds([run])[0])
     if name != plain:
-        keras.utils.set_random_seed(0)
-        model = keras.models.clone_model(model)
+        model = shuffled(model)
     return Network(name, *parts, functools.partial(lambda loaded: loaded, model))
+
+
+def shuffled(model: "keras.Model") -> "keras.Model":
+    """Return a copy of a model whose arrays of weights have their values in another order: as large, and untaught.
+
+    Weights drawn anew would not do: of a deep network without a pass of training nothing comes out, and its maps are blank.
+    """
+    rng, copy = np.random.default_rng(0), keras.models.clone_model(model)
+    copy.set_weights([rng.permutation(array.ravel()).reshape(array.shape) for array in model.get_weights()])
+    return copy
 
 
 def boxes(images: np.ndarray) -> list[tuple[slice, slice]]:

@@ -20,7 +20,9 @@ from cxr_helpers.extras.saliency.drawn_truth import LESIONS, NIH, SIDE, Truth
 keras, lungs = lazy.module("keras"), lazy.module("cxr_helpers.extras.inference.lungs")
 
 NAME = "localiser told by boxes"
-KNOWN = "boxes of radiologists on RSNA images of other patients, and where the lungs of this image are (committed segmenter)"
+KNOWN = (
+    "the final model's features, boxes of radiologists on RSNA images of other patients, and where the lungs of this image are"
+)
 IMAGES, PLACES = 400, 32  # images it is trained on, places drawn of each, half of them in a box
 STRIDES = (8, 16)  # of the two layers whose features are taken, in pixels of the network's input
 BATCH = 32

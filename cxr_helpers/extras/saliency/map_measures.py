@@ -7,7 +7,7 @@ import pandas as pd
 
 from cxr_helpers import paths
 from cxr_helpers.base import stored_results
-from cxr_helpers.extras.saliency import controls, every_method
+from cxr_helpers.extras.saliency import controls, methods
 
 FILE, COMPARISONS, VALUES = "explanation_measures.csv", "explanation_comparisons.csv", "explanations.csv.gz"
 COMMAND = "cxr measure-maps"
@@ -20,7 +20,7 @@ ROAD, BLANK = "ROAD", "blank maps"
 # After a set's name; a set without one of these holds the images on which the network is right.
 ALL, SAME = ", all images", ", same images"
 CUT = "cut to the lungs' box: "  # before a measure of a whole image's map of which nothing outside the box is left
-RANDOM_WEIGHTS, CUT_CONTROL = "same network, random weights", "same map, cut to the lungs' box"
+RANDOM_WEIGHTS, CUT_CONTROL = "same network, shuffled weights", "same map, cut to the lungs' box"
 
 
 def path(profile: str) -> Path:
@@ -47,12 +47,12 @@ def about(profile: str) -> dict:
 
 def title(method: str) -> str:
     """Return a method's or control's name as a reader knows it."""
-    return every_method.found()[method].title if method in every_method.found() else method
+    return methods.found()[method].title if method in methods.found() else method
 
 
 def known(names: Sequence[str]) -> list[str]:
     """Return those methods and controls that are among `names`, methods first."""
-    return [name for name in (*every_method.found(), *controls.KNOWN) if name in set(names)]
+    return [name for name in (*methods.found(), *controls.KNOWN) if name in set(names)]
 
 
 def part(table: pd.DataFrame, data: str, model: str, measure: str) -> pd.DataFrame:
@@ -74,7 +74,7 @@ def differences(table: pd.DataFrame, data: str, model: str, measure: str, contro
     """Return paired differences, one row a method and control (or those of one `control`), with their Holm-corrected p."""
     rows = table[(table.data == data) & (table.model == model) & (table.measure == measure)]
     rows = rows[rows.control == control] if control else rows
-    found = rows.assign(method=rows.method.map(title), control=rows.control.map(title))
+    found = rows.assign(method=rows.method.map(title), control=rows.control.map(title)).reset_index(drop=True)
     return found.rename(columns={"value": measure, "ci_low": f"{measure}_low", "ci_high": f"{measure}_high", "n": "images"}).drop(
         columns=["model", "data", "measure", "p_value"]
     )

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.evaluation import bootstrap
-from cxr_helpers.extras.saliency import controls, every_method
+from cxr_helpers.extras.saliency import controls, methods
 from cxr_helpers.extras.saliency import map_measures as names
 from cxr_helpers.extras.saliency.explained_networks import CROPPED, FINAL, RANDOM, WHOLE
 from cxr_helpers.extras.statistics import paired
@@ -63,11 +63,11 @@ def comparisons(rows: pd.DataFrame) -> pd.DataFrame:
     Two-sided p of the test that clusters images in patients (`paired.clustered_mcnemar`, which holds for any value), corrected by
     Holm within a network, set and measure.
     """
-    rows = rows[rows.measure.isin([*names.MAIN, names.LUNGS, names.ROAD]) & (rows.right == 1)]
+    rows = rows[rows.measure.isin([*names.MAIN, names.LUNGS, names.WITHIN, names.ROAD]) & (rows.right == 1)]
     parts = {key: part.set_index("image_id") for key, part in rows.groupby(["method", "model", "data", "measure"])}
     found = []
     for (method, model, data, measure), ours in parts.items():
-        if method not in every_method.found() or model.endswith((RANDOM, CUT_MODEL)):
+        if method not in methods.found() or model.endswith((RANDOM, CUT_MODEL)):
             continue
         for control, (other, network) in _opponents(method, model):
             theirs = parts.get((other, network, data, measure))

@@ -21,7 +21,7 @@ from cxr_helpers.base import lazy
 from cxr_helpers.base.files import atomic_write, read_arrays
 from cxr_helpers.base.progress import say
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.saliency import controls, drawn_examples, drawn_truth, every_method, explained_networks, map_table
+from cxr_helpers.extras.saliency import controls, drawn_truth, explained_networks, map_table, methods, stored_maps
 from cxr_helpers.extras.saliency import map_measures as names
 from cxr_helpers.extras.saliency.drawn_truth import GUANGZHOU, LESIONS, NIH, RSNA, Truth
 from cxr_helpers.extras.saliency.explained_networks import CROPPED, FINAL, RANDOM, WHOLE, Network
@@ -66,7 +66,7 @@ def measure(profile: str, afresh: bool = False) -> Path:
         said[name] = f"{len(truth.table)} images of {truth.table.patient_id.nunique()} patients. {truth.left_out}"
     about = {"sets": said, "plan": plan().to_dict("records"), "left_out": left_out}
     about |= {"seconds": round(time.perf_counter() - started, 1)} | measured_on.about()
-    drawn_examples.store(selection.best_on_validation(records.of(SHOWN, profile)), profile)
+    stored_maps.make_drawn(selection.best_on_validation(records.of(SHOWN, profile)), profile)
     return map_table.write(profile, pd.concat(parts), about)
 
 
@@ -75,9 +75,9 @@ def of_network(name: str, truth: Truth, slow: bool, left_out: list[str], afresh:
 
     Where a method refuses the network, or that is not on this machine, the sentence is added to `left_out`.
     """
-    load = functools.cache(lambda: explained_networks.load(name))
-    try:
-        judged = _part(name, truth, "scores", afresh, lambda: {"score": _scores(load(), truth), "limit": _limit(load(), truth)})
+    load, trained = functools.cache(lambda: explained_networks.load(name)), name.removesuffix(RANDOM)
+    try:  # with shuffled weights, too, the images count on which the trained network is right
+        judged = _part(trained, truth, "scores", afresh, lambda: _judged(explained_networks.load(trained), truth))
     except CxrError as error:
         if str(error) not in left_out:
             left_out.append(str(error))
@@ -85,7 +85,7 @@ def of_network(name: str, truth: Truth, slow: bool, left_out: list[str], afresh:
         return
     boxes = functools.partial(_boxes, truth)
     right = (judged["score"] >= judged["limit"]) == truth.table.y_true.to_numpy()
-    for method in [*every_method.found(), *controls.KNOWN]:
+    for method in [*methods.found(), *controls.KNOWN]:
         count = _FEW.get(truth.name, 0) if slow else len(truth.table)
         if not count or (method in SLOW) != slow or (method in controls.KNOWN and RANDOM in name):
             continue
@@ -110,12 +110,8 @@ def _counts(name: str) -> list[tuple[str, int]]:
     return list((_HEAVY if heavy else _CUT).items())[: 2 if heavy or random else None]
 
 
-def _scores(network: Network, truth: Truth) -> np.ndarray:
-    return network.scores(network.inputs(truth.images))
-
-
-def _limit(network: Network, truth: Truth) -> np.ndarray:
-    return np.full(len(truth.table), network.threshold)
+def _judged(network: Network, truth: Truth) -> dict[str, np.ndarray]:
+    return {"score": network.scores(network.inputs(truth.images)), "limit": np.full(len(truth.table), network.threshold)}
 
 
 def _values(load: Callable, boxes: Callable, truth: Truth, method: str) -> dict[str, np.ndarray]:

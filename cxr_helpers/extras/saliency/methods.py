@@ -1,11 +1,14 @@
-"""What an explanation method is: a module with a `METHOD`, which the entry-point group "saliency" announces."""
+"""What an explanation method is: a module with a `METHOD`, which the entry-point group "saliency" announces; and all by name."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
 from tqdm.auto import tqdm
 
+from cxr_helpers.base import plugins
+from cxr_helpers.config import one_of
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import gradcam, targets
 
@@ -27,6 +30,18 @@ class Method:
     signed: bool
     maps: Callable
     says: str
+
+
+@functools.cache
+def found() -> dict[str, Method]:
+    """Return all methods by name, family by family; this loads them, and still no Keras."""
+    loaded = {name: plugins.load("saliency", name) for name in plugins.names("saliency")}
+    return dict(sorted(loaded.items(), key=lambda item: (FAMILIES.index(item[1].family), item[0])))
+
+
+def maps(name: str, model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
+    """Return one map per image by the method of that name, as `Method` says; an unknown name is a CxrError."""
+    return found()[one_of("method", name, found())].maps(model, images, target)
 
 
 def log_odds(network, images: np.ndarray) -> np.ndarray:

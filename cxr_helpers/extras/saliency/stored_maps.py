@@ -1,16 +1,19 @@
-"""Make the maps that `explain.explanations` reads, with the saved models of runs."""
+"""Make the maps that `explain.explanations` reads: with the saved models of runs, and with the final one beside drawn lesions."""
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 
+from cxr_helpers.base.files import atomic_write
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import gradcam, targets
+from cxr_helpers.explain import explanations, gradcam, targets
 from cxr_helpers.explain.explanations import FILE, PER_OUTCOME, Explained, choose
 from cxr_helpers.extras.makers import saved
-from cxr_helpers.extras.saliency import shap_maps
+from cxr_helpers.extras.other_sets import masked_images
+from cxr_helpers.extras.saliency import drawn_truth, explained_networks, shap_maps
 from cxr_helpers.records import Record
 from cxr_helpers.tables import selection
 
@@ -43,3 +46,36 @@ def _store(made: Explained, record: Record) -> None:
     content = io.BytesIO()
     np.savez_compressed(content, **arrays, **maps)
     record.add(FILE, content.getvalue())
+
+
+def make_drawn(record: Record, profile: str = "full") -> Path:
+    """Store what `explanations.drawn` reads: NIH images with boxes and both maps, and the lungs of a run's explained images.
+
+    By rule, of the images with boxes: the surest and the least sure of those that the final model calls PNEUMONIA, and the surest
+    of those that it calls NORMAL. Without CXR_SETS_DIR: a CxrError.
+    """
+    network, truth = explained_networks.load(explained_networks.FINAL), drawn_truth.load(drawn_truth.NIH, 95, profile)
+    scores = network.scores(network.inputs(truth.images))
+    order = np.argsort(-scores, kind="stable")
+    called = order[scores[order] >= network.threshold]
+    truth = truth.at(chosen := np.array([called[0], called[-1], order[-1]]))
+    predicted = np.where(scores[chosen] >= network.threshold, targets.PNEUMONIA, targets.NORMAL)
+    heat, values = (
+        network.maps("gradcam", truth.images, predicted),
+        network.maps("shap_partition", truth.images, targets.PNEUMONIA),
+    )
+    shown = explanations.load(record).answers.image_id
+    files = [masked_images.folder() / "lung_masks" / f"{image_id}.png" for image_id in shown]
+    drawn = np.stack([masked_images.hand_drawn(file, (packing.COMMON_SIZE,) * 2) == 1 for file in files])
+    about = json.dumps({"run_id": network.run_id, "threshold": network.threshold})
+    images = {
+        "image_id": truth.table.image_id.to_numpy(str),
+        "images": truth.images,
+        "masks": truth.masks,
+        "y_score": scores[chosen],
+    }
+    maps = {"gradcam": heat.astype("float16"), "shap_partition": values.astype("float32"), "about": about}
+    content, path = io.BytesIO(), explanations.drawn_path(profile)
+    np.savez_compressed(content, **images, **maps, lung_id=shown.to_numpy(str), lungs=drawn)
+    atomic_write(path, content.getvalue())
+    return path
