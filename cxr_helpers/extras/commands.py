@@ -36,7 +36,6 @@ verification = lazy.module("cxr_helpers.extras.report.verify")
 measuring = lazy.module("cxr_helpers.extras.saliency.measuring")
 
 _commands = typer.Typer()
-Afresh = Annotated[bool, typer.Option("--afresh", help="measure again what is stored")]
 
 
 def add(app: typer.Typer) -> None:
@@ -125,10 +124,10 @@ def measure(
 
 
 @_commands.command("measure-maps")
-def measure_maps(profile: Profile = "auto", afresh: Afresh = False) -> None:
+def measure_maps(profile: Profile = "auto") -> None:
     """Measure all saliency methods beside controls; a stopped call goes on where it was."""
     started = time.monotonic()
-    say(f"measure-maps: {measuring.measure(profile, afresh)} in {since(started)}")
+    say(f"measure-maps: {measuring.measure(profile)} in {since(started)}")
 
 
 @_commands.command()

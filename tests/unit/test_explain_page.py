@@ -11,6 +11,7 @@ from tiny_models import GREY, SIDE, two_blobs
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import overlay
+from cxr_helpers.extras.inference.predict import LONGEST_SIDE
 from cxr_helpers.extras.saliency import explain_page, methods
 
 
@@ -106,6 +107,6 @@ def test_what_cannot_be_explained_is_one_sentence_and_no_page(published, image, 
 
 def test_the_side_of_a_image_is_that_of_its_pixels(published, tmp_path):  # noqa: F811
     path = tmp_path / "grey.png"
-    cv2.imwrite(str(path), np.full((2 * explain_page.LONGEST_SIDE, explain_page.LONGEST_SIDE), GREY, "uint8"))
+    cv2.imwrite(str(path), np.full((2 * LONGEST_SIDE, LONGEST_SIDE), GREY, "uint8"))
     shown = pictures(explain_page.write(path, ["gradcam"], tmp_path / "page.html", model_dir=published).read_text())[0]
-    assert shown.shape == (explain_page.LONGEST_SIDE, explain_page.LONGEST_SIDE // 2, 3) and SIDE < explain_page.LONGEST_SIDE
+    assert shown.shape == (LONGEST_SIDE, LONGEST_SIDE // 2, 3) and SIDE < LONGEST_SIDE

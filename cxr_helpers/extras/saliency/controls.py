@@ -10,7 +10,7 @@ import numpy as np
 
 from cxr_helpers.config import one_of
 from cxr_helpers.extras.saliency import localiser
-from cxr_helpers.extras.saliency.drawn_truth import SIDE, Truth
+from cxr_helpers.extras.saliency.drawn_truth import SIDE, Truth, sized
 
 WIDTH = 4  # the centre prior is a Gaussian with this fraction of the image's side as its deviation
 SMOOTHING = 64  # edges are taken after a Gaussian blur with this fraction of the side
@@ -33,7 +33,7 @@ def maps(name: str, truth: Truth) -> np.ndarray | None:
     if name == RANDOM:
         return np.random.default_rng(zlib.crc32(truth.name.encode())).random(truth.masks.shape, dtype="float32")
     if name == EDGES:
-        return np.stack([_edges(image.astype("float32")) for image in truth.images])
+        return sized([_edges(image.astype("float32")) for image in truth.images])
     if name == LUNGS:
         return None if truth.lungs is None else truth.lungs.astype("float32")
     if name == localiser.NAME:
@@ -55,7 +55,6 @@ def mean_of_others(masks: np.ndarray, patients: np.ndarray) -> np.ndarray:
 
 
 def _edges(image: np.ndarray) -> np.ndarray:
-    """Return the size of the grey values' slope (Sobel) of an image (H, W), at `SIDE`."""
+    """Return the size of the grey values' slope (Sobel) of an image (H, W)."""
     smooth = cv2.GaussianBlur(image, (0, 0), max(0.5, image.shape[0] / SMOOTHING))
-    slope = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
-    return cv2.resize(slope, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))

@@ -171,10 +171,14 @@ def _images(root: Path, files: pd.Series) -> np.ndarray:
     return np.stack([common(image_files.read(root / file).pixels) for file in files])
 
 
+def sized(images: Sequence[np.ndarray], side: int = SIDE) -> np.ndarray:
+    """Return images, maps or masks (n, H, W) at side×side, float32, each pixel the mean of those that it covers."""
+    return np.stack([cv2.resize(one.astype("float32"), (side, side), interpolation=cv2.INTER_AREA) for one in images])
+
+
 def _small(masks: Sequence[np.ndarray]) -> np.ndarray:
     """Return masks (n, H, W) at `SIDE`: a pixel belongs to the mask if half of its area does."""
-    sizes = [cv2.resize(mask.astype("float32"), (SIDE, SIDE), interpolation=cv2.INTER_AREA) for mask in masks]
-    return np.stack(sizes) >= 0.5
+    return sized(masks) >= 0.5
 
 
 def _truth(name, rows, images, masks, lung, said, known=None) -> Truth:

@@ -17,11 +17,10 @@ from cxr_helpers.data import image_files, preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import gradcam, overlay
 from cxr_helpers.extras.inference import lungs, published_model
-from cxr_helpers.extras.inference.predict import Prediction, predict
+from cxr_helpers.extras.inference.predict import Prediction, predict, shrunk
 from cxr_helpers.extras.inference.writable import check_file
 from cxr_helpers.extras.saliency import explained_networks, methods
 
-LONGEST_SIDE = 480  # pixels of a picture
 CLIPPED = 99  # percentile of |value| at the end of a signed method's scale
 TARGETS = {"PNEUMONIA": 1, "NORMAL": -1}
 PREDICTED = "predicted"
@@ -67,7 +66,7 @@ def write(
         places = explained_networks.boxes(preprocessing.common(pixels)[None])
         maps = {name: explained_networks.placed(found, places, preprocessing.COMMON_SIZE) for name, found in maps.items()}
     try:
-        atomic_write(out, _html(answer, card, shown, _shrunk(pixels), {name: found[0] for name, found in maps.items()}))
+        atomic_write(out, _html(answer, card, shown, shrunk(pixels), {name: found[0] for name, found in maps.items()}))
     except OSError as error:
         raise CxrError(f"{out} cannot be written ({error.strerror}); give another file.") from error
     return out
@@ -146,8 +145,3 @@ def _embedded(pixels: np.ndarray) -> str:
     """Return a picture, uint8 grey (H, W) or RGB (H, W, 3), as a data URI."""
     data = cv2.imencode(".png", pixels[..., ::-1] if pixels.ndim == 3 else pixels)[1]
     return f"data:image/png;base64,{base64.b64encode(data.tobytes()).decode()}"
-
-
-def _shrunk(image: np.ndarray) -> np.ndarray:
-    scale = LONGEST_SIDE / max(image.shape)
-    return image if scale >= 1 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

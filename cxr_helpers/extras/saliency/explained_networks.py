@@ -14,7 +14,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import targets
 from cxr_helpers.extras.makers import saved
 from cxr_helpers.extras.saliency import methods
-from cxr_helpers.extras.saliency.drawn_truth import SIDE
+from cxr_helpers.extras.saliency.drawn_truth import SIDE, sized
 from cxr_helpers.tables import selection
 
 keras, lungs = lazy.module("keras"), lazy.module("cxr_helpers.extras.inference.lungs")
@@ -49,9 +49,7 @@ class Network:
     def maps(self, method: str, images: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Return a method's maps of images uint8 (n, 224, 224) in the place where they lie, float32 (n, SIDE, SIDE), signed."""
         found = methods.maps(method, self.model(), self.inputs(images), target)
-        if self.variant != BOX:
-            return np.stack([cv2.resize(one, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for one in found])
-        return placed(found, boxes(images))
+        return placed(found, boxes(images)) if self.variant == BOX else sized(found)
 
 
 @functools.lru_cache(maxsize=1)
@@ -100,4 +98,4 @@ def placed(maps: np.ndarray, places: list[tuple[slice, slice]], side: int = SIDE
     for canvas, one, (rows, columns) in zip(whole, maps, places, strict=True):
         size = columns.stop - columns.start, rows.stop - rows.start
         canvas[rows, columns] = cv2.resize(one, size, interpolation=cv2.INTER_LINEAR)
-    return np.stack([cv2.resize(one, (side, side), interpolation=cv2.INTER_AREA) for one in whole])
+    return sized(whole, side)

@@ -53,11 +53,9 @@ def trained_on() -> Truth:
 def _head() -> Pipeline:
     truth, rng = trained_on(), np.random.default_rng(0)
     places, x, y = _features(truth.images), [], []
-    side = places.shape[1]
-    for image, mask in zip(places, truth.masks, strict=True):
-        inside = cv2.resize(mask.astype("float32"), (side, side), interpolation=cv2.INTER_AREA).ravel() >= 0.5
+    for image, mask in zip(places, drawn_truth.sized(truth.masks, places.shape[1]), strict=True):
         for label in (False, True):
-            own = np.flatnonzero(inside == label)
+            own = np.flatnonzero((mask.ravel() >= 0.5) == label)
             drawn = rng.choice(own, min(len(own), PLACES // 2), replace=False)
             x.append(image.reshape(-1, image.shape[-1])[drawn])
             y += [label] * len(drawn)

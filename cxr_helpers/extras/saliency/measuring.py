@@ -47,10 +47,10 @@ def plan() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["network", "data", "cheap methods", "slow methods"])
 
 
-def measure(profile: str, afresh: bool = False) -> Path:
+def measure(profile: str) -> Path:
     """Make the values of every map, `map_measures.VALUES`, and the tables that follow from them; return the tables' path.
 
-    Parts that are stored in the build folder are taken from there unless `afresh`, so that a stopped call goes on.
+    Parts that are stored in the build folder are taken from there, so that a stopped call goes on.
 
     Raises:
         CxrError: the profile is not "full", or CXR_SETS_DIR does not hold the sets.
@@ -61,7 +61,7 @@ def measure(profile: str, afresh: bool = False) -> Path:
     sets = functools.cache(lambda data: drawn_truth.load(data, _CUT[data], profile))
     for slow, name in [*itertools.product([False], NETWORKS), (True, FINAL)]:
         for data, count in _counts(name):
-            parts += of_network(name, sets(data).at(np.arange(min(count, len(sets(data).table)))), slow, left_out, afresh)
+            parts += of_network(name, sets(data).at(np.arange(min(count, len(sets(data).table)))), slow, left_out)
     for name, truth in ((name, sets(name)) for name in _CUT):
         said[name] = f"{len(truth.table)} images of {truth.table.patient_id.nunique()} patients. {truth.left_out}"
     about = {"sets": said, "plan": plan().to_dict("records"), "left_out": left_out}
@@ -70,14 +70,14 @@ def measure(profile: str, afresh: bool = False) -> Path:
     return map_table.write(profile, pd.concat(parts), about)
 
 
-def of_network(name: str, truth: Truth, slow: bool, left_out: list[str], afresh: bool = False) -> Iterator[pd.DataFrame]:
+def of_network(name: str, truth: Truth, slow: bool, left_out: list[str]) -> Iterator[pd.DataFrame]:
     """Yield the values of a network's maps of a set, one frame a method or control (the slow ones, or all others).
 
     Where a method refuses the network, or that is not on this machine, the sentence is added to `left_out`.
     """
     load, trained = functools.cache(lambda: explained_networks.load(name)), name.removesuffix(RANDOM)
     try:  # with shuffled weights, too, the images count on which the trained network is right
-        judged = _part(trained, truth, "scores", afresh, lambda: _judged(explained_networks.load(trained), truth))
+        judged = _part(trained, truth, "scores", lambda: _judged(explained_networks.load(trained), truth))
     except CxrError as error:
         if str(error) not in left_out:
             left_out.append(str(error))
@@ -92,9 +92,9 @@ def of_network(name: str, truth: Truth, slow: bool, left_out: list[str], afresh:
         part = truth.at(np.arange(min(count, len(truth.table))))
         try:
             whose = CONTROLS if method in controls.KNOWN else name
-            values = _part(whose, part, method, afresh, functools.partial(_values, load, boxes, part, method))
+            values = _part(whose, part, method, functools.partial(_values, load, boxes, part, method))
             if values and truth.name == GUANGZHOU and name == FINAL:
-                values |= _asked(load, part, method, afresh)
+                values |= _asked(load, part, method)
         except CxrError as error:
             left_out.append(f"{method}, {name}, {truth.name}: {error}")
             say(left_out[-1])
@@ -130,10 +130,10 @@ def _values(load: Callable, boxes: Callable, truth: Truth, method: str) -> dict[
     return values
 
 
-def _asked(load: Callable, truth: Truth, method: str, afresh: bool) -> dict[str, np.ndarray]:
+def _asked(load: Callable, truth: Truth, method: str) -> dict[str, np.ndarray]:
     """Return ROAD (n,) of the first `_ASKED` images, NaN for the others."""
     head = truth.at(np.arange(min(_ASKED, len(truth.table))))
-    found = _part(FINAL, head, f"ROAD of {method}", afresh, functools.partial(_road, load, head, method))
+    found = _part(FINAL, head, f"ROAD of {method}", functools.partial(_road, load, head, method))
     rest = len(truth.table) - len(head.table)
     return {title: np.pad(values, (0, rest), constant_values=np.nan) for title, values in found.items()}
 
@@ -180,16 +180,16 @@ def _boxes(truth: Truth) -> list[tuple[slice, slice]]:
         ends = np.array([(rows.start, rows.stop, columns.start, columns.stop) for rows, columns in places]).T
         return dict(zip(("top", "bottom", "left", "right"), ends, strict=True))
 
-    ends = _part("segmenter", truth, "boxes", False, found).values()
+    ends = _part("segmenter", truth, "boxes", found).values()
     return [(slice(top, bottom), slice(left, right)) for top, bottom, left, right in np.stack(list(ends), axis=1).astype(int)]
 
 
-def _part(name: str, truth: Truth, what: str, afresh: bool, make) -> dict[str, np.ndarray]:
+def _part(name: str, truth: Truth, what: str, make) -> dict[str, np.ndarray]:
     """Return arrays of n values by title that `make` returns, stored under the network, the set, its images and what they are."""
     key = hashlib.sha256(b"\n".join([str([*truth.table.image_id, _identity(name)]).encode(), truth.masks.tobytes()])).hexdigest()
     file = f"{truth.name}-{name}-{what}-{key[:12]}.npz".replace(" ", "_").replace(",", "")
     path = paths.build("full") / "explanation_measures" / file
-    if afresh or not path.is_file():
+    if not path.is_file():
         say(f"maps: {what}, {name}, {truth.name}, {len(truth.table)} images")
         values, content = make(), io.BytesIO()
         np.savez_compressed(content, titles=np.array(list(values), str), values=np.array(list(values.values()), "float64"))
