@@ -9,6 +9,7 @@ from cxr_helpers import paths
 DEFAULTS = {
     "KERAS_BACKEND": "tensorflow",
     "MPLBACKEND": "Agg",
+    "OPENCV_LOG_LEVEL": "SILENT",  # its reader of TIFF would print what it finds damaged, which is refused with a reason
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # chapters that run side by side share one accelerator
     "OPENBLAS_THREAD_TIMEOUT": "4",  # its threads would wait at full speed after a product, on cores that a network wants

@@ -67,7 +67,7 @@ def test_patterns_and_lists_name_files_and_a_missing_one_costs_its_row(published
 def test_heat_maps_are_written_where_asked_for(published, folder, tmp_path):  # noqa: F811
     bulk.write(bulk.files([folder / "a" / "01[23].png"]), tmp_path / "out.csv", published, tmp_path / "maps")
     found = table_of(tmp_path / "out.csv")
-    assert [Path(name).name for name in found.heat_map] == ["012_0_heatmap.png", ""]
+    assert [Path(name).name for name in found.heat_map] == ["012_heatmap.png", ""]
     assert cv2.imread(found.heat_map[0]).shape == (32, 64, 3)
 
 

@@ -79,12 +79,6 @@ def test_an_unknown_parameter_is_an_error(folder):
         execution.execute("01_eda", "smoke")
 
 
-def test_a_dead_kernel_is_one_sentence(folder):
-    write_chapter(folder, "01_eda", "import os; os._exit(1)")
-    with pytest.raises(CxrError, match="01_eda lost its kernel"):
-        execution.execute("01_eda", "smoke")
-
-
 @pytest.mark.parametrize("content", ["", "{}", "not a notebook"])
 def test_a_broken_file_is_no_notebook(folder, content):
     folder.mkdir()

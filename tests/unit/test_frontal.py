@@ -1,5 +1,6 @@
 """What `cxr predict` warns of: rules learnt from drawn images, tried on others, turned round, and on what is no image."""
 
+import contextlib
 import itertools
 
 import cv2
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from tiny_images import save
 
+from cxr_helpers.data import image_files
 from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import out_of_distribution
@@ -158,3 +160,21 @@ def test_colour_is_seen_and_grey_in_three_channels_is_none(tmp_path):
         save(tmp_path / f"{name}.jpeg", picture)
     found = {name: out_of_distribution.coloured(tmp_path / f"{name}.jpeg") for name in ("grey", "rgb", "red", "marked")}
     assert found == {"grey": False, "rgb": False, "red": True, "marked": False}
+
+
+def test_a_wrong_bit_that_moves_many_greys_of_a_jpeg_is_refused_or_warned_of(tmp_path):
+    whole = cv2.imencode(".jpg", synthetic.image(1, "NORMAL").image)[1].tobytes()
+    (tmp_path / "whole.jpeg").write_bytes(whole)
+    pixels = image_files.read(tmp_path / "whole.jpeg").pixels
+    assert not out_of_distribution.stepped(tmp_path / "whole.jpeg", pixels)
+    spoilt, moved, warned, rng = tmp_path / "spoilt.jpeg", 0, 0, np.random.default_rng(0)
+    for place in map(int, rng.integers(whole.find(b"\xff\xda") + 16, len(whole) - 2, 150)):
+        spoilt.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        with contextlib.suppress(image_files.Refused):
+            found = image_files.read(spoilt).pixels
+            moved += (large := bool(np.abs(found.astype(int) - pixels).mean() > 3))
+            warned += large and bool(out_of_distribution.stepped(spoilt, found))
+    print(f"{moved} of 150 files with a wrong bit have other greys, {warned} of them are warned of")
+    assert moved >= 8 and warned >= 0.5 * moved
+    (tmp_path / "no.png").write_bytes(cv2.imencode(".png", found)[1].tobytes())
+    assert not out_of_distribution.stepped(tmp_path / "no.png", found)

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import types
 
 import cv2
@@ -58,7 +59,11 @@ def test_a_file_that_is_no_image_costs_its_own_row_only(published, images, tmp_p
 
 def test_heat_map_shows_the_image_beside_colour_on_the_blob(published, images, tmp_path):  # noqa: F811
     bright, _, dark, _ = predict(images, published, tmp_path / "out")
-    assert [answer.heat_map.name for answer in (bright, dark)] == ["bright_heatmap.png", "bright_2_heatmap.png"]
+    assert bright.heat_map.name == "bright_heatmap.png" and re.fullmatch("bright_[0-9a-f]{12}_heatmap.png", dark.heat_map.name)
+    before = {path: path.read_bytes() for path in bright.heat_map.parent.iterdir()}
+    again = predict([images[2], images[0]], published, bright.heat_map.parent)  # nothing is written over, nothing twice
+    assert [answer.heat_map for answer in again] == [dark.heat_map, bright.heat_map]
+    assert {path: path.read_bytes() for path in bright.heat_map.parent.iterdir()} == before
     picture = cv2.imread(str(bright.heat_map)).astype(int)
     assert picture.shape == (64, 2 * 96, 3)  # the file's own size, twice as wide
     colour = np.ptp(picture[:, 96:], axis=-1)

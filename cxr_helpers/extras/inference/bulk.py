@@ -75,8 +75,8 @@ def write(
 ) -> tuple[int, int]:
     """Predict the files `named` into a CSV `table` and return the number of rows, and of those without an answer.
 
-    `model_dir` and `maps` as for `predict.Predictor`; a map's name has its row in it. Columns: `COLUMNS`; `model` is the
-    beginning of the model file's SHA-256. With `overwrite` the table takes the place of one that is there when it is whole,
+    `model_dir` and `maps` as for `predict.Predictor`. Columns: `COLUMNS`; `model` is the beginning of the model file's SHA-256.
+    With `overwrite` the table takes the place of one that is there when it is whole,
     but never that of what is read: an image, or one of `inputs`.
 
     Raises:
@@ -112,7 +112,7 @@ def _append(handle: IO[str], part: Path, named: Sequence[Path], predictor: Predi
         rows.writerow(COLUMNS)
     interval = 0.5 if sys.stderr.isatty() else 30
     progress = {"desc": "predict", "unit": "image", "mininterval": interval, "maxinterval": 2 * interval}
-    for answer in tqdm(predictor.predictions(named[done:], done), total=len(named), initial=done, **progress):
+    for answer in tqdm(predictor.predictions(named[done:]), total=len(named), initial=done, **progress):
         if answer.undrawn:
             raise CxrError(answer.undrawn)
         rows.writerow(_row(answer, model))

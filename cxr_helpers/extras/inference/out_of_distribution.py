@@ -35,10 +35,12 @@ WARNINGS = {
 }
 SMALL = 112  # pixels of the shorter side: half of what every image is brought to
 COLOURED = "is in colour (a photograph?)"
+DAMAGED = "changes its greys at a row of its JPEG blocks (a damaged file?)"
 _SCALES = (0.9, 1.0, 1.15, 1.3)  # of height and width, each by itself: a chest fills its image now more, now less
 _CHEST = (slice(2, 30), slice(4, 28))  # rows and columns of the mean image that are looked for
 _LUNGS = slice(8, 20)  # rows
 _MIDDLE = slice(11, 21)  # of an edge
+_BLOCK, _JUMP = 8, 8  # rows; grey values, which none of 538 radiographs passed
 _COLOUR = 32  # grey values by which the channels of a coloured pixel differ at least
 _COLOURED_SHARE = 0.05  # of all pixels: an annotation covers fewer
 
@@ -138,6 +140,22 @@ def _bank(chest: bytes, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray,
 def small(image: np.ndarray) -> str:
     """Say that an image (H, W) has too few pixels to show what the model was trained on, or return ""."""
     return f"has only {min(image.shape)} pixels on its shorter side" if min(image.shape) < SMALL else ""
+
+
+def stepped(path: Path, image: np.ndarray) -> str:
+    """Say that the greys of a JPEG file's image (H, W) uint8 jump at a boundary of its blocks as at no other row, or return "".
+
+    A wrong bit in a JPEG stream, which has no checksum, moves the greys of all blocks behind it; the decoder sees nothing.
+    """
+    with open(path, "rb") as file:
+        if file.read(2) != b"\xff\xd8":
+            return ""
+    inner = np.diff(image.astype(np.int16), axis=0)
+    jumps = inner[1:-1] - (inner[:-2] + inner[2:]) / 2  # beyond how the greys change around it
+    half = image.shape[1] // 2
+    found = np.max([np.abs(np.median(part, axis=1)) for part in (jumps[:, :half], jumps[:, half:])], axis=0)
+    boundary = np.arange(2, len(found) + 2) % _BLOCK == 0
+    return DAMAGED if found[boundary].max() > max(_JUMP, 1.5 * found[~boundary].max()) else ""
 
 
 def coloured(path: Path) -> bool:

@@ -5,6 +5,7 @@ files, the network answers batch by batch; memory does not grow with their numbe
 """
 
 import dataclasses
+import hashlib
 import itertools
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -93,8 +94,8 @@ class Predictor:
     Args:
         model_dir: folder of default.onnx, default.json and frontal.json; None takes the committed ones.
         maps: folder in which each image gets `<stem>_heatmap.png`: the image beside its Grad-CAM map for the predicted
-            class, bare at 0, yellow at 1. A second image of the same stem gets a number, and so does one whose map is of
-            another image, or by another model, than the one that is there.
+            class, bare at 0, yellow at 1. Where the map of another image, or by another model, is there already, the name
+            has the first digits of the new one's SHA-256.
 
     Raises:
         CxrError: one of the files is missing, broken or altered, or `maps` cannot be a folder.
@@ -106,20 +107,14 @@ class Predictor:
             check_folder(self.maps)
         folder = Path(model_dir or published_model.folder())
         (self.network, self.card), self.rules = published_model.load_portable(folder), out_of_distribution.load(folder)
-        self._taken: set[Path] = set()  # names of maps that do not have their place in them
 
-    def predictions(self, files: Iterable[Path], first: int | None = None) -> Iterator[Prediction]:
-        """Yield one prediction per file, in order; what is no usable image has its reason in `problem`.
-
-        With `first` a map's name has the file's place in it, counted from there.
-        """
-        places = itertools.repeat(None) if first is None else itertools.count(first)
+    def predictions(self, files: Iterable[Path]) -> Iterator[Prediction]:
+        """Yield one prediction per file, in order; what is no usable image has its reason in `problem`."""
         named = map(Path, files)
         with ThreadPoolExecutor(processes.cores()) as pool:
             try:
                 while paths := list(itertools.islice(named, BATCH)):
-                    batch = list(pool.map(self._read, paths))
-                    yield from self._answers(batch, list(itertools.islice(places, len(batch))))
+                    yield from self._answers(list(pool.map(self._read, paths)))
             finally:
                 pool.shutdown(cancel_futures=True)
 
@@ -128,20 +123,20 @@ class Predictor:
             read = image_files.read(path)
             small = preprocessing.prepared([read.pixels], self.card.size, self.card.variant)[0]
             departs = read.warning or (read.mode != "L" and out_of_distribution.coloured(path) and out_of_distribution.COLOURED)
+            departs = departs or out_of_distribution.small(read.pixels) or out_of_distribution.stepped(path, read.pixels)
             pixels = shrunk(read.pixels) if self.maps else None
-            thumbnail = out_of_distribution.thumbnail(read.pixels)
-            return _Image(path, "", small, thumbnail, departs or out_of_distribution.small(read.pixels), pixels, read.note)
+            return _Image(path, "", small, out_of_distribution.thumbnail(read.pixels), departs, pixels, read.note)
         except CxrError as error:
             return _Image(path, str(error))
         except Exception as error:  # whatever a decoder makes of one file, the others are answered; its words may quote tags
             return _Image(path, f"{printable(path)} is refused: it cannot be decoded ({type(error).__name__}).")
 
-    def _answers(self, batch: list[_Image], places: list[int | None]) -> list[Prediction]:
-        usable = [(image, place) for image, place in zip(batch, places, strict=True) if not image.problem]
-        found = iter(self._of_images(*zip(*usable, strict=True)) if usable else ())
+    def _answers(self, batch: list[_Image]) -> list[Prediction]:
+        usable = [image for image in batch if not image.problem]
+        found = iter(self._of_images(usable) if usable else ())
         return [Prediction(image.path, problem=image.problem) if image.problem else next(found) for image in batch]
 
-    def _of_images(self, images: tuple[_Image, ...], places: tuple[int | None, ...]) -> list[Prediction]:
+    def _of_images(self, images: list[_Image]) -> list[Prediction]:
         threshold, small = self.card.threshold, np.stack([image.small for image in images])
         scores, coarse = self.network(small)
         found = [
@@ -155,13 +150,13 @@ class Predictor:
         signs = np.where(scores >= threshold, targets.PNEUMONIA, targets.NORMAL)
         heat_maps = gradcam.enlarged(signs[:, None, None] * coarse, small.shape[1:])
         notes = np.where(heat_maps.any(axis=(1, 2)), "", gradcam.BLANK)
-        pictures = map(self._drawn, images, places, heat_maps)
+        pictures = map(self._drawn, images, heat_maps)
         return [
             dataclasses.replace(answer, heat_map=drawn, note=str(note), undrawn=undrawn)
             for answer, (drawn, undrawn), note in zip(found, pictures, notes, strict=True)
         ]
 
-    def _warnings(self, images: tuple[_Image, ...]) -> list[str]:
+    def _warnings(self, images: list[_Image]) -> list[str]:
         """Return why the answer for each image may mean nothing, or "" where it is a frontal chest radiograph."""
         found = out_of_distribution.warnings(np.stack([image.thumbnail for image in images]), self.rules)
         said = [image.departs or departs for image, departs in zip(images, found, strict=True)]
@@ -170,20 +165,13 @@ class Predictor:
             for image, words in zip(images, said, strict=True)
         ]
 
-    def _drawn(self, image: _Image, place: int | None, heat_map: np.ndarray) -> tuple[Path, str]:
-        """Write an image's picture and return its path, `<stem>[_<number>]_heatmap.png`, and why it cannot be written, or "".
-
-        Of a long stem only the beginning is taken.
-        """
+    def _drawn(self, image: _Image, heat_map: np.ndarray) -> tuple[Path, str]:
+        """Write an image's picture, whose name begins as the image's; return its path, and why it cannot be written, or ""."""
         stem = printable(image.path.stem).encode()[:_LONGEST_STEM].decode("utf-8", "ignore")
-        stem, number = stem if place is None else f"{stem}_{place}", 1
         path, content = self.maps / f"{stem}_heatmap.png", picture(image.pixels, heat_map)
         try:
-            while path in self._taken or path.exists() and path.read_bytes() != content:
-                number += 1
-                path = self.maps / f"{stem}_{number}_heatmap.png"
-            if place is None:
-                self._taken.add(path)
+            if path.exists() and path.read_bytes() != content:
+                path = self.maps / f"{stem}_{hashlib.sha256(content).hexdigest()[:12]}_heatmap.png"
             atomic_write(path, content)
         except OSError as error:
             return path, f"{printable(path)} cannot be written ({error.strerror}); give another folder."
