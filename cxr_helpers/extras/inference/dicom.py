@@ -42,7 +42,7 @@ def read(data: bytes) -> tuple[np.ndarray, str] | None:
         NoImage: the file is damaged, has no single grey frame, or is compressed in a way that cannot be read here.
     """
     if data[MAGIC] != b"DICM" and not _without_preamble(data):
-        return None
+        return None  # before the library is loaded, which takes half a second
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of values that break the standard in tags that are not used
