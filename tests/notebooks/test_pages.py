@@ -18,14 +18,15 @@ from PIL import Image
 from cxr_helpers import paths
 
 REPORTS = paths.ROOT / "reports"
-MARGIN, TEXT_WIDTH, HEAD, FOOT = 25, 160, 27, 26  # mm, of reports/template/thesis.typ
+MARGIN, TEXT_WIDTH, HEAD, FOOT = 25, 160, 24, 22  # mm, of reports/template/thesis.typ
 UNITS_A_MM = 1.5 * 72 / 25.4  # of pdftohtml
 HEADING = 16  # its unit for letters: bold ones above it are a heading
 DPI = 36
 A_MM = DPI / 25.4
-SMALLEST = 7  # points, of a letter in print
+SMALLEST = 8  # points, of a letter in print
 PRINTED = 160 / 25.4 * 72, 200 / 25.4 * 72  # points: a wider or higher figure is printed smaller than it was drawn (thesis.typ)
-LARGEST_GAP = 100  # mm below the last line of a page, of 243 that text may fill
+LONGEST = 65  # pages of the thesis
+LARGEST_GAP = 100  # mm below the last line of a page, of 250 that text may fill
 pytestmark = pytest.mark.skipif(shutil.which("pdftohtml") is None, reason="poppler is not installed")
 
 
@@ -77,17 +78,17 @@ def test_a_table_that_goes_on_says_which_it_is(sheets):
             elif found:
                 assert found[1] == begun, f"page {number} goes on with Table {found[1]}, but Table {begun} was begun last"
                 continued += 1
-    assert continued > 2
+    assert continued > 0
 
 
-def test_no_letter_is_smaller_than_seven_points(tree):
+def test_no_letter_is_smaller_than_eight_points(tree):
     """Letters of code are left out: thesis.typ sets them as tall as those beside them, in a font with a larger number."""
     fonts = {font.get("id"): font for font in tree.iter("fontspec") if "Mono" not in font.get("family")}
     sizes = {int(fonts[text.get("font")].get("size")) for text in tree.iter("text") if text.get("font") in fonts}
     assert min(sizes) >= SMALLEST * UNITS_A_MM / 72 * 25.4
 
 
-def test_no_letter_of_a_figure_is_printed_smaller_than_seven_points(document):
+def test_no_letter_of_a_figure_is_printed_smaller_than_eight_points(document):
     page = (REPORTS / f"{document}.html").read_text("utf-8")
     figures = re.findall(r'<figure id="([^"]+)"[^>]*>\s*<img src="data:image/svg\+xml,([^"]*)"', page)
     assert len(figures) == len(re.findall(r'<figure id="fig:', page)) > 12  # none is left out
@@ -112,7 +113,7 @@ def pictures(document):
     stream, found = io.BytesIO(done.stdout), []
     while (sheet := picture(stream)) is not None:
         found.append(sheet)
-    assert len(found) > 60
+    assert 40 < len(found) and (document != "thesis" or len(found) <= LONGEST)
     return found
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 from nbformat.v4 import new_markdown_cell, new_output
-from tiny_chapters import chapter, executed, figure, table, workplace
+from tiny_chapters import chapter, executed, figure, shown, table, workplace
 
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import rendering
+from cxr_helpers.report import document, rendering
 from cxr_helpers.workflow import chapter_files
 
 
@@ -79,6 +79,18 @@ def test_documents_mention_each_other(project):
     assert '<a href="supplement.html#ch:s01_more">Chapter\u00a0S1 of the supplement</a>' in pages[0]
     assert '<a href="thesis.html#fig:roc">Figure\u00a01 of the thesis</a>' in pages[1]
     assert "Table\u00a0S1." in pages[1]
+
+
+def test_tagged_cells_are_shown_before_the_chapters_or_in_the_supplement(project):
+    tagged = {"key-results": shown(document.text, "**1.** It ranks."), "supplement": figure("fig:deep")}
+    for tag, cell in tagged.items():
+        cell.metadata["tags"] = [tag]
+    thesis = chapter("One", new_markdown_cell("As @fig:deep shows."), *tagged.values())
+    project(**{"01_eda": thesis, "s01_more": chapter("More")})
+    thesis, supplement = (path.read_text(encoding="utf-8") for path in rendering.render("smoke", formats=["html"]))
+    assert thesis.index('id="key-results"') < thesis.index("It ranks.") < thesis.index('id="ch:01_eda"')
+    assert '<figure id="fig:deep"' not in thesis and 'href="supplement.html#fig:deep"' in thesis
+    assert "One: details" in supplement and supplement.count('<figure id="fig:deep"') == 1
 
 
 def test_without_the_supplement_its_labels_are_mentioned_without_a_number(project):
