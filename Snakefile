@@ -29,7 +29,7 @@ def local(path):
 # Records are never outputs here, because a job's outputs are deleted before it starts and when it fails. A record that
 # is there is a source file like any other; for one that is being made stands a marker (workflow.py clears old ones).
 # An experiment that waits for something is not made by itself, but is a source once it has been made.
-RECORDED = {name: records.recorded_way(experiment, PROFILE) for name, experiment in EXPERIMENTS.items()}
+RECORDED = {name: records.recorded(experiment, PROFILE) for name, experiment in EXPERIMENTS.items()}
 PENDING = {name for name, experiment in EXPERIMENTS.items() if not experiment.waits_for and (RETRAIN or not RECORDED[name])}
 
 
@@ -62,7 +62,7 @@ def trained(chapter):
     """
     names = chapter_files.experiments_read(chapter, PROFILE, whole=not ONLY)
     names = [name for name in names if ONLY or EXPERIMENTS[name].chapter in REPORTED]
-    kept = [run for name in names if name not in PENDING for run in RECORDED[name] or ()]
+    kept = [run for name in names if name not in PENDING for run in EXPERIMENTS[name].configs if RECORDED[name]]
     return [local(paths.runs(PROFILE) / run.run_id / "run.json") for run in kept] + markers(names)
 
 

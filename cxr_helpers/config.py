@@ -143,7 +143,6 @@ class Config:
     @classmethod
     def from_dict(cls, values: dict[str, object]) -> "Config":
         """Build a configuration from a mapping; an unknown name is a CxrError."""
-        unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
-        if unknown:
+        if unknown := sorted(set(values) - {field.name for field in dataclasses.fields(cls)}):
             raise CxrError(f"Config: unknown field {', '.join(unknown)}; see cxr_helpers/config.py for the names.")
         return cls(**values)

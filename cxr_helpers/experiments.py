@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cxr_helpers.base import typed
-from cxr_helpers.config import Config, whole_number
+from cxr_helpers.config import Config, one_of, whole_number
 from cxr_helpers.errors import CxrError
 
 FILE = Path(__file__).with_name("experiments.toml")
@@ -52,8 +52,10 @@ def load(profile: str, file: Path = FILE) -> dict[str, Experiment]:
         for suffix, variant in row.variants.items():
             each, title = (f"{name}_{suffix}", f"{row.title}: {suffix}") if suffix else (name, row.title)
             try:
-                configs = _configs(given, row.config | variant)
-                configs = _configs(given, row.config | changes | variant) if changes else configs
+                for changed in ({}, changes):  # a row's own faults are faults in every profile
+                    values = {"seeds": row.seeds, "protocols": row.protocols} | row.config | changed | variant
+                    seeds, parts = values.pop("seeds"), values.pop("protocols") or [values.get("protocol", "official")]
+                    configs = tuple(Config.from_dict(values | {"protocol": part, "seed": one}) for part in parts for one in seeds)
             except CxrError as error:
                 raise CxrError(f"{file.name}, [{each}]: {error}") from error
             rows[each] = Experiment(each, title, row.chapter, row.source, configs, "" if profile == "smoke" else row.waits_for)
@@ -63,9 +65,7 @@ def load(profile: str, file: Path = FILE) -> dict[str, Experiment]:
 def get(name: str, profile: str) -> Experiment:
     """Return one experiment; an unknown name is a CxrError that lists the known ones."""
     rows = load(profile)
-    if name not in rows:
-        raise CxrError(f"Experiment {name!r} is unknown; experiments.toml has {', '.join(rows)}.")
-    return rows[name]
+    return rows[one_of("experiment", name, rows)]
 
 
 def named(text: str) -> str:
@@ -92,13 +92,19 @@ def configuration(name: str, profile: str, default: str = "", **parameters: obje
     An unknown experiment or parameter, or a value out of its range, is a CxrError.
     """
     experiment, written = get(name, profile), written_values(default or name)
-    unknown = sorted(set(parameters) - set(written))
-    if unknown:
-        raise CxrError(f"Parameter {unknown[0]} is unknown; an experiment has {', '.join(written)}.")
+    for parameter in parameters:
+        one_of("parameter", parameter, written)
     if "seeds" in parameters:
-        parameters["seeds"] = _seeds(parameters["seeds"])
+        given = parameters["seeds"]
+        parameters["seeds"] = [whole_number("seeds", seed, 0) for seed in (given if isinstance(given, list | tuple) else [given])]
+        if not parameters["seeds"]:
+            raise CxrError("seeds=[] is empty; give at least one whole number.")
     changes = {field: value for field, value in parameters.items() if value != written[field]}
-    title, configs = experiment.title + _in_words(changes), _changed(experiment.configs, changes)
+    values = {field: value for field, value in changes.items() if field != "seeds"}
+    configs = [dataclasses.replace(config, **values) for config in experiment.configs]
+    if "seeds" in changes:
+        configs = [dataclasses.replace(config, seed=seed) for config in configs for seed in changes["seeds"]]
+    title, configs = experiment.title + _in_words(changes), tuple(dict.fromkeys(configs))
     return dataclasses.replace(experiment, title=title, configs=configs, changes=changes)
 
 
@@ -109,32 +115,7 @@ def written_values(name: str) -> dict[str, object]:
     return values | {"seeds": list(dict.fromkeys(config.seed for config in configs))}
 
 
-def _changed(configs: tuple[Config, ...], changes: Mapping[str, object]) -> tuple[Config, ...]:
-    """Return the configurations with other values of their fields, and with other seeds for each of their protocols."""
-    values = {field: value for field, value in changes.items() if field != "seeds"}
-    replaced = [dataclasses.replace(config, **values) for config in configs]
-    if "seeds" in changes:
-        replaced = [dataclasses.replace(config, seed=seed) for config in replaced for seed in changes["seeds"]]
-    return tuple(dict.fromkeys(replaced))
-
-
-def _seeds(value: object) -> list[int]:
-    """Return the seeds that a reader gave, as a list or as one number."""
-    seeds = list(value) if isinstance(value, list | tuple) else [value]
-    if not seeds:
-        raise CxrError("seeds=[] is empty; give at least one whole number.")
-    return [whole_number("seeds", seed, 0) for seed in seeds]
-
-
 def _in_words(changes: Mapping[str, object]) -> str:
     """Return " (epochs 3, dropout 0.2)", or "" where nothing was changed."""
     said = ", ".join(f"{field.replace('_', ' ')} {value}" for field, value in changes.items())
     return f" ({said})" if said else ""
-
-
-def _configs(row: dict, values: dict) -> tuple[Config, ...]:
-    """Return one configuration per protocol and seed of a row."""
-    values = dict(values)
-    seeds = values.pop("seeds", row.get("seeds", [0]))
-    protocols = values.pop("protocols", row.get("protocols", [values.get("protocol", "official")]))
-    return tuple(Config.from_dict(values | {"protocol": protocol, "seed": seed}) for protocol in protocols for seed in seeds)

@@ -82,11 +82,10 @@ class Record:
         content = path.read_bytes()
         try:
             added = json.loads(content)["files"]
-            whole = content == _added(added)
+            if content != _added(added):
+                raise ValueError("its hash differs")
         except (ValueError, KeyError, TypeError) as error:
-            raise CxrError(f"{path} is no list of files ({error}); restore it from git or delete it.") from error
-        if not whole:
-            raise CxrError(f"{path} is not as it was written (its hash differs); restore it from git or delete it.")
+            raise CxrError(f"{path} is not as it was written ({error}); restore it from git or delete it.") from error
         return self._own | {ADDED: hashlib.sha256(content).hexdigest()} | added
 
     @property
@@ -110,8 +109,10 @@ class Record:
             file = next((file for file in self._own if file.split(".")[0] == name), None)
             if file is None:
                 raise CxrError(f"{self.folder} holds no table {name!r}; train the run again with --retrain.")
-            content = self.content(file)
-            self._tables[name] = _parsed(gzip.decompress(content) if file.endswith(".gz") else content)
+            content = gzip.decompress(self.content(file)) if file.endswith(".gz") else self.content(file)
+            # An empty cell is a gap, except in `_TEXT`.
+            gaps = {column: "" for column in pd.read_csv(io.BytesIO(content), nrows=0) if column not in _TEXT}
+            self._tables[name] = pd.read_csv(io.BytesIO(content), dtype=_TEXT, keep_default_na=False, na_values=gaps)
         return self._tables[name]
 
     @functools.cached_property
@@ -194,8 +195,7 @@ def read(folder: Path) -> Record:
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
         if (number := info.get("format", 1)) != FORMAT:
-            remedy = RESTORE if number == 1 else "update the checkout"
-            raise CxrError(f"Its format is {number}, and this version reads format {FORMAT}; {remedy}.")
+            raise CxrError(f"Its format is {number}, and this version reads format {FORMAT}; {RESTORE}, or update the checkout.")
         config = Config.from_dict(info["config"])
         named = config.key == info["config_hash"] and config.run_id == folder.name
         whole = named and info["info_sha256"] == _digest(info)
@@ -237,16 +237,9 @@ def of(name: str, profile: str, seed: int | None = None) -> list[Record]:
     return found
 
 
-def recorded_way(experiment: experiments.Experiment, profile: str) -> tuple[Config, ...] | None:
-    """Return the configurations of an experiment if all of them have a record, else None."""
-    there = all((paths.runs(profile) / config.run_id / "run.json").is_file() for config in experiment.configs)
-    return experiment.configs if there else None
-
-
-def _parsed(content: bytes) -> pd.DataFrame:
-    """Return a table as `_file` wrote it: an empty cell is a gap, except in `_TEXT`."""
-    gaps = {column: "" for column in pd.read_csv(io.BytesIO(content), nrows=0) if column not in _TEXT}
-    return pd.read_csv(io.BytesIO(content), dtype=_TEXT, keep_default_na=False, na_values=gaps)
+def recorded(experiment: experiments.Experiment, profile: str) -> bool:
+    """Tell whether every configuration of an experiment has a record."""
+    return all((paths.runs(profile) / config.run_id / "run.json").is_file() for config in experiment.configs)
 
 
 def _file(name: str, table: pd.DataFrame) -> tuple[str, bytes]:

@@ -44,20 +44,15 @@ def sweep(path: Path) -> None:
     """Remove the drafts of `path`, files or folders, whose processes on this machine have ended."""
     for draft in path.parent.glob(f".*-{glob.escape(f'{socket.gethostname()}.{path.name}')}"):
         process = draft.name[1:].partition("-")[0]
-        if not process.isdigit() or _alive(int(process)):
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            if draft.is_dir() and not draft.is_symlink():
+                shutil.rmtree(draft, ignore_errors=True)
+            else:
+                draft.unlink(missing_ok=True)
+        except (OSError, ValueError):  # another user's process is alive, and a name of another kind is no draft
             continue
-        if draft.is_dir() and not draft.is_symlink():
-            shutil.rmtree(draft, ignore_errors=True)
-        else:
-            draft.unlink(missing_ok=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except OSError as error:
-        return not isinstance(error, ProcessLookupError)  # another user's is alive
-    return True
 
 
 def fingerprint(paths: Iterable[Path], *more: object) -> str:

@@ -24,6 +24,5 @@ def load(group: str, name: str) -> Any:
             return point.load()
         except ModuleNotFoundError as error:
             raise CxrError(f"{name} needs the package {error.name}; `pip install {error.name}` brings it.") from error
-    raise CxrError(
-        f"{name!r} is unknown among the {group}; choose one of {', '.join(names(group)) or 'none: install the package'}."
-    )
+    known = ", ".join(names(group)) or "none: install the package"
+    raise CxrError(f"{name!r} is unknown among the {group}; choose one of {known}.")

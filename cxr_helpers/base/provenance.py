@@ -41,8 +41,7 @@ def watch() -> None:
 
     The cell in which that happens has begun already; what it read until then counts for it.
     """
-    shell = ipython.get_ipython()
-    if shell is not None and _begin not in shell.events.callbacks["pre_run_cell"]:
+    if (shell := ipython.get_ipython()) and _begin not in shell.events.callbacks["pre_run_cell"]:
         shell.events.register("pre_run_cell", _begin)
         shell.events.register("post_run_cell", _end)
 

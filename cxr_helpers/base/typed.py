@@ -8,16 +8,14 @@ import pydantic
 
 from cxr_helpers.errors import CxrError
 
-Count = Annotated[int, pydantic.Field(ge=1)]
 Seeds = list[Annotated[int, pydantic.Field(ge=0, strict=True)]]
-_MADE = pydantic.ConfigDict(extra="forbid", frozen=True)
 _Model = TypeVar("_Model", bound=pydantic.BaseModel)
 
 
 class Row(pydantic.BaseModel):
     """A row of experiments.toml; what `config`, `smoke` and `variants` hold are fields of `Config`, checked there."""
 
-    model_config = _MADE
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
     title: str
     chapter: str
     config: dict
@@ -42,7 +40,7 @@ class Variables(pydantic.BaseModel):
     CXR_PROFILE: Literal["full", "smoke", "auto"] | None = None
     CXR_BACKEND: Literal["openvino", "onnxruntime", "litert", "keras"] | None = None
     KERAS_BACKEND: Literal["tensorflow", "jax", "torch"] | None = None
-    OMP_NUM_THREADS: Count | None = None
+    OMP_NUM_THREADS: pydantic.PositiveInt | None = None
     CXR_BUILD_DIR: Path | None = None
 
     @pydantic.field_validator("CXR_BUILD_DIR")
@@ -58,20 +56,15 @@ def checked(model: type[_Model], values: dict, place: str) -> _Model:
     try:
         return model(**values)
     except pydantic.ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}{_given(fault)}: {_why(fault)}" for fault in error.errors()]
+        faults = []
+        for fault in error.errors():
+            unknown = "unknown; it has " + ", ".join(model.model_fields)
+            why = unknown if fault["type"] == "extra_forbidden" else fault["msg"].removeprefix("Value error, ")
+            given = "" if fault["type"] == "missing" else f"={fault['input']!r}"[:80]
+            faults.append(f"{'.'.join(map(str, fault['loc']))}{given}: {why[0].lower()}{why[1:]}")
         raise CxrError(f"{place}{'; '.join(faults)}.") from None
 
 
 def check_variables() -> None:
     """Refuse an environment variable of `Variables` that cannot be used; an empty one is none."""
     checked(Variables, {name: value for name in Variables.model_fields if (value := os.environ.get(name))}, "")
-
-
-def _given(fault: dict) -> str:
-    return "" if fault["type"] == "missing" else f"={fault['input']!r}"[:80]
-
-
-def _why(fault: dict) -> str:
-    said = fault["msg"].removeprefix("Value error, ")
-    known = "unknown; it has " + ", ".join(Row.model_fields) if fault["type"] == "extra_forbidden" else said
-    return known[0].lower() + known[1:]

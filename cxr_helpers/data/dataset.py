@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from cxr_helpers import paths
 from cxr_helpers.base import plugins
+from cxr_helpers.config import one_of
 from cxr_helpers.data import image_files
 from cxr_helpers.errors import CxrError
 
@@ -48,8 +49,7 @@ def resolve_profile(profile: str = "auto") -> str:
     """Return "full" or "smoke"; "auto" follows CXR_PROFILE, else takes "full" where a real set is at hand."""
     if profile == "auto":
         profile = os.environ.get("CXR_PROFILE") or "auto"
-    if profile not in ("full", "smoke", "auto"):
-        raise CxrError(f"Profile {profile!r} is unknown: choose full, smoke or auto.")
+    one_of("profile", profile, ("full", "smoke", "auto"))
     return ("full" if at_hand() else "smoke") if profile == "auto" else profile
 
 
@@ -99,13 +99,20 @@ def difference(root: Path) -> str:
 
 
 def locate(folder: Path) -> Path:
-    """Return the folder at or up to two levels below `folder` that holds train/ and test/; another layout is a CxrError."""
+    """Return the folder at or up to two levels below `folder` that holds train/ and test/.
+
+    Another layout, or a missing or empty class folder, is a CxrError.
+    """
     if not folder.is_dir():
         raise CxrError(f"{folder} is no folder: set CXR_DATA_DIR to the chest_xray folder that holds train/ and test/.")
     for level in ("train", "*/train", "*/*/train"):
         for train in sorted(folder.glob(level)):
-            if (train.parent / "test").is_dir() and "__MACOSX" not in train.parts:
-                return _checked(train.parent)
+            if not (train.parent / "test").is_dir() or "__MACOSX" in train.parts:
+                continue
+            for key, number in count(root := train.parent).items():
+                if not number and (key[0] != "val" or (root / "val").is_dir()):  # Mendeley's archive has no val/
+                    raise CxrError(f"{root.joinpath(*key)} is missing or empty: put its images there, or fetch the set anew.")
+            return root
     raise CxrError(
         f"{folder} has an unknown layout: CXR_DATA_DIR must hold train/ and test/ with NORMAL/ and PNEUMONIA/ in each."
     )
@@ -143,14 +150,6 @@ def _candidates() -> list[Path]:
         with contextlib.suppress(CxrError):
             roots.append(locate(folder))
     return roots
-
-
-def _checked(root: Path) -> Path:
-    """Return a set's root; one with a missing or empty class folder is refused. val/ may be absent, as in Mendeley's archive."""
-    for (folder, label), number in count(root).items():
-        if not number and (folder != "val" or (root / folder).is_dir()):
-            raise CxrError(f"{root / folder / label} is missing or empty: put its images there, or fetch the set anew.")
-    return root
 
 
 def _pixels(root: Path) -> str:

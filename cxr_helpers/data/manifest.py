@@ -8,13 +8,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
 from cxr_helpers import paths
 from cxr_helpers.base import processes
 from cxr_helpers.base.files import atomic_write, fingerprint
 from cxr_helpers.base.progress import printable
-from cxr_helpers.data import belonging, dataset, duplicates, image_files, preprocessing
+from cxr_helpers.data import belonging, dataset, image_files, preprocessing
 from cxr_helpers.errors import CxrError
 
 STAMP = "manifest.txt"  # in the build folder: what the manifest was made from
@@ -23,6 +25,10 @@ _TEXT = {"sha256": str, "pathogen": str, "patient_id": str}
 _PNEUMONIA = re.compile(r"(person\d+)_(bacteria|virus)_")
 _NORMAL = re.compile(r"((?:NORMAL\d*-)?IM-\d+)-\d+")
 _VERSION_3 = re.compile(r"((?:NORMAL|BACTERIA|VIRUS)-\d+)-\d+")  # names in version 3 of Mendeley's archive
+# Lies in a wide gap, which the tests measure: an image saved anew in another size and quality correlates far closer
+# with itself, two different images of the real set, squeezed to thumbnails, stay well below.
+ALIKE = 0.99
+_ROWS = 1024  # images compared with all others at once: bounds the memory of the correlation block
 
 
 def load(profile: str) -> pd.DataFrame:
@@ -34,8 +40,7 @@ def load(profile: str) -> pd.DataFrame:
     another set than the one whose results lie among the reports (`belonging`).
     """
     belonging.check(profile)
-    found = source(profile)
-    folder = paths.build(profile)
+    found, folder = dataset.discover(profile), paths.build(profile)
     stamp = folder / STAMP
     geometry = [file] if (file := _geometry(found)) else []
     state = fingerprint([*dataset.images(found.root), *geometry], _VERSION, found.root, found.pixels)
@@ -57,11 +62,6 @@ def check(profile: str) -> None:
     """Refuse (CxrError) results of another set than the real images at hand; where there are none, nothing is refused."""
     if profile == "full" and dataset.real():
         load(profile)
-
-
-def source(profile: str) -> dataset.Source:
-    """Return where the images of a profile lie and what their pixels are."""
-    return dataset.discover(profile)
 
 
 def refused(profile: str) -> pd.DataFrame:
@@ -107,6 +107,32 @@ def grey_statistics(pixels: np.ndarray) -> dict[str, float]:
     return {"mean": mean, "std": float(np.sqrt(share @ (values - mean) ** 2)), **percentiles}
 
 
+def duplicate_groups(sha256: np.ndarray, thumbnails: np.ndarray, threshold: float = ALIKE) -> np.ndarray:
+    """Number the groups of images whose bytes are equal or whose thumbnails (N, H, W) uint8 correlate above `threshold`.
+
+    Returns (N,) int64: the group's number, counted from 0 in row order; -1 for an image that is like no other.
+    """
+    _, first, same = np.unique(sha256, return_index=True, return_inverse=True)
+    pairs = [np.column_stack([np.arange(len(sha256)), first[same]])]  # each image with the first one of the same bytes
+    rows = standardise(thumbnails)
+    for start in range(0, len(rows), _ROWS):
+        correlation = rows[start : start + _ROWS] @ rows[start:].T
+        pairs.append(np.argwhere(np.triu(correlation > threshold, 1)) + start)
+    one, other = np.concatenate(pairs).T
+    graph = coo_array((np.ones(len(one), bool), (one, other)), shape=(len(sha256),) * 2)
+    _, component = connected_components(graph, directed=False)
+    shared = np.bincount(component) > 1
+    return np.where(shared, np.cumsum(shared) - 1, -1)[component]
+
+
+def standardise(thumbnails: np.ndarray) -> np.ndarray:
+    """Return (N, H·W) float32 rows of mean 0 and length 1 (or of 0, for a single grey value): dot products are correlations."""
+    rows = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
+    rows -= rows.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, lengths, out=rows, where=lengths > 0)
+
+
 def _build(found: dataset.Source) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read every image once and return the manifest and the refused files."""
     entries = dataset.images(found.root)
@@ -120,13 +146,18 @@ def _build(found: dataset.Source) -> tuple[pd.DataFrame, pd.DataFrame]:
         if isinstance(description, str):
             left_out.append({"path": printable(path.as_posix()), "reason": description})
         else:
-            rows[path.with_suffix("")] = _identity(path) | description
+            (folder, label, name), image_id = path.parts, path.with_suffix("").as_posix()
+            patient_id, pathogen = patient_key(name)
+            row = {"image_id": image_id, "path": path.as_posix(), "label": label, "y_true": dataset.LABELS[label]}
+            # A foreign name is a patient of its own.
+            row |= {"pathogen": pathogen, "patient_id": patient_id or image_id, "folder": folder}
+            rows[path.with_suffix("")] = row | description
     table = pd.DataFrame(rows.values())
     for key, images in dataset.count(found.root).items():
         if images and not any(path.parts[:2] == key for path in rows):
             raise CxrError(f"No image in {found.root.joinpath(*key)} can be read: replace its files.")
     thumbnails = np.stack(table.pop("thumbnail").to_list())
-    table["duplicate_group"] = duplicates.groups(table["sha256"].to_numpy(str), thumbnails)
+    table["duplicate_group"] = duplicate_groups(table["sha256"].to_numpy(str), thumbnails)
     contrary = table[table.groupby("sha256").y_true.transform("nunique") > 1]
     if len(contrary):
         names = ", ".join(map(printable, contrary.sort_values("sha256").path[:4]))
@@ -134,21 +165,6 @@ def _build(found: dataset.Source) -> tuple[pd.DataFrame, pd.DataFrame]:
     if found.pixels.endswith("copy"):
         table[["width", "height"]] = _published_sizes(table["path"], found)
     return table, pd.DataFrame(left_out, columns=["path", "reason"])
-
-
-def _identity(path: Path) -> dict:
-    """Return what the relative path of an image tells: who, which class, which folder. A foreign name is a patient of its own."""
-    folder, label, name = path.parts
-    image_id, (patient_id, pathogen) = path.with_suffix("").as_posix(), patient_key(name)
-    return {
-        "image_id": image_id,
-        "path": path.as_posix(),
-        "label": label,
-        "y_true": dataset.LABELS[label],
-        "pathogen": pathogen,
-        "patient_id": patient_id or image_id,
-        "folder": folder,
-    }
 
 
 def _describe(path: Path) -> dict | str:

@@ -13,7 +13,7 @@ from cxr_helpers import paths
 from cxr_helpers.base import plugins, processes
 from cxr_helpers.base.files import atomic_path, mapped
 from cxr_helpers.config import whole_number
-from cxr_helpers.data import image_files, preprocessing
+from cxr_helpers.data import dataset, image_files, preprocessing
 from cxr_helpers.data import manifest as manifests
 from cxr_helpers.data.preprocessing import COMMON_SIZE, VARIANTS, resize
 from cxr_helpers.errors import CxrError
@@ -43,24 +43,21 @@ def load(profile: str, size: int, variant: str = "none") -> np.memmap:
     elif size < COMMON_SIZE:
         write(load(profile, COMMON_SIZE), lambda image: resize(image, size), size, path)
     else:
-        _decode(profile, manifest, size, path)
+        root = dataset.discover(profile).root
+
+        def unchanged(file: str, sha256: str) -> np.ndarray:
+            # A JPEG may come at a part of its size: where both sides stay twice `size` long, no image of the published sample
+            # then differs by more than 0.9 grey levels on average.
+            image = image_files.read(root / file, max(2 * size, COMMON_SIZE))
+            if image.sha256 != sha256:
+                manifests.forget(profile)
+                why = "was changed after the manifest was made; the same command, run again, makes a new manifest"
+                raise CxrError(f"{root / file} {why}.")
+            return resize(image.pixels, size)
+
+        files = list(zip(manifest["path"], manifest["sha256"], strict=True))
+        write(files, lambda pair: unchanged(*pair), size, path)
     return mapped(path)
-
-
-def _decode(profile: str, manifest: pd.DataFrame, size: int, path: Path) -> None:
-    """Write the images of a profile as they are; one that is not the manifest's any more is a CxrError."""
-    root = manifests.source(profile).root
-    files = [root / image for image in manifest["path"]]
-
-    def unchanged(place: int) -> np.ndarray:
-        image = image_files.read(files[place], enough_for(size))
-        if image.sha256 != manifest["sha256"].iloc[place]:
-            manifests.forget(profile)
-            why = "was changed after the manifest was made; the same command, run again, makes a new manifest"
-            raise CxrError(f"{files[place]} {why}.")
-        return resize(image.pixels, size)
-
-    write(range(len(files)), unchanged, size, path)
 
 
 def images(profile: str, image_ids: Iterable[str], size: int = 224, variant: str = "none") -> np.ndarray:
@@ -69,14 +66,6 @@ def images(profile: str, image_ids: Iterable[str], size: int = 224, variant: str
     if missing := int((rows < 0).sum()):
         raise CxrError(f"{missing} of the images asked for are not in this data set; train the run again with --retrain.")
     return np.asarray(load(profile, size, variant)[rows])
-
-
-def enough_for(size: int) -> int:
-    """Return how long both sides of an image must stay that is decoded at reduced scale and then resized to `size`.
-
-    At twice the size no image of the published sample differs by more than 0.9 grey levels on average.
-    """
-    return max(2 * size, 224)
 
 
 def write(items: Sequence, make: Callable[..., np.ndarray], size: int, path: Path, *channels: int) -> None:

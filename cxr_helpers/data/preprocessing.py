@@ -14,21 +14,14 @@ Step = Callable[[np.ndarray], np.ndarray]
 COMMON_SIZE = 224  # pixels a side: what every image is brought to before anything else, whatever its own size
 
 
-def resize(image: np.ndarray, size: int) -> np.ndarray:
+def resize(image: np.ndarray, size: int = COMMON_SIZE) -> np.ndarray:
     """Resize a (H, W) uint8 image to (size, size), averaging areas when it shrinks, else linearly.
 
-    The aspect ratio is not kept, as in the source papers.
+    The aspect ratio is not kept, as in the source papers. Every image is brought to `COMMON_SIZE` first, in training and
+    prediction alike, so that a published radiograph and its copy of that size are the same to a network of any smaller size.
     """
     shrinks = min(image.shape) >= size
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-
-
-def common(image: np.ndarray) -> np.ndarray:
-    """Bring a (H, W) uint8 image to the (224, 224) on which all later steps work, in training and prediction alike.
-
-    So a published radiograph and its copy of 224×224 pixels are the same to a network of any smaller size.
-    """
-    return image if image.shape == (COMMON_SIZE, COMMON_SIZE) else resize(image, COMMON_SIZE)
 
 
 def gaussian(image: np.ndarray, kernel: int = 5) -> np.ndarray:
@@ -74,13 +67,12 @@ class Pipeline:
     @property
     def described(self) -> str:
         """Return the steps and their parameters, as `gaussian(kernel=5) → equalise`; "as it is" where there is none."""
-        return " → ".join(map(_describe, self.steps)) or "as it is"
-
-
-def _describe(step: Step) -> str:
-    name, (_, *parameters) = getattr(step, "func", step).__name__, inspect.signature(step).parameters.values()
-    values = ", ".join(f"{parameter.name}={parameter.default:g}" for parameter in parameters)
-    return f"{name}({values})" if values else name
+        said = []
+        for step in self.steps:
+            name, (_, *parameters) = getattr(step, "func", step).__name__, inspect.signature(step).parameters.values()
+            values = ", ".join(f"{parameter.name}={parameter.default:g}" for parameter in parameters)
+            said.append(f"{name}({values})" if values else name)
+        return " → ".join(said) or "as it is"
 
 
 VARIANTS: dict[str, Pipeline] = {
@@ -107,7 +99,7 @@ def prepared(images: Sequence[np.ndarray], size: int, variant: str) -> np.ndarra
     Every image is brought to `COMMON_SIZE`, a region is cut out of it there, and the rest of the variant's steps follow at
     the network's size, as in `packing.load`.
     """
-    images = [common(image) for image in images]
+    images = [resize(image) for image in images]
     if variant in VARIANTS:
         return np.stack([VARIANTS[variant](resize(image, size)) for image in images])
     return np.stack([resize(image, size) for image in plugins.load("regions", variant).of(np.stack(images))])

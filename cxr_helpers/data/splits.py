@@ -1,7 +1,5 @@
 """Split protocols: named, seeded, pure functions from a manifest to train, val and test."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
@@ -63,10 +61,8 @@ def _split(manifest: pd.DataFrame, protocol: str, seed: int) -> np.ndarray:
     """Return the part (N,) of each image: one of the functions below, each without a patient in two parts unless it says so."""
     if protocol == "official":
         return _with_test(manifest, (manifest["folder"] == "test").to_numpy(), seed)
-    if protocol == "rahman_919":
-        return _by_image(manifest, seed)
-    if protocol == "rahman_919_by_patient":
-        return _by_patient(manifest, seed)
+    if protocol.startswith("rahman_919"):
+        return _rahman(manifest, seed, by_patient=protocol.endswith("by_patient"))
     if protocol == "kilaru_80_20":  # by image
         rows = manifest.reset_index(drop=True)
         return _drawn(rows.index.to_series(), rows["y_true"], 0.2, seed)
@@ -90,30 +86,21 @@ def _drawn(key: pd.Series, classes: pd.Series, share: float, seed: int) -> np.nd
     return np.where(key.isin(chosen), "val", "train").astype(object)
 
 
-def _rahman(manifest: pd.DataFrame) -> Iterator[tuple[np.ndarray, dict[str, int]]]:
-    """Yield the rows of each class, and how many of them each part is to have: as in `RAHMAN_TABLE_1` where the totals agree."""
+def _rahman(manifest: pd.DataFrame, seed: int, by_patient: bool) -> np.ndarray:
+    """Draw the parts of `RAHMAN_TABLE_1`, of each class as many images as it says where the totals agree.
+
+    Images are drawn at random, or whole patients: each then goes where it fits, the largest part last.
+    """
+    generator, split = np.random.default_rng(seed), np.empty(len(manifest), dtype=object)
     for label, table in RAHMAN_TABLE_1.items():
         rows = np.flatnonzero(manifest["label"] == label)
         # Cumulative rounding makes the parts add up to the class whatever its size.
         edges = np.rint(np.cumsum([0, *table.values()]) * len(rows) / sum(table.values())).astype(int)
-        yield rows, dict(zip(table, np.diff(edges).tolist(), strict=True))
-
-
-def _by_image(manifest: pd.DataFrame, seed: int) -> np.ndarray:
-    """Draw the images of each class at random, patients not regarded."""
-    generator = np.random.default_rng(seed)
-    split = np.empty(len(manifest), dtype=object)
-    for rows, counts in _rahman(manifest):
-        split[generator.permutation(rows)] = np.repeat(list(counts), list(counts.values()))
-    return split
-
-
-def _by_patient(manifest: pd.DataFrame, seed: int) -> np.ndarray:
-    """Draw whole patients at random: each goes where it fits, the largest part last."""
-    generator = np.random.default_rng(seed)
-    split = np.empty(len(manifest), dtype=object)
-    for rows, counts in _rahman(manifest):
-        room = {name: counts[name] for name in sorted(counts, key=counts.get)}
+        room = dict(zip(table, np.diff(edges).tolist(), strict=True))
+        if not by_patient:
+            split[generator.permutation(rows)] = np.repeat(list(room), list(room.values()))
+            continue
+        room = {name: room[name] for name in sorted(room, key=room.get)}
         patients = pd.Series(rows).groupby(manifest["patient_id"].to_numpy()[rows]).agg(list)
         for place in generator.permutation(len(patients)):
             images = patients.iloc[place]

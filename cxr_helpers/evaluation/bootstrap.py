@@ -8,13 +8,16 @@ import functools
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import brentq
+from scipy.stats import binomtest, norm
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import end_limits
 
 CLIP = 1e-7  # probabilities are kept this far from 0 and 1, so that one sure error has a finite cross-entropy
 ECE_BINS = 15
 PERCENTILES = (2.5, 97.5)
+_CLOSE = 1e-12  # an interval of this width has none
+_Z = norm.ppf(0.975)
 
 
 def patient_weights(patient_id: np.ndarray, n_boot: int, seed: int) -> np.ndarray:
@@ -45,8 +48,8 @@ def mean_interval(values: np.ndarray, patient_id: np.ndarray, n_boot: int = 2000
     """Return value, ci_low, ci_high: the mean of `values` (N,), one an image, with its 95 % percentile interval over patients."""
     weights = patient_weights(patient_id, n_boot, seed)
     low, high = np.percentile(weights @ values / weights.sum(axis=1), PERCENTILES)
-    if high - low < 1e-12:  # all values agree: shares have Wilson's limits, and of one patient nothing has any
-        low, high = end_limits.share_limits(float(np.mean(values)), len(np.unique(np.asarray(patient_id, dtype=str))))
+    if high - low < _CLOSE:  # all values agree: shares have Wilson's limits, and of one patient nothing has any
+        low, high = share_limits(float(np.mean(values)), len(np.unique(np.asarray(patient_id, dtype=str))))
     return pd.Series({"value": float(np.mean(values)), "ci_low": float(low), "ci_high": float(high)})
 
 
@@ -78,10 +81,27 @@ def weighted_metrics(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarra
     Of y_true (N,) in {0, 1}, y_score (N,) and the images' multiplicities `weights` (n_boot, N). A ratio with nothing in its
     denominator is 0, as in scikit-learn.
     """
-    total = weights.sum(axis=1)
+    total, called = weights.sum(axis=1), y_score >= threshold
+    tp, fn = weights @ (called & (y_true == 1)), weights @ (~called & (y_true == 1))
+    fp, tn = weights @ (called & (y_true == 0)), weights @ (~called & (y_true == 0))
+    recall, specificity = ratio(tp, tp + fn), ratio(tn, tn + fp)
+    # Counts stand for the images' own class sizes, so that their spread is that of the rates, not of the prevalence.
+    positives, negatives = y_true.sum(), (1 - y_true).sum()
+    found = {
+        "tp": recall * positives,
+        "fp": (1 - specificity) * negatives,
+        "tn": specificity * negatives,
+        "fn": (1 - recall) * positives,
+        "accuracy": (tp + tn) / total,
+        "precision": ratio(tp, tp + fp),
+        "recall": recall,
+        "f1": ratio(2 * tp, 2 * tp + fp + fn),
+        "specificity": specificity,
+        "balanced_accuracy": (recall + specificity) / 2,
+    }
     likelihood = np.clip(np.where(y_true == 1, y_score, 1 - y_score), CLIP, 1 - CLIP)
     tp, fp = cumulative_counts(y_true, y_score, weights)
-    return _threshold_metrics(y_true, y_score >= threshold, weights) | {
+    return found | {
         "bce": weights @ -np.log(likelihood) / total,
         "roc_auc": roc_auc(tp, fp),
         "pr_auc": (np.diff(tp) * ratio(tp, tp + fp)[:, 1:]).sum(axis=1) / tp[:, -1],  # average precision: the area under steps
@@ -111,22 +131,51 @@ def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole != 0)
 
 
-def _threshold_metrics(y_true: np.ndarray, called: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the counts and the metrics that follow from them, per row of `weights`."""
-    tp, fn = weights @ (called & (y_true == 1)), weights @ (~called & (y_true == 1))
-    fp, tn = weights @ (called & (y_true == 0)), weights @ (~called & (y_true == 0))
-    recall, specificity = ratio(tp, tp + fn), ratio(tn, tn + fp)
-    # Counts stand for the images' own class sizes, so that their spread is that of the rates, not of the prevalence.
-    positives, negatives = y_true.sum(), (1 - y_true).sum()
-    return {
-        "tp": recall * positives,
-        "fp": (1 - specificity) * negatives,
-        "tn": specificity * negatives,
-        "fn": (1 - recall) * positives,
-        "accuracy": (tp + tn) / weights.sum(axis=1),
-        "precision": ratio(tp, tp + fp),
-        "recall": recall,
-        "f1": ratio(2 * tp, 2 * tp + fp + fn),
-        "specificity": specificity,
-        "balanced_accuracy": (recall + specificity) / 2,
-    }
+def with_limits(table: pd.DataFrame, scores: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """Return metrics (value, ci_low, ci_high) with other limits where those of the resamples coincide.
+
+    A share that is 0 or 1 has Wilson's limits, with patients as the number tried: images of one patient are no independent
+    trials. Balanced accuracy, F1 and the counts follow from these, ROC AUC has Newcombe's (2006, method 5), and what has no such
+    limits has none (NaN). Of a class of one patient, nothing has limits.
+    """
+    table, y_true = table.copy(), scores.y_true.to_numpy()
+    flat = (table.ci_high - table.ci_low).abs() < _CLOSE
+    rows = {"recall": y_true == 1, "specificity": y_true == 0, "accuracy": y_true >= 0, "precision": scores.y_score >= threshold}
+    patients = {name: scores.patient_id[chosen].nunique() for name, chosen in rows.items()}
+    limits = {name: share_limits(table.value[name], number) for name, number in patients.items()}
+    limits = {name: np.where(flat[name], found, table.loc[name, ["ci_low", "ci_high"]]) for name, found in limits.items()}
+    recall, specificity, precision = (limits[name] for name in ("recall", "specificity", "precision"))
+    limits["balanced_accuracy"] = (recall + specificity) / 2
+    with np.errstate(invalid="ignore"):  # 0 / 0 where neither has a limit above 0
+        limits["f1"] = 2 * precision * recall / (precision + recall)
+    limits["roc_auc"] = area_limits(table.value["roc_auc"], patients["recall"], patients["specificity"])
+    for name, share, number in (("tp", recall, y_true.sum()), ("tn", specificity, (1 - y_true).sum())):
+        limits[name], limits["fn" if name == "tp" else "fp"] = share * number, number - share[::-1] * number
+    for name in table.index[flat]:
+        table.loc[name, ["ci_low", "ci_high"]] = limits.get(name, [np.nan, np.nan])
+    of_class = {"recall": ["recall", "tp", "fn"], "specificity": ["specificity", "tn", "fp"]}
+    kept = {name: limited for name, limited in of_class.items() if patients[name] >= 2}
+    if len(kept) < 2:  # a class of one patient
+        table.loc[~table.index.isin(sum(kept.values(), [])), ["ci_low", "ci_high"]] = np.nan
+    return table
+
+
+def share_limits(share: float, number: int) -> np.ndarray:
+    """Return Wilson's 95 % limits of a share that is 0 or 1 of so many; NaN for any other share, and of fewer than two."""
+    if number < 2 or min(share, 1 - share) > _CLOSE:
+        return np.full(2, np.nan)
+    return np.array(binomtest(round(share * number), number).proportion_ci(method="wilson"))
+
+
+def area_limits(area: float, positives: int, negatives: int) -> np.ndarray:
+    """Return the 95 % limits of an area under the ROC curve that is 0 or 1 (Newcombe 2006, method 5); NaN for any other."""
+    if min(positives, negatives) < 2 or min(area, 1 - area) > _CLOSE:
+        return np.full(2, np.nan)
+    pairs, weight = positives * negatives, (positives + negatives) / 2 - 1
+
+    def excess(theta: float) -> float:
+        spread = theta * (1 - theta) * (1 + weight * ((1 - theta) / (2 - theta) + theta / (1 + theta))) / pairs
+        return (1 - theta) ** 2 - _Z**2 * spread
+
+    lower = brentq(excess, 1e-9, 1 - 1e-9)
+    return np.array([lower, 1.0] if area > 0.5 else [0.0, 1 - lower])

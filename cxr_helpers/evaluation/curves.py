@@ -16,7 +16,7 @@ def roc_band(runs: Sequence[pd.DataFrame], n_boot: int = 1000, seed: int = 0) ->
 
     Runs (seeds on the same images) are averaged at equal false-positive rate (vertical averaging).
     """
-    band = _band(runs, _sensitivity, n_boot, seed)
+    band = _band(runs, lambda tp, fp: np.interp(GRID, fp / fp[-1], tp / tp[-1]), n_boot, seed)
     return pd.concat([pd.DataFrame(0.0, index=[0], columns=band.columns), band], ignore_index=True)  # from the origin
 
 
@@ -49,10 +49,6 @@ def _band(runs: Sequence[pd.DataFrame], curve: Callable, n_boot: int, seed: int)
     lines = np.mean([[curve(*pair) for pair in zip(*each, strict=True)] for each in counts], axis=0)
     low, high = np.percentile(lines[1:], bootstrap.PERCENTILES, axis=0)
     return pd.DataFrame({"x": GRID, "y": lines[0], "ci_low": low, "ci_high": high})
-
-
-def _sensitivity(tp: np.ndarray, fp: np.ndarray) -> np.ndarray:
-    return np.interp(GRID, fp / fp[-1], tp / tp[-1])
 
 
 def _precision(tp: np.ndarray, fp: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from sklearn.metrics import confusion_matrix
 
 from cxr_helpers.config import one_of
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import bootstrap, end_limits
+from cxr_helpers.evaluation import bootstrap
 
 TITLES = {
     "accuracy": "Accuracy",
@@ -43,7 +43,7 @@ def evaluate(scores: pd.DataFrame, threshold: float = 0.5, n_boot: int = 2000, s
 
     Index: the keys of `TITLES` and `COUNTS`, the intervals of counts at the images' own class sizes; columns value, ci_low,
     ci_high. PNEUMONIA iff y_score >= threshold. Resamples of one class only are left out. An ECE cannot be negative, so
-    resampling raises it: its interval lies high and may leave out the value. Where all resamples agree: see `end_limits`.
+    resampling raises it: its interval lies high and may leave out the value. Where all agree: see `bootstrap.with_limits`.
     Errors: see `checked`.
     """
     return evaluate_seeds([scores], threshold, n_boot, seed)
@@ -54,7 +54,7 @@ def evaluate_seeds(
 ) -> pd.DataFrame:
     """Return every metric's mean over runs on the same images, as `evaluate` does; `threshold` may be one per run."""
     table = _table(*_sampled(runs, threshold, n_boot, seed))
-    return end_limits.with_limits(table, runs[0], float(np.ravel(threshold)[0]))
+    return bootstrap.with_limits(table, runs[0], float(np.ravel(threshold)[0]))
 
 
 def difference(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from cxr_helpers.base import lazy
+from cxr_helpers.config import one_of
 from cxr_helpers.errors import CxrError
 
 keras = lazy.module("keras")  # the frameworks are looked for where one is needed: two of the three may not be installed
@@ -17,10 +18,7 @@ def gradient(fn: Callable, x: np.ndarray) -> np.ndarray:
     of the result is the gradient of target i. An input that the target does not depend on has gradient 0.
     A gradient with NaN or infinity is a CxrError.
     """
-    framework = keras.backend.backend()
-    if framework not in FRAMEWORKS:
-        raise CxrError(f"KERAS_BACKEND={framework} has no gradients here; choose one of {', '.join(FRAMEWORKS)}.")
-    result = FRAMEWORKS[framework](fn, np.array(x, "float32"))
+    result = FRAMEWORKS[one_of("KERAS_BACKEND", keras.backend.backend(), FRAMEWORKS)](fn, np.array(x, "float32"))
     if not np.isfinite(result).all():
         raise CxrError("The gradient of the target holds NaN or infinity; check the model's weights and the pixel range.")
     return result

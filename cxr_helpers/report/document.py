@@ -19,7 +19,7 @@ from matplotlib.text import Text
 from cxr_helpers import experiments
 from cxr_helpers.base import provenance
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import drawn, pictures, table_cells
+from cxr_helpers.report import drawn, table_cells
 
 LABEL = re.compile(r"(fig|tbl):[a-z0-9]+(-[a-z0-9]+)*")
 DIGITS = "%.7g"
@@ -36,7 +36,7 @@ def figure(fig: Figure, label: str, caption: str, alt: str) -> None:
         raise CxrError(f"{label}: the alternative text is empty; pass alt= with what the figure shows.")
     numbers = drawn.numbers(fig)
     _name(fig)
-    shown = {"image/svg+xml": pictures.svg(fig)}
+    shown = {"image/svg+xml": drawn.svg(fig)}
     plt.close(fig)
     _labelled("figure", label, caption, shown, numbers, alt=_line(alt))
 

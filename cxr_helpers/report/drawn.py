@@ -1,20 +1,31 @@
-"""What a matplotlib figure draws, as a table of numbers."""
+"""A matplotlib figure as SVG, for notebook and report, and what it draws as a table of numbers."""
 
+import base64
+import io
 import re
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.collections import Collection, LineCollection, PathCollection, QuadMesh
 from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from PIL import Image
 
 COLUMNS = ["panel", "kind", "series", "name", "x", "y", "low", "high", "value"]
 LONGEST = 500  # rows of one series, evenly chosen
+STYLE = {"svg.fonttype": "path", "svg.hashsalt": "cxr"}  # glyphs as outlines, ids that do not change from run to run
+RASTER_DPI = 150  # of images inside a vector figure
+EDGE = 0.04  # inches around what is drawn: a figure as wide as the text is printed in its own size
+JPEG_QUALITY = 80
+UNSIGNED = dict.fromkeys(("Creator", "Date", "Format", "Type"))  # no date: the same figure gives the same text
+PATH, LONG = re.compile(r' d="[^"]*"'), re.compile(r"-?\d+\.\d{3,}")
+NEEDLESS = re.compile(r'<!--.*?-->|(?<=<g) id="[^"]*"', re.DOTALL)
+RASTER = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
 
 
 def numbers(fig: Figure) -> pd.DataFrame:
@@ -54,7 +65,12 @@ def _named(ax: Axes, panel: str, kind: str, artist: Artist, points: pd.DataFrame
     label = str(artist.get_label() or "")
     series = "" if label.startswith("_") else " ".join(label.split())
     kept = points.iloc[np.unique(np.linspace(0, len(points) - 1, LONGEST).astype(int))] if len(points) > LONGEST else points
-    names = [(which, _ticks(getattr(ax, f"{which}axis"))) for which in ("x", "y")]
+    names = []
+    for which, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
+        texts = [" ".join(label.get_text().split()) for label in axis.get_majorticklabels()]
+        if any(re.search(r"[A-Za-z]", text) for text in texts):  # words and not numbers stand there
+            places = [round(float(place), 6) for place in axis.get_majorticklocs()]
+            names.append((which, {place: text for place, text in zip(places, texts, strict=False) if text}))
     for row in kept.to_dict("records"):
         here = [ticks[round(row[which], 6)] for which, ticks in names if which in row and round(row[which], 6) in ticks]
         yield {"panel": panel, "kind": kind, "series": series or None, "name": ", ".join(here) or None, **row}
@@ -94,9 +110,26 @@ def _xy(points: object) -> pd.DataFrame:
     return pd.DataFrame(np.ma.filled(np.ma.asarray(points, float), np.nan).reshape(-1, 2), columns=["x", "y"])
 
 
-def _ticks(axis: Axis) -> dict[float, str]:
-    """Return the words that stand at an axis, by their place; none where numbers stand."""
-    texts = [label.get_text().strip() for label in axis.get_majorticklabels()]
-    places = [round(float(place), 6) for place in axis.get_majorticklocs()]
-    worded = any(re.search(r"[A-Za-z]", text) for text in texts)
-    return {place: " ".join(text.split()) for place, text in zip(places, texts, strict=False) if worded and text}
+def svg(fig: Figure) -> str:
+    """Return `fig` as SVG text, cut to what is drawn; images in it become JPEG, places are exact to a hundredth of a point."""
+    buffer = io.StringIO()
+    with rc_context(STYLE):
+        fig.savefig(buffer, format="svg", dpi=RASTER_DPI, bbox_inches="tight", pad_inches=EDGE, metadata=UNSIGNED)
+    svg = RASTER.sub(_lighter, buffer.getvalue())
+    # Without what no renderer needs: comments, names of groups, line breaks, digits that nobody sees.
+    svg = PATH.sub(lambda path: LONG.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), path[0]), svg)
+    svg = " ".join(NEEDLESS.sub("", svg).split()).replace("> <", "><")
+    return svg.replace("xlink:href=", "href=").replace("DejaVuSans-", "d")  # one of these for every letter
+
+
+def _lighter(match: re.Match) -> str:
+    """Return an embedded PNG as JPEG where it is opaque and that is smaller: images, not rasterised points."""
+    original = base64.b64decode(match[1])
+    image = Image.open(io.BytesIO(original)).convert("RGBA")
+    if image.getextrema()[3][0] < 255:
+        return match[0]
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
+    if buffer.tell() >= len(original):
+        return match[0]
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -9,9 +9,10 @@ import yaml
 from pandocfilters import Header, RawBlock, Space, Str
 
 from cxr_helpers import paths
-from cxr_helpers.base import plugins, revision
+from cxr_helpers.base import plugins
 from cxr_helpers.data import dataset, manifest
 from cxr_helpers.report.tree import Cell, Node, Part
+from cxr_helpers.training import run_environment
 
 SOURCE, INTRODUCTION = "front_matter.md", "introduction.md"  # in reports/
 CITATION = paths.ROOT / "CITATION.cff"
@@ -67,13 +68,13 @@ def facts(profile: str) -> dict[str, str]:
         "Date": f"{today.day} {today:%B %Y}",
         "Data": _data(profile),
         "Profile": "full (real images)" if profile == "full" else "smoke (synthetic images)",
-        "Revision": revision.current(),
+        "Revision": run_environment.revision(),
     }
 
 
 def _data(profile: str) -> str:
     images = manifest.load(profile)
-    origin = "drawn by the program" if profile == "smoke" else f"of {dataset.DATASET.name}, {manifest.source(profile).pixels}"
+    origin = "drawn by the program" if profile == "smoke" else f"of {dataset.DATASET.name}, {dataset.discover(profile).pixels}"
     return f"{len(images):,} images {origin}; manifest {manifest.data_hash(images)[:8]}"
 
 

@@ -15,7 +15,7 @@ SOURCE = re.compile(r'src="(figures/[^"]+\.svg)"')
 DATA = re.compile(r'href="data/([^"]+\.csv)"')
 UNQUOTED = " /:;,=+()!*?@$'[]{}|<>"  # what a quoted data URI may hold as it is: less than base64 would need
 SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
-IMAGE = b"data:image/jpeg"  # as `pictures.svg` stores images
+IMAGE = b"data:image/jpeg"  # as `drawn.svg` stores images
 WIDE = 6  # columns; tables with more are set smaller
 DEEPEST = 3  # level of headings with a number
 ARGUMENTS = [

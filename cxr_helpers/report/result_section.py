@@ -45,11 +45,18 @@ def training(experiment: Experiment, runs: Sequence[Record], prefix: str) -> Non
 
 def configuration_table(config: Config) -> pd.DataFrame:
     """Return every field of a configuration: field, value, default ("–" where there is none), and a mark where they differ."""
+
+    def said(value: object) -> str:
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        text = ", ".join(value) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
+        return text or "–"
+
     rows = []
     for field in dataclasses.fields(config):
         value, default = getattr(config, field.name), field.default
         known = default is not dataclasses.MISSING
-        row = {"field": f"`{field.name}`", "value": _said(value), "default": _said(default) if known else "–"}
+        row = {"field": f"`{field.name}`", "value": said(value), "default": said(default) if known else "–"}
         rows.append(row | {"departs": "●" if not known or value != default else ""})
     return pd.DataFrame(rows)
 
@@ -104,15 +111,6 @@ def examples(experiment: Experiment, run: Record, profile: str, prefix: str, cou
     )
     wrong = int((~answered.correct).sum())
     document.text(f"At the operating point {wrong} of {len(answered)} test images are classified wrongly.")
-
-
-def _said(value: object) -> str:
-    """Return a value of a configuration as a table says it."""
-    if isinstance(value, tuple):
-        return ", ".join(value) or "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value) or "–"
 
 
 def readings(name: str, profile: str, comparison: pd.DataFrame) -> None:

@@ -21,7 +21,12 @@ def source(document: Document) -> str:
     opening, *introduction = [*document.before, Part("", [])]
     content = [*_blocks(opening), RawBlock("typst", "#contents()\n#show: chapters")]
     content += [block for part in (*introduction, *document.chapters) for block in _blocks(part)]
-    content = tree.transform([*content, *document.references], _to_pdf)
+
+    def to_pdf(kind: str, content: list) -> Node | None:
+        other = OTHER.fullmatch(content[2][0]) if kind == "Link" else None
+        return other and Link(content[0], content[1], [f"{other[1]}.pdf", ""])
+
+    content = tree.transform([*content, *document.references], to_pdf)
     # Not smart: pandoc has set the quotation marks, and Typst makes a prime of an apostrophe after a number.
     return tree.write(content, document.meta, "typst-smart", ARGUMENTS)
 
@@ -55,9 +60,3 @@ def _float(block: Node) -> Node:
     identity, words, _ = block["c"]
     call = f"#picture({path}, alt: {alt})#metadata(none)<at-{tree.label(block)}>"
     return {"t": "Figure", "c": [identity, words, [Plain([RawInline("typst", call)])]]}
-
-
-def _to_pdf(kind: str, content: list) -> Node | None:
-    if kind == "Link" and (match := OTHER.fullmatch(content[2][0])):
-        return Link(content[0], content[1], [f"{match[1]}.pdf", ""])
-    return None

@@ -25,7 +25,7 @@ _Runs = Mapping[str, Sequence[Record]]
 def made(profile: str) -> dict[str, Sequence[Record]]:
     """Return the candidates that have been made: experiment -> its runs."""
     named = experiments.of_chapter(CHAPTER, profile)
-    found = [one for one in named if one.configs[0].model == "calibrated" and records.recorded_way(one, profile)]
+    found = [one for one in named if one.configs[0].model == "calibrated" and records.recorded(one, profile)]
     return {one.name: records.of(one.name, profile) for one in found}
 
 

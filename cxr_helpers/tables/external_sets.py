@@ -9,7 +9,6 @@ from cxr_helpers.tables import statistics
 from cxr_helpers.training import rescoring
 
 ADULT_AGE = 18  # years
-OPACITY, NORMAL = "Lung Opacity", "Normal"
 # Name -> (what the figure is of, its goal for the AUC or None); fixed before a model was chosen, and no choice was made on them.
 SETS = {
     "nih_radiologists": ("NIH, radiologists' class", 0.90),
@@ -71,8 +70,8 @@ def table(scored: dict[str, pd.DataFrame], threshold: float) -> pd.DataFrame:
 
 def _judged(images: pd.DataFrame) -> pd.DataFrame:
     """Return the images that radiologists called opacity or normal, labelled by them."""
-    judged = images[images.finding.isin([OPACITY, NORMAL])]
-    return judged.assign(y_true=(judged.finding == OPACITY).astype(int))
+    judged = images[images.finding.isin(["Lung Opacity", "Normal"])]
+    return judged.assign(y_true=(judged.finding == "Lung Opacity").astype(int))
 
 
 def _young(images: pd.DataFrame) -> pd.Series:

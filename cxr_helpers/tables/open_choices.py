@@ -8,7 +8,7 @@ import pandas as pd
 from cxr_helpers import paths
 from cxr_helpers.base import stored_results
 from cxr_helpers.config import one_of
-from cxr_helpers.tables import figures
+from cxr_helpers.tables import statistics
 
 # Figures that a reading has no column of, from those that it has: (table, split, images of PNEUMONIA, of NORMAL) -> values.
 _DERIVED: dict[str, Callable] = {
@@ -17,7 +17,7 @@ _DERIVED: dict[str, Callable] = {
     "tn": lambda table, split, positives, negatives: table[f"{split}_specificity"] * negatives,
     "fp": lambda table, split, positives, negatives: (1 - table[f"{split}_specificity"]) * negatives,
     "training accuracy": lambda table, split, positives, negatives: table.train_accuracy,
-    figures.GAP: lambda table, split, positives, negatives: table.train_accuracy - table[f"{split}_accuracy"],
+    statistics.GAP: lambda table, split, positives, negatives: table.train_accuracy - table[f"{split}_accuracy"],
 }
 
 

@@ -13,7 +13,7 @@ from cxr_helpers.base import stored_results
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.records import Record
-from cxr_helpers.tables import figures, open_choices, selection, verdicts
+from cxr_helpers.tables import open_choices, selection, statistics, verdicts
 
 COLUMNS = ["system", "source", "metric", "reported", "reproduced", "ci_low", "ci_high", "verdict", "status", "command"]
 COLUMNS += ["claim_id", "kind", "readings", "readings_reaching"]
@@ -68,7 +68,7 @@ def table(runs: Runs, texts: Mapping[str, dict] | None = None, profile: str = "f
         if "same_as" in text:
             continue
         ways = [name, *(other for other, its in texts.items() if its.get("same_as") == name)]
-        ours = {way: figures.of(runs[way], texts[way].get("split", "test")) for way in ways if runs.get(way)}
+        ours = {way: statistics.figures(runs[way], texts[way].get("split", "test")) for way in ways if runs.get(way)}
         read = open_choices.load(text["combinations"], profile, missing_ok=True) if ours and "combinations" in text else None
         for figure in text["figures"]:
             row = {"system": name, "source": text["source"], "metric": figure["metric"], "reported": figure.get("value")}
@@ -135,10 +135,15 @@ def _of_runs(runs: Runs, way: str, ours: pd.DataFrame, texts: Mapping[str, dict]
         if name in metrics.TITLES:
             ours = metrics.difference(selection.pooled(own), selection.pooled(runs[other]))
         else:  # of many labels: no pairs of scores
-            ours = ours[["value"]].reindex(columns=figures.COLUMNS) - figures.of(runs[other])
+            ours = ours[["value"]].reindex(columns=statistics.COLUMNS) - statistics.figures(runs[other])
     if name not in ours.index:
         return Found("waits: no record holds this figure")
-    return Found(_status(own, [*reasons, *limits]), not reasons, *ours.loc[name, figures.COLUMNS])
+    facts, pixels = [*reasons, *limits], own[0].info["pixels"]
+    if pixels == "synthetic image":
+        return Found(f"waits: {'; '.join(facts)}", not reasons, *ours.loc[name, statistics.COLUMNS])
+    seeds, folds = (len({getattr(run.config, field) for run in own}) for field in ("seed", "protocol"))
+    facts = [f"{seeds} seed{'s' * (seeds > 1)}", *([f"{folds} folds"] if folds > 1 else []), pixels, *facts]
+    return Found(f"real: {'; '.join(facts)}", not reasons, *ours.loc[name, statistics.COLUMNS])
 
 
 def _measured(profile: str, text: dict, figure: dict) -> Found:
@@ -146,16 +151,13 @@ def _measured(profile: str, text: dict, figure: dict) -> Found:
     found = stored_results.measurement(figure["measured"], profile, missing_ok=True)
     if found is None or _name(figure) not in set(found.figure):
         return Found("waits: not measured yet")
-    value, low, high = found.set_index("figure").loc[_name(figure), figures.COLUMNS]
+    value, low, high = found.set_index("figure").loc[_name(figure), statistics.COLUMNS]
     if profile == "smoke":
         return Found("waits: synthetic images", False, value, low, high)
-    facts = [
-        "measured",
-        *(mark + figure[field] for field, mark in (("apart", ""), ("limits", verdicts.LIMIT)) if field in figure),
-    ]
+    facts = ["measured", figure.get("apart"), verdicts.LIMIT + figure["limits"] if "limits" in figure else None]
     if verdicts.kind(figure["metric"]) == verdicts.GROWTH and verdicts.too_wide(figure["value"], value, low, high):
         facts.append(verdicts.TOO_WIDE)
-    return Found(f"real: {'; '.join(facts)}", "apart" not in figure, value, low, high)
+    return Found(f"real: {'; '.join(filter(None, facts))}", "apart" not in figure, value, low, high)
 
 
 def departures(run: Record, text: dict, figure: dict, images: int) -> tuple[list[str], list[str]]:
@@ -181,21 +183,15 @@ def departures(run: Record, text: dict, figure: dict, images: int) -> tuple[list
     return forbids, leaves_open
 
 
-def _status(runs: Sequence[Record], reasons: list[str]) -> str:
-    """Return "real" for runs on real images, "waits" for runs on synthetic ones, with seeds, pixels and departures."""
-    real = runs[0].info["pixels"] != "synthetic image"
-    seeds = len({run.config.seed for run in runs})
-    folds = len({run.config.protocol for run in runs})
-    facts = [f"{seeds} seed{'s' * (seeds > 1)}", *([f"{folds} folds"] if folds > 1 else []), runs[0].info["pixels"], *reasons]
-    return f"{'real' if real else 'waits'}: {'; '.join(facts if real else reasons)}"
-
-
 def brief(comparison: pd.DataFrame) -> pd.DataFrame:
     """Return the table as a page can hold it: experiment, metric, reported, ours and what it means, readings, verdict."""
     numbers = {"reported": "reported", "reproduced": "ours", "ci_low": "ours_low", "ci_high": "ours_high"}
     table = comparison[["system", "metric", *numbers]].rename(columns={"system": "experiment", **numbers})
     table = table.astype(dict.fromkeys(numbers.values(), float)).assign(metric=comparison.metric.map(metrics.title))
-    table["ours is"] = [_meaning(row) for row in comparison.itertuples()]
+    table["ours is"] = [
+        verdicts.meaning(row.metric, row.reported, row.reproduced) if row.verdict in (verdicts.INSIDE, verdicts.OUTSIDE) else ""
+        for row in comparison.itertuples()
+    ]
     reached = zip(comparison.readings_reaching, comparison.readings, strict=True)
     table["readings that reach it"] = [f"{some:.0f} of {many}" if many else "" for some, many in reached]
     marks = np.where(limited(comparison), f" ({verdicts.LIMITED})", "")
@@ -205,8 +201,3 @@ def brief(comparison: pd.DataFrame) -> pd.DataFrame:
         "ours": lambda value: 3 if abs(value) < 10 else 1 if value < 1000 else 0,
     }
     return table
-
-
-def _meaning(row: tuple) -> str:
-    apart = row.verdict in (verdicts.INSIDE, verdicts.OUTSIDE)
-    return verdicts.meaning(row.metric, row.reported, row.reproduced) if apart else ""

@@ -1,11 +1,13 @@
 """Tables of numbers about runs. A figure NAME with a 95 % interval over patients has columns NAME, NAME_low and NAME_high."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
+from cxr_helpers.base import plugins
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.records import Record
 from cxr_helpers.tables import formatting, selection
@@ -13,6 +15,14 @@ from cxr_helpers.tables import formatting, selection
 SHOWN = ("roc_auc", "accuracy", "recall", "specificity", "brier")
 _Scores = Mapping[str, Sequence[pd.DataFrame]]
 _Thresholds = Mapping[str, Sequence[float]]
+GAP = "training accuracy minus test accuracy"
+COLUMNS = ["value", "ci_low", "ci_high"]
+# What run.json holds and the scores do not tell; without an interval.
+OF_THE_RUN = {
+    "parameters": lambda info: info["parameters"],
+    "training accuracy": lambda info: info["train_metrics"]["accuracy"],
+    "model size (MB)": lambda info: info["model_bytes"] / 1e6,
+}
 
 
 def columns(name: str, row) -> dict[str, float]:
@@ -87,3 +97,33 @@ def cost_table(runs: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
         row |= {"parameters": info["parameters"], "trained": info["trainable_parameters"], "s per epoch": seconds}
         rows.append(row | {"memory (MB)": info["peak_memory_mb"], "file (MB)": info["model_bytes"] / 1e6})
     return shown_as(rows, {"s per epoch": 1, "file (MB)": 1})
+
+
+def figures(runs: Sequence[Record], split: str = "test") -> pd.DataFrame:
+    """Return every figure that an experiment's runs, one per seed or one per seed and fold, give on a split, at threshold 0.5.
+
+    Index: the metrics of `metrics.TITLES` and
+    `metrics.COUNTS`, the names in `OF_THE_RUN`, `GAP`, and what the extras know of runs of other kinds (many labels, masks).
+    Columns value (mean over runs), ci_low, ci_high (95 %, over patients; NaN where there is none). `attrs["images"]` counts
+    the images.
+    """
+    rows, images = {}, 0
+    for name, read in OF_THE_RUN.items():
+        with contextlib.suppress(KeyError, TypeError):  # what a kind of experiment does not have is left out
+            rows[name] = {"value": sum(read(run.info) for run in runs) / len(runs)}
+    parts = [pd.DataFrame.from_dict(rows, orient="index", columns=["value"])]
+    if "scores" in runs[0].names and "label" not in runs[0].scores:
+        scores = selection.pooled(runs, split)
+        images = len(scores[0])
+        if images:
+            parts.append(metrics.evaluate_seeds(scores))
+    else:
+        found = [plugins.load("figures", name)(runs, split) for name in plugins.names("figures")]
+        parts += [part for part in found if part is not None]
+        images = max((part.attrs.get("images", 0) for part in parts), default=0)
+    table = pd.concat([part.reindex(columns=COLUMNS) for part in parts])
+    if GAP not in table.index and {"accuracy", "training accuracy"} <= set(table.index):
+        ours, trained = table.loc["accuracy"], table.value["training accuracy"]
+        table.loc[GAP] = [trained - ours.value, trained - ours.ci_high, trained - ours.ci_low]
+    table.attrs["images"] = images
+    return table

@@ -17,8 +17,8 @@ class RandomResizedCrop(layers.Layer):
     drawn on a log scale; a side that would leave the image is cut. Without `training` the images pass as they are.
     """
 
-    def __init__(self, scale: tuple[float, float], ratio: tuple[float, float], seed: int) -> None:
-        super().__init__()
+    def __init__(self, scale: tuple[float, float], ratio: tuple[float, float], seed: int, dtype: str = "float32") -> None:
+        super().__init__(dtype=dtype)
         self.scale, self.ratio, self.draws = scale, ratio, keras.random.SeedGenerator(seed)
 
     def call(self, images, training: bool = False):
@@ -96,15 +96,10 @@ def build(name: str, seed: int) -> keras.Sequential | None:
     """
     if one_of("augmentation", name, ("none", *POLICIES)) == "none":
         return None
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        steps = [step(seed=seed + place) for place, step in enumerate(POLICIES[name])]
-        if name == "crop_blur":
-            steps.insert(0, steps.pop())
-        for step in steps:
-            # Keras' geometric layers call themselves unfit for XLA, which is so under TensorFlow; JAX would go step by step.
-            step.supports_jit = step.supports_jit or keras.backend.backend() == "jax"
-        return keras.Sequential(steps, name="augmentation")
-    finally:
-        keras.config.set_dtype_policy(policy)
+    steps = [step(seed=seed + place, dtype="float32") for place, step in enumerate(POLICIES[name])]
+    if name == "crop_blur":
+        steps.insert(0, steps.pop())
+    for step in steps:
+        # Keras' geometric layers call themselves unfit for XLA, which is so under TensorFlow; JAX would go step by step.
+        step.supports_jit = step.supports_jit or keras.backend.backend() == "jax"
+    return keras.Sequential(steps, name="augmentation")

@@ -1,6 +1,7 @@
 """Fit a model: on images read batch by batch, or on the stored outputs of its frozen layers."""
 
 import dataclasses
+import functools
 import time
 from pathlib import Path
 
@@ -41,11 +42,7 @@ class Task:
     def part(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Return (rows of `pixels`, labels as the model's head needs them) of one split."""
         part = self.table[self.table.split == split]
-        return part.row.to_numpy(), self.targets(part)
-
-    def targets(self, part: pd.DataFrame) -> np.ndarray:
-        """Return the labels of rows of the table as the model's head needs them."""
-        return batches.targets(part.y_true, self.model.output_shape[-1])
+        return part.row.to_numpy(), batches.targets(part.y_true, self.model.output_shape[-1])
 
     def scored(self, outputs: np.ndarray) -> pd.DataFrame:
         """Return the table with y_score, P(PNEUMONIA), from the model's outputs (N, units)."""
@@ -57,8 +54,15 @@ Fitted = tuple[pd.DataFrame, pd.DataFrame, float]  # learning curves, table with
 
 def fit(task: Task) -> Fitted:
     """Fit the task's model in place; a training that was cut goes on after its last whole epoch."""
-    fitted = _fit_stored(task) if task.config.stored else _fit_streamed(task)
-    resuming.forget(task.kept_as)
+    if task.config.stored:
+        fitted = _fit_stored(task)
+    else:  # on images read batch by batch, augmented anew in every epoch
+        trainer, train = streaming(task)
+        history, seconds = _run(task, trainer, train, batches.Batches(task.pixels, *task.part("val"), task.config.batch_size))
+        outputs = cached_features.extract(task.model, task.pixels, task.table.row.to_numpy(), label="scores")
+        fitted = history, task.scored(outputs), seconds
+    for kept in task.kept_as.parent.glob(f"{task.kept_as.name}-*.npz"):  # the training is over
+        kept.unlink(missing_ok=True)
     return fitted
 
 
@@ -68,27 +72,15 @@ def compile_model(model: keras.Model, config: Config, steps: int) -> None:
     if config.schedule == "cosine":
         warmup = max(1, steps // 20)
         rate = keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup)
-    options = {"use_ema": True, "ema_momentum": config.average} if config.average else {}
-    if config.optimizer == "adamw":
-        options["weight_decay"] = config.weight_decay
-    if config.optimizer == "sgd":
-        options["momentum"] = 0.9
-    kinds = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"}
-    optimizer = getattr(keras.optimizers, kinds[config.optimizer])(rate, **options)
+    kinds = {"adam": keras.optimizers.Adam, "sgd": functools.partial(keras.optimizers.SGD, momentum=0.9)}
+    kinds |= {"rmsprop": keras.optimizers.RMSprop}
+    kinds |= {"adamw": functools.partial(keras.optimizers.AdamW, weight_decay=config.weight_decay)}
+    optimizer = kinds[config.optimizer](rate, **({"use_ema": True, "ema_momentum": config.average} if config.average else {}))
     units = model.output_shape[-1]  # two are softmax units, any other number has a sigmoid each
     kind = "Categorical" if units == 2 else "Binary"
     loss = getattr(keras.losses, f"{kind}{'Focal' if config.loss == 'focal' else ''}Crossentropy")
     metric = getattr(keras.metrics, f"{kind}Accuracy")
     model.compile(optimizer, loss(label_smoothing=config.label_smoothing), metrics=[metric(name="accuracy")])
-
-
-def _fit_streamed(task: Task) -> Fitted:
-    """Train on images read batch by batch, augmented anew in every epoch."""
-    val = batches.Batches(task.pixels, *task.part("val"), task.config.batch_size)
-    trainer, train = streaming(task)
-    history, seconds = _run(task, trainer, train, val)
-    outputs = cached_features.extract(task.model, task.pixels, task.table.row.to_numpy(), label="scores")
-    return history, task.scored(outputs), seconds
 
 
 def streaming(task: Task) -> tuple[keras.Model, batches.Batches]:

@@ -12,7 +12,7 @@ import pandas as pd
 from cxr_helpers.base import progress
 from cxr_helpers.base.files import atomic_path
 from cxr_helpers.config import Config
-from cxr_helpers.data import batches, manifest, packing, splits
+from cxr_helpers.data import batches, dataset, manifest, packing, splits
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import calibration
 from cxr_helpers.models import catalogue
@@ -49,7 +49,9 @@ def prepare(config: Config, profile: str, model: keras.Model | None = None) -> t
         start = "as the chapter builds it"
     table = labelled_images(profile, config.protocol)
     pixels = packing.load(profile, config.size, config.variant)
-    _standardise(model, pixels, table)
+    for before, layer in itertools.pairwise(model.layers):
+        if layer.name == "featurewise":  # takes mean and deviation of the scaled training images
+            layer.adapt(keras.ops.convert_to_numpy(before(batches.images(pixels, table.row[table.split == "train"].to_numpy()))))
     return fitting.Task(config, profile, model, pixels, table, manifest.data_hash(manifest.load(profile))), start
 
 
@@ -62,7 +64,7 @@ def labelled_images(profile: str, protocol: str) -> pd.DataFrame:
 def images_info(profile: str, table: pd.DataFrame) -> dict:
     """Return what a record says of its images: what the pixels are, the set's hash, and the number by split."""
     return {
-        "pixels": manifest.source(profile).pixels,
+        "pixels": dataset.discover(profile).pixels,
         "data_hash": manifest.data_hash(manifest.load(profile)),
         "images": table.split.value_counts().to_dict(),
     }
@@ -82,18 +84,11 @@ def save(model: keras.Model, profile: str, run_id: str) -> int:
     return path.stat().st_size
 
 
-def _standardise(model: keras.Model, pixels: np.ndarray, table: pd.DataFrame) -> None:
-    """Give the layer "featurewise", where the model has one, mean and deviation of the scaled training images."""
-    for before, layer in itertools.pairwise(model.layers):
-        if layer.name == "featurewise":
-            scaled = before(batches.images(pixels, table.row[table.split == "train"].to_numpy()))
-            layer.adapt(keras.ops.convert_to_numpy(scaled))
-
-
 def built(config: Config, build: Callable[[Config], keras.Model]) -> tuple[Config, keras.Model]:
     """Return (configuration, model) of a chapter's network; graph and first weights enter the configuration's key.
 
-    `build` returns a Keras model, pixels (size, size, 1 or 3) in 0..255 → P(PNEUMONIA), one sigmoid or two softmax units.
+    `build` returns a Keras model, pixels (size, size, 1 or 3) in 0..255 → P(PNEUMONIA), one sigmoid or two softmax units;
+    what is no such network is a CxrError.
     Where the configuration trains only what lies above a layer that the network lacks, all its layers are trained.
     """
     keras.utils.clear_session()  # so that the names that Keras gives to layers are those of the first build
@@ -103,7 +98,14 @@ def built(config: Config, build: Callable[[Config], keras.Model]) -> tuple[Confi
         model = build(config)
     finally:
         keras.config.set_dtype_policy("float32")
-    _check_own(model, config)
+    if not isinstance(model, keras.Model):
+        raise CxrError(f"build(configuration) returned {type(model).__name__}; return a keras.Model.")
+    taken = [(None, config.size, config.size, channels) for channels in (1, 3)]
+    if model.input_shape not in taken or model.output_shape not in ((None, 1), (None, 2)):
+        raise CxrError(
+            f"The network of build(configuration) leads from {model.input_shape} to {model.output_shape}; it must lead from "
+            f"(None, {config.size}, {config.size}, 1 or 3) to (None, 1), a sigmoid unit, or (None, 2), softmax units."
+        )
     first = "features" if config.trainable == "head" else config.trainable
     if first != "all" and not any(layer.name.startswith(first) for layer in model.layers):
         progress.say(f"the chapter's network has no layer {first!r}, from which on {config.model} is trained: all layers are")
@@ -117,15 +119,3 @@ def fingerprint(model: keras.Model) -> str:
     for weight in model.get_weights():
         digest.update(np.ascontiguousarray(weight))
     return digest.hexdigest()
-
-
-def _check_own(model: object, config: Config) -> None:
-    """Refuse what is no network from the configuration's images to P(PNEUMONIA)."""
-    if not isinstance(model, keras.Model):
-        raise CxrError(f"build(configuration) returned {type(model).__name__}; return a keras.Model.")
-    taken = [(None, config.size, config.size, channels) for channels in (1, 3)]
-    if model.input_shape not in taken or model.output_shape not in ((None, 1), (None, 2)):
-        raise CxrError(
-            f"The network of build(configuration) leads from {model.input_shape} to {model.output_shape}; it must lead from "
-            f"(None, {config.size}, {config.size}, 1 or 3) to (None, 1), a sigmoid unit, or (None, 2), softmax units."
-        )

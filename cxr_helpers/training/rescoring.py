@@ -43,13 +43,17 @@ def of(runs: Sequence[Record], profile: str, name: str) -> list[pd.DataFrame] | 
 
 def stored(run: Record, name: str) -> pd.DataFrame | None:
     """Return the images of one of the run's own files, None where it has none; a changed file is a CxrError."""
-    return _read(run, name) if run.has(name) else None
+    if not run.has(name):
+        return None
+    compression = "gzip" if name.endswith(".gz") else None
+    content = io.BytesIO(run.content(name))
+    return pd.read_csv(content, dtype={"patient_id": str}, keep_default_na=False, compression=compression)
 
 
 def _table(run: Record, profile: str, name: str) -> pd.DataFrame | None:
     """Return the rescored images of a run: its own, or of one that joins others, what it makes of theirs."""
-    if run.has(name):
-        return _read(run, name)
+    if (found := stored(run, name)) is not None:
+        return found
     if run.config.model not in members.JOINING:
         if name != EXTERNAL or paths.from_environment("CXR_EXTERNAL_DIR"):
             plugins.load("measurements", "rescore")(run, profile, [name])
@@ -62,9 +66,3 @@ def _table(run: Record, profile: str, name: str) -> pd.DataFrame | None:
     if any(not table[keys].equals(aligned[0][keys]) for table in aligned):
         raise CxrError(f"The runs that {run.run_id} joins hold {name} of different images; delete these files and `cxr rescore`.")
     return aligned[0].assign(y_score=members.at_temperature(run, [table.y_score for table in aligned]))
-
-
-def _read(run: Record, name: str) -> pd.DataFrame:
-    compression = "gzip" if name.endswith(".gz") else None
-    content = io.BytesIO(run.content(name))
-    return pd.read_csv(content, dtype={"patient_id": str}, keep_default_na=False, compression=compression)

@@ -1,7 +1,6 @@
 """The state of a training, kept after every epoch, so that one that was cut goes on where it was."""
 
 import contextlib
-import glob
 import hashlib
 import json
 import time
@@ -72,9 +71,3 @@ class Kept(keras.callbacks.Callback):
 
     def _variables(self) -> list:
         return [*self.trainer.variables, *self.trainer.optimizer.variables]
-
-
-def forget(path: Path) -> None:
-    """Remove what was kept under `path`: the training is over."""
-    for kept in path.parent.glob(f"{glob.escape(path.name)}-*.npz"):
-        kept.unlink(missing_ok=True)

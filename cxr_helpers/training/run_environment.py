@@ -2,9 +2,12 @@
 
 import datetime
 import importlib.metadata
+import os
 import platform
+import subprocess
 
-from cxr_helpers.base import lazy, revision
+from cxr_helpers import paths
+from cxr_helpers.base import lazy
 
 keras, tensorflow, jax, torch = map(lazy.module, ("keras", "tensorflow", "jax", "torch"))
 
@@ -22,7 +25,7 @@ def current() -> dict:
         "backend": keras.backend.backend(),
         "device": accelerator() or f"CPU ({platform.machine()})",
         "packages": {"python": platform.python_version()} | packages,
-        "git_revision": revision.current(),
+        "git_revision": revision(),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 
@@ -35,3 +38,20 @@ def accelerator() -> str | None:
         return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
     found = tensorflow.config.list_physical_devices("GPU")
     return tensorflow.config.experimental.get_device_details(found[0]).get("device_name", "GPU") if found else None
+
+
+def revision() -> str:
+    """Return the short git revision, with "-dirty" where tracked files other than the results in `reports/` differ from it.
+
+    In a copy without version control it is what CXR_REVISION says.
+    """
+    try:
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":!reports")
+        return _git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return os.environ.get("CXR_REVISION", "not under version control")
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(paths.ROOT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

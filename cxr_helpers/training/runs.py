@@ -41,20 +41,18 @@ def fit_or_load(experiment: Experiment, profile: str, build: Build | None = None
         return records.of(experiment.name, profile)
     for config in experiment.configs:
         preprocessing.described(config.variant)  # an unknown variant is named before any image is read
-    return [_kept_apart(config, profile, build) for config in experiment.configs]
-
-
-def _kept_apart(config: Config, profile: str, build: Build | None) -> Record:
-    """Return the committed record of a changed configuration, else that of the scratch store, training it where it has none."""
-    make, store = _maker(config), paths.scratch_runs(profile)
-    if build is not None:
-        config, model = network.built(config, build)
-        make = functools.partial(network.make, model=model)
-    record = records.load(config, profile) or records.load(config, profile, store)
-    if record is None:
-        progress.say(f"{config.run_id}: no record answers for it, so that it is trained, for at most {config.epochs} epochs")
-        record = _made(config, profile, make, store)
-    return record
+    found, store = [], paths.scratch_runs(profile)
+    for config in experiment.configs:
+        make = _maker(config)
+        if build is not None:
+            config, model = network.built(config, build)
+            make = functools.partial(network.make, model=model)
+        record = records.load(config, profile) or records.load(config, profile, store)
+        if record is None:
+            progress.say(f"{config.run_id}: no record answers for it, so that it is trained, for at most {config.epochs} epochs")
+            record = _made(config, profile, make, store)
+        found.append(record)
+    return found
 
 
 def _made(config: Config, profile: str, make: Callable[[Config, str], Product], store: Path | None = None) -> Record:

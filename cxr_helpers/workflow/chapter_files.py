@@ -2,7 +2,6 @@
 
 import fnmatch
 import json
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cxr_helpers import experiments, paths
@@ -63,8 +62,11 @@ def experiments_read(chapter: str, profile: str, whole: bool = True) -> list[str
         if entry == "all experiments":
             named = set(known)
         elif entry == "final_model":
-            rows = {each.name: each.configs[0] for each in experiments.of_chapter("08_final_model", profile)}
-            named = _with_members((name for name, config in rows.items() if config.model == "calibrated"), known)
+            rows, named = experiments.of_chapter("08_final_model", profile), set()
+            todo = [each.name for each in rows if each.configs[0].model == "calibrated"]
+            while todo:  # these, and those whose runs they join, and those that these join
+                named.add(todo.pop())
+                todo += {member for name in named for member in known[name].configs[0].members} - named
         elif entry.startswith("experiment:"):
             named = set(fnmatch.filter(known, entry.removeprefix("experiment:")))
         else:  # a file
@@ -73,16 +75,6 @@ def experiments_read(chapter: str, profile: str, whole: bool = True) -> list[str
             raise CxrError(f"{source(chapter)} reads {entry!r}, which no experiment of experiments.toml is.")
         found |= named
     return [name for name in known if name in found]
-
-
-def _with_members(names: Iterable[str], known: Mapping[str, experiments.Experiment]) -> set[str]:
-    """Return experiments with those whose runs they join, and these with theirs."""
-    found, todo = set(), list(names)
-    while todo:
-        name = todo.pop()
-        found.add(name)
-        todo += set(known[name].configs[0].members) - found
-    return found
 
 
 def files_read(chapter: str, profile: str) -> list[Path]:

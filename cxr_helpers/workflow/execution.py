@@ -15,6 +15,7 @@ from nbformat import NotebookNode
 
 from cxr_helpers import paths
 from cxr_helpers.base.files import atomic_write
+from cxr_helpers.config import one_of
 from cxr_helpers.errors import CxrError
 from cxr_helpers.workflow import chapter_files
 
@@ -40,9 +41,7 @@ def execute(chapter: str, profile: str, parameters: Mapping[str, object] = Mappi
     As it is written, it is part of the report. With other `parameters` (name -> value) it goes to the folder `scratch` of the
     build folder. An unknown profile or parameter, a file that is no notebook, or a failing cell, which is named, is a CxrError.
     """
-    if profile not in ("full", "smoke"):
-        raise CxrError(f"Profile {profile!r} is unknown: choose full or smoke.")
-    given = {**parameters, "profile": profile}
+    given = {**parameters, "profile": one_of("profile", profile, ("full", "smoke"))}
     notebook = _checked(chapter, given)
     target = chapter_files.executed(chapter, profile, scratch=bool(parameters))
     partial = target.with_suffix(".partial.ipynb")  # stays, with its traceback, if a cell fails
@@ -52,10 +51,8 @@ def execute(chapter: str, profile: str, parameters: Mapping[str, object] = Mappi
     except papermill.PapermillExecutionError as error:
         injected = [index for index, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
         number = error.cell_index + (error.cell_index <= injected[0])  # the cell that papermill injects does not count
-        message = error.evalue.strip().partition("\n")[0]
-        raise CxrError(
-            f"Chapter {chapter}, cell {number} failed with {error.ename}: {message} (the traceback is in {partial})."
-        ) from error
+        why = f"{error.ename}: {error.evalue.strip().partition(chr(10))[0]} (the traceback is in {partial})"
+        raise CxrError(f"Chapter {chapter}, cell {number} failed with {why}.") from error
     except DeadKernelError as error:
         raise CxrError(f"Chapter {chapter} lost its kernel, most likely for want of memory; try --cores 1.") from error
     except RuntimeError as error:
@@ -97,8 +94,7 @@ def _checked(chapter: str, given: Mapping[str, object]) -> NotebookNode:
         notebook, known = nbformat.read(source, as_version=4), papermill.inspect_notebook(str(source))
     except (OSError, ValueError, nbformat.ValidationError) as error:
         raise CxrError(f"{source} cannot be used ({type(error).__name__}); restore it from git.") from error
-    unknown = [name for name in given if name not in known]
-    if unknown:
+    if unknown := [name for name in given if name not in known]:
         said = ", ".join(known) or "none"
         raise CxrError(f"Chapter {chapter} has no parameter `{unknown[0]}`; its cell tagged `parameters` sets {said}.")
     return notebook

@@ -12,13 +12,11 @@ from cxr_helpers.errors import CxrError
 dataset = lazy.module("cxr_helpers.data.dataset")
 
 
-def _resolved(given: str) -> str:
-    return dataset.resolve_profile(given)
-
-
 _HELP = "full (real images), smoke (synthetic images) or auto"
 AskedProfile = Annotated[str, typer.Option("--profile", help=_HELP)]  # as it was given
-Profile = Annotated[str, typer.Option("--profile", help=_HELP, callback=_resolved)]  # "full" or "smoke"
+Profile = Annotated[
+    str, typer.Option("--profile", help=_HELP, callback=lambda given: dataset.resolve_profile(given))
+]  # "full" or "smoke"
 
 
 def parameters(words: Iterable[str]) -> tuple[list[str], dict[str, Any]]:

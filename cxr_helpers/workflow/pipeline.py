@@ -41,10 +41,7 @@ def run(profile: str, retrain: bool = False, cores: int | None = None, only: str
         shutil.rmtree(markers(profile), ignore_errors=True)
         documents = ["thesis", "supplement"] if supplement or profile == "full" else ["thesis"]
         wanted = f"only={chapter}" if chapter else f"documents={','.join(documents)}"
-        command = _command(profile, retrain, cores or processes.cores(), wanted)
-        if _wait(subprocess.Popen([*command, "--quiet", "all"], cwd=paths.ROOT, pass_fds=[lock])):
-            _show_fault(command)
-            raise CxrError("The report is not finished: the cause stands above; the same command goes on from here.")
+        _work(_command(profile, retrain, cores or processes.cores(), wanted), lock)
     made = [chapter_files.executed(chapter, profile)] if chapter else report_files(profile, documents)
     say(f"done in {since(started)}")
     for path in made:
@@ -97,7 +94,6 @@ def _alone(profile: str) -> Iterator[int]:
 
 def _command(profile: str, retrain: bool, cores: int, wanted: str) -> list[str]:
     """Return the command line of Snakemake that makes what is `wanted`, a word of its --config."""
-    settings = [f"profile={profile}", f"retrain={int(retrain)}", wanted]
     return [
         *(sys.executable, "-m", "snakemake", "--cores", str(cores), "--scheduler", "greedy"),
         # Its own lock outlives a killed run; the one above does not.
@@ -105,23 +101,23 @@ def _command(profile: str, retrain: bool, cores: int, wanted: str) -> list[str]:
         # A record that is trained now and read next time is the same input: what counts is its content.
         *("--rerun-triggers", "mtime", "code", "params", "--max-checksum-file-size", "20MB"),
         *(["--resources", "accelerator=1"] if shutil.which("nvidia-smi") else []),
-        *("--config", *settings),
+        *("--config", f"profile={profile}", f"retrain={int(retrain)}", wanted),
     ]
 
 
-def _wait(process: subprocess.Popen) -> int:
-    """Return the exit status of `process`; a request to terminate is passed on, Ctrl-C has reached it already."""
+def _work(command: list[str], lock: int) -> None:
+    """Run the workflow, which holds the lock, too; a request to terminate is passed on, Ctrl-C has reached it already."""
+    process = subprocess.Popen([*command, "--quiet", "all"], cwd=paths.ROOT, pass_fds=[lock])
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
-        return process.wait()
+        failed = process.wait()
     except KeyboardInterrupt:
         process.wait()
         raise CxrError("Stopped; the same command goes on from here.") from None
-
-
-def _show_fault(command: list[str]) -> None:
-    """Print what is wrong with the workflow itself, which a quiet run hides; a failed step has spoken already."""
-    command = [*command, "--dry-run", "--quiet", "host"]
-    trial = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
-    if trial.returncode:
-        print(trial.stdout + trial.stderr, file=sys.stderr)
+    if failed:
+        # A quiet run hides what is wrong with the workflow itself; a failed step has spoken already.
+        command = [*command, "--dry-run", "--quiet", "host"]
+        trial = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
+        if trial.returncode:
+            print(trial.stdout + trial.stderr, file=sys.stderr)
+        raise CxrError("The report is not finished: the cause stands above; the same command goes on from here.")

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from cxr_helpers import paths
-from cxr_helpers.data import dataset, duplicates, manifest, packing, splits
+from cxr_helpers.data import dataset, manifest, packing, splits
 
 pytestmark = pytest.mark.realdata
 
@@ -26,7 +26,7 @@ def images():
 @pytest.fixture(scope="module")
 def correlated(images):
     """Pearson correlations (N, N) of the images' thumbnails."""
-    rows = duplicates.standardise(packing.load("full", 32))
+    rows = manifest.standardise(packing.load("full", 32))
     return rows @ rows.T
 
 

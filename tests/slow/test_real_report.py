@@ -13,7 +13,7 @@ from cxr_helpers import experiments, records
 @pytest.mark.parametrize("chapters", [("--only", "06"), pytest.param((), marks=pytest.mark.long)], ids=["one chapter", "all"])
 def test_the_real_report_is_made_from_the_committed_records_without_training(chapters, tmp_path):
     for experiment in experiments.load("full").values():
-        recorded = records.recorded_way(experiment, "full")
+        recorded = records.recorded(experiment, "full")
         assert recorded or experiment.waits_for, "without its records this test would train for hours"
     root = copy(tmp_path / "clone", (*PARTS, "notebooks", "reports"))
     for page in (*root.glob("reports/thesis.*"), *root.glob("reports/supplement.*")):

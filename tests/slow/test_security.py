@@ -21,7 +21,7 @@ from cxr_helpers.base.files import mapped, read_arrays
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import published_model
-from cxr_helpers.extras.report import computed
+from cxr_helpers.extras.report import checklists
 from cxr_helpers.models import weights
 from cxr_helpers.report import tree, typst_pdf
 from cxr_helpers.workflow import chapter_files, execution
@@ -131,8 +131,8 @@ def test_no_command_lets_out_who_a_image_is_of(tmp_path):
 def hostile() -> tree.Part:
     """A chapter whose table holds what file names and metadata could bring."""
     rows = pd.DataFrame({"file": HOSTILE, "label": [f"x{text}" for text in HOSTILE]})
-    text = f"# Title\n\n{computed.table('tbl:hostile', 'Names.', rows)}"
-    return tree.parse(computed.listed("hostile", text))
+    text = f"# Title\n\n{checklists.table('tbl:hostile', 'Names.', rows)}"
+    return tree.parse(checklists.listed("hostile", text))
 
 
 def test_no_name_becomes_html(hostile):
@@ -161,7 +161,7 @@ def test_a_parameter_is_a_word_and_never_code(tmp_path, monkeypatch, profile):
     monkeypatch.setenv("CXR_BUILD_DIR", str(tmp_path / "build"))
     monkeypatch.chdir(tmp_path)
     write_chapter(tmp_path / "notebooks", "01_eda", "print(profile)")
-    with pytest.raises(CxrError, match="is unknown: choose full or smoke"):
+    with pytest.raises(CxrError, match="is unknown; choose one of full, smoke"):
         execution.execute("01_eda", profile)
     assert not list(tmp_path.rglob("pwned")) and not (tmp_path / "build").exists()
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxr_helpers.data import manifest, packing, splits
+from cxr_helpers.data import dataset, manifest, packing, splits
 
 
 def images(count: int, split: np.ndarray) -> pd.DataFrame:
@@ -20,7 +20,7 @@ def install(table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     pixels[table.y_true == 1, 8:20, 8:20] = 250
     listed = table[["image_id", "patient_id", "y_true"]].assign(sha256=table.image_id)
     monkeypatch.setattr(manifest, "load", lambda profile: listed)
-    monkeypatch.setattr(manifest, "source", lambda profile: type("Source", (), {"pixels": "synthetic image"}))
+    monkeypatch.setattr(dataset, "discover", lambda profile: type("Source", (), {"pixels": "synthetic image"}))
     monkeypatch.setattr(splits, "load", lambda profile, protocol: table[["image_id", "patient_id", "split"]])
     monkeypatch.setattr(packing, "load", lambda profile, size, variant="none": pixels)
     return pixels

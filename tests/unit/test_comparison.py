@@ -12,7 +12,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.benchmarks import measurements
 from cxr_helpers.report import table_cells
-from cxr_helpers.tables import figures, reported_vs_reproduced, verdicts
+from cxr_helpers.tables import reported_vs_reproduced, statistics, verdicts
 
 INFO = {
     "pixels": "published JPEG",
@@ -245,7 +245,7 @@ def test_the_table_is_stored_among_the_tables(tmp_path, monkeypatch):
 
 def test_the_committed_figures_are_consistent():
     texts = reported_vs_reproduced.reported()
-    known = {*metrics.TITLES, *metrics.COUNTS, *figures.OF_THE_RUN, figures.GAP}
+    known = {*metrics.TITLES, *metrics.COUNTS, *statistics.OF_THE_RUN, statistics.GAP}
     for system in texts.values():
         Config(**({"model": "any"} | system.get("config", {})))  # its fields exist and its values are allowed
         assert "same_as" in system or set(system.get("readings", ())) <= set(system.get("config", {}))

@@ -6,7 +6,7 @@ import types
 import pandas as pd
 import pytest
 
-from cxr_helpers.data import manifest
+from cxr_helpers.data import dataset, manifest
 from cxr_helpers.extras.benchmarks import fresh_process, scaling, stages
 from cxr_helpers.tables import reported_vs_reproduced
 
@@ -55,7 +55,7 @@ def test_it_measures_every_stage_at_every_size_in_a_process_of_its_own(monkeypat
     images = pd.DataFrame({"path": ["a.png", "b.png", "c.png"]})
     monkeypatch.setattr(fresh_process, "alone", alone)
     monkeypatch.setattr(manifest, "load", lambda profile: images)
-    monkeypatch.setattr(manifest, "source", lambda profile: types.SimpleNamespace(root=tmp_path))
+    monkeypatch.setattr(dataset, "discover", lambda profile: types.SimpleNamespace(root=tmp_path))
     plan = scaling.Plan(32, read=(2, 4), shown=(1,), trained=(8, 16), repeats=2, passes=1)
     monkeypatch.setitem(scaling.PLANS, "smoke", plan)
     measured = scaling.measure("smoke")

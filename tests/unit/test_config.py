@@ -74,8 +74,8 @@ def test_the_parameters_of_a_chapter_leave_another_experiment_as_its_row_has_it(
 @pytest.mark.parametrize(
     ("parameters", "sentence"),
     [
-        ({"epoch": 3}, "Parameter epoch is unknown; an experiment has protocol, "),
-        ({"model": "resnet50"}, "Parameter model is unknown"),
+        ({"epoch": 3}, "parameter='epoch' is unknown; choose one of protocol, "),
+        ({"model": "resnet50"}, "parameter='model' is unknown"),
         ({"epochs": 0}, "epochs=0 is out of range; give a whole number of at least 1"),
         ({"seeds": []}, "seeds=\\[\\] is empty"),
         ({"seeds": [0, -1]}, "seeds=-1 is out of range"),
@@ -88,7 +88,7 @@ def test_unknown_and_impossible_parameters_are_named(parameters, sentence):
 
 
 def test_a_row_that_is_unknown_is_named():
-    with pytest.raises(CxrError, match="Experiment 'vgg17' is unknown; experiments.toml has ablation_none, "):
+    with pytest.raises(CxrError, match="experiment='vgg17' is unknown; choose one of ablation_none, "):
         experiments.configuration("vgg17", "full")
 
 

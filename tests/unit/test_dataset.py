@@ -47,7 +47,7 @@ def test_a_profile_by_name_by_environment_and_by_what_is_at_hand(tmp_path, monke
     assert dataset.resolve_profile() == "smoke"
     assert dataset.resolve_profile("full") == "full"
     monkeypatch.setenv("CXR_PROFILE", "quick")
-    with pytest.raises(CxrError, match="'quick' is unknown: choose full, smoke or auto"):
+    with pytest.raises(CxrError, match="'quick' is unknown; choose one of full, smoke, auto"):
         dataset.resolve_profile()
 
 

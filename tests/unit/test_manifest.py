@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import tiny_images
 
-from cxr_helpers.data import duplicates, manifest
+from cxr_helpers.data import dataset, manifest
 from cxr_helpers.errors import CxrError
 
 
@@ -51,7 +51,7 @@ def test_each_image_has_its_row(root):
     assert table["patient_id"].nunique() == 8  # two images of IM-0001 and two of person1_bacteria
     assert (table["duplicate_group"] == -1).all()
     assert manifest.refused("full").empty
-    assert manifest.source("full").pixels == "files of several sizes"
+    assert dataset.discover("full").pixels == "files of several sizes"
 
 
 def test_a_image_of_a_foreign_name_is_a_patient_of_its_own(root):
@@ -119,7 +119,7 @@ def test_it_is_made_anew_exactly_when_a_file_comes_goes_or_changes(root, monkeyp
 def test_a_resized_copy_has_the_published_size_or_none(root, tmp_path, monkeypatch):
     for seed, path in enumerate(sorted(root.rglob("*.jpeg"))):
         tiny_images.save(path, tiny_images.image(seed, 64, 64))
-    assert manifest.source("full").pixels == "64×64 copy"
+    assert dataset.discover("full").pixels == "64×64 copy"
     assert manifest.load("full")[["width", "height"]].isna().all(axis=None)
     beside = root.parent / "original_geometry.csv"
     beside.write_text("split,label,name,width,height\ntest,NORMAL,IM-0020-0001.jpeg,1000,900\n")
@@ -155,17 +155,17 @@ def test_groups_chain_and_blank_images_stay_apart():
     blank = np.zeros_like(image)
     thumbnails = np.stack([blank, image, rng.integers(0, 255, (32, 32)).astype(np.uint8), nearly, blank, image])
     digests = np.array(["a", "b", "c", "d", "e", "b"])
-    assert duplicates.groups(digests, thumbnails).tolist() == [-1, 0, -1, 0, -1, 0]
+    assert manifest.duplicate_groups(digests, thumbnails).tolist() == [-1, 0, -1, 0, -1, 0]
     # Equal bytes are one picture even where the pixels say nothing.
     digests[4] = "a"
-    assert duplicates.groups(digests, thumbnails).tolist() == [0, 1, -1, 1, 0, 1]
+    assert manifest.duplicate_groups(digests, thumbnails).tolist() == [0, 1, -1, 1, 0, 1]
 
 
 def test_images_that_are_merely_alike_are_no_group():
     image, other = tiny_images.image(1, 32, 32), tiny_images.image(2, 32, 32)
     alike = np.rint(0.8 * image + 0.2 * other).astype(np.uint8)
     assert 0.9 < np.corrcoef(image.ravel(), alike.ravel())[0, 1] < 0.985
-    assert duplicates.groups(np.array(["a", "b"]), np.stack([image, alike])).tolist() == [-1, -1]
+    assert manifest.duplicate_groups(np.array(["a", "b"]), np.stack([image, alike])).tolist() == [-1, -1]
 
 
 def test_the_data_hash_follows_the_images_and_not_their_order():

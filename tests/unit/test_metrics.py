@@ -9,7 +9,7 @@ from sklearn import metrics as sklearn_metrics
 from tiny_scores import FOUR, random_scores, scores
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import bootstrap, curves, end_limits, metrics
+from cxr_helpers.evaluation import bootstrap, curves, metrics
 
 
 def test_values_worked_out_by_hand():
@@ -274,11 +274,11 @@ def test_a_class_of_one_patient_has_no_limits():
 
 def test_the_limits_of_a_whole_area_are_newcombe_s():
     # Newcombe's (1 - t)² = z² V(t) solved by hand for 10 and 10 cases: the found t must solve it, and more cases come nearer.
-    low, high = end_limits.area_limits(1.0, 10, 10)
+    low, high = bootstrap.area_limits(1.0, 10, 10)
     spread = low * (1 - low) * (1 + 9 * ((1 - low) / (2 - low) + low / (1 + low))) / 100
     assert high == 1 and (1 - low) ** 2 == pytest.approx(1.959964**2 * spread, rel=1e-4)
-    assert low < end_limits.area_limits(1.0, 100, 100)[0] < 1
-    assert end_limits.area_limits(0.0, 10, 10) == pytest.approx([0, 1 - low])
+    assert low < bootstrap.area_limits(1.0, 100, 100)[0] < 1
+    assert bootstrap.area_limits(0.0, 10, 10) == pytest.approx([0, 1 - low])
 
 
 def test_a_mean_of_equal_shares_has_wilson_limits_and_of_one_patient_none():

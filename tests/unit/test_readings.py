@@ -165,7 +165,7 @@ def test_all_readings_count_beside_ours(monkeypatch):
     texts = {"a": {"source": "Doe", "combinations": "tiny", "images": CHEST, "figures": [{"metric": "accuracy", "value": 0.75}]}}
     found = pd.DataFrame({"test_accuracy": [0.95, 0.75, 0.76]})
     monkeypatch.setattr(open_choices, "load", lambda name, profile, missing_ok: found)
-    monkeypatch.setattr(reported_vs_reproduced.figures, "of", lambda *_: pd.DataFrame())
+    monkeypatch.setattr(reported_vs_reproduced.statistics, "figures", lambda *_: pd.DataFrame())
     monkeypatch.setattr(reported_vs_reproduced, "_of_runs", lambda *_: reported_vs_reproduced.Found("real", True, 1.0, 0.99, 1.0))
     row = reported_vs_reproduced.table({"a": ["a run"]}, texts).iloc[0]
     assert (row.verdict, row.readings, row.readings_reaching) == (verdicts.INSIDE, 4, 2)

@@ -8,7 +8,7 @@ import pytest
 
 from cxr_helpers import records
 from cxr_helpers.config import Config
-from cxr_helpers.data import manifest, packing, splits
+from cxr_helpers.data import dataset, manifest, packing, splits
 from cxr_helpers.errors import CxrError
 from cxr_helpers.training import network, runs
 
@@ -26,7 +26,7 @@ def bright_images(workplace, monkeypatch):
     images = pd.DataFrame({"image_id": ids, "patient_id": ids, "y_true": y_true, "sha256": ids})
     split = np.repeat(["train", "val", "test"], [24, 8, 8])
     monkeypatch.setattr(manifest, "load", lambda profile: images)
-    monkeypatch.setattr(manifest, "source", lambda profile: type("Source", (), {"pixels": "synthetic image"}))
+    monkeypatch.setattr(dataset, "discover", lambda profile: type("Source", (), {"pixels": "synthetic image"}))
     monkeypatch.setattr(splits, "load", lambda profile, protocol: images[["image_id", "patient_id"]].assign(split=split))
     monkeypatch.setattr(packing, "load", lambda profile, size, variant="none": pixels)
     return pixels

@@ -8,7 +8,7 @@ import pandas as pd
 
 from cxr_helpers import paths
 from cxr_helpers.data import dataset, image_files, manifest
-from cxr_helpers.data.preprocessing import common
+from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import published_model
 from cxr_helpers.extras.makers import rescored
@@ -32,8 +32,8 @@ def measure(profile: str) -> pd.DataFrame:
     model, card = published_model.load()
     score = rescored.of_model(model, card)
     table = pd.DataFrame({"image_id": names, "threshold": card.threshold})
-    for column, folder in (("published", root), ("resized", manifest.source(profile).root)):
-        table[column] = score(np.stack([common(image_files.read(folder / name).pixels) for name in names]))
+    for column, folder in (("published", root), ("resized", dataset.discover(profile).root)):
+        table[column] = score(np.stack([resize(image_files.read(folder / name).pixels) for name in names]))
     return table
 
 

@@ -9,10 +9,11 @@ import time
 from pathlib import Path
 
 from cxr_helpers import paths
-from cxr_helpers.base import lazy, revision
+from cxr_helpers.base import lazy
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.base.progress import say
 from cxr_helpers.errors import CxrError
+from cxr_helpers.training import run_environment
 
 measured_on = lazy.module("cxr_helpers.extras.makers.measured_on")
 synthetic = lazy.module("cxr_helpers.extras.other_sets.synthetic")
@@ -38,7 +39,7 @@ def measure(profile: str) -> Path:
     Raises:
         CxrError: a command fails.
     """
-    rows, about = [], {"machine": measured_on.about()["machine"], "revision": revision.current()}
+    rows, about = [], {"machine": measured_on.about()["machine"], "revision": run_environment.revision()}
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "image.png"
         cv2.imwrite(str(image), synthetic.image(0, "NORMAL").image)

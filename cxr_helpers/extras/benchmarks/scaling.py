@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from cxr_helpers.base.progress import say
-from cxr_helpers.data import manifest
+from cxr_helpers.data import dataset, manifest
 from cxr_helpers.extras.benchmarks import fresh_process, stages
 from cxr_helpers.extras.networks.programs import PROGRAMS
 from cxr_helpers.extras.statistics import growth
@@ -50,7 +50,7 @@ def measure(profile: str) -> pd.DataFrame:
     Every number of images has its own fresh process; of the images' stages every repeat has. Columns: program, stage,
     images, then as `stages` describes a sample.
     """
-    plan, root, rows = PLANS[profile], manifest.source(profile).root, []
+    plan, root, rows = PLANS[profile], dataset.discover(profile).root, []
 
     def add(program: str, count: int, work: Callable, *arguments) -> None:
         say(f"complexity: {program}, {count} images")

@@ -48,8 +48,8 @@ def measure(profile: str) -> pd.DataFrame:
 
 def corrupted(image: Masked, kind: str) -> Masked:
     """Return an image in 224×224 pixels, corrupted in the highest severity; its masks of 0 and 1 move with it."""
-    severity, pixels = len(corruptions.CORRUPTIONS[kind].levels), preprocessing.common(image.pixels)
-    lungs_drawn = preprocessing.common((image.masks[..., 0] == 1).astype(np.uint8) * 255)
+    severity, pixels = len(corruptions.CORRUPTIONS[kind].levels), preprocessing.resize(image.pixels)
+    lungs_drawn = preprocessing.resize((image.masks[..., 0] == 1).astype(np.uint8) * 255)
     if kind in ("rotation", "crop"):
         lungs_drawn = corruptions.corrupted(lungs_drawn, kind, severity, image.image_id)
     pixels = corruptions.corrupted(pixels, kind, severity, image.image_id)

@@ -20,7 +20,7 @@ from sklearn.metrics import roc_auc_score
 
 from cxr_helpers import experiments, paths, records
 from cxr_helpers.config import Config
-from cxr_helpers.data import batches, manifest, splits
+from cxr_helpers.data import batches, dataset, manifest, splits
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.benchmarks.harness import Comparison, seconds
 from cxr_helpers.extras.networks import programs
@@ -134,7 +134,7 @@ def _train(config: Config, profile: str) -> tuple[float, float]:
 def _link(folder: Path, profile: str, protocol: str) -> None:
     """Fill `folder` with links to the images of a protocol: split / class / image."""
     images = manifest.load(profile).merge(splits.load(profile, protocol)[["image_id", "split"]], on="image_id")
-    root = manifest.source(profile).root
+    root = dataset.discover(profile).root
     for image in images.itertuples():
         place = folder / image.split / image.label / Path(image.path).name
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -57,7 +57,7 @@ def _paper(name: str) -> Network:
     """Return a paper's network: trained where an experiment of `TRAINED` has its model here, else with random weights."""
     config, names = TRAINED[name]
     known = experiments.load("full")
-    made = [each for each in names if each in known and records.recorded_way(known[each], "full")]
+    made = [each for each in names if each in known and records.recorded(known[each], "full")]
     for run in (run for each in made for run in records.of(each, "full")):
         path = records.model_path("full", run.run_id)
         if path.is_file() and (run.config.protocol, run.config.model) == (PROTOCOL, config.model):

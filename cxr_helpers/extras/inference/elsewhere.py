@@ -39,7 +39,7 @@ def _hospital(folder, name: str):
 
     def scored(score: rescored.Scorer, *_) -> pd.DataFrame:
         table = hospital_images.images(folder)
-        images = (preprocessing.common(image_files.read(path).pixels) for path in table.path)
+        images = (preprocessing.resize(image_files.read(path).pixels) for path in table.path)
         table["y_score"] = rescored.batched(score, images)
         if name != rescoring.LUNGS:
             return table[COLUMNS]

@@ -69,7 +69,7 @@ def adults(score: Scorer) -> pd.DataFrame:
     """Return the adult images of CXR_EXTERNAL_DIR with their scores, in the columns of `EXTERNAL`."""
     folder = adult_images.folder()
     table = adult_images.images(folder)
-    images = (preprocessing.common(adult_images.image(folder, image)) for image in table.image)
+    images = (preprocessing.resize(adult_images.image(folder, image)) for image in table.image)
     return table.assign(y_score=batched(score, images))[COLUMNS[EXTERNAL]]
 
 

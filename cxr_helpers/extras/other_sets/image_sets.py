@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from cxr_helpers import paths
-from cxr_helpers.data import duplicates, image_files, splits
+from cxr_helpers.data import image_files, manifest, splits
 from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.other_sets import chestxray14, class_folders, skin_lesions, synthetic_sets
@@ -53,7 +53,7 @@ def _brain(root: Path) -> pd.DataFrame:
     table = class_folders.read(root, BRAIN_CLASSES)
     images = [image_files.read(path) for path in table.path]
     digests, thumbnails = np.array([image.sha256 for image in images]), [resize(image.pixels, 32) for image in images]
-    copies = duplicates.groups(digests, np.stack(thumbnails))
+    copies = manifest.duplicate_groups(digests, np.stack(thumbnails))
     return table.assign(patient_id=table.patient_id.mask(copies >= 0, [f"picture {number}" for number in copies]))
 
 

@@ -16,7 +16,7 @@ _MEMBERS = "its members'"  # of a run that joins others
 
 def chapters(profile: str) -> list[Chapter]:
     """Return the chapters that no notebook computes, in the order in which the supplement has them."""
-    made = [name for name, each in experiments.load(profile).items() if records.recorded_way(each, profile)]
+    made = [name for name, each in experiments.load(profile).items() if records.recorded(each, profile)]
     return [run_records({name: records.of(name, profile) for name in made}), *checklists.chapters(profile)]
 
 

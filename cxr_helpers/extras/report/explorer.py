@@ -29,8 +29,8 @@ def experiments_shown(profile: str, first: str, run: records.Record) -> dict[str
     """
     found, known = {}, experiments.load(profile)
     for name in dict.fromkeys([first, *known]):
-        way = records.recorded_way(known[name], profile) or ()
-        runs = [records.load(config, profile) for config in way if (config.protocol, config.data) == ("official", "kermany")]
+        made = records.of(name, profile) if records.recorded(known[name], profile) else []
+        runs = [one for one in made if (one.config.protocol, one.config.data) == ("official", "kermany")]
         if runs and "scores" in runs[0].names and "label" not in runs[0].scores:  # a segmenter's images have other columns
             best = run if name == first else selection.best_on_validation(runs)
             found[known[name].title] = best.split("test"), selection.thresholds([best])[0]

@@ -14,7 +14,7 @@ import pandas as pd
 from cxr_helpers.base import lazy
 from cxr_helpers.data import image_files, packing, splits
 from cxr_helpers.data import manifest as manifests
-from cxr_helpers.data.preprocessing import common
+from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.other_sets import masked_images
 
@@ -85,7 +85,7 @@ def lesion_masks(count: int, profile: str) -> Truth:
     ill = masks.any(axis=(1, 2))
     rows = _drawn(rows.assign(place=range(len(rows)))[ill], count)
     said = f"{(~ill).sum()} of {len(ill)} images have no lesion."
-    images = np.stack([common(images[place]) for place in rows.place])
+    images = np.stack([resize(images[place]) for place in rows.place])
     return _truth(LESIONS, rows, images, masks[rows.place], inside[rows.place], said)
 
 
@@ -168,7 +168,7 @@ def _drawn(rows: pd.DataFrame, count: int) -> pd.DataFrame:
 
 
 def _images(root: Path, files: pd.Series) -> np.ndarray:
-    return np.stack([common(image_files.read(root / file).pixels) for file in files])
+    return np.stack([resize(image_files.read(root / file).pixels) for file in files])
 
 
 def sized(images: Sequence[np.ndarray], side: int = SIDE) -> np.ndarray:

@@ -63,7 +63,7 @@ def write(
     small = preprocessing.prepared([pixels], card.size, card.variant)
     maps = {name: methods.maps(name, model, small, TARGETS[shown]) for name in names}
     if card.variant == explained_networks.BOX:
-        places = explained_networks.boxes(preprocessing.common(pixels)[None])
+        places = explained_networks.boxes(preprocessing.resize(pixels)[None])
         maps = {name: explained_networks.placed(found, places, preprocessing.COMMON_SIZE) for name, found in maps.items()}
     try:
         atomic_write(out, _html(answer, card, shown, shrunk(pixels), {name: found[0] for name, found in maps.items()}))
