@@ -31,7 +31,7 @@ def test_images_carry_label_patient_and_name(root):
 
 
 def test_image_and_mask_have_one_size(root):
-    pixels = adult_images.image(root, "images/a.jpg")
+    pixels = image_files.read(root / "images/a.jpg").pixels
     lungs = masked_images.read_mask(root / "lung_masks/a.png", pixels.shape) >= masked_images.WHITE
     assert pixels.shape == lungs.shape == (40, 48) and pixels.dtype == np.uint8
     assert lungs[:, :24].all() and not lungs[:, 24:].any()
@@ -104,4 +104,4 @@ def test_masks_that_do_not_fit_are_refused(root, monkeypatch):
         list(masked_images.adults())
     (root / "images" / "a.jpg").write_bytes(b"no image")
     with pytest.raises(image_files.Refused, match="no image"):
-        adult_images.image(root, "images/a.jpg")
+        image_files.read(root / "images/a.jpg")

@@ -77,7 +77,7 @@ def test_smoke_measures_what_is_absent_and_full_refuses(made):
 
 def test_every_name_has_a_module_that_measures():
     assert all(callable(module.measure) and callable(module.figures) for module in measurements.MODULES.values())
-    assert all(module.PLANS.keys() == {"full", "smoke"} for module in (scaling, speed))
+    assert all(each.keys() == {"full", "smoke"} for each in (scaling.PLANS, speed.SIDE, speed.ROUNDS))
 
 
 def test_every_work_is_done_once_a_round_and_once_before():

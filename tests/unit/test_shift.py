@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from cxr_helpers.extras.statistics import confident_learning, label_shift
-from cxr_helpers.extras.tables import shift_tables
+from cxr_helpers.extras.statistics import label_shift
+from cxr_helpers.extras.tables import shift_tables, subgroup_tables
 
 RNG = np.random.default_rng(0)
 
@@ -41,5 +41,5 @@ def test_slope_and_intercept_undo_a_moved_intercept_that_no_temperature_mends():
 def test_a_label_is_doubted_where_others_of_the_other_class_are_no_surer():
     scores = pd.DataFrame({"y_true": [1, 1, 1, 0, 0, 0], "y_score": [0.9, 0.8, 0.05, 0.1, 0.2, 0.7]})
     # The class means are (0.9 + 0.8 + 0.05) / 3 = 0.58 and 1 - 1 / 3 = 0.67.
-    assert confident_learning.doubted(scores).tolist() == [False, False, True, False, False, True]
-    assert not confident_learning.doubted(scores.assign(y_score=[0.9, 0.8, 0.45, 0.1, 0.2, 0.45])).any()
+    assert subgroup_tables.doubted(scores).tolist() == [False, False, True, False, False, True]
+    assert not subgroup_tables.doubted(scores.assign(y_score=[0.9, 0.8, 0.45, 0.1, 0.2, 0.45])).any()

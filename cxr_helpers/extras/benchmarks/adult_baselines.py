@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.data import manifest, packing, splits
+from cxr_helpers.data import image_files, manifest, packing, splits
 from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics, shortcut_baselines
@@ -23,7 +23,7 @@ def measure(profile: str) -> pd.DataFrame:
     if folder is None:
         raise CxrError("The adult images were not found: set CXR_EXTERNAL_DIR to the folder that holds their metadata.csv.")
     adults = adult_images.images(folder)
-    images = [adult_images.image(folder, image) for image in adults.image]
+    images = [image_files.read(path).pixels for path in adults.path]
     grey = pd.DataFrame([manifest.grey_statistics(image) for image in images])
     children = manifest.load(profile).merge(splits.load(profile, "official")[["image_id", "split"]], on="image_id")
     both = pd.concat([children, adults.join(grey)], ignore_index=True).assign(width=float("nan"))

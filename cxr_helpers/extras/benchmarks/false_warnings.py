@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.data import manifest, packing
+from cxr_helpers.data import image_files, manifest, packing
 from cxr_helpers.evaluation import bootstrap
 from cxr_helpers.extras.inference import out_of_distribution
 from cxr_helpers.extras.other_sets import adult_images
@@ -33,7 +33,7 @@ def measure(profile: str) -> pd.DataFrame:
     folder = adult_images.folder()
     if folder:
         adults = adult_images.images(folder)
-        small = [out_of_distribution.thumbnail(adult_images.image(folder, image)) for image in adults.image]
+        small = [out_of_distribution.thumbnail(image_files.read(path).pixels) for path in adults.path]
         sets["adult images"] = adults.patient_id, np.stack(small)
     return pd.concat([_table(name, *shown, rules) for name, shown in sets.items()], ignore_index=True)
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from cxr_helpers.base.progress import say
 from cxr_helpers.config import Config
-from cxr_helpers.data import corruptions, packing, preprocessing
+from cxr_helpers.data import corruptions, image_files, packing, preprocessing
 from cxr_helpers.extras.makers import saved
 from cxr_helpers.extras.other_sets import adult_images
 from cxr_helpers.records import Record
@@ -67,9 +67,8 @@ def of_model(model, config: Config) -> Scorer:
 
 def adults(score: Scorer) -> pd.DataFrame:
     """Return the adult images of CXR_EXTERNAL_DIR with their scores, in the columns of `EXTERNAL`."""
-    folder = adult_images.folder()
-    table = adult_images.images(folder)
-    images = (preprocessing.resize(adult_images.image(folder, image)) for image in table.image)
+    table = adult_images.images(adult_images.folder())
+    images = (preprocessing.resize(image_files.read(path).pixels) for path in table.path)
     return table.assign(y_score=batched(score, images))[COLUMNS[EXTERNAL]]
 
 

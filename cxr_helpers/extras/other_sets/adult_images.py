@@ -6,11 +6,10 @@ the folder), the images, and masks as PNG files of the images' own size, white o
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from cxr_helpers import paths
-from cxr_helpers.data import dataset, image_files
+from cxr_helpers.data import dataset
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.other_sets import label_tables
 
@@ -29,7 +28,7 @@ def images(root: Path) -> pd.DataFrame:
     """Return the set's images, sorted by image_id.
 
     Returns:
-        The columns of metadata.csv (text; "" where empty) and image_id (the file's name without its ending), y_true
+        The columns of metadata.csv (text; "" where empty) and image_id (the file's name without its ending), path, y_true
         (1 = PNEUMONIA), split = "external". Every image and mask named exists.
 
     Raises:
@@ -48,12 +47,7 @@ def images(root: Path) -> pd.DataFrame:
         if rows.any():
             raise CxrError(f"{file}: line {rows.idxmax()} {fault.format(**table.loc[rows.idxmax()])}.")
     files = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()}
-    for names in (table.image, table.lung_mask[table.lung_mask != ""]):
-        label_tables.locate(names, file, files, root)
+    label_tables.locate(table.lung_mask[table.lung_mask != ""], file, files, root)
+    table["path"] = label_tables.locate(table.image, file, files, root)
     table = table.assign(y_true=table.label.map(dataset.LABELS), split="external")
     return table.sort_values("image_id", ignore_index=True)
-
-
-def image(root: Path, name: str) -> np.ndarray:
-    """Return the image `name` (as metadata.csv has it) as (H, W) uint8 grey; a broken file is an `image_files.Refused`."""
-    return image_files.read(root / name).pixels

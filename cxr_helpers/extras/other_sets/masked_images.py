@@ -109,7 +109,7 @@ def adults() -> Iterator[Masked]:
     root = adult_images.folder()
     table = adult_images.images(root) if root else pd.DataFrame(columns=["lung_mask"])
     for row in table[table.lung_mask != ""].itertuples():
-        pixels = adult_images.image(root, row.image)
+        pixels = image_files.read(row.path).pixels
         lungs = read_mask(root / row.lung_mask, pixels.shape, WHITE) >= WHITE
         yield Masked(row.image_id, row.patient_id, "external_adult", pixels, _stacked(lungs, None))
 

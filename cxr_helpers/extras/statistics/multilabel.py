@@ -26,11 +26,8 @@ def long(table: pd.DataFrame, labels: Sequence[str], y_score: np.ndarray) -> pd.
         labels: the columns, in the order of the network's units.
         y_score: (N, labels) in [0, 1].
     """
-    parts = [
-        table[["image_id", "patient_id", "split"]].assign(label=label, y_true=table[label], y_score=y_score[:, unit])
-        for unit, label in enumerate(labels)
-    ]
-    return pd.concat(parts, ignore_index=True)
+    long = table.melt(["image_id", "patient_id", "split"], list(labels), var_name="label", value_name="y_true")
+    return long.assign(y_score=y_score.T.ravel())
 
 
 def evaluate(runs: Sequence[pd.DataFrame], n_boot: int = 2000, seed: int = 0) -> pd.DataFrame:

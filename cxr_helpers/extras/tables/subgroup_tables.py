@@ -5,10 +5,11 @@ Scores are name → scores of validation and test images, one frame per seed, as
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from cxr_helpers.evaluation import metrics
-from cxr_helpers.extras.statistics import confident_learning, like_widths, paired
+from cxr_helpers.extras.statistics import like_widths, paired
 from cxr_helpers.extras.tables import evaluation_tables as evaluated
 from cxr_helpers.tables import selection, statistics
 
@@ -96,7 +97,7 @@ def errors(answers: pd.DataFrame, images: pd.DataFrame, folds: pd.DataFrame) -> 
     """
     facts = images.set_index("image_id")
     bright = facts.groupby("label")["mean"].rank(pct=True) * 100
-    unseen = folds.assign(doubted=confident_learning.doubted(folds)).set_index("image_id").reindex(answers.image_id)
+    unseen = folds.assign(doubted=doubted(folds)).set_index("image_id").reindex(answers.image_id)
     table = answers.assign(
         pathogen=facts.pathogen.reindex(answers.image_id).to_numpy(),
         width=facts.width.reindex(answers.image_id).to_numpy(),
@@ -105,3 +106,15 @@ def errors(answers: pd.DataFrame, images: pd.DataFrame, folds: pd.DataFrame) -> 
         label_doubted=unseen.doubted.map({True: "yes", False: "no"}).fillna("").to_numpy(),
     )
     return table[~table.correct].sort_values(["label", "confidence"], ascending=[True, False], ignore_index=True)
+
+
+def doubted(scores: pd.DataFrame) -> np.ndarray:
+    """Return (N,) bool: images that are, on average over their class, as surely of the other class as that class' own images.
+
+    Confident learning (Northcutt et al. 2021). `scores` are out of fold, as `metrics` takes them. A doubt is no finding: a model
+    errs, too.
+    """
+    ill = scores.y_true.to_numpy() == 1
+    p = scores.y_score.to_numpy(float)
+    sure_ill, sure_well = p[ill].mean(), (1 - p[~ill]).mean()
+    return np.where(ill, (1 - p >= sure_well) & (p < 0.5), (p >= sure_ill) & (p >= 0.5))
