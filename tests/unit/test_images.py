@@ -10,6 +10,7 @@ import pytest
 import tiny_images
 from PIL import Image
 
+from cxr_helpers.base.progress import printable
 from cxr_helpers.data import grey_range, image_files
 from cxr_helpers.errors import CxrError
 
@@ -139,6 +140,7 @@ def test_what_a_maker_writes_behind_the_image_is_no_damage(tmp_path):
 
 
 def test_an_address_is_named_as_one(tmp_path):
+    assert printable(Path("https://host/a.csv")) == "https://host/a.csv" and printable(tmp_path / "a") == str(tmp_path / "a")
     with pytest.raises(image_files.Refused, match="https://host/a.png is refused: an address; download"):
         image_files.read(Path("https://host/a.png"))
 
