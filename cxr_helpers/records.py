@@ -171,14 +171,8 @@ def write(config: Config, profile: str, info: dict, tables: dict[str, pd.DataFra
     content = dict(_file(name, table) for name, table in tables.items())
     for name, data in content.items():
         atomic_write(draft / name, data)
-    info = {
-        "format": FORMAT,
-        "run_id": config.run_id,
-        "config": dataclasses.asdict(config),
-        "config_hash": config.key,
-        **info,
-        "files": {name: hashlib.sha256(data).hexdigest() for name, data in content.items()},
-    }
+    own = {"format": FORMAT, "run_id": config.run_id, "config": dataclasses.asdict(config), "config_hash": config.key}
+    info = own | info | {"files": {name: hashlib.sha256(data).hexdigest() for name, data in content.items()}}
     info["info_sha256"] = _digest(info)
     atomic_write(draft / "run.json", encoded(info))
     old = files.draft_of(folder.with_name(f"{folder.name}.old"))

@@ -7,8 +7,7 @@ and text is readable at the width of an A4 page. A module is imported when one o
 import lazy_loader
 
 _FUNCTIONS = {
-    "flow_charts": ["image_flow"],
-    "image_grids": ["classified_images", "image_grid"],
+    "image_figures": ["classified_images", "image_flow", "image_grid"],
     "result_plots": ["against_severity", "forest", "regions", "specification_curve"],
     "score_curves": ["calibration", "confusion_matrices", "histories", "roc_curves", "summary"],
     "style": ["CLASS_COLOURS", "COLOURS", "TEXT_WIDTH", "colour"],
