@@ -75,7 +75,7 @@ def test_every_spoiled_file_is_a_image_or_refused_with_a_reason(files, tmp_path)
 def test_damage_is_seen_or_changes_nothing(tmp_path):
     """A cut stream is always refused, and any change of a PNG file; of a JPEG stream, which has no checksum, it is counted."""
     whole = {name: data for name, data in seeds().items() if name in ("grey.jpeg", "progressive.jpeg", "grey.png", "real.jpeg")}
-    rng, accepted, tried = np.random.default_rng(0), collections.Counter(), collections.Counter()
+    rng, accepted, moved, tried = np.random.default_rng(0), *(collections.Counter() for _ in range(3))
     for name, data in whole.items():
         (tmp_path / "whole").write_bytes(data)
         pixels = image_files.read(tmp_path / "whole").pixels
@@ -88,12 +88,15 @@ def test_damage_is_seen_or_changes_nothing(tmp_path):
                 tried[name, kind] += 1
                 with contextlib.suppress(image_files.Refused):
                     found = image_files.read(tmp_path / "spoilt").pixels
-                    accepted[name, kind] += not np.array_equal(found, pixels)
-    said = {f"{name}, {kind}": f"{accepted[name, kind]} of {tried[name, kind]}" for name, kind in tried}
-    print(f"accepted with other pixels: {said}")
+                    if not np.array_equal(found, pixels) and not out_of_distribution.stepped(tmp_path / "spoilt", found):
+                        accepted[name, kind] += 1
+                        moved[name, kind] += found.shape != pixels.shape or np.abs(found.astype(int) - pixels).mean() > 3
+    said = {f"{name}, {kind}": f"{accepted[name, kind]} ({moved[name, kind]})" for name, kind in tried}
+    print(f"of 300 each accepted with other pixels, without a warning (by more than 3 grey values on average): {said}")
     for name, kind in tried:
         if name == "grey.png" or kind == "cut":
             assert accepted[name, kind] == 0, (name, kind)
+        assert moved[name, kind] <= 0.05 * tried[name, kind], (name, kind)
 
 
 def test_the_real_command_lists_each_refused_file(files, tmp_path):
