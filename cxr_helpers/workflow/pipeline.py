@@ -41,7 +41,16 @@ def run(profile: str, retrain: bool = False, cores: int | None = None, only: str
         shutil.rmtree(markers(profile), ignore_errors=True)
         documents = ["thesis", "supplement"] if supplement or profile == "full" else ["thesis"]
         wanted = f"only={chapter}" if chapter else f"documents={','.join(documents)}"
-        _work(_command(profile, retrain, cores or processes.cores(), wanted), lock)
+        command = [
+            *(sys.executable, "-m", "snakemake", "--cores", str(cores or processes.cores()), "--scheduler", "greedy"),
+            # Its own lock outlives a killed run; the one above does not.
+            *("--nolock", "--rerun-incomplete"),
+            # A record that is trained now and read next time is the same input: what counts is its content.
+            *("--rerun-triggers", "mtime", "code", "params", "--max-checksum-file-size", "20MB"),
+            *(["--resources", "accelerator=1"] if shutil.which("nvidia-smi") else []),
+            *("--config", f"profile={profile}", f"retrain={int(retrain)}", wanted),
+        ]
+        _work(command, lock)
     made = [chapter_files.executed(chapter, profile)] if chapter else report_files(profile, documents)
     say(f"done in {since(started)}")
     for path in made:
@@ -90,19 +99,6 @@ def _alone(profile: str) -> Iterator[int]:
         except BlockingIOError:
             raise CxrError(f"Another run is making the {profile} report; wait until it ends, or stop it.") from None
         yield handle.fileno()
-
-
-def _command(profile: str, retrain: bool, cores: int, wanted: str) -> list[str]:
-    """Return the command line of Snakemake that makes what is `wanted`, a word of its --config."""
-    return [
-        *(sys.executable, "-m", "snakemake", "--cores", str(cores), "--scheduler", "greedy"),
-        # Its own lock outlives a killed run; the one above does not.
-        *("--nolock", "--rerun-incomplete"),
-        # A record that is trained now and read next time is the same input: what counts is its content.
-        *("--rerun-triggers", "mtime", "code", "params", "--max-checksum-file-size", "20MB"),
-        *(["--resources", "accelerator=1"] if shutil.which("nvidia-smi") else []),
-        *("--config", f"profile={profile}", f"retrain={int(retrain)}", wanted),
-    ]
 
 
 def _work(command: list[str], lock: int) -> None:
