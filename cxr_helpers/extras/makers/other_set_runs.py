@@ -23,9 +23,10 @@ class Labelled(fitting.Task):
 
     labels: tuple[str, ...] = ()
 
-    def targets(self, part: pd.DataFrame) -> np.ndarray:
-        """Return the labels of rows of the table, one column a unit."""
-        return part[list(self.labels)].to_numpy("float32")
+    def part(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return (rows of `pixels`, labels, one column a unit) of one split."""
+        part = self.table[self.table.split == split]
+        return part.row.to_numpy(), part[list(self.labels)].to_numpy("float32")
 
     def scored(self, outputs: np.ndarray) -> pd.DataFrame:
         """Return one row an image and label (see `multilabel`)."""
