@@ -130,5 +130,5 @@ def regions(areas: pd.DataFrame) -> Figure:
         ax.set(title=data, xlabel="ROC AUC", yticks=range(len(_REGIONS)), yticklabels=_REGIONS.values())
         ax.set_ylim(len(_REGIONS) - 0.5, -0.5)
         value_grid(ax, "x")
-    fig.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    fig.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return fig

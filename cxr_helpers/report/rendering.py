@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nbformat
-from pandocfilters import Header, Space, Str
+from pandocfilters import Header, RawBlock, Space, Str
 
 from cxr_helpers import paths
 from cxr_helpers.base import plugins
@@ -14,6 +14,8 @@ from cxr_helpers.report import chapters, front_matter, html_page, references, tr
 from cxr_helpers.report.tree import Document, Part
 from cxr_helpers.workflow import chapter_files, shown_data
 
+# Chapters with hardly any text: their figures would move before the title.
+IN_PLACE = RawBlock("typst", "#show figure.where(kind: image): set figure(placement: none)")
 FORMATS = ("html", "pdf")
 DOCUMENTS = ("thesis", "supplement")
 
@@ -88,4 +90,4 @@ def _details(part: Part) -> Part:
     name = f"{part.name}_details"
     title = Header(level, [f"ch:{name}", classes, pairs], [*words, Str(":"), Space(), Str("details")])
     cells = [tree.Cell(cell.place, cell.blocks) for cell in _cells(part, "supplement")]
-    return Part(name, [tree.Cell(f"chapter {part.name}", [title]), *cells])
+    return Part(name, [tree.Cell(f"chapter {part.name}", [title, IN_PLACE]), *cells])

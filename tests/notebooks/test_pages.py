@@ -91,7 +91,7 @@ def test_no_letter_is_smaller_than_eight_points(tree):
 def test_no_letter_of_a_figure_is_printed_smaller_than_eight_points(document):
     page = (REPORTS / f"{document}.html").read_text("utf-8")
     figures = re.findall(r'<figure id="([^"]+)"[^>]*>\s*<img src="data:image/svg\+xml,([^"]*)"', page)
-    assert len(figures) == len(re.findall(r'<figure id="fig:', page)) > 12  # none is left out
+    assert len(figures) == len(re.findall(r'<figure id="fig:', page)) > 15  # none is left out
     for label, source in figures:
         svg = unquote(source)
         size = [float(side) for side in re.search(r"viewBox=.0 0 ([\d.]+) ([\d.]+).", svg).groups()]
@@ -102,7 +102,7 @@ def test_no_letter_of_a_figure_is_printed_smaller_than_eight_points(document):
 
 def test_no_page_says_what_only_a_draft_says(sheets):
     text = "\n".join(said for sheet in sheets for *_, said in sheet)
-    assert re.findall(r"TODO|FIXME|\?\?|@(?:fig|tbl|ch|sec):|\bnan\b|[Ll]orem|Traceback|Error", text) == []
+    assert re.findall(r"TODO|FIXME|\?\?|@(?:fig|tbl|ch|sec):|(?<!np\.)\bnan\b|[Ll]orem|Traceback|Error", text) == []
 
 
 @pytest.fixture(scope="module")
