@@ -59,7 +59,7 @@ def against_severity(curves: Mapping[str, pd.DataFrame], label: str) -> Figure:
     `curves`: title → corruption, severity, value, ci_low, ci_high, as `robustness_tables` gives them for one metric.
     """
     rows = -(-len(CORRUPTIONS) // _COLUMNS)
-    fig = empty_figure(1.95 * rows + 0.4, TEXT_WIDTH)
+    fig = empty_figure(1.95 * rows + 0.4, TEXT_WIDTH - 0.1)  # room for the outermost ticks' words
     panels = fig.subplots(rows, _COLUMNS, sharey=True).ravel()
     styles = looks(curves)
     for ax, (kind, corruption) in zip(panels, CORRUPTIONS.items(), strict=True):

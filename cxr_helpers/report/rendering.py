@@ -14,8 +14,6 @@ from cxr_helpers.report import chapters, front_matter, html_page, references, tr
 from cxr_helpers.report.tree import Document, Part
 from cxr_helpers.workflow import chapter_files, shown_data
 
-# Chapters with hardly any text: their figures would move before the title.
-IN_PLACE = RawBlock("typst", "#show figure.where(kind: image): set figure(placement: none)")
 FORMATS = ("html", "pdf")
 DOCUMENTS = ("thesis", "supplement")
 
@@ -90,4 +88,6 @@ def _details(part: Part) -> Part:
     name = f"{part.name}_details"
     title = Header(level, [f"ch:{name}", classes, pairs], [*words, Str(":"), Space(), Str("details")])
     cells = [tree.Cell(cell.place, cell.blocks) for cell in _cells(part, "supplement")]
-    return Part(name, [tree.Cell(f"chapter {part.name}", [title, IN_PLACE]), *cells])
+    placement = "none" if cells[0].blocks[0]["t"] == "Figure" else "auto"  # the first figure may not move before the title
+    placed = RawBlock("typst", f"#show figure.where(kind: image): set figure(placement: {placement})")
+    return Part(name, [tree.Cell(f"chapter {part.name}", [title, placed]), *cells])
