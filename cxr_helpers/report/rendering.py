@@ -88,6 +88,7 @@ def _details(part: Part) -> Part:
     name = f"{part.name}_details"
     title = Header(level, [f"ch:{name}", classes, pairs], [*words, Str(":"), Space(), Str("details")])
     cells = [tree.Cell(cell.place, cell.blocks) for cell in _cells(part, "supplement")]
-    placement = "none" if cells[0].blocks[0]["t"] == "Figure" else "auto"  # the first figure may not move before the title
+    first = next((block["t"] for cell in cells for block in cell.blocks), None)
+    placement = "none" if first == "Figure" else "auto"  # it may not move before the title
     placed = RawBlock("typst", f"#show figure.where(kind: image): set figure(placement: {placement})")
     return Part(name, [tree.Cell(f"chapter {part.name}", [title, placed]), *cells])
