@@ -9,7 +9,7 @@ from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.report import checklists
 from cxr_helpers.report import front_matter, rendering, tree
-from cxr_helpers.workflow import chapter_files
+from cxr_helpers.workflow import chapter_files, shown_data
 
 POINTER = re.compile(r"@((?:fig|tbl|ch|sec):[\w-]+)")
 FILE = re.compile(r"`([\w./-]*/[\w./-]+|[A-Z]\w+)`")
@@ -93,6 +93,7 @@ def test_the_appendices_are_card_datasheet_and_one_table_a_checklist():
 def test_every_pointer_resolves_in_the_executed_chapters(smoke_run):
     made = rendering.assemble(["thesis"], "smoke", front_matter.facts("smoke"))
     labels = set(made["thesis"].names) | sections()
+    labels |= {each["label"] for name in chapter_files.of("thesis") for each in shown_data.sources(name, "smoke")["shown"]}
     there = {pointer for pointer in APPENDED | {f"ch:{name}" for name in APPENDICES}}
     code = "".join(chapter_files.source(name).read_text(encoding="utf-8") for name in chapter_files.of("supplement"))
     named = {pointer for text in texts() for pointer in POINTER.findall(text)} - labels - there

@@ -13,7 +13,8 @@ from cxr_helpers.workflow import shown_data
 def two_cells():
     frame = pd.DataFrame({"model": ["vgg16"], "AUC": [0.98765432109], "images": [624]})
     counted = shown(document.table, frame, "tbl:auc", caption="Areas of 3 models.", digits=2)
-    counted.outputs[-1].metadata["cxr"]["sources"] = {"reports/runs/a/run.json": "12ab"}
+    for output in counted.outputs:
+        output.metadata["cxr"]["sources"] = {"reports/runs/a/run.json": "12ab"}
     return chapter("One", counted, shown(document.text, "It is **0.99**,\nsays the table."), figure("fig:roc"))
 
 

@@ -30,7 +30,8 @@ def report(monkeypatch, tmp_path):
     """The data of a report of one chapter, and of its final model."""
     frame = pd.DataFrame({"model": ["vgg16", "resnet50"], "AUC": [0.98912, 0.95], "images": [624, 5856]})
     table = shown(document.table, frame, "tbl:auc", caption="Areas.", digits=2)
-    table.outputs[-1].metadata["cxr"]["sources"] = {RUN: "12"}
+    for output in table.outputs:
+        output.metadata["cxr"]["sources"] = {RUN: "12"}
     cells = chapter("One", curve(), table, shown(document.text, "An AUC of **0.989** on 5,856 images."))
     project(monkeypatch, tmp_path)(**{"01_one": cells})
     scores = pd.DataFrame([["a", "p", "test", 1, 0.9]], columns=records.SCORE_COLUMNS)

@@ -15,6 +15,8 @@ from tiny_dicom import image, stored_as
 from cxr_helpers.extras.inference import predict
 from cxr_helpers.extras.other_sets import synthetic
 
+pytest.importorskip("gdcm", reason="python-gdcm is not installed")
+
 SYNTAXES = {  # GDCM's name -> the end of the UID
     "ImplicitVRLittleEndian": ".1.2",
     "ExplicitVRBigEndian": ".1.2.2",
