@@ -191,7 +191,8 @@
     const mark = () => {
       waiting = false;
       const passed = places.filter(([section]) => section.getBoundingClientRect().top < innerHeight / 4);
-      const [, here] = passed.at(-1) ?? places[0];
+      const end = innerHeight + scrollY >= document.documentElement.scrollHeight - 2; // a short last section never gets to the top
+      const [, here] = (end ? places : passed).at(-1) ?? places[0];
       if (here.hasAttribute("aria-current")) return;
       for (const [, link] of places) link.removeAttribute("aria-current");
       here.setAttribute("aria-current", "location");

@@ -97,8 +97,8 @@ def test_a_chapter_runs_from_its_records(tmp_path):
     root = copy(tmp_path / "checkout", PARTS)
     shutil.copytree(paths.ROOT / "reports", root / "reports", ignore=shutil.ignore_patterns("thesis.*", "smoke"))
     (root / "notebooks").mkdir()
-    shutil.copy(paths.NOTEBOOKS / "supplement" / "s04_complexity.ipynb", root / "notebooks")
-    with lab(root) as address, opened(address, "s04_complexity.ipynb") as page:
+    shutil.copy(paths.NOTEBOOKS / "supplement" / "s09_saliency_measures.ipynb", root / "notebooks")
+    with lab(root) as address, opened(address, "s09_saliency_measures.ipynb") as page:
         run_all(page)
         assert page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
         assert page.locator(".jp-RenderedSVG, .jp-RenderedImage").count() >= 2
