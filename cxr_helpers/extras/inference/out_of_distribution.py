@@ -151,9 +151,9 @@ def stepped(path: Path, image: np.ndarray) -> str:
         if file.read(2) != b"\xff\xd8":
             return ""
     inner = np.diff(image.astype(np.int16), axis=0)
-    jumps = inner[1:-1] - (inner[:-2] + inner[2:]) / 2  # beyond how the greys change around it
+    jumps = 2 * inner[1:-1] - inner[:-2] - inner[2:]  # twice what goes beyond how the greys change around it: whole numbers
     half = image.shape[1] // 2
-    found = np.max([np.abs(np.median(part, axis=1)) for part in (jumps[:, :half], jumps[:, half:])], axis=0)
+    found = np.max([np.abs(np.median(part, axis=1)) for part in (jumps[:, :half], jumps[:, half:])], axis=0) / 2
     boundary = np.arange(2, len(found) + 2) % _BLOCK == 0
     return DAMAGED if found[boundary].max() > max(_JUMP, 1.5 * found[~boundary].max()) else ""
 
