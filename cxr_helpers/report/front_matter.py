@@ -24,15 +24,13 @@ def parts(chapters: list[Part], profile: str) -> list[Part]:
 
     The abstract is the front matter's text, cells tagged `abstract`, and the page's panels; key results are cells tagged so.
     """
-    tagged = {cell.belongs: [] for part in chapters for cell in part.cells}
-    for cell in (cell for part in chapters for cell in part.cells):
-        tagged[cell.belongs].append(cell)
+    cells = [cell for part in chapters for cell in part.cells]
     opening = [_title(SOURCE, "abstract", [Str("Abstract")]), Cell(SOURCE, _parsed(SOURCE)["blocks"])]
-    opening += tagged.get("abstract", [])
+    opening += [cell for cell in cells if cell.belongs == "abstract"]
     panels = (plugins.load("panels", name)(profile) for name in plugins.names("panels"))  # of the web page alone
     opening += [Cell("panels", [RawBlock("html", markup)]) for markup in panels if markup]
-    if "key-results" in tagged:
-        opening += [_title(SOURCE, "key-results", [Str("Key"), Space(), Str("results")]), *tagged["key-results"]]
+    if results := [cell for cell in cells if cell.belongs == "key-results"]:
+        opening += [_title(SOURCE, "key-results", [Str("Key"), Space(), Str("results")]), *results]
     found = [Part("abstract", opening)]
     if (paths.ROOT / "reports" / INTRODUCTION).is_file():
         heading, *blocks = _parsed(INTRODUCTION)["blocks"]

@@ -105,6 +105,7 @@ def test_every_system_has_a_chapter_and_its_own_run(profile):
     # On synthetic images one stand-in may do for several experiments of a chapter, whose runs one process makes.
     distinct = runs if profile == "full" else set(runs)
     assert len(distinct) == len({run_id for run_id, _ in runs})
+    assert len({experiment.title for experiment in rows}) == len(rows)  # pages know an experiment by its title
 
 
 def test_smoke_needs_no_weights_and_no_large_images():

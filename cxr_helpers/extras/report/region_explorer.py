@@ -18,7 +18,7 @@ regions = lazy.module("cxr_helpers.extras.inference.regions")
 VIEWS = {"whole": "whole image", "lungs only": "lungs only", "background": "all but the lungs", "box": "box of the lungs"}
 NETWORK = "mobilenetv2"
 SIDE = 200  # pixels of an example
-EACH = 2  # examples a class
+QUARTERS = (0.25, 0.75)  # of the widths of a class, at which its examples are taken
 
 
 def front(profile: str) -> str:
@@ -56,7 +56,7 @@ def examples(test: pd.DataFrame) -> list[int]:
     """Return the rows of four test images: of either class those whose widths are nearest to its first and last quarter."""
     rows = []
     for _, part in test.groupby("y_true"):
-        rows += [int((part.width - part.width.quantile(share)).abs().idxmin()) for share in np.linspace(0.25, 0.75, EACH)]
+        rows += [int((part.width - part.width.quantile(share)).abs().idxmin()) for share in QUARTERS]
     return rows
 
 
