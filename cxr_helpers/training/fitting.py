@@ -17,6 +17,8 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.models import catalogue
 from cxr_helpers.training import augmentation, cached_features, resuming
 
+LARGE = 1_000_000  # weights; from here on a head's training waits for the optimiser's passes over them
+
 
 @dataclasses.dataclass(frozen=True)
 class Task:
@@ -80,7 +82,15 @@ def compile_model(model: keras.Model, config: Config, steps: int) -> None:
     kind = "Categorical" if units == 2 else "Binary"
     loss = getattr(keras.losses, f"{kind}{'Focal' if config.loss == 'focal' else ''}Crossentropy")
     metric = getattr(keras.metrics, f"{kind}Accuracy")
-    model.compile(optimizer, loss(label_smoothing=config.label_smoothing), metrics=[metric(name="accuracy")])
+    metrics = [metric(name="accuracy")]
+    model.compile(optimizer, loss(label_smoothing=config.label_smoothing), metrics=metrics, jit_compile=_fused(model) or "auto")
+
+
+def _fused(model: keras.Model) -> bool:
+    """Tell whether XLA shall make one pass of an optimiser's many over the weights: it pays for large layers without a kernel."""
+    layers = keras.layers
+    plain = all(isinstance(each, layers.InputLayer | layers.Flatten | layers.Dropout | layers.Dense) for each in model.layers)
+    return plain and model.count_params() > LARGE and keras.backend.backend() == "tensorflow"
 
 
 def streaming(task: Task) -> tuple[keras.Model, batches.Batches]:

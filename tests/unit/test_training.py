@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.data import dataset, manifest, packing, splits
 from cxr_helpers.errors import CxrError
-from cxr_helpers.training import network, runs
+from cxr_helpers.training import fitting, network, runs
 
 TINY = Config("custom_cnn", size=32, epochs=4, batch_size=8, learning_rate=1e-3)
 
@@ -48,6 +49,24 @@ def test_asked_again_it_loads_and_retrained_it_repeats_itself(bright_images, mon
     pd.testing.assert_frame_equal(first.scores, second.scores)
     monkeypatch.setattr(network.catalogue, "build", lambda config: pytest.fail("trained although a record exists"))
     assert runs.train(TINY, "smoke").info == second.info
+
+
+def test_a_large_head_is_trained_in_fused_passes_to_the_same_weights(monkeypatch):
+    inputs, labels = np.random.default_rng(0).normal(size=(32, 40)).astype("float32"), np.eye(2)[np.arange(32) % 2]
+
+    def trained(large: int) -> tuple[bool, list[np.ndarray]]:
+        monkeypatch.setattr(fitting, "LARGE", large)
+        keras.utils.set_random_seed(0)
+        layers = [keras.layers.Dense(8, activation="relu"), keras.layers.Dense(2, activation="softmax")]
+        head = keras.Sequential([keras.Input((40,)), *layers])
+        fitting.compile_model(head, TINY, steps=4)
+        head.fit(inputs, labels, batch_size=8, epochs=3, shuffle=False, verbose=0)
+        return head.jit_compile, head.get_weights()
+
+    (fused, weights), (_, plain) = trained(100), trained(1_000_000)
+    assert fused == (keras.backend.backend() == "tensorflow")
+    for one, other in zip(weights, plain, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_stored_features_train_only_the_head(bright_images):
