@@ -18,7 +18,7 @@ CHAPTERS = {"thesis": chapter_files.of("thesis"), "supplement": chapter_files.of
 REPORTED = [ONLY] if ONLY else [chapter for document in DOCUMENTS for chapter in CHAPTERS[document]]
 EXPERIMENTS = experiments.load(PROFILE)
 PACKAGE = Path(experiments.__file__).parent
-CXR = f"{shlex.quote(sys.executable)} -m cxr_helpers.cli"
+CXR = f"{shlex.quote(sys.executable)} -m cxr_helpers"
 
 
 def local(path):

@@ -175,7 +175,7 @@ main() {
         set_up "$lock"
         python="$venv/bin/python"
     fi
-    exec "$python" -P -m cxr_helpers.cli "$command" "$@"
+    exec "$python" -P -m cxr_helpers "$command" "$@"
 }
 
 main "$@"

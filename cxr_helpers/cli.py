@@ -143,6 +143,3 @@ def render(
 
 for _name in plugins.names("commands"):
     plugins.load("commands", _name)(app)
-
-if __name__ == "__main__":
-    main()

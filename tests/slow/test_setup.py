@@ -106,7 +106,7 @@ def test_the_first_run_installs_and_the_second_does_not(machine):
     assert machine.calls("--no-deps")[0].endswith(f"--editable {machine.root}")
     assert machine.run("--cores", "1").returncode == 0
     assert not machine.calls("pip install")
-    assert machine.calls("cxr_helpers.cli") == ["-P -m cxr_helpers.cli report --cores 1"]
+    assert machine.calls("-m cxr_helpers") == ["-P -m cxr_helpers report --cores 1"]
 
 
 def test_a_changed_lock_installs_again(machine):
@@ -133,7 +133,7 @@ def test_an_interrupted_installation_is_done_again(machine):
     machine.add_python()
     done = machine.run(FAKE_NO_NETWORK="1")
     assert done.returncode == 1 and "check the network" in only_sentence(done)
-    assert not machine.calls("cxr_helpers.cli")
+    assert not machine.calls("-m cxr_helpers")
     assert machine.run().returncode == 0
     assert machine.calls("-m venv") and machine.calls("-m uv pip install")
 
@@ -165,7 +165,7 @@ def test_two_installations_at_once_are_refused(machine):
 def test_arguments_after_test_go_to_pytest(machine):
     machine.add_python()
     machine.run("test", "-k", "two words")
-    assert machine.calls("cxr_helpers.cli") == ["-P -m cxr_helpers.cli test -k two words"]
+    assert machine.calls("-m cxr_helpers") == ["-P -m cxr_helpers test -k two words"]
 
 
 def test_the_tests_add_their_packages_to_those_of_a_reader_who_stays_set_up(machine):
@@ -182,7 +182,7 @@ def test_the_tests_add_their_packages_to_those_of_a_reader_who_stays_set_up(mach
 def test_an_environment_that_is_kept_gets_no_venv(machine, variable):
     machine.add_python()
     assert machine.run(**{variable: "1"}).returncode == 0
-    assert not machine.calls("venv") and machine.calls("--constraint") and machine.calls("cxr_helpers.cli report")
+    assert not machine.calls("venv") and machine.calls("--constraint") and machine.calls("-m cxr_helpers report")
 
 
 LOCKS = {

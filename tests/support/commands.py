@@ -13,7 +13,7 @@ import pytest
 from cxr_helpers import paths
 
 only_long = pytest.mark.skipif(not os.environ.get("CXR_LONG"), reason="the long form: set CXR_LONG=1")
-CXR = (sys.executable, "-P", "-m", "cxr_helpers.cli")
+CXR = (sys.executable, "-P", "-m", "cxr_helpers")
 
 
 @dataclasses.dataclass(frozen=True)

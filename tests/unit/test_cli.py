@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from cxr_helpers import cli, experiments, records
+from cxr_helpers import __main__, cli, experiments, records
 from cxr_helpers.base import environment
 from cxr_helpers.config import Config
 from cxr_helpers.data import manifest, packing
@@ -72,10 +72,23 @@ def test_help_lists_the_commands_and_imports_nothing_heavy():
 
 
 def test_an_expected_error_is_one_sentence_and_status_1():
-    command = [sys.executable, "-m", "cxr_helpers.cli", "train", "nosuch", "--profile", "smoke"]
+    command = [sys.executable, "-m", "cxr_helpers", "train", "nosuch", "--profile", "smoke"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and done.stdout == ""
     assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("cxr: ") and "nosuch" in done.stderr
+
+
+@pytest.mark.parametrize("place", ["while it is imported", "in a command"])
+def test_ctrl_c_gives_one_line(place, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["cxr", "prepare", "--profile", "smoke"])
+    monkeypatch.setattr(*((cli, "main") if place == "while it is imported" else (manifest, "load")), interrupted)
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert ended.value.code == __main__.INTERRUPTED
+    assert capsys.readouterr().err.split("\n") == ["", "cxr: Stopped. The same command goes on from what was finished.", ""]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ cv2 = lazy.module("cv2")
 NAME = "first_minutes"
 REPEATS = 5  # of what takes seconds; the least of them counts
 SCRIPT = ["bash", str(paths.ROOT / "run_all.sh")]
-_CXR = [sys.executable, "-P", "-m", "cxr_helpers.cli"]
+_CXR = [sys.executable, "-P", "-m", "cxr_helpers"]
 # What -> (command, seconds that are the goal, repeats); {image} is a synthetic radiograph, {maps} a folder.
 COMMANDS = {
     "cxr predict of one image, cold": ([*_CXR, "predict", "{image}", "--out", "{maps}"], 2.5, REPEATS),

@@ -180,7 +180,7 @@ def recomputed(profile: str, cores: int, chapters: list[str]) -> Iterator[Path]:
 
 
 def _execute(chapter: str, profile: str, build: str) -> str:
-    command = [sys.executable, "-m", "cxr_helpers.cli", "execute", chapter, "--profile", profile]
+    command = [sys.executable, "-m", "cxr_helpers", "execute", chapter, "--profile", profile]
     places = {"CXR_ROOT": str(paths.ROOT), "CXR_BUILD_DIR": build}
     done = subprocess.run(command, env=os.environ | places, capture_output=True, text=True, check=False)
     if done.returncode:
