@@ -7,6 +7,8 @@ from pathlib import Path
 from cxr_helpers import experiments, paths
 from cxr_helpers.errors import CxrError
 
+READ_BEFORE = {"07_explainability": "10"}  # its name is fixed; it explains the model of 08 on the images of 09
+
 
 def names() -> list[str]:
     """Return the names of all chapters in order, the thesis' first: 01_eda, ..., s01_other_networks, ...; none is a CxrError."""
@@ -19,7 +21,7 @@ def names() -> list[str]:
 def of(document: str) -> list[str]:
     """Return the names of the chapters of the "thesis" (01_eda, ...) or the "supplement" (s01_other_networks, ...) in order."""
     pattern = "[0-9][0-9]_*.ipynb" if document == "thesis" else "supplement/s[0-9][0-9]_*.ipynb"
-    return sorted(path.stem for path in paths.NOTEBOOKS.glob(pattern))
+    return sorted((path.stem for path in paths.NOTEBOOKS.glob(pattern)), key=lambda name: READ_BEFORE.get(name, name))
 
 
 def find(text: str) -> str:

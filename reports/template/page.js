@@ -51,19 +51,22 @@
     update();
   }
 
-  // The scores of a class are stored as steps from one to the next, in ten-thousandths.
-  function summed(steps) {
+  // Scores are stored as steps from one to the next in ten-thousandths, limits of intervals in thousandths.
+  function summed(steps, unit) {
     let at = 0;
-    return steps.map((step) => (at += step) / 10000);
+    return steps.map((step) => (at += step) / unit);
   }
 
   function explorer(panel) {
     const models = JSON.parse(panel.dataset.models);
-    for (const each of Object.values(models)) for (const kind of ["ill", "well"]) each[kind] = summed(each[kind]);
+    for (const each of Object.values(models)) {
+      for (const kind of ["ill", "well"]) each[kind] = summed(each[kind], 10000);
+      for (const [name, ends] of Object.entries(each.limits)) each.limits[name] = ends.map((steps) => summed(steps, 1000));
+    }
     const control = (name) => panel.querySelector(`[data-control="${name}"]`);
     const [model, threshold, prevalence] = ["model", "threshold", "prevalence"].map(control);
-    const svg = panel.querySelector("svg"), line = svg.querySelector("polyline"), dot = svg.querySelector("circle");
-    const size = svg.viewBox.baseVal.width;
+    const svg = panel.querySelector("svg"), line = svg.querySelector("polyline"), dot = svg.querySelector("circle"), cross = svg.querySelector(".cross");
+    const view = svg.viewBox.baseVal, size = svg.querySelector("rect").width.baseVal.value;
     let curve = [];
 
     function drawn() {
@@ -78,22 +81,30 @@
 
     function update() {
       const at = Number(threshold.value), prior = Number(prevalence.value);
-      const found = figures(models[model.value], at, prior);
+      const found = figures(models[model.value], at, prior), limits = models[model.value].limits;
       for (const output of panel.querySelectorAll("[data-figure]")) {
         const value = found[output.dataset.figure];
         output.textContent = Number.isInteger(value) && output.dataset.count !== undefined ? String(value) : shown(value);
       }
       panel.querySelector('[data-shows="threshold"]').textContent = at.toFixed(3);
       panel.querySelector('[data-shows="prevalence"]').textContent = prior.toFixed(2);
-      dot.setAttribute("cx", (1 - found.specificity) * size);
-      dot.setAttribute("cy", (1 - found.sensitivity) * size);
+      const [across, up] = [["specificity", found.tn], ["sensitivity", found.tp]].map(([name, right]) => {
+        const ends = limits[name].map((all) => all[right]);
+        panel.querySelector(`[data-limits="${name}"]`).textContent = `(${ends.map(shown).join("–")})`;
+        return ends.map((share) => (1 - share) * size);
+      });
+      const x = (1 - found.specificity) * size, y = (1 - found.sensitivity) * size;
+      dot.setAttribute("cx", x);
+      dot.setAttribute("cy", y);
+      cross.setAttribute("d", `M${across[0]} ${y} H${across[1]} M${x} ${up[0]} V${up[1]}`);
     }
 
     model.addEventListener("change", () => { threshold.value = models[model.value].threshold; drawn(); update(); });
     for (const slider of [threshold, prevalence]) slider.addEventListener("input", update);
     svg.addEventListener("pointermove", (event) => {
       const box = svg.getBoundingClientRect();
-      const x = ((event.clientX - box.left) / box.width) * size, y = ((event.clientY - box.top) / box.height) * size;
+      const x = ((event.clientX - box.left) / box.width) * view.width + view.x;
+      const y = ((event.clientY - box.top) / box.height) * view.height + view.y;
       const near = curve.reduce((a, b) => ((b.x - x) ** 2 + (b.y - y) ** 2 < (a.x - x) ** 2 + (a.y - y) ** 2 ? b : a));
       panel.querySelector('[data-shows="hover"]').textContent =
         `At ${Number.isFinite(near.at) ? near.at.toFixed(3) : "a threshold above every score"}: ` +

@@ -13,10 +13,11 @@ from PIL import Image, ImageColor
 from tiny_chapters import chapter, figure, shown, table, workplace
 
 from cxr_helpers import paths
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.report import explorer, region_explorer
 from cxr_helpers.plots.style import COLOURS
 from cxr_helpers.report import document, rendering
-from cxr_helpers.tables import final_model
+from cxr_helpers.tables import final_model, formatting
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -25,6 +26,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="
 
 RNG = np.random.default_rng(0)
 SCORES = pd.DataFrame({"y_true": [0, 1] * 40}).assign(y_score=lambda t: np.clip(0.3 * t.y_true + 0.7 * RNG.random(len(t)), 0, 1))
+SCORES = SCORES.assign(image_id=[f"test/{n:02}" for n in range(80)], patient_id=[f"p{n // 3}" for n in range(80)])
 OTHER = SCORES.assign(y_score=1 - SCORES.y_score)
 SYSTEMS = {"good <one>": (SCORES, 0.512), "bad": (OTHER, 0.25)}
 REGIONS = pd.DataFrame(
@@ -114,6 +116,19 @@ def said(page) -> dict[str, str]:
     }
 
 
+def limits_said(page) -> dict[str, str]:
+    return {name: page.locator(f'[data-limits="{name}"]').inner_text() for name in ("sensitivity", "specificity")}
+
+
+def limits_expected(scores, threshold) -> dict[str, str]:
+    """Return the intervals as every table of the report has them."""
+    found = metrics.evaluate(scores.assign(y_score=scores.y_score.round(explorer.DIGITS)), threshold)
+    return {
+        name: f"({formatting.interval(found.loc[key])})"
+        for name, key in (("sensitivity", "recall"), ("specificity", "specificity"))
+    }
+
+
 def expected(scores, threshold, prevalence) -> dict[str, str]:
     found = explorer.figures(scores, threshold, prevalence)
     words = {name: str(value) if name in explorer.COUNTS else f"{value:.3f}" for name, value in found.items()}
@@ -130,6 +145,7 @@ def test_sliders_say_what_python_computes(page):
         page.locator('[data-control="threshold"]').fill(str(threshold))
         page.locator('[data-control="prevalence"]').fill(str(prevalence))
         assert said(page) == expected(SCORES, threshold, prevalence)
+        assert limits_said(page) == limits_expected(SCORES, threshold)
     page.locator('[data-control="threshold"]').focus()
     page.keyboard.press("ArrowLeft")
     assert page.locator('[data-shows="threshold"]').inner_text() == "0.998"
@@ -138,7 +154,7 @@ def test_sliders_say_what_python_computes(page):
 def test_another_model_brings_its_own_operating_point(page):
     page.locator('[data-control="model"]').select_option("bad")
     page.locator('[data-control="prevalence"]').fill("0.5")
-    assert said(page) == expected(OTHER, 0.25, 0.5)
+    assert said(page) == expected(OTHER, 0.25, 0.5) and limits_said(page) == limits_expected(OTHER, 0.25)
 
 
 def test_the_panel_of_regions_says_what_python_computes(page):
@@ -254,7 +270,7 @@ def test_a_long_table_shows_the_rows_that_have_every_word(page):
 
 def test_without_scripts_the_panel_shows_its_first_model_and_no_control(browser, rendered):
     with opened_in(browser, rendered, java_script_enabled=False) as page:
-        assert said(page) == expected(SCORES, 0.512, 0.5)
+        assert said(page) == expected(SCORES, 0.512, 0.5) and limits_said(page) == limits_expected(SCORES, 0.512)
         curve = [tuple(map(float, place.split(","))) for place in page.locator("polyline").get_attribute("points").split()]
         assert curve[0] == (0, 200) and curve[-1] == (200, 0) and curve == sorted(curve, key=lambda place: (place[0], -place[1]))
         dot = page.locator(".explorer circle")
@@ -338,9 +354,11 @@ SAID_OF_ALL = """places => {
 
 def test_the_committed_report_moves_as_its_records_say(browser):
     """The panel of the report itself, for every system that scored the test images, against the stored scores."""
-    with opened_in(browser, THESIS) as page:
-        found = page.evaluate(SAID_OF_ALL, PLACES)
     final = final_model.chosen("full")
+    with opened_in(browser, THESIS) as page:
+        opening = float(page.locator('.explorer [data-shows="threshold"]').inner_text())
+        assert limits_said(page) == limits_expected(final.split("test"), opening)
+        found = page.evaluate(SAID_OF_ALL, PLACES)
     offered = explorer.experiments_shown("full", final_model.experiment(final, "full"), final)
     assert [name for name, *_ in found] == list(offered)
     for name, own, shown_figures in found:

@@ -8,9 +8,11 @@ import pandas as pd
 
 from cxr_helpers import experiments, paths, records
 from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import bootstrap, metrics
 from cxr_helpers.tables import final_model, selection
 
 DIGITS = 4  # of a score
+RESAMPLES = 2000  # of patients, as for all other intervals
 _SIDE = 200  # units of the curve's drawing
 COUNTS, SHARES = ("tp", "fn", "fp", "tn"), ("sensitivity", "specificity", "ppv", "npv")
 
@@ -57,7 +59,9 @@ def panel(shown: Mapping[str, tuple[pd.DataFrame, float]]) -> str:
     found = figures(scores, round(threshold, 3), prevalence)
     curve = " ".join(_place(figures(scores, at, 0.5)) for at in (np.inf, *np.unique(scores.y_score.round(DIGITS))[::-1]))
     words = {"threshold": threshold, "prevalence": prevalence, "figures": found, "curve": curve, "place": _place(found)}
-    return filled("explorer.html.j2", models=models, first=first, side=_SIDE, **words)
+    right = {"sensitivity": found["tp"], "specificity": found["tn"]}
+    limits = {name: ends[:, right[name]] for name, ends in intervals(scores).items()}
+    return filled("explorer.html.j2", models=models, first=first, side=_SIDE, limits=limits, **words)
 
 
 def filled(template: str, **values: object) -> str:
@@ -83,15 +87,37 @@ def figures(scores: pd.DataFrame, threshold: float, prevalence: float) -> dict[s
     return dict(zip((*COUNTS, *SHARES), (tp, fn, fp, tn, sensitivity, specificity, ppv, npv), strict=True))
 
 
+def intervals(scores: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return the 95 % limits over patients of sensitivity and specificity at each threshold, (2, 1 + images of the class) each.
+
+    Column k holds those of a threshold at which k images of the class are called right, as `metrics.evaluate` has them.
+    """
+    frame, found = metrics.checked(scores), {}
+    weights = bootstrap.usable_weights(tuple(frame.patient_id), tuple(frame.y_true), RESAMPLES, 0)
+    for name, label, sign in (("sensitivity", 1, -1), ("specificity", 0, 1)):
+        own = (frame.y_true == label).to_numpy()
+        entering = weights[:, own][:, np.argsort(sign * frame.y_score[own], kind="stable")]
+        shares = entering.cumsum(axis=1)[:, :-1] / entering.sum(axis=1, keepdims=True)
+        none, every = (bootstrap.share_limits(share, frame.patient_id[own].nunique())[:, None] for share in (0, 1))
+        found[name] = np.hstack([none, np.percentile(shares, bootstrap.PERCENTILES, axis=0), every])
+    return found
+
+
 def _place(found: dict[str, float]) -> str:
     """Return where figures lie in the drawing of the ROC curve, as "x,y"."""
     return f"{_SIDE * (1 - found['specificity']):.1f},{_SIDE * (1 - found['sensitivity']):.1f}"
 
 
 def _model(name: str, scores: pd.DataFrame, threshold: float) -> dict:
-    """Return a model for the script: the scores of either class in order, as steps from one to the next in ten-thousandths."""
+    """Return a model for the script: the scores of either class in order, and the limits of either share.
+
+    Each is given as steps from one to the next, scores in ten-thousandths, limits in thousandths.
+    """
     parts = {kind: scores.y_score[scores.y_true == label] for kind, label in (("ill", 1), ("well", 0))}
     if any(part.empty for part in parts.values()):
         raise CxrError(f"The operating-point panel needs images of both classes; {name} has one only.")
     ranked = {kind: np.sort(np.rint(10**DIGITS * part)).astype(int) for kind, part in parts.items()}
-    return {kind: np.diff(units, prepend=0).tolist() for kind, units in ranked.items()} | {"threshold": round(threshold, 3)}
+    steps = {kind: np.diff(units, prepend=0).tolist() for kind, units in ranked.items()}
+    limits = intervals(scores.assign(y_score=scores.y_score.round(DIGITS)))
+    whole = {name: np.diff(np.rint(1000 * ends).astype(int), prepend=0).tolist() for name, ends in limits.items()}
+    return steps | {"limits": whole, "threshold": round(threshold, 3)}
