@@ -49,6 +49,7 @@ def variables(document: str, profile: str, facts: Mapping[str, str]) -> Node:
         "profile": profile,
         "revision": facts["Revision"],
         "date": facts["Date"],
+        "source": facts.get("Source", ""),
         "synthetic": profile != "full",
     }
     if document == "supplement":  # the abbreviations stand in the thesis
@@ -60,13 +61,14 @@ def variables(document: str, profile: str, facts: Mapping[str, str]) -> Node:
 
 
 def facts(profile: str) -> dict[str, str]:
-    """Return what the title page says of this rendering: date, data, profile, revision."""
-    today = datetime.date.today()
+    """Return what the title page says of this rendering: date, data, profile, revision, and where the source is public."""
+    today, source = datetime.date.today(), run_environment.repository()
     return {
         "Date": f"{today.day} {today:%B %Y}",
         "Data": _data(profile),
         "Profile": "full (real images)" if profile == "full" else "smoke (synthetic images)",
         "Revision": run_environment.revision(),
+        **({"Source": source} if source else {}),
     }
 
 

@@ -3,8 +3,11 @@
 import base64
 import hashlib
 import re
+from collections.abc import Callable
 from urllib.parse import quote
 
+import cv2
+import numpy as np
 from pandocfilters import Div, Header, Link, RawBlock, Space, Span, Str
 
 from cxr_helpers import paths
@@ -16,6 +19,10 @@ DATA = re.compile(r'href="data/([^"]+\.csv)"')
 UNQUOTED = " /:;,=+()!*?@$'[]{}|<>"  # what a quoted data URI may hold as it is: less than base64 would need
 SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 IMAGE = b"data:image/jpeg"  # as `drawn.svg` stores images
+RASTER = re.compile(rb"data:image/(jpeg|png);base64,([A-Za-z0-9+/= ]+)")
+SIZE = re.compile(rb'width="([\d.]+)pt" height="([\d.]+)pt"')
+FILE = re.compile(r"(?:\.\./)+(notebooks/.+)|data/sources-.+")  # of the repository, as links name it
+GITHUB, COLAB = "https://github.com/", "https://colab.research.google.com/github/"
 WIDE = 6  # columns; tables with more are set smaller
 DEEPEST = 3  # level of headings with a number
 ARGUMENTS = [
@@ -36,6 +43,8 @@ def page(document: Document) -> str:
         counts = [names[f"ch:{part.name}"].split()[-1], *[0] * (DEEPEST - 1)]
         content += [_numbered(block, counts) if block["t"] == "Header" else _float(block, names) for block in part.blocks]
     content = tree.transform([*content, *document.references], _scrolled)
+    if source := meta["source"]["c"]:
+        content = tree.transform(content, _hosted(source))
     html = tree.write(content, meta, "html5", ARGUMENTS)
     # Of all scripts only its own may run: the Content-Security-Policy holds its hash.
     digest = hashlib.sha256(SCRIPT.search(html)[1].encode()).digest()
@@ -51,6 +60,30 @@ def _scrolled(kind: str, content: list) -> Node | None:
     return {"t": "CodeBlock", "c": [[identifier, classes, [*pairs, ["tabindex", "0"]]], text]}
 
 
+def _hosted(source: str) -> Callable[[str, list], list[Node] | None]:
+    """Return what makes a link to a file one to the public repository; a chapter of one on GitHub opens in Colab, too."""
+
+    def absolute(kind: str, content: list) -> list[Node] | None:
+        found = FILE.fullmatch(content[2][0]) if kind == "Link" else None
+        if not found:
+            return None
+        place = f"blob/main/{found[1] or f'reports/{found[0]}'}"
+        links = [Link(content[0], content[1], [f"{source}/{place}", ""])]
+        if content[1][0]["t"] == "Code" and source.startswith(GITHUB):  # the line below a chapter's title
+            colab = f"{source.replace(GITHUB, COLAB, 1)}/{place}"
+            links += [Space(), Link(["", ["badge"], []], [Str("Open in Colab")], [colab, ""])]
+        return links
+
+    return absolute
+
+
+def _webp(match: re.Match) -> bytes:
+    """Return an image inside a figure as WebP, points (PNG) without loss."""
+    pixels = cv2.imdecode(np.frombuffer(base64.b64decode(match[2]), np.uint8), cv2.IMREAD_UNCHANGED)
+    quality = 80 if match[1] == b"jpeg" else 101  # above 100 it is lossless
+    return b"data:image/webp;base64," + base64.b64encode(cv2.imencode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, quality])[1])
+
+
 def _embedded(html: str, figures: dict[str, bytes], data: dict[str, str]) -> str:
     """Return `html` with the file name of each figure, and of the CSV under it, replaced by the content, as a data URI.
 
@@ -58,10 +91,12 @@ def _embedded(html: str, figures: dict[str, bytes], data: dict[str, str]) -> str
     """
 
     def source(match: re.Match) -> str:
-        images = ' class="images"' if IMAGE in figures[match[1]] else ""
+        figure = figures[match[1]]
+        images = ' class="images"' if IMAGE in figure else ""
+        width, height = (round(float(side) * 4 / 3) for side in SIZE.search(figure).groups())  # pixels: its place is kept
         # A double quotation mark would have to be escaped, at thrice its length.
-        svg = figures[match[1]].replace(b"'", b"&apos;").replace(b'"', b"'")
-        return f'src="data:image/svg+xml,{quote(svg, safe=UNQUOTED)}"{images}'
+        svg = quote(RASTER.sub(_webp, figure).replace(b"'", b"&apos;").replace(b'"', b"'"), safe=UNQUOTED)
+        return f'src="data:image/svg+xml,{svg}" width="{width}" height="{height}" loading="lazy"{images}'
 
     def stored(match: re.Match) -> str:
         if match[1] not in data:

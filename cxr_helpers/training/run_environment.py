@@ -4,13 +4,16 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
+import tomllib
 
 from cxr_helpers import paths
 from cxr_helpers.base import lazy
 
 keras, tensorflow, jax, torch = map(lazy.module, ("keras", "tensorflow", "jax", "torch"))
 
+REMOTE = re.compile(r"(?:https://|ssh://|git@)(?:[^@/]+@)?((?:[\w-]+\.)+[a-z]{2,})(?::\d+)?[:/]([\w.-]+/[\w./-]+?)(?:\.git)?/?")
 PACKAGES = (
     *("keras", "tensorflow", "jax", "torch", "numpy", "scikit-learn", "scikit-image", "optuna"),
     *("opencv-python-headless", "opencv-python", "openvino", "onnxruntime", "ai-edge-litert", "nncf"),
@@ -50,6 +53,20 @@ def revision() -> str:
         return _git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return os.environ.get("CXR_REVISION", "not under version control")
+
+
+def repository() -> str | None:
+    """Return the public address of the repository: of the git remote "origin", else of `[project.urls]`; None: it has none."""
+    try:
+        remote = _git("remote", "get-url", "origin")
+    except (OSError, subprocess.CalledProcessError):
+        remote = ""
+    settings = paths.ROOT / "pyproject.toml"
+    project = tomllib.loads(settings.read_text(encoding="utf-8"))["project"] if settings.is_file() else {}
+    for address in (remote, *project.get("urls", {}).values()):
+        if found := REMOTE.fullmatch(address):
+            return f"https://{found[1]}/{found[2]}"
+    return None
 
 
 def _git(*arguments: str) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import re
 import shutil
 
 import numpy as np
@@ -182,6 +183,17 @@ def test_the_examples_show_what_was_chosen(page):
 def test_the_curve_can_be_read_by_pointing(page):
     page.locator(".explorer svg").hover(position={"x": 30, "y": 30})
     assert page.locator('[data-shows="hover"]').inner_text().startswith("At ")
+
+
+def test_images_inside_figures_are_webp_and_keep_their_place_before_they_are_drawn(rendered):
+    html = rendered.read_text(encoding="utf-8")
+    assert "data:image/webp" in html and "data:image/jpeg" not in html and "data:image/png" not in html
+    assert (
+        html.count('loading="lazy"')
+        >= html.count("data:image/svg")
+        == len(re.findall(r' width="\d+" height="\d+" loading="lazy"', html))
+        > 0
+    )
 
 
 def test_below_a_figure_stand_links_to_its_data_and_its_cell(page):

@@ -27,7 +27,7 @@ from cxr_helpers.workflow import chapter_files, shown_data
 
 pypdf = lazy.module("pypdf")
 
-STATED = re.compile(r'<meta name="cxr-(date|revision)" content="([^"]*)">')
+STATED = re.compile(r'<meta name="cxr-(date|revision|source)" content="([^"]*)">')
 DRAWN = re.compile(r'<(?:figure|table) id="([^"]+)"[^>]* data-digest="(\w*)"')
 CLOSE = {"rel_tol": 2e-6, "abs_tol": 1e-9}  # data files hold seven digits
 
@@ -142,7 +142,8 @@ def _pages(documents: dict[str, list[str]], profile: str, build: Path) -> list[s
     """Return a sentence for each page and PDF that is not what the chapters give now, with the first place that differs."""
     sentences, stored = [], {name: (paths.reports(profile) / f"{name}.html").read_text(encoding="utf-8") for name in documents}
     for name, html in stored.items():
-        facts = front_matter.facts(profile) | {fact.capitalize(): value for fact, value in STATED.findall(html)}
+        facts = {fact: value for fact, value in front_matter.facts(profile).items() if fact != "Source"}
+        facts |= {fact.capitalize(): value for fact, value in STATED.findall(html)}
         anew = rendering.assemble([name], profile, facts, build=build)[name]
         pairs = {"html": (html.splitlines(), rendering.content(anew, "html").decode().splitlines())}
         printed = (paths.reports(profile) / f"{name}.pdf").read_bytes()
