@@ -1,12 +1,11 @@
-"""Corruptions in fixed severities: functions of an image (H, W) uint8, a level and a random generator to a new such image.
+"""Corruptions of images: functions of an image (H, W) uint8, a level and a random generator to a new such image.
 
-Kinds and severities were written down before any image was scored with them and serve no choice. They are meant for images
-of `SIDE` × `SIDE` pixels, so that a pixel means the same for every network.
+Kinds and levels were written down before any image was scored with them. They are meant for images of `SIDE` × `SIDE` pixels,
+so that a pixel means the same for every network.
 """
 
 import zlib
 from collections.abc import Callable
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,23 +17,14 @@ _LARGEST_LETTER = 15  # pixels
 _LETTER_CONTRAST = 50  # grey values above what surrounds it
 
 
-class Corruption(NamedTuple):
-    """A kind of corruption: `apply(image, level, rng)`, its `levels` (severity 1, 2, ...) and what a level is."""
+def corrupted(image: np.ndarray, kind: str, image_id: str, level: float | None = None) -> np.ndarray:
+    """Return an image (H, W) uint8 corrupted in one kind, by default at its level in `CORRUPTIONS`; an unknown one is a CxrError.
 
-    apply: Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
-    levels: tuple[float, ...]
-    unit: str
-
-
-def corrupted(image: np.ndarray, kind: str, severity: int, image_id: str) -> np.ndarray:
-    """Return an image (H, W) uint8 corrupted in one kind and severity (0: as it is); an unknown one is a CxrError.
-
-    The random part depends on the image's name and the kind only: the severities of an image are one corruption, grown.
+    The random part depends on the image's name and the kind only: the levels of an image are one corruption, grown.
     """
-    apply, levels, _ = CORRUPTIONS[one_of("corruption", kind, CORRUPTIONS)]
-    if one_of(f"severity of {kind}", severity, range(len(levels) + 1)) == 0:
-        return image.copy()
-    return apply(image, levels[severity - 1], np.random.default_rng(zlib.crc32(f"{image_id} {kind}".encode())))
+    apply, usual = CORRUPTIONS[one_of("corruption", kind, CORRUPTIONS)]
+    rng = np.random.default_rng(zlib.crc32(f"{image_id} {kind}".encode()))
+    return apply(image, usual if level is None else level, rng)
 
 
 def noise(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
@@ -100,13 +90,14 @@ def _grey(values: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
-CORRUPTIONS: dict[str, Corruption] = {
-    "noise": Corruption(noise, (5, 10, 20, 40), "SD, grey values"),
-    "blur": Corruption(blur, (0.5, 1, 2, 4), "SD, pixels"),
-    "contrast": Corruption(contrast, (0.2, 0.4, 0.6, 0.8), "share of contrast lost"),
-    "JPEG": Corruption(jpeg, (50, 30, 15, 5), "quality"),
-    "rotation": Corruption(rotation, (5, 10, 20, 30), "degrees"),
-    "crop": Corruption(crop, (0.05, 0.1, 0.2, 0.3), "share of a side cut off"),
-    "marker": Corruption(without_marker, (0.1, 0.2, 0.3), "share of a side searched"),
-    "borders": Corruption(without_borders, (0.05, 0.1, 0.15, 0.2), "share of a side blackened"),
+# Kind -> its function, and the level at which validation images are corrupted to choose the final model.
+CORRUPTIONS: dict[str, tuple[Callable[[np.ndarray, float, np.random.Generator], np.ndarray], float]] = {
+    "noise": (noise, 10),
+    "blur": (blur, 1),
+    "contrast": (contrast, 0.4),
+    "JPEG": (jpeg, 30),
+    "rotation": (rotation, 10),
+    "crop": (crop, 0.1),
+    "marker": (without_marker, 0.2),
+    "borders": (without_borders, 0.1),
 }

@@ -8,7 +8,7 @@ import lazy_loader
 
 _FUNCTIONS = {
     "image_figures": ["classified_images", "image_flow", "image_grid"],
-    "result_plots": ["against_severity", "forest", "regions", "specification_curve"],
+    "result_plots": ["forest", "regions", "specification_curve"],
     "score_curves": ["calibration", "confusion_matrices", "histories", "roc_curves", "summary"],
     "style": ["CLASS_COLOURS", "COLOURS", "TEXT_WIDTH", "colour"],
 }

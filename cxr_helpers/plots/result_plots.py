@@ -1,19 +1,14 @@
-"""Results: one metric of many experiments, against severity, or of all readings of a text."""
-
-from collections.abc import Mapping
+"""Results: one metric of many experiments, or of all readings of a text."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cxr_helpers.data.corruptions import CORRUPTIONS
 from cxr_helpers.evaluation import metrics
-from cxr_helpers.plots.style import INK, TEXT_WIDTH, colour, looks, styled, value_grid
+from cxr_helpers.plots.style import INK, TEXT_WIDTH, colour, styled, value_grid
 from cxr_helpers.plots.style import figure as empty_figure
 from cxr_helpers.tables import formatting
 
-_COLUMNS = 4  # corruptions side by side
-_MARKERS = "osD^"
 _REGIONS = {
     "whole": "whole image",
     "background": "all but the lungs",
@@ -49,31 +44,6 @@ def forest(table: pd.DataFrame, label: str, reference: float | None = None) -> F
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     value_grid(ax, "x")
-    return fig
-
-
-@styled
-def against_severity(curves: Mapping[str, pd.DataFrame], label: str) -> Figure:
-    """Draw a metric against severity, a panel per corruption, with 95 % bands; severity 0 is the image as it is.
-
-    `curves`: title → corruption, severity, value, ci_low, ci_high, as `robustness_tables` gives them for one metric.
-    """
-    rows = -(-len(CORRUPTIONS) // _COLUMNS)
-    fig = empty_figure(1.95 * rows + 0.4, TEXT_WIDTH - 0.1)  # room for the outermost ticks' words
-    panels = fig.subplots(rows, _COLUMNS, sharey=True).ravel()
-    styles = looks(curves)
-    for ax, (kind, corruption) in zip(panels, CORRUPTIONS.items(), strict=True):
-        for marker, (name, curve) in zip(_MARKERS, curves.items(), strict=False):
-            part = curve[curve.corruption == kind]
-            ax.fill_between(part.severity, part.ci_low, part.ci_high, color=colour(name), alpha=0.15, linewidth=0)
-            ax.plot(part.severity, part.value, marker=marker, markersize=3.5, label=name, **styles[name])
-        ticks = ["as is", *(f"{level:g}" for level in corruption.levels)]
-        ax.set(title=kind, xticks=range(len(ticks)), xticklabels=ticks)
-        ax.set_xlabel(corruption.unit, fontsize=8)
-        value_grid(ax, "y")
-    for ax in panels[::_COLUMNS]:
-        ax.set_ylabel(label)
-    fig.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(2, len(curves)))
     return fig
 
 

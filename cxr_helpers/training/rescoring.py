@@ -1,8 +1,7 @@
 """Scores of images that training never saw, made with the saved models of runs (by the extras) and added to their records.
 
-external.csv: image_id, patient_id, view, finding, y_true, y_score of the adult images. perturbed.csv.gz: image_id,
-corruption, severity (0: as it is), y_score of the official test images. Nothing may be chosen on either.
-perturbed_val.csv.gz: the same of the validation images, each corruption at one severity; configurations are chosen on it.
+external.csv: image_id, patient_id, view, finding, y_true, y_score of the adult images; nothing may be chosen on it.
+perturbed_val.csv.gz: image_id, perturbation, severity (0: as it is), y_score of validation images; models are chosen on it.
 Of the final model also nih.csv.gz and rsna_lungs.csv.gz, in the form of external.csv with `age` (`finding` is the radiologists'
 class) and for the lungs `by_mask` (P(opacity) by the mask's shape alone); adapted.csv: image_id, method, y_score of test images.
 """
@@ -18,7 +17,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.records import Record
 from cxr_helpers.training import members
 
-EXTERNAL, PERTURBED, VALIDATION = "external.csv", "perturbed.csv.gz", "perturbed_val.csv.gz"
+EXTERNAL, VALIDATION = "external.csv", "perturbed_val.csv.gz"
 NIH, LUNGS, ADAPTED = "nih.csv.gz", "rsna_lungs.csv.gz", "adapted.csv"
 
 
@@ -32,7 +31,7 @@ def corrupted_validation(run: Record, profile: str) -> pd.DataFrame:
 def of(runs: Sequence[Record], profile: str, name: str) -> list[pd.DataFrame] | None:
     """Return the rescored images of runs, one table a run: the stored ones, or where there are none, new ones.
 
-    `name` is `EXTERNAL`, `PERTURBED` or `VALIDATION`. None: the adult images are neither stored nor at hand.
+    `name` is `EXTERNAL` or `VALIDATION`. None: the adult images are neither stored nor at hand.
 
     Raises:
         CxrError: a stored file was changed, or there is none and the run's model is not here.

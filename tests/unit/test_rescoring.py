@@ -1,7 +1,6 @@
 """Rescoring with a model that measures brightness, so that the score of an image of one grey value is known by hand."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import tiny_external
 from scipy.special import expit, logit
@@ -40,28 +39,17 @@ def store(workplace, monkeypatch):
     return lambda system="one", **options: make(system, [0.1, 0.9, 0.5, 0.2], model="custom_cnn", size=SIDE, **options)
 
 
-def test_test_images_are_scored_in_every_corruption(store):
+def test_validation_images_are_scored_in_each_kind_of_corruption(store):
     run = store()
-    rescored.rescore(run, "smoke")
-    table = pd.read_csv(run.folder / "perturbed.csv.gz")
-    grades = sum(1 + len(each.levels) for each in corruptions.CORRUPTIONS.values())
-    assert len(table) == 2 * grades and table.columns.tolist() == ["image_id", "perturbation", "severity", "y_score"]
-    found = table.set_index(["image_id", "perturbation", "severity"]).y_score
-    assert found.xs(0, level="severity")["c"].tolist() == pytest.approx([0.5] * len(corruptions.CORRUPTIONS))
-    assert found["d", "contrast", 4] == pytest.approx(probability(60), abs=1e-4)  # the mean stays
-    kept = (corruptions.SIDE - 2 * round(0.2 * corruptions.SIDE)) ** 2 / corruptions.SIDE**2
-    assert found["c", "borders", 4] == pytest.approx(probability(kept * GREY), abs=0.01)
+    (table,) = rescoring.of([run], "smoke", rescoring.VALIDATION)
     assert not (run.folder / "external.csv").exists()
-
-
-def test_validation_images_are_scored_in_one_grade_of_each_kind(store):
-    (table,) = rescoring.of([store()], "smoke", rescoring.VALIDATION)
-    assert set(table.image_id) == {"a", "b"} and set(table.severity) == {0, rescored.VALIDATION_SEVERITY}
+    assert table.columns.tolist() == ["image_id", "perturbation", "severity", "y_score"]
+    assert set(table.image_id) == {"a", "b"} and set(table.severity) == {0, rescored.SEVERITY}
     assert len(table) == 2 * 2 * len(corruptions.CORRUPTIONS)
     found = table.set_index(["image_id", "perturbation", "severity"]).y_score
     assert found["b", "contrast", 2] == pytest.approx(probability(60), abs=1e-3)
     side = corruptions.SIDE
-    kept = (side - 2 * round(corruptions.CORRUPTIONS["borders"].levels[1] * side)) ** 2 / side**2
+    kept = (side - 2 * round(corruptions.CORRUPTIONS["borders"][1] * side)) ** 2 / side**2
     assert found["a", "borders", 2] == pytest.approx(probability(kept * GREY), abs=0.01)
 
 
@@ -79,7 +67,7 @@ def test_what_is_stored_stays_and_a_stopped_call_goes_on(store, tmp_path, monkey
     run = store()
     rescored.rescore(run, "smoke", score=brightness)
     monkeypatch.setenv("CXR_EXTERNAL_DIR", str(tiny_external.write(tmp_path / "adults")))
-    before, counted = (run.folder / "perturbed.csv.gz").read_bytes(), []
+    before, counted = (run.folder / rescoring.VALIDATION).read_bytes(), []
 
     def score(images):
         counted.append(len(images))
@@ -87,7 +75,7 @@ def test_what_is_stored_stays_and_a_stopped_call_goes_on(store, tmp_path, monkey
 
     rescored.rescore(run, "smoke", score=score)
     assert counted == [3]  # the adult images only
-    assert (run.folder / "perturbed.csv.gz").read_bytes() == before
+    assert (run.folder / rescoring.VALIDATION).read_bytes() == before
 
 
 def test_a_failure_leaves_no_part_of_a_file(store):
@@ -101,13 +89,13 @@ def test_a_failure_leaves_no_part_of_a_file(store):
 
     with pytest.raises(MemoryError):
         rescored.rescore(run, "smoke", score=score)
-    assert sorted(path.name for path in run.folder.iterdir()) == ["run.json", "scores.csv"] and not run.has(rescoring.PERTURBED)
+    assert sorted(path.name for path in run.folder.iterdir()) == ["run.json", "scores.csv"] and not run.has(rescoring.VALIDATION)
 
 
 def test_missing_files_are_made_and_missing_adult_images_are_none(store):
     runs = [store(), store()]
-    tables = rescoring.of(runs, "smoke", rescoring.PERTURBED)
-    assert len(tables) == 2 and all(set(table.image_id) == {"c", "d"} for table in tables)
+    tables = rescoring.of(runs, "smoke", rescoring.VALIDATION)
+    assert len(tables) == 2 and all(set(table.image_id) == {"a", "b"} for table in tables)
     assert rescoring.of(runs, "smoke", rescoring.EXTERNAL) is None
 
 
@@ -124,13 +112,13 @@ def test_what_joins_networks_makes_its_scores_of_theirs_and_stores_none(store, m
     monkeypatch.setattr(saved, "of_run", lambda *_: detector(bias=next(biases)))
     ensemble = joining("ensemble", store, runs)
     rescored.rescore(ensemble, "smoke")
-    assert not (ensemble.folder / rescoring.PERTURBED).exists() and (runs[1].folder / rescoring.PERTURBED).exists()
-    (table,) = rescoring.of([ensemble], "smoke", rescoring.PERTURBED)
+    assert not (ensemble.folder / rescoring.VALIDATION).exists() and (runs[1].folder / rescoring.VALIDATION).exists()
+    (table,) = rescoring.of([ensemble], "smoke", rescoring.VALIDATION)
     mean = (0.5 + 1 / (1 + np.exp(-2))) / 2
-    plain = table[(table.severity == 0) & (table.image_id == "c")]
+    plain = table[(table.severity == 0) & (table.image_id == "a")]
     assert plain.y_score.tolist() == pytest.approx([mean] * len(corruptions.CORRUPTIONS), abs=1e-6)
     calibrated = joining("calibrated", store, [ensemble], temperature=2.0)
     monkeypatch.setattr(records, "read", lambda folder: {run.run_id: run for run in (*runs, ensemble)}[folder.name])
-    (tempered,) = rescoring.of([calibrated], "smoke", rescoring.PERTURBED)
+    (tempered,) = rescoring.of([calibrated], "smoke", rescoring.VALIDATION)
     assert tempered.y_score.iloc[0] == pytest.approx(expit(logit(table.y_score.iloc[0]) / 2))
     assert rescoring.of([calibrated], "smoke", rescoring.EXTERNAL) is None

@@ -30,8 +30,8 @@ SIZE_LIMIT = 15_000_000  # bytes; the model is committed
 RESTORE = "restore the folder from git, or name another one that a published model lies in"
 LIMITS = {
     "full": """trained on one hospital's images of children only. On adult images of other hospitals it does far worse, and its
-probabilities are too high for normal images that it has not met (report, chapters "External validation and robustness" and
-"The chosen model"). Not tested on other children or for other findings. The size of a published image alone tells much of
+probabilities are too high for normal images that it has not met (report, chapters "Other hospitals" and
+"The final model"). Not tested on other children or for other findings. The size of a published image alone tells much of
 its label, so part of the figures may owe to how the images were made.""",
     "own": "a set that this project does not know. How the model does on images from elsewhere was not measured.",
     "smoke": "synthetic images only, so that the figures say nothing about real ones.",

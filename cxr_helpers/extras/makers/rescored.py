@@ -17,14 +17,13 @@ from cxr_helpers.extras.makers import saved
 from cxr_helpers.extras.other_sets import adult_images
 from cxr_helpers.records import Record
 from cxr_helpers.training import members
-from cxr_helpers.training.rescoring import EXTERNAL, PERTURBED, VALIDATION
+from cxr_helpers.training.rescoring import EXTERNAL, VALIDATION
 
-VALIDATION_SEVERITY = 2
+SEVERITY = 2  # of four: the column says so since records had several
 COLUMNS = {
     EXTERNAL: ["image_id", "patient_id", "view", "finding", "y_true", "y_score"],
-    **dict.fromkeys((PERTURBED, VALIDATION), ["image_id", "perturbation", "severity", "y_score"]),
+    VALIDATION: ["image_id", "perturbation", "severity", "y_score"],
 }
-SPLITS = {PERTURBED: "test", VALIDATION: "val"}
 _DIGITS = "%.7g"  # as in the records: sure scores lie so near 1 that four digits would tie them and change the AUC
 Scorer = Callable[[np.ndarray], np.ndarray]
 _BATCH = 64  # images that are held corrupted at a time
@@ -39,13 +38,13 @@ def rescore(run: Record, profile: str, wanted: Sequence[str] = (), score: Scorer
     Raises:
         CxrError: a model of the run is not on this machine, or scores otherwise than the record says.
     """
-    wanted = wanted or [EXTERNAL] * (adult_images.folder() is not None) + [PERTURBED, VALIDATION]
+    wanted = wanted or [EXTERNAL] * (adult_images.folder() is not None) + [VALIDATION]
     for part in members.networks(run, profile):
         missing = [name for name in wanted if not part.has(name)]
         scorer = score or (of_model(saved.of_run(part, profile), part.config) if missing else None)
         for name in missing:
             say(f"rescore {part.run_id}: {name}")
-            part.add(name, encoded(adults(scorer) if name == EXTERNAL else _corrupted(scorer, part, profile, name), name))
+            part.add(name, encoded(adults(scorer) if name == EXTERNAL else _corrupted(scorer, part, profile), name))
 
 
 def encoded(table: pd.DataFrame, name: str) -> bytes:
@@ -72,19 +71,16 @@ def adults(score: Scorer) -> pd.DataFrame:
     return table.assign(y_score=batched(score, images))[COLUMNS[EXTERNAL]]
 
 
-def _corrupted(score: Scorer, run: Record, profile: str, name: str) -> pd.DataFrame:
-    """Return the scores of every image in the corruptions that the file `name` holds; severity 0 stands in each kind."""
-    names = run.split(SPLITS[name]).image_id
+def _corrupted(score: Scorer, run: Record, profile: str) -> pd.DataFrame:
+    """Return the scores of every validation image in each kind of corruption; severity 0 (as it is) stands in each."""
+    names = run.split("val").image_id
     images = packing.images(profile, names, corruptions.SIDE)
     plain, parts = batched(score, images), []
-    for kind, corruption in corruptions.CORRUPTIONS.items():
-        severities = [VALIDATION_SEVERITY] if name == VALIDATION else range(1, 1 + len(corruption.levels))
+    for kind in corruptions.CORRUPTIONS:
         parts.append(pd.DataFrame({"image_id": names, "perturbation": kind, "severity": 0, "y_score": plain}))
-        for severity in severities:
-            pairs = zip(images, names, strict=True)
-            corrupted = (corruptions.corrupted(image, kind, severity, image_id) for image, image_id in pairs)
-            parts.append(parts[-1].assign(severity=severity, y_score=batched(score, corrupted)))
-    return pd.concat(parts, ignore_index=True)[COLUMNS[name]]
+        corrupted = (corruptions.corrupted(image, kind, image_id) for image, image_id in zip(images, names, strict=True))
+        parts.append(parts[-1].assign(severity=SEVERITY, y_score=batched(score, corrupted)))
+    return pd.concat(parts, ignore_index=True)[COLUMNS[VALIDATION]]
 
 
 def batched(score: Scorer, images: Iterable[np.ndarray]) -> np.ndarray:
