@@ -9,7 +9,7 @@ import lazy_loader
 _FUNCTIONS = {
     "image_figures": ["classified_images", "image_flow", "image_grid"],
     "result_plots": ["forest", "regions", "specification_curve"],
-    "score_curves": ["calibration", "confusion_matrices", "histories", "roc_curves", "summary"],
+    "score_curves": ["histories", "summary"],
     "style": ["CLASS_COLOURS", "COLOURS", "TEXT_WIDTH", "colour"],
 }
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs=_FUNCTIONS)

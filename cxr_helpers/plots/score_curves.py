@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from cxr_helpers.evaluation import bootstrap, curves, metrics
+from cxr_helpers.evaluation import curves, metrics
 from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, colour, looks, styled
 from cxr_helpers.plots.style import figure as empty_figure
 from cxr_helpers.tables import formatting
@@ -41,17 +41,6 @@ def histories(runs: Sequence[pd.DataFrame], name: str) -> Figure:
     return fig
 
 
-@styled
-def roc_curves(scores: _Scores) -> Figure:
-    """Draw ROC curves with their 95 % bands over patients; the legend gives AUC and interval, best first.
-
-    `scores`: title -> scores of one split, one frame per seed (averaged at equal false-positive rate).
-    """
-    fig = empty_figure(4.4, 4.4)
-    _roc(fig.subplots(), scores)
-    return fig
-
-
 def _roc(ax: Axes, scores: _Scores) -> None:
     ax.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)
     _bands(ax, scores, curves.roc_band, "roc_auc")
@@ -72,18 +61,6 @@ def _pr(ax: Axes, scores: _Scores) -> None:
     # The room below the prevalence line holds the legend.
     ax.set(xlim=(0, 1.01), ylim=(max(0, prevalence - 0.12 - 0.035 * len(scores)), 1.01))
     ax.legend(loc="lower left", title="average precision (95 % interval)", alignment="left")
-
-
-@styled
-def confusion_matrices(panels: Mapping[str, tuple[pd.DataFrame, float]]) -> Figure:
-    """Draw confusion matrices, counts and per cent of the true class: title -> (scores of one run on one split, threshold)."""
-    fig = empty_figure(2.7, min(TEXT_WIDTH, 2.6 * len(panels)))
-    axes = fig.subplots(1, len(panels), squeeze=False)[0]
-    for ax, (title, (scores, threshold)) in zip(axes, panels.items(), strict=True):
-        _confusion(ax, scores, threshold)
-        ax.set(title=title)
-    axes[0].set_ylabel("reference standard")
-    return fig
 
 
 def _confusion(ax: Axes, scores: pd.DataFrame, threshold: float) -> None:
@@ -112,7 +89,7 @@ def summary(scores: _Scores, threshold: float, plain: float = 0.5) -> Figure:
     """Draw four panels: ROC and precision-recall curves of `scores`, and of the first seed of the first title the rest.
 
     The rest are the reliability diagram and the confusion matrix at `threshold`; the ROC curve is marked there (dot) and at
-    `plain` (ring). `scores`: as in `roc_curves`.
+    `plain` (ring). `scores`: title -> scores of one split, one frame per seed (averaged at equal false-positive rate).
     """
     fig = empty_figure(5.9 if len(scores) == 1 else 6.6)
     panels = fig.subplots(2, 2)
@@ -126,47 +103,18 @@ def summary(scores: _Scores, threshold: float, plain: float = 0.5) -> Figure:
         for ax in panels[0]:
             ax.get_legend().remove()
         fig.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", title="AUC (95 % interval)")
-    _reliability(panels[1, 0], None, name, first)
-    error = panels[1, 0].get_title(loc="left").partition("\n")[2]
-    panels[1, 0].set(title=error, xlabel="predicted P(PNEUMONIA)", ylabel="observed share", aspect="equal")
+    _reliability(panels[1, 0], name, first)
     _confusion(panels[1, 1], first, threshold)
     panels[1, 1].set(title=f"threshold {threshold:.3f}", ylabel="reference standard", aspect="equal")
     return fig
 
 
-@styled
-def calibration(scores: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw reliability diagrams, a panel per title (of the scores of one run on one split), over the images in each bin.
-
-    Dots: observed share of PNEUMONIA with its 95 % Wilson interval, in the 15 bins of the ECE, which the title gives.
-    """
-    columns = 2 if len(scores) == 4 else min(3, len(scores))
-    rows = -(-len(scores) // columns)
-    fig = empty_figure(3.1 * rows, min(TEXT_WIDTH, 2.9 * columns))
-    panels = fig.subplots(2 * rows, columns, squeeze=False, sharex=True, height_ratios=[4, 1] * rows)
-    upper, lower = panels[::2].ravel(), panels[1::2].ravel()
-    for above, below, (name, part) in zip(upper, lower, scores.items(), strict=False):
-        _reliability(above, below, name, part)
-    for ax in (*upper[len(scores) :], *lower[len(scores) :]):
-        ax.set_axis_off()
-    for first, second in zip(panels[::2, 0], panels[1::2, 0], strict=True):
-        first.set_ylabel("observed share")
-        second.set_ylabel("images")
-    fig.supxlabel("predicted P(PNEUMONIA)", fontsize=8.5)
-    return fig
-
-
-def _reliability(upper: Axes, lower: Axes | None, name: str, scores: pd.DataFrame) -> None:
-    """Draw the reliability diagram of one run, above the number of images in each bin where there is room for that."""
+def _reliability(ax: Axes, name: str, scores: pd.DataFrame) -> None:
+    """Draw the observed share of PNEUMONIA with its 95 % Wilson interval in the 15 bins of the ECE, which the title gives."""
     table = curves.reliability(scores)
     error = metrics.evaluate(scores).loc["ece"]
-    upper.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)
+    ax.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)
     ends = [table.observed - table.ci_low, table.ci_high - table.observed]
-    upper.errorbar(table.predicted, table.observed, ends, fmt="o", color=colour(name), markersize=4, elinewidth=1)
-    upper.set_title(f"{name}\nECE {formatting.estimate(error.value, error.ci_low, error.ci_high)}")
-    upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    if lower is None:
-        return
-    width = 1 / bootstrap.ECE_BINS
-    lower.tick_params(labelbottom=True)
-    lower.bar((table.index + 0.5) * width, table.n, width=0.9 * width, color=colour(name))
+    ax.errorbar(table.predicted, table.observed, ends, fmt="o", color=colour(name), markersize=4, elinewidth=1)
+    ax.set(title=f"ECE {formatting.cell(error)}", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    ax.set(xlabel="predicted P(PNEUMONIA)", ylabel="observed share")

@@ -49,18 +49,6 @@ def metric_table(runs: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def seed_table(runs: Sequence[Record], split: str = "test") -> pd.DataFrame:
-    """Return one row per run: how it was trained, and its figures on validation and on `split`."""
-    rows = []
-    for run, limit in zip(runs, selection.thresholds(runs), strict=True):
-        val, held_out = (metrics.points(run.split(name)) for name in ("val", split))
-        row = {"run": run.run_id, "epochs": len(run.history), "minutes": run.info["wall_time_s"] / 60}
-        row |= {"val AUC": val.roc_auc, "operating point": limit}
-        row |= {f"{split} AUC": held_out.roc_auc, f"{split} accuracy": held_out.accuracy}
-        rows.append(row | {f"{split} specificity": held_out.specificity})
-    return pd.DataFrame(rows)
-
-
 def performance(scores: _Scores, thresholds: _Thresholds = MappingProxyType({}), shown: Sequence[str] = SHOWN) -> pd.DataFrame:
     """Return one row per experiment: AUC, accuracy, sensitivity, specificity and Brier score, or the metrics in `shown`.
 
@@ -85,18 +73,6 @@ def differences(scores: _Scores, leader: str, metric: str, thresholds: _Threshol
             gap = metrics.difference(runs, scores[leader], limits).loc[metric]
             rows.append({"experiment": name} | columns("difference", gap))
     return shown_as(rows, {"difference": "+"})
-
-
-def cost_table(runs: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
-    """Return one row per experiment: image size, parameters, seconds per epoch (mean over runs), memory, model file."""
-    rows = []
-    for name, own in runs.items():
-        config, info = own[0].config, own[0].info
-        seconds = np.mean([run.info["training_time_s"] / len(run.history) for run in own])
-        row = {"experiment": name, "pixels": f"{config.size}×{config.size}", "start": info["initialisation"]}
-        row |= {"parameters": info["parameters"], "trained": info["trainable_parameters"], "s per epoch": seconds}
-        rows.append(row | {"memory (MB)": info["peak_memory_mb"], "file (MB)": info["model_bytes"] / 1e6})
-    return shown_as(rows, {"s per epoch": 1, "file (MB)": 1})
 
 
 def figures(runs: Sequence[Record], split: str = "test") -> pd.DataFrame:
