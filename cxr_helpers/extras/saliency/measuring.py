@@ -36,7 +36,7 @@ _CUT = {NIH: 95, LESIONS: 94, GUANGZHOU: 60, RSNA: 60}  # images of cheap method
 _FEW = {NIH: 12, LESIONS: 12}  # images of slow methods
 _ASKED = 12  # images of ROAD, for which the final model is asked ten times a map
 _HEAVY = {NIH: 24, LESIONS: 24}  # images of heavy networks
-NETWORKS = (FINAL, WHOLE, CROPPED, "mobilenetv2_finetuned", "mobilenet_official", FINAL + RANDOM, "vgg16_thesis")
+NETWORKS = (FINAL, WHOLE, CROPPED, "mobilenet_official", FINAL + RANDOM, "vgg16_thesis")
 SHOWN = "mobilenetv2_finetuned"  # the experiment whose explained images chapter 07 shows
 CONTROLS = "controls"  # in place of a network's name, where none is asked
 
