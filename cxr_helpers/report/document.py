@@ -1,8 +1,8 @@
 """Figures, tables, sentences and listings of a chapter: shown in the notebook, and understood by the report.
 
 Prose refers to them as `@fig:label` and `@tbl:label`, to a chapter as `@ch:03_vgg16`, to a source as `[@key]`. Experiments
-are shown under their titles. Each carries the numbers that it shows, unformatted (`text/csv`), and the stored results that they
-come from (`sources`); `cxr render` writes both to `reports/data/`.
+are shown under their titles. Each carries the numbers that it shows, unformatted (`text/csv`), and the stored results that were
+read for it (`sources`); `cxr render` writes both to `reports/data/`.
 """
 
 import inspect
@@ -23,8 +23,6 @@ from cxr_helpers.report import drawn, table_cells
 
 LABEL = re.compile(r"(fig|tbl):[a-z0-9]+(-[a-z0-9]+)*")
 DIGITS = "%.7g"
-
-provenance.watch()
 
 
 def figure(fig: Figure, label: str, caption: str, alt: str) -> None:
@@ -64,7 +62,7 @@ def code(*things: Callable | type) -> None:
 
 
 def publish(bundle: dict[str, str], kind: str, **note: str) -> None:
-    """Show a bundle (MIME type -> content) with what the report has to know of it: its kind, a note, and the sources so far."""
+    """Show a bundle (MIME type -> content) with what the report has to know of it: its kind, a note, and what was read for it."""
     publish_display_data(bundle, metadata={"cxr": {"kind": kind, **note, "sources": provenance.sources()}})
 
 

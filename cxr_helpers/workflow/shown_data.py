@@ -1,7 +1,7 @@
-"""`reports/data/`: the numbers behind each figure and table, the computed sentences, and the stored results they come from.
+"""`reports/data/`: the numbers behind each figure and table, the computed sentences, and the stored results behind a chapter.
 
 A figure or table has its CSV file, `fig-roc.csv` for `fig:roc`. A chapter has `text-03_vgg16.csv` (its sentences and captions:
-cell, label, sentence) and `sources-03_vgg16.json` (for each of them the files that stand behind it; each file's SHA-256).
+cell, label, sentence) and `sources-03_vgg16.json` (the stored results that it read -> SHA-256).
 """
 
 import hashlib
@@ -50,32 +50,36 @@ def shown(notebook: NotebookNode) -> Iterator[tuple[int, dict, dict]]:
 
 def files(notebook: NotebookNode, chapter: str) -> dict[str, str]:
     """Return the data files of an executed chapter: name -> content."""
-    found, sentences, behind, hashes = {}, [], [], {}
+    found, sentences, hashes = {}, [], {}
     for cell, note, data in shown(notebook):
         label = note.get("label", "")
         sentence = note["caption"] if label else data["text/markdown"]
         sentences.append((cell, label, " ".join(sentence.split())))
-        behind.append({"cell": cell, "label": label, "sources": list(note["sources"])})
         hashes |= note["sources"]
         if label:
             found[file_name(label)] = data["text/csv"]
     table = pd.DataFrame(sentences, columns=["cell", "label", "sentence"])
     found[f"text-{chapter}.csv"] = table.to_csv(index=False, lineterminator="\n")
-    said = {"files": dict(sorted(hashes.items())), "shown": behind}
-    return found | {f"sources-{chapter}.json": json.dumps(said, indent=1, ensure_ascii=False) + "\n"}
+    return found | {f"sources-{chapter}.json": json.dumps(hashes, indent=1, ensure_ascii=False, sort_keys=True) + "\n"}
 
 
 def store(notebook: NotebookNode, chapter: str, profile: str) -> None:
     """Write the data files of an executed chapter, and remove those of what it shows no more."""
     new = files(notebook, chapter)
-    for label in {each["label"] for each in sources(chapter, profile)["shown"]} - {""}:
-        if file_name(label) not in new:
+    for label in sentences(chapter, profile).label:
+        if label and file_name(label) not in new:
             (folder(profile) / file_name(label)).unlink(missing_ok=True)
     for name, content in new.items():
         atomic_write(folder(profile) / name, content)
 
 
-def sources(chapter: str, profile: str) -> dict:
-    """Return what a chapter shows, and from what: `files` (path -> SHA-256) and `shown` (cell, label, sources)."""
+def sentences(chapter: str, profile: str) -> pd.DataFrame:
+    """Return what a chapter says: cell, label ("" of what has none), sentence or caption; no row where it was never stored."""
+    path = folder(profile) / f"text-{chapter}.csv"
+    return pd.read_csv(path, keep_default_na=False) if path.is_file() else pd.DataFrame(columns=["cell", "label", "sentence"])
+
+
+def sources(chapter: str, profile: str) -> dict[str, str]:
+    """Return the stored results that a chapter read: path from the project's root -> SHA-256 (hex)."""
     path = folder(profile) / f"sources-{chapter}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"files": {}, "shown": []}
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

@@ -93,7 +93,7 @@ def test_the_appendices_are_card_datasheet_and_one_table_a_checklist():
 def test_every_pointer_resolves_in_the_executed_chapters(smoke_run):
     made = rendering.assemble(["thesis"], "smoke", front_matter.facts("smoke"))
     labels = set(made["thesis"].names) | sections()
-    labels |= {each["label"] for name in chapter_files.of("thesis") for each in shown_data.sources(name, "smoke")["shown"]}
+    labels |= {label for name in chapter_files.of("thesis") for label in shown_data.sentences(name, "smoke").label}
     there = {pointer for pointer in APPENDED | {f"ch:{name}" for name in APPENDICES}}
     code = "".join(chapter_files.source(name).read_text(encoding="utf-8") for name in chapter_files.of("supplement"))
     named = {pointer for text in texts() for pointer in POINTER.findall(text)} - labels - there

@@ -21,12 +21,12 @@ def unexpected(chapter: str, profile: str) -> list[str]:
             return source.split("/")[-2] in runs
         return any(fnmatch.fnmatch(source, pattern) for pattern in patterns)
 
-    return [source for source in shown_data.sources(chapter, profile)["files"] if not said(source)]
+    return [source for source in shown_data.sources(chapter, profile) if not said(source)]
 
 
 def unread(chapter: str, profile: str) -> list[str]:
     """Return what a chapter says that it reads, and was not seen to read although it is there."""
-    seen = set(shown_data.sources(chapter, profile)["files"])
+    seen = set(shown_data.sources(chapter, profile))
     known, missed = experiments.load(profile), []
     for entry in (entry for entry in chapter_files.reads(chapter) if entry not in ("all experiments", "final_model")):
         pattern = entry.removeprefix("experiment:")

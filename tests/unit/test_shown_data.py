@@ -29,10 +29,11 @@ def test_sentences_and_captions_are_stored_with_their_cells(workplace):
     assert lines[:3] == ["cell,label,sentence", "2,tbl:auc,Areas of 3 models.", '3,,"It is **0.99**, says the table."']
 
 
-def test_each_names_what_it_comes_from(workplace):
+def test_a_chapter_names_what_it_comes_from(workplace):
     said = json.loads(shown_data.files(two_cells(), "01_one")["sources-01_one.json"])
-    assert said["files"] == {"reports/runs/a/run.json": "12ab"}
-    assert said["shown"][0] == {"cell": 2, "label": "tbl:auc", "sources": ["reports/runs/a/run.json"]}
+    assert said == {"reports/runs/a/run.json": "12ab"}
+    shown_data.store(two_cells(), "01_one", "smoke")
+    assert shown_data.sources("01_one", "smoke") == said and shown_data.sources("02_two", "smoke") == {}
 
 
 def test_what_a_chapter_shows_no_more_goes(workplace):

@@ -48,9 +48,10 @@ def test_the_final_model_comes_first_then_how_often_else_and_from_what(report):
     assert report.run_id in lines[1] and lines[2].endswith("run.json, data 5e7")
     assert lines[4] == "0.989 stands in 3 places of the smoke report:"
     assert lines[5:] == [
-        *("  01_one, cell 4, text: An AUC of **0.989** on 5,856 images.", f"    from {trace.NOTHING}"),
-        *("  01_one, cell 3, tbl:auc, row 'vgg16', column 'AUC': 0.98912", f"    from {RUN}"),
-        *("  01_one, cell 2, fig:curve, row 'panel 1 · line · net', column 'y': 0.98888", f"    from {trace.NOTHING}"),
+        "  01_one, cell 4, text: An AUC of **0.989** on 5,856 images.",
+        "  01_one, cell 3, tbl:auc, row 'vgg16', column 'AUC': 0.98912",
+        "  01_one, cell 2, fig:curve, row 'panel 1 · line · net', column 'y': 0.98888",
+        "01_one read 1 stored results: sources-01_one.json beside its data",
     ]
 
 

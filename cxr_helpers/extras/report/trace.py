@@ -18,8 +18,9 @@ from cxr_helpers.workflow import chapter_files, shown_data
 
 NUMBER = re.compile(r"(?<![\w.])(?<![A-Za-z_][-–])[+\u2212-]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[\u2212+-]?\d+)?(?!\.?\w)")
 WRITTEN = str.maketrans({"\u2212": "-", ",": None, "+": None, "%": None, " ": None, "\u00a0": None})
-NOTHING = "no stored result: it is computed from the images or from the text itself"
-MANY = 8  # files behind a place that are named; places that are listed, of each kind
+NOTHING = "no stored result: what it shows is computed from the images or from the text itself"
+CAPTION = ", caption"
+MANY = 24  # places that are listed
 
 
 class Place(NamedTuple):
@@ -33,7 +34,7 @@ class Place(NamedTuple):
 
 
 def trace(number: str, profile: str) -> Iterator[str]:
-    """Yield, line by line, whether `number` is the final model's, then where else the report shows it, and from which files.
+    """Yield, line by line, whether `number` is the final model's, then where else it stands, and what those chapters read.
 
     A place counts if it holds the number as it is written, or one that rounds to it. Sentences and tables come before figures.
 
@@ -48,28 +49,25 @@ def trace(number: str, profile: str) -> Iterator[str]:
         raise CxrError(f"The {profile} report shows {number} nowhere, nor a number that rounds to it.")
     yield from final
     yield f"{number} stands in {len(found)} place{'s' if len(found) != 1 else ''} of the {profile} report{':' if found else '.'}"
-    behind = {chapter: shown_data.sources(chapter, profile) for chapter in {place.chapter for place in found}}
-    for place in found[: 3 * MANY]:
+    for place in found[:MANY]:
         yield f"  {place.chapter}, cell {place.cell}, {place.label or 'text'}{place.within}: {place.text}"
-        yield f"    from {_sources(place, behind[place.chapter])}"
-    if len(found) > 3 * MANY:
-        yield f"  and {len(found) - 3 * MANY} more; more digits name fewer places."
+    if len(found) > MANY:
+        yield f"  and {len(found) - MANY} more; more digits name fewer places."
+    for chapter in dict.fromkeys(place.chapter for place in found[:MANY]):
+        count = len(shown_data.sources(chapter, profile))
+        yield f"{chapter} read {f'{count} stored results: sources-{chapter}.json beside its data' if count else NOTHING}"
 
 
 def places(wanted: decimal.Decimal, profile: str) -> list[Place]:
     """Return where the report's data hold a number: sentences and captions, then tables, then what figures draw."""
     found = []
     for chapter in chapter_files.names():
-        path = shown_data.folder(profile) / f"text-{chapter}.csv"
-        for row in _rows(path):
-            if any(rounds_to(text, wanted) for text in NUMBER.findall(row["sentence"])):
-                within = ", caption" if row["label"] else ""
-                found.append(Place(chapter, int(row["cell"]), row["label"], within, row["sentence"]))
-        for each in shown_data.sources(chapter, profile)["shown"]:
-            if each["label"]:
-                rows = _rows(shown_data.folder(profile) / shown_data.file_name(each["label"]))
-                found += [Place(chapter, each["cell"], each["label"], *cell) for row in rows for cell in _cells(row, wanted)]
-    return sorted(found, key=lambda place: place.label.startswith("fig") and place.within != ", caption")
+        for said in shown_data.sentences(chapter, profile).itertuples():
+            if any(rounds_to(text, wanted) for text in NUMBER.findall(said.sentence)):
+                found.append(Place(chapter, said.cell, said.label, CAPTION if said.label else "", said.sentence))
+            rows = _rows(shown_data.folder(profile) / shown_data.file_name(said.label)) if said.label else []
+            found += [Place(chapter, said.cell, said.label, *cell) for row in rows for cell in _cells(row, wanted)]
+    return sorted(found, key=lambda place: place.within not in ("", CAPTION) and (1 + place.label.startswith("fig")))
 
 
 def decimal_of(text: str) -> decimal.Decimal | None:
@@ -116,13 +114,6 @@ def _final(wanted: decimal.Decimal, profile: str) -> Iterator[str]:
             yield f"  run     {run.run_id}, experiment {', '.join(owners) or 'unknown'}"
             yield f"  record  {_beside(run.folder / 'run.json')}, data {run.info.get('data_hash', 'unknown')}"
             yield f"  command cxr train {' '.join(owners)} --profile {profile}"
-
-
-def _sources(place: Place, behind: dict) -> str:
-    shown = [each for each in behind["shown"] if (each["cell"], each["label"]) == (place.cell, place.label)]
-    files = list(dict.fromkeys(file for each in shown for file in each["sources"]))
-    more = f" and {len(files) - MANY} files more" if len(files) > MANY else ""
-    return ", ".join(files[:MANY]) + more or NOTHING
 
 
 def _beside(path: Path) -> str:

@@ -83,7 +83,7 @@ def changed_sources(profile: str) -> list[str]:
     """Return a sentence for each stored result that is not what the chapters have read."""
     read = {}
     for chapter in chapter_files.names():
-        read |= shown_data.sources(chapter, profile)["files"]
+        read |= shown_data.sources(chapter, profile)
     sentences = []
     for name, digest in read.items():
         path = paths.ROOT / name
