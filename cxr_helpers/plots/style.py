@@ -92,9 +92,9 @@ def value_grid(ax: Axes, axis: str) -> None:
 
 
 def _family(name: str) -> str:
-    """Return the family of what an experiment consists of: of the network that it calibrates, averages or takes features from."""
+    """Return the family of what an experiment consists of: of the network that it calibrates or takes features from."""
     config = _experiments("full")[name].configs[0]
-    if config.members and config.model in ("calibrated", "soup"):
+    if config.members and config.model == "calibrated":
         return _family(config.members[0])
     network = (config.features or config.model).replace("resnet", "resnet50", 1)
     return next((family for family in COLOURS if network.startswith(family)), "other")

@@ -24,7 +24,7 @@ def aligned(joined: list[Record]) -> list[pd.DataFrame]:
 
 
 def joined(run: Record, profile: str) -> list[Record]:
-    """Return the runs that the run of an ensemble, a soup or a calibrated experiment joins; one trained anew is a CxrError."""
+    """Return the runs that the run of an ensemble or a calibrated experiment joins; one trained anew is a CxrError."""
     found = [records.read(paths.runs(profile) / member) for member in run.info["members"]]
     if run.config.model in JOINING and not _still_those_of(run, found):
         raise CxrError(f"Run {run.run_id} joins scores that its members no longer have; train it anew with --retrain.")

@@ -174,19 +174,3 @@ def test_trials_that_are_missing_or_broken_name_file_and_command(reports):
     (reports / "grid.csv").write_text("trial,val_auc\n0,0.5\n")
     with pytest.raises(CxrError, match="grid.csv"):
         trials.load("grid", "smoke")
-
-
-def run(*y_score):
-    """Return a run with these scores of two NORMAL and two PNEUMONIA images, whatever the split."""
-    images = pd.DataFrame({"image_id": list("abcd"), "patient_id": list("abcd"), "split": "val", "y_true": [0, 0, 1, 1]})
-    return type("Run", (), {"split": lambda self, name: images.assign(y_score=y_score)})()
-
-
-def test_luck_is_what_new_seeds_lose():
-    """One trial won with an AUC of 1; its values with two new seeds have 0.75 and 1."""
-    three = pd.DataFrame({"state": "complete", "val_auc": [1.0, 0.9, 0.1]})
-    table = trials.luck({"grid": three}, {"grid": [run(0.1, 0.6, 0.5, 0.9), run(0.1, 0.2, 0.8, 0.9)]})
-    row = table.iloc[0]
-    assert row["as chosen"] == 1 and row["new seeds"] == 0.875 and row["lost"] == 0.125
-    assert row["new seeds_low"] <= 0.875 <= row["new seeds_high"]
-    assert row.trials == 3 and row.inside == 2  # 0.1 lies below the interval

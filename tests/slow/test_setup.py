@@ -213,7 +213,7 @@ def test_the_locks_agree_and_readers_get_nothing_that_only_others_need():
     tested = pins("requirements.test.lock.txt")
     for lock in LOCKS:
         assert all(tested.get(name, version) == version for name, version in pins(lock).items()), lock
-    others = {"nncf", "openvino", "playwright", "pytest", "snakemake-executor-plugin-slurm", "tf2onnx"}
+    others = {"openvino", "playwright", "pytest", "snakemake-executor-plugin-slurm", "tf2onnx"}
     assert not others & set(pins("requirements.lock.txt"))
 
 

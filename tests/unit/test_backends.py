@@ -8,8 +8,7 @@ import pytest
 from keras import layers
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.inference import backends, deployed_networks, exports
-from cxr_helpers.extras.networks import operations
+from cxr_helpers.extras.inference import backends
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3)).astype("float32")
 NAMES = [f"image_{place}" for place in range(len(IMAGES))]
@@ -17,7 +16,14 @@ NAMES = [f"image_{place}" for place in range(len(IMAGES))]
 
 @pytest.fixture(scope="module")
 def model():
-    return deployed_networks.stand_in()
+    """A tiny network of random weights with the layers that the exports meet."""
+    keras.utils.set_random_seed(0)
+    inputs = x = keras.Input((32, 32, 3), name="pixels")
+    x = layers.Rescaling(1 / 127.5, -1.0, name="scaling")(x)
+    x = layers.Conv2D(8, 3, strides=2, use_bias=False, name="conv")(x)
+    x = layers.ReLU(6.0, name="relu")(layers.BatchNormalization(name="norm")(x))
+    x = layers.GlobalAveragePooling2D(name="features")(layers.DepthwiseConv2D(3, name="depthwise")(x))
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid", name="probability")(x), name="small")
 
 
 @pytest.fixture(scope="module")
@@ -37,24 +43,6 @@ def test_an_export_gives_what_keras_gives_for_one_image_and_for_many(name, model
     run = backends.runner(model, name, tmp_path)
     assert backends.check(run, IMAGES, expected, NAMES, name) < 1e-4
     assert run(IMAGES[2:3]) == pytest.approx(expected[2:3], rel=1e-4)
-
-
-def test_int8_stays_near_float32(model, expected, tmp_path, monkeypatch):
-    monkeypatch.setattr(exports, "EARLY", 0)  # a small network is nothing but early layers
-    needs("openvino", "nncf")
-    path = exports.quantise(model, tmp_path / "small.xml", IMAGES)
-    found = backends.load(path)(IMAGES)
-    assert 0 < np.abs(found - expected).max() < 0.02
-    assert exports.size(path) > path.stat().st_size  # the weights lie beside
-
-
-def test_convolutions_near_the_image_stay_in_float32():
-    step, convolution = exports.Step, "convolution"
-    steps = [step("first", convolution, ["image"], 9_000), step("norm", "", ["first"], 90_000)]
-    steps += [step("second", convolution, ["norm"], 7_000), step("beside", convolution, ["norm"], 5_000)]
-    steps += [step("sum", "", ["second", "beside"]), step("last", convolution, ["sum"], 0)]
-    steps += [step("head", "dense", ["last"], 1_000), step("large", "dense", ["head"], 10**6)]
-    assert exports.kept(steps) == ["first", "beside", "head"]
 
 
 def test_a_difference_beyond_the_tolerance_names_the_image(expected):
@@ -107,21 +95,3 @@ def test_few_images_are_not_worth_an_export(monkeypatch, model, expected):
     monkeypatch.delenv(backends.CHOICE, raising=False)
     monkeypatch.setattr(backends, "runner", lambda *_: pytest.fail("exported"))
     assert backends.forward(model, backends.FEW - 1)(IMAGES) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(
-    ("application", "billions"), [("VGG16", 15.47), ("ResNet50", 3.858), ("MobileNet", 0.5687), ("MobileNetV2", 0.3008)]
-)
-def test_operations_are_the_published_counts(application, billions):
-    """Simonyan and Zisserman 2015, He et al. 2016, Howard et al. 2017 (569 M), Sandler et al. 2018 (300 M)."""
-    with keras.device("cpu"):
-        found = operations.multiply_adds(getattr(keras.applications, application)(weights=None))
-    assert found / 1e9 == pytest.approx(billions, rel=1e-3)
-
-
-def test_operations_of_nested_and_grouped_layers():
-    inner = keras.Sequential([keras.Input((4, 4, 8)), layers.Conv2D(6, 3, padding="same", groups=2)])
-    inputs = keras.Input((4, 4, 8))
-    outer = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(inner(inputs))))
-    assert operations.multiply_adds(inner) == 16 * 6 * 9 * 4
-    assert operations.multiply_adds(outer) == 16 * 6 * 9 * 4 + 16 * 6 * 2

@@ -1,4 +1,4 @@
-"""What estimators see: gradients of known direction, pixels as they are, a frozen network's outputs; stored once."""
+"""What estimators see: gradients of known direction, pixels as they are, a frozen network's outputs."""
 
 import numpy as np
 import pytest
@@ -50,17 +50,10 @@ def images(tmp_path, monkeypatch):
     return np.random.default_rng(0).integers(0, 255, (3, 32, 32)).astype("uint8")
 
 
-def test_hog_is_computed_once_and_anew_for_another_variant(images, monkeypatch):
-    config = Config("svm", features="hog", size=32)
-    first, note = descriptors.matrix(config, "smoke", images, "abc")
-    np.testing.assert_array_equal(first, descriptors.hog(images))
+def test_hog_comes_without_a_network(images):
+    found, note = descriptors.matrix(Config("svm", features="hog", size=32), "smoke", images, "abc")
+    np.testing.assert_array_equal(found, descriptors.hog(images))
     assert note == "no network"
-    calls = []
-    monkeypatch.setattr(descriptors, "hog", lambda images: calls.append(1) or np.zeros((3, 1), "float32"))
-    np.testing.assert_array_equal(descriptors.matrix(config, "smoke", images, "abc")[0], first)
-    assert not calls
-    descriptors.matrix(Config("svm", features="hog", size=32, variant="clahe"), "smoke", images, "abc")
-    assert calls
 
 
 def test_network_features_are_the_frozen_networks_outputs_image_by_image(images, monkeypatch):

@@ -16,7 +16,7 @@ ROOMS = (
 )
 # The upper floor, on top of all of these.
 EXTRAS = (
-    *("statistics", "networks", "other_sets", "makers", "inference", "saliency", "benchmarks", "tables", "plots", "report"),
+    *("statistics", "networks", "other_sets", "makers", "inference", "saliency", "benchmarks", "tables", "report"),
     *("image_commands", "commands"),
 )
 ORDER = (*ROOMS, *(f"extras.{room}" for room in EXTRAS))

@@ -20,11 +20,10 @@ measured_on = lazy.module("cxr_helpers.extras.makers.measured_on")
 MODULES = {
     "adults": lazy.module("cxr_helpers.extras.benchmarks.adult_baselines"),
     "complexity": lazy.module("cxr_helpers.extras.benchmarks.scaling"),
-    "compression": lazy.module("cxr_helpers.extras.benchmarks.compression"),
     "copies": lazy.module("cxr_helpers.extras.benchmarks.copies"),
-    "deployment": lazy.module("cxr_helpers.extras.benchmarks.export_measurements"),
     "flags": lazy.module("cxr_helpers.extras.benchmarks.segmenter_flags"),
     "maps": lazy.module("cxr_helpers.extras.benchmarks.map_speed"),
+    "precision": lazy.module("cxr_helpers.extras.benchmarks.feature_precision"),
     "regions": lazy.module("cxr_helpers.extras.benchmarks.region_probes"),
     "speed": lazy.module("cxr_helpers.extras.benchmarks.speed"),
     "warnings": lazy.module("cxr_helpers.extras.benchmarks.false_warnings"),

@@ -118,7 +118,7 @@ def load(path: Path, bfloat16: bool = False) -> Runner:
     """Return what runs an exported network: images float32 (n, H, W, C) in 0..255 -> outputs float32 (n, units).
 
     Args:
-        path: a file that `export` or `exports.quantise` wrote.
+        path: a file that `export` wrote.
         bfloat16: compute in bfloat16; only OpenVINO can.
 
     Raises:

@@ -1,18 +1,13 @@
 """What an estimator of scikit-learn sees of an image: HOG, pixels, or the outputs of a frozen network."""
 
-import hashlib
-import json
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from skimage.feature import hog as oriented_gradients
 from tqdm import tqdm
 
-from cxr_helpers import paths
 from cxr_helpers.base import processes
-from cxr_helpers.base.files import atomic_path, mapped
 from cxr_helpers.config import Config
-from cxr_helpers.data import preprocessing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.models import catalogue
 from cxr_helpers.training import cached_features
@@ -33,7 +28,7 @@ def matrix(config: Config, profile: str, images: np.ndarray, data_hash: str) -> 
     if config.features == "pca":
         return flat(images), "no network"
     if config.features == "hog":
-        return _stored_hog(config, profile, images, data_hash), "no network"
+        return hog(images), "no network"
     if config.features not in catalogue.names():
         known = ", ".join(("hog", "pca", *catalogue.names()))
         raise CxrError(f"Config: features={config.features!r} is unknown; choose one of {known}.")
@@ -61,14 +56,3 @@ def hog(images: np.ndarray) -> np.ndarray:
 
     with ThreadPoolExecutor(processes.cores()) as pool:
         return np.asarray(list(tqdm(pool.map(of_one, images), total=len(images), desc="hog", unit="image")), "float32")
-
-
-def _stored_hog(config: Config, profile: str, images: np.ndarray, data_hash: str) -> np.ndarray:
-    """Return HOG of all images, from the store where they lie there."""
-    parts = json.dumps([config.size, preprocessing.described(config.variant), HOG_CELLS, HOG, data_hash])
-    path = paths.build(profile) / "features" / f"hog-{hashlib.sha256(parts.encode()).hexdigest()[:16]}.npy"
-    if not path.is_file():
-        described = hog(images)
-        with atomic_path(path) as temporary:
-            np.save(temporary, described)
-    return mapped(path)

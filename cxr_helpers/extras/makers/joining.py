@@ -1,4 +1,4 @@
-"""The runs that an ensemble, a calibrated experiment, a soup or a cascade is made from: one protocol, the same images."""
+"""The runs that an ensemble, a calibrated experiment or a cascade is made from: one protocol, the same images."""
 
 from cxr_helpers import records
 from cxr_helpers.config import Config

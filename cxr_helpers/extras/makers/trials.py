@@ -1,4 +1,4 @@
-"""The trials of grid search and random search over four hyper-parameters (Kondragunta 2024): space, results, luck.
+"""The trials of grid search and random search over four hyper-parameters (Kondragunta 2024): space and results.
 
 What is searched and how long was decided before the first trial. Grid and random search (Bergstra and Bengio 2012) have
 the same ranges and the same number of trials. The module `search` makes the trials; `search/grid.csv` and
@@ -14,9 +14,6 @@ from cxr_helpers import paths
 from cxr_helpers.base import provenance
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import metrics
-from cxr_helpers.records import Record
-from cxr_helpers.tables import statistics
 
 RANGES = {"learning_rate": (1e-4, 1e-2), "dropout": (0.0, 0.6), "batch_size": (32, 128)}
 WIDTHS = (0, 32, 64, 128)
@@ -76,22 +73,6 @@ def summary(studies: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         row = {"search": kind, "trials": len(trials), "pruned": int((trials.state == "pruned").sum())}
         row |= {"epochs": int(trials.epochs.sum()), "minutes": trials.seconds.sum() / 60, "best val AUC": best(trials).val_auc}
         rows.append(row | {name.replace("_", " "): f"{value:.3g}" for name, value in chosen(trials).items()})
-    return pd.DataFrame(rows)
-
-
-def luck(studies: Mapping[str, pd.DataFrame], runs: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
-    """Return one row per study: the best trial's validation AUC beside that of the same values with new seeds.
-
-    A maximum over many noisy trials is too high on average (Cawley and Talbot 2010): the part that is luck of the seed
-    goes with a new one, the part that is luck of the validation images stays. `inside` counts the trials whose AUC lies
-    in the 95 % interval of the runs: those that the validation images cannot tell from the chosen one.
-    """
-    rows = []
-    for kind, trials in studies.items():
-        again = metrics.evaluate_seeds([run.split("val") for run in runs[kind]]).loc["roc_auc"]
-        row = {"search": kind, "as chosen": best(trials).val_auc} | statistics.columns("new seeds", again)
-        row |= {"lost": best(trials).val_auc - again.value, "trials": len(trials)}
-        rows.append(row | {"inside": int(trials.val_auc.between(again.ci_low, again.ci_high).sum())})
     return pd.DataFrame(rows)
 
 
