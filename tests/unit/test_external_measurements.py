@@ -1,15 +1,14 @@
-"""Measurements on images outside the set: what shortcut baselines make of adults, copies of published images, wrong warnings."""
+"""Measurements on images outside the set: copies of published images, wrong warnings."""
 
 import types
 
 import numpy as np
-import pandas as pd
 import pytest
 import tiny_external
 import tiny_images
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.benchmarks import adult_baselines, copies, false_warnings
+from cxr_helpers.extras.benchmarks import copies, false_warnings
 from cxr_helpers.extras.inference import out_of_distribution, published_model
 
 
@@ -26,25 +25,6 @@ def small_set(tmp_path, monkeypatch, workplace):
 @pytest.fixture
 def adults(small_set, monkeypatch):
     monkeypatch.setenv("CXR_EXTERNAL_DIR", str(tiny_external.write(small_set / "adults")))
-
-
-def test_shortcut_baselines_of_the_children_score_the_adults(adults, monkeypatch):
-    images = pd.DataFrame({"image_id": [], "split": []})
-    monkeypatch.setattr(adult_baselines.splits, "load", lambda *_: images)
-    children = adult_baselines.manifest.load("full")
-    images[["image_id", "split"]] = children[["image_id"]].assign(split="train")
-    repeats = adult_baselines.measure("full")
-    assert repeats.groupby("model").image_id.agg(list).map(sorted).tolist() == [["a", "b", "c"]] * 3
-    assert set(repeats.model) == {"always PNEUMONIA", "grey statistics", "32×32 thumbnail"}  # width means something else here
-    always = repeats[repeats.model == "always PNEUMONIA"]
-    assert always.y_score.tolist() == [children.y_true.mean()] * 3
-    figures = adult_baselines.figures(repeats).set_index("figure")
-    assert figures.value["always PNEUMONIA"] == 0.5
-
-
-def test_without_adult_images_the_variable_is_named(small_set):
-    with pytest.raises(CxrError, match="set CXR_EXTERNAL_DIR"):
-        adult_baselines.measure("full")
 
 
 def test_copies_are_compared_image_by_image(small_set, monkeypatch):

@@ -18,7 +18,6 @@ measured_on = lazy.module("cxr_helpers.extras.makers.measured_on")
 
 # Of each, `measure(profile)` gives all repeats and `figures(repeats)` their figures.
 MODULES = {
-    "adults": lazy.module("cxr_helpers.extras.benchmarks.adult_baselines"),
     "complexity": lazy.module("cxr_helpers.extras.benchmarks.scaling"),
     "copies": lazy.module("cxr_helpers.extras.benchmarks.copies"),
     "flags": lazy.module("cxr_helpers.extras.benchmarks.segmenter_flags"),

@@ -10,8 +10,6 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from cxr_helpers.errors import CxrError
-
 POOLING = "features"  # what `models` calls the layer between feature maps and head
 
 
@@ -19,17 +17,11 @@ def joined(networks: Sequence[keras.Model], temperature: float = 1.0) -> keras.M
     """Return one network with P(PNEUMONIA) = sigmoid(logit(mean of the networks' probabilities) / temperature).
 
     Args:
-        networks: each with feature maps that are averaged over the image and one sigmoid unit (the MobileNets of `models`),
-            all of one input size.
+        networks: all `joinable`, with inputs and feature maps of one size (the MobileNets of `models`).
         temperature: by what the log-odds of the mean are divided.
-
-    Raises:
-        CxrError: a network has another head, another input or maps of another size.
     """
     inputs = keras.Input(networks[0].input_shape[1:], name="pixels")
     maps = [_maps(network, inputs, place) for place, network in enumerate(networks)]
-    if len({tuple(each.shape[1:3]) for each in maps}) != 1:
-        raise CxrError("Networks with feature maps of different sizes cannot be joined; join those of one input size.")
     x = layers.GlobalAveragePooling2D(name=POOLING)(layers.Concatenate(name="maps")(maps))
     each = layers.Dense(len(networks), name="members")(x)
     ill, well = (ops.mean(ops.sigmoid(sign * each), axis=-1, keepdims=True) for sign in (1.0, -1.0))
@@ -56,11 +48,6 @@ def joinable(network: keras.Model) -> bool:
 
 def _maps(network: keras.Model, inputs, place: int):
     """Return the last feature maps of a copy of a network on `inputs`; its layers' names get a number."""
-    if not joinable(network):
-        raise CxrError(f"{network.name} cannot be joined: only averaged feature maps with one sigmoid unit can.")
-    if network.input_shape[1:] != tuple(inputs.shape[1:]):
-        first = tuple(inputs.shape[1:])
-        raise CxrError(f"{network.name} takes images of {network.input_shape[1:]}, the first network of {first}.")
     body = keras.Model(network.input, network.get_layer(POOLING).input)
 
     def renamed(layer: keras.Layer) -> keras.Layer:
