@@ -194,7 +194,8 @@ def brief(comparison: pd.DataFrame) -> pd.DataFrame:
     ]
     reached = zip(comparison.readings_reaching, comparison.readings, strict=True)
     table["readings that reach it"] = [f"{some:.0f} of {many}" if many else "" for some, many in reached]
-    marks = np.where(limited(comparison), f" ({verdicts.LIMITED})", "")
+    counted = np.where(comparison.verdict == verdicts.INSIDE, " (" + table["readings that reach it"] + ")", "")
+    marks = counted + np.where(limited(comparison), f" ({verdicts.LIMITED})", "")
     table = table.assign(verdict=comparison.verdict.replace("", "no figure given") + marks).reset_index(drop=True)
     table.attrs["digits"] = {
         "reported": lambda value: "{:,.0f}" if float(value).is_integer() else "{:g}",

@@ -287,9 +287,14 @@ def test_the_brief_table_reads_as_a_page_does():
     judged |= {"verdict": verdicts.OUTSIDE, "readings": 3, "readings_reaching": 0}
     waiting = {"system": "b", "metric": "accuracy", "reported": 0.912, "verdict": verdicts.NOT_TESTED, "readings": 0}
     nameless = {"system": "c", "metric": "accuracy", "reproduced": 0.9, "verdict": "", "readings": 0}
-    made = pd.DataFrame([judged, waiting, nameless], columns=reported_vs_reproduced.COLUMNS)
+    inside = judged | {"verdict": verdicts.INSIDE, "readings_reaching": 1}
+    made = pd.DataFrame([judged, waiting, nameless, inside], columns=reported_vs_reproduced.COLUMNS)
     brief = table_cells.formatted(reported_vs_reproduced.brief(made))
     said = "better: fewer false alarms than reported"
     assert brief.iloc[0].tolist() == ["a", "FP", "122", "36.7 (27.0–47.1)", said, "0 of 3", verdicts.OUTSIDE]
     assert brief.iloc[1].tolist() == ["b", "Accuracy", "0.912", "–", "", "", verdicts.NOT_TESTED]
-    assert brief.verdict[2] == "no figure given" and brief.reported[2] == "–"
+    assert (
+        brief.verdict[3] == "inside the range of readings (1 of 3)"
+        and brief.verdict[2] == "no figure given"
+        and brief.reported[2] == "–"
+    )
