@@ -13,6 +13,7 @@ from cxr_helpers.errors import CxrError
 
 FILE = Path(__file__).with_name("experiments.toml")
 _NAME = re.compile(r"(?<![`\w/.-])(?<!train )[a-z][a-z0-9]*(?:_[\w+]+)*(?![`\w/-])")  # perhaps an experiment's, not in code
+WAYS = {"streamed": "online", "stored": "cached"}  # what the variants of a title are called
 FIXED = ("model", "seed", "members", "own")  # fields that no parameter of a chapter changes
 
 
@@ -50,7 +51,7 @@ def load(profile: str, file: Path = FILE) -> dict[str, Experiment]:
         row = typed.checked(typed.Row, given, f"{file.name}, [{name}]: ")
         changes = shared | row.smoke if profile == "smoke" else {}
         for suffix, variant in row.variants.items():
-            each, title = (f"{name}_{suffix}", f"{row.title}: {suffix}") if suffix else (name, row.title)
+            each, title = (f"{name}_{suffix}", f"{row.title}: {WAYS.get(suffix, suffix)}") if suffix else (name, row.title)
             try:
                 for changed in ({}, changes):  # a row's own faults are faults in every profile
                     values = {"seeds": row.seeds, "protocols": row.protocols} | row.config | changed | variant
