@@ -35,6 +35,11 @@ def test_there_are_the_chapters_of_thesis_and_supplement():
     assert [name[:3] for name in chapter_files.of("supplement")[:2]] == ["s01", "s02"]
 
 
+def test_ten_figures_carry_the_thesis():
+    cells = [cell for name in chapter_files.of("thesis") for cell in nbformat.read(chapter_files.source(name), 4).cells]
+    assert sum(cell.source.count("★ ") for cell in cells if cell.cell_type == "code") == 10
+
+
 def test_a_chapter_of_the_thesis_imports_nothing_of_the_extras(chapter, code):
     imported = [node for cell in code for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.ImportFrom)]
     assert chapter.startswith("s") or not [node.module for node in imported if "extras" in (node.module or "")]
