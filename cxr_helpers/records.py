@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from cxr_helpers import experiments, paths
-from cxr_helpers.base import files, provenance
+from cxr_helpers.base import files, stored_results
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.config import Config
 from cxr_helpers.data import belonging
@@ -55,7 +55,7 @@ class Record:
     def __getattribute__(self, name: str) -> object:
         """Note the record where a chapter looks into it: its run.json has the hashes of all its files."""
         if name in ("info", "_tables"):
-            provenance.note(self.folder / "run.json")
+            stored_results.note(self.folder / "run.json")
         return super().__getattribute__(name)
 
     @property
@@ -127,7 +127,7 @@ class Record:
         """Return the bytes of one of the record's files (`files`); one that is missing or changed is a CxrError."""
         remedy = RESTORE
         if name not in self._own:  # whose hash run.json does not hold
-            provenance.note(self.folder / ADDED)
+            stored_results.note(self.folder / ADDED)
             remedy = "restore it from git, or delete it and make it again"
         try:
             content = (self.folder / name).read_bytes()

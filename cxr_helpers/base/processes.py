@@ -1,12 +1,9 @@
-"""The cores that a process may use, the memory that it comes to hold, and work in threads ahead of its use."""
+"""The cores that a process may use, and the memory that it comes to hold."""
 
 import contextlib
 import os
 import resource
 import sys
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 _RSS_UNIT = 1024**2 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes on macOS, in kB elsewhere
@@ -30,14 +27,3 @@ def forget_peak() -> None:
 def cores() -> int:
     """Return the number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable, most: int) -> Iterator:
-    """Yield `work(item)` of each item in order, done by the pool, with up to `most` of them under way or waiting."""
-    waiting: deque[Future] = deque()
-    for item in items:
-        waiting.append(pool.submit(work, item))
-        if len(waiting) >= most:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()

@@ -1,5 +1,6 @@
-"""Stored results that are no run records: read here, and noted for what is computed from them. Nothing is measured here."""
+"""Stored results: what is read is noted, and taken by what a chapter shows next. Nothing is measured here."""
 
+import hashlib
 import json
 import tomllib
 from pathlib import Path
@@ -7,8 +8,27 @@ from pathlib import Path
 import pandas as pd
 
 from cxr_helpers import paths
-from cxr_helpers.base import provenance
 from cxr_helpers.errors import CxrError
+
+_noted: set[Path] = set()  # since something was last shown
+
+
+def note(path: Path) -> None:
+    """Say that the stored result at `path` is being read; a record is noted by its run.json, which has its files' hashes."""
+    _noted.add(Path(path))
+
+
+def sources() -> dict[str, str]:
+    """Return what was read since this was last asked: path from the project's root (else as it is) -> SHA-256 (hex), sorted."""
+    there = sorted(path for path in _noted if path.is_file())
+    _noted.clear()
+    inside = {path: path.relative_to(paths.ROOT) if path.is_relative_to(paths.ROOT) else path for path in there}
+    return {name.as_posix(): digest(path) for path, name in inside.items()}
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 (hex) of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def read(path: Path, command: str, missing_ok: bool = False) -> pd.DataFrame | dict | None:
@@ -16,7 +36,7 @@ def read(path: Path, command: str, missing_ok: bool = False) -> pd.DataFrame | d
 
     One that cannot be read, or is missing and `missing_ok` is not set (else None), is a CxrError that names the command.
     """
-    provenance.note(path)
+    note(path)
     try:
         if path.suffix in (".csv", ".gz"):
             return pd.read_csv(path)

@@ -18,7 +18,7 @@ from cxr_helpers.data import manifest as manifests
 from cxr_helpers.data.preprocessing import COMMON_SIZE, VARIANTS, resize
 from cxr_helpers.errors import CxrError
 
-_AHEAD = 64  # images that are being made while one is written
+_AT_ONCE = 64  # images that are made before they are written
 
 
 def load(profile: str, size: int, variant: str = "none") -> np.memmap:
@@ -73,5 +73,8 @@ def write(items: Sequence, make: Callable[..., np.ndarray], size: int, path: Pat
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(items), size, size, *channels)}
     with atomic_path(path) as temporary, ThreadPoolExecutor(processes.cores()) as pool, open(temporary, "wb") as packed:
         np.lib.format.write_array_header_1_0(packed, header)
-        for image in tqdm(processes.ahead(pool, make, items, _AHEAD), total=len(items), desc=path.stem, unit="image"):
-            packed.write(np.ascontiguousarray(image).data)  # a memory map would hold what it has written
+        with tqdm(total=len(items), desc=path.stem, unit="image") as bar:
+            for start in range(0, len(items), _AT_ONCE):
+                for image in pool.map(make, items[start : start + _AT_ONCE]):
+                    packed.write(np.ascontiguousarray(image).data)  # a memory map would hold what it has written
+                    bar.update()

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import confusion_matrix, roc_curve
 
 from cxr_helpers.config import one_of
 from cxr_helpers.errors import CxrError
@@ -97,6 +97,24 @@ def confusion(scores: pd.DataFrame, threshold: float = 0.5) -> np.ndarray:
     """Return the counts [[tn, fp], [fn, tp]] of PNEUMONIA iff y_score >= threshold."""
     scores = checked(scores)
     return confusion_matrix(scores.y_true, scores.y_score >= threshold, labels=[0, 1])
+
+
+def operating_point(val_scores: pd.DataFrame) -> float:
+    """Return the threshold t (PNEUMONIA iff y_score >= t) of the largest sensitivity + specificity - 1 (Youden 1950).
+
+    Of equally good thresholds the highest is taken. A score that is not of the validation split is a CxrError.
+    """
+    false_alarm, sensitivity, thresholds = operating_points(val_scores)
+    return float(thresholds[np.argmax(sensitivity - false_alarm)])
+
+
+def operating_points(val_scores: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return false-positive rate, sensitivity and threshold at each score, the highest first; errors as `operating_point`."""
+    if not (val_scores["split"] == "val").all():
+        raise CxrError('An operating point is chosen on validation only; pass scores whose split is "val" throughout.')
+    scores = checked(val_scores)
+    # The curve starts at an infinite threshold, which would call no image PNEUMONIA.
+    return tuple(values[1:] for values in roc_curve(scores.y_true, scores.y_score, drop_intermediate=False))
 
 
 def checked(scores: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,6 @@
 """Grad-CAM: where the last feature maps speak for a class (Selvaraju et al. 2017), and what its relatives share with it."""
 
 import functools
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 
 import cv2
@@ -15,7 +14,6 @@ from cxr_helpers.explain.gradients import gradient
 keras = lazy.module("keras")
 
 BATCH = 16  # images whose feature maps are held at once
-_LAST: dict = {}  # what `_passed` was asked last, and what it found
 BLANK = "blank map: nothing in the image speaks for or against this class"
 
 
@@ -34,7 +32,7 @@ def weighted(weigh: Callable, model: "keras.Model", images: np.ndarray, target: 
     It takes float32 (n, h, w, channels) twice and returns (n, h, w); what is negative there is cut off.
     """
     network, gray, signs = targets.prepared(model, images, target)
-    return enlarged([one for pair in _passed(network, gray, signs) for one in weigh(*pair)], gray.shape[1:])
+    return enlarged([one for pair in _passes(network, gray, signs) for one in weigh(*pair)], gray.shape[1:])
 
 
 def enlarged(coarse: Iterable[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
@@ -44,15 +42,8 @@ def enlarged(coarse: Iterable[np.ndarray], shape: tuple[int, int]) -> np.ndarray
     return np.divide(large, peak, out=np.zeros_like(large), where=peak > 0)
 
 
-def _passed(network: "keras.Model", gray: np.ndarray, signs: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return the last feature maps and their gradients, batch by batch; four methods that ask in turn cost one pass."""
-    state = hashlib.sha256(gray.tobytes() + signs.tobytes() + b"".join(each.tobytes() for each in network.get_weights())).digest()
-    if _LAST.get("asked") != (id(network), state):
-        _LAST.update(asked=(id(network), state), found=list(_passes(network, gray, signs)))
-    return _LAST["found"]
-
-
 def _passes(network: "keras.Model", gray: np.ndarray, signs: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the last feature maps and their gradients, batch by batch."""
     below, above = _halves(network)
     for part in (slice(start, start + BATCH) for start in range(0, len(gray), BATCH)):
         pixels, sign = (keras.ops.convert_to_tensor(array) for array in (targets.batch(network, gray[part]), signs[part]))

@@ -7,8 +7,7 @@ and text is readable at the width of an A4 page. A module is imported when one o
 import lazy_loader
 
 _FUNCTIONS = {
-    "image_figures": ["classified_images", "image_flow", "image_grid"],
-    "result_plots": ["forest", "regions", "specification_curve"],
+    "result_plots": ["classified_images", "forest", "image_grid", "specification_curve"],
     "score_curves": ["histories", "summary"],
     "style": ["CLASS_COLOURS", "COLOURS", "TEXT_WIDTH", "colour"],
 }

@@ -1,4 +1,6 @@
-"""Results: one metric of many experiments, or of all readings of a text."""
+"""Results: one metric of many experiments, or of all readings of a text; and images, with what is predicted."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,14 +11,6 @@ from cxr_helpers.plots.style import INK, TEXT_WIDTH, colour, styled, value_grid
 from cxr_helpers.plots.style import figure as empty_figure
 from cxr_helpers.tables import formatting
 
-_REGIONS = {
-    "whole": "whole image",
-    "background": "all but the lungs",
-    "lungs only": "lungs only",
-    "mask shape": "outline of the lungs",
-    "box": "box of the lungs",
-}
-_NETWORKS = {"mobilenetv2": "MobileNetV2, frozen", "vgg16": "VGG-16, frozen", "mobilenet": "MobileNet, fine-tuned"}
 _SPLITS = {"val": "validation", "test": "test"}
 
 
@@ -80,25 +74,36 @@ def specification_curve(table: pd.DataFrame, text: dict, metric: str, reported: 
 
 
 @styled
-def regions(areas: pd.DataFrame) -> Figure:
-    """Draw the AUC of each region of the image with its interval; the band is what the width of the file alone reaches.
+def image_grid(images: Sequence[np.ndarray], titles: Sequence[str], columns: int = 4) -> Figure:
+    """Draw images, (H, W) uint8 grey or (H, W, 3) RGB, so many columns a row, each under its title.
 
-    `areas`: model, region, data (official test or folds by patient), value, ci_low, ci_high.
+    The first one's shape gives the panels theirs.
     """
-    networks = {model: title for model, title in _NETWORKS.items() if model in set(areas.model)}
-    fig = empty_figure(3.2)
-    panels = fig.subplots(1, 2, sharex=True, sharey=True)
-    for ax, data in zip(panels, ("official test", "folds by patient"), strict=True):
-        size = areas[(areas.region == "image width") & (areas.data == data)].iloc[0]
-        ax.axvspan(size.ci_low, size.ci_high, color=INK, alpha=0.12, linewidth=0, label="width of the file alone")
-        for place, (model, title) in enumerate(networks.items()):
-            own = areas[(areas.model == model) & (areas.data == data)].set_index("region").reindex(_REGIONS)
-            rows = np.arange(len(_REGIONS)) + 0.22 * (place - (len(networks) - 1) / 2)
-            known = own.value.notna().to_numpy()
-            ax.hlines(rows[known], own.ci_low[known], own.ci_high[known], color=colour(title))
-            ax.plot(own.value[known], rows[known], "o", markersize=4, color=colour(title), label=title)
-        ax.set(title=data, xlabel="ROC AUC", yticks=range(len(_REGIONS)), yticklabels=_REGIONS.values())
-        ax.set_ylim(len(_REGIONS) - 0.5, -0.5)
-        value_grid(ax, "x")
-    fig.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    rows, shape = -(-len(images) // columns), images[0].shape
+    height = min(TEXT_WIDTH / columns * shape[0] / shape[1], 2)
+    lines = 1 + max(title.count("\n") for title in titles)
+    fig = empty_figure(rows * (height + 0.15 * lines) + 0.25, columns * height * shape[1] / shape[0])
+    panels = fig.subplots(rows, columns, squeeze=False).ravel()
+    for ax in panels:
+        ax.set_axis_off()
+    for ax, image, title in zip(panels, images, titles, strict=False):
+        ax.set_axis_on()
+        ax.imshow(image, cmap="gray", vmin=0, vmax=255)
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+        ax.set_title(title, loc="center", fontsize=8)
+    return fig
+
+
+def classified_images(images: np.ndarray, answers: pd.DataFrame, columns: int = 4) -> Figure:
+    """Draw images with true label, predicted label and confidence; a wrong answer has a thick frame and a cross.
+
+    `images`: (N, H, W) uint8, in the order of `answers`, which has label, predicted and confidence (0 to 1).
+    """
+    wrong = (answers.label != answers.predicted).to_numpy()
+    rows = zip(answers.label, wrong, answers.predicted, answers.confidence, strict=True)
+    titles = [f"true {label}\n{'✗' if failed else '✓'} {called} {100 * sure:.1f} %" for label, failed, called, sure in rows]
+    fig = image_grid(images, titles, columns)
+    for place in np.flatnonzero(wrong):
+        fig.axes[place].spines[:].set(visible=True, linewidth=2.5, color="black")
     return fig

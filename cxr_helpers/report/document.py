@@ -17,9 +17,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from cxr_helpers import experiments
-from cxr_helpers.base import provenance
+from cxr_helpers.base import stored_results
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import drawn, table_cells
+from cxr_helpers.report import drawn
+from cxr_helpers.tables import formatting
 
 LABEL = re.compile(r"(fig|tbl):[a-z0-9]+(-[a-z0-9]+)*")
 DIGITS = "%.7g"
@@ -40,19 +41,19 @@ def figure(fig: Figure, label: str, caption: str, alt: str) -> None:
 
 
 def table(frame: pd.DataFrame, label: str, caption: str, digits: int | dict[str, int] = 3) -> None:
-    """Show `frame` under `label` ("tbl:...") with its caption (Markdown); `digits` as in `table_cells.formatted`.
+    """Show `frame` under `label` ("tbl:...") with its caption (Markdown); `digits` as in `formatting.formatted`.
 
     A malformed label, an empty caption or an empty table is a CxrError.
     """
     if frame.empty:
         raise CxrError(f"{label}: the table has no cells; check what was selected for it.")
-    shown = {"text/markdown": experiments.named(table_cells.markdown(frame, digits))}
-    _labelled("table", label, caption, shown, table_cells.flat(frame))
+    shown = {"text/markdown": experiments.named(formatting.markdown(frame, digits))}
+    _labelled("table", label, caption, shown, formatting.flat(frame))
 
 
 def text(markdown: str) -> None:
     """Show a sentence or more of Markdown, its numbers read from records."""
-    publish({"text/markdown": experiments.named(table_cells.written(markdown))}, "text")
+    publish({"text/markdown": experiments.named(formatting.written(markdown))}, "text")
 
 
 def code(*things: Callable | type) -> None:
@@ -63,7 +64,7 @@ def code(*things: Callable | type) -> None:
 
 def publish(bundle: dict[str, str], kind: str, **note: str) -> None:
     """Show a bundle (MIME type -> content) with what the report has to know of it: its kind, a note, and what was read for it."""
-    publish_display_data(bundle, metadata={"cxr": {"kind": kind, **note, "sources": provenance.sources()}})
+    publish_display_data(bundle, metadata={"cxr": {"kind": kind, **note, "sources": stored_results.sources()}})
 
 
 def _labelled(kind: str, label: str, caption: str, shown: dict[str, str], numbers: pd.DataFrame, **note: str) -> None:
@@ -91,4 +92,4 @@ def _name(fig: Figure) -> None:
 
 
 def _line(text: str) -> str:
-    return experiments.named(table_cells.written(" ".join(text.split())))
+    return experiments.named(formatting.written(" ".join(text.split())))

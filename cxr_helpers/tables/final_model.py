@@ -12,7 +12,6 @@ from cxr_helpers.data import manifest
 from cxr_helpers.evaluation import calibration, metrics
 from cxr_helpers.records import Record
 from cxr_helpers.tables import candidates, external_sets, statistics
-from cxr_helpers.training import rescoring
 
 FILE = "final_model.json"
 # Name in FILE -> the metric of `metrics`.
@@ -43,15 +42,6 @@ def experiment(run: Record, profile: str) -> str:
 def official(run: Record) -> pd.DataFrame:
     """Return every metric of a run on the official test images at its own threshold: value, ci_low, ci_high."""
     return metrics.evaluate(run.split("test"), run.info["threshold"])
-
-
-def outside(run: Record, profile: str) -> pd.Series | None:
-    """Return value, ci_low, ci_high of the AUC on the adult images, n and n_normal; None where these were never scored."""
-    tables = rescoring.of([run], profile, rescoring.EXTERNAL)
-    if not tables:
-        return None
-    area, (adults,) = metrics.evaluate(tables[0]).loc["roc_auc"].astype(float), tables
-    return pd.concat([area, pd.Series({"n": len(adults), "n_normal": (adults.y_true == 0).sum()})])
 
 
 def goals(run: Record) -> pd.DataFrame:

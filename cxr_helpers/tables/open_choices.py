@@ -49,14 +49,3 @@ def values(table: pd.DataFrame, split: str, metric: str, images: tuple[int, int]
     if metric in _DERIVED:
         return _DERIVED[metric](table, split, *images).to_list()
     return table[f"{split}_{metric}"].to_list() if f"{split}_{metric}" in table else []
-
-
-def made(profile: str) -> pd.DataFrame:
-    """Return one row per claim of readings.toml that has readings: how many are trained, of how many, and in how many hours."""
-    rows = []
-    for name, text in stored_results.read(paths.reports("full") / "readings.toml", "").items():
-        table = load(name, profile, missing_ok=True)
-        if table is not None:
-            hours = table.groupby("key").seconds.first().sum() / 3600
-            rows.append({"text": text["title"], "readings": len(table), "of": planned(text), "hours": hours})
-    return pd.DataFrame(rows, columns=["text", "readings", "of", "hours"])

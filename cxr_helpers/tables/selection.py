@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.evaluation import metrics, operating_point
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.records import Record
 
 CLASSES = ("NORMAL", "PNEUMONIA")
@@ -14,7 +14,7 @@ THRESHOLD = 0.5  # what the source documents use
 
 def thresholds(runs: Sequence[Record]) -> list[float]:
     """Return each run's operating point: the one that it was made with, or that which its validation images give."""
-    return [run.info["threshold"] if "threshold" in run.info else operating_point.choose(run.split("val")) for run in runs]
+    return [run.info["threshold"] if "threshold" in run.info else metrics.operating_point(run.split("val")) for run in runs]
 
 
 def given(runs: Mapping[str, Sequence[Record]]) -> dict[str, list[float]]:

@@ -15,7 +15,6 @@ import pytest
 from published_detector import published, rules  # noqa: F401
 from tiny_models import GREY, two_blobs
 
-from cxr_helpers.base import processes
 from cxr_helpers.data import image_files
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import bulk, predict
@@ -172,19 +171,3 @@ def test_a_decoder_that_fails_in_an_unforeseen_way_costs_one_row(published, fold
     monkeypatch.setattr(image_files, "read", lambda path: 1 / 0 if path.name == "002.png" else read(path))
     assert bulk.write(bulk.files([folder / "a" / "00?.png"]), tmp_path / "out.csv", published) == (10, 1)
     assert "ZeroDivisionError" in table_of(tmp_path / "out.csv").problem[2]
-
-
-def test_images_wait_for_the_network_in_bounded_number():
-    begun, lock = [], threading.Lock()
-
-    def read(number):
-        with lock:
-            begun.append(number)
-        return number
-
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(2) as pool:
-        results = processes.ahead(pool, read, range(10_000), 128)
-        assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
-        assert len(begun) <= 128 + 5

@@ -12,7 +12,7 @@ from tiny_chapters import chapter, figure, first_chapter, second_chapter
 from tiny_chapters import workplace as project
 
 from cxr_helpers import paths, records
-from cxr_helpers.base import provenance
+from cxr_helpers.base import stored_results
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.report import verify
@@ -30,7 +30,7 @@ def report(monkeypatch, tmp_path):
     measured.parent.mkdir(parents=True)
     measured.write_text("figure,value\nmilliseconds,12\n")
     drawn = figure("fig:speed")
-    drawn.outputs[0].metadata["cxr"]["sources"] = {"reports/smoke/measurements/speed.csv": provenance.digest(measured)}
+    drawn.outputs[0].metadata["cxr"]["sources"] = {"reports/smoke/measurements/speed.csv": stored_results.digest(measured)}
     write("smoke", **{"01_eda": first_chapter(), "02_models": second_chapter(), "03_speed": chapter("Speed", drawn)})
     scores = pd.DataFrame([["a", "p", "test", 1, 0.9]], columns=records.SCORE_COLUMNS)
     records.write(CONFIG, "smoke", {}, {"scores": scores})

@@ -33,7 +33,7 @@ def shown(show, *arguments, **words):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(document, "publish_display_data", collect)
-        patch.setattr(document.provenance, "sources", dict)  # of other tests
+        patch.setattr(document.stored_results, "sources", dict)  # of other tests
         show(*arguments, **words)
     return executed("secret_code()", *outputs)
 

@@ -11,8 +11,7 @@ from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.benchmarks import measurements
-from cxr_helpers.report import table_cells
-from cxr_helpers.tables import reported_vs_reproduced, statistics, verdicts
+from cxr_helpers.tables import formatting, reported_vs_reproduced, statistics, verdicts
 
 INFO = {
     "pixels": "published JPEG",
@@ -289,7 +288,7 @@ def test_the_brief_table_reads_as_a_page_does():
     nameless = {"system": "c", "metric": "accuracy", "reproduced": 0.9, "verdict": "", "readings": 0}
     inside = judged | {"verdict": verdicts.INSIDE, "readings_reaching": 1}
     made = pd.DataFrame([judged, waiting, nameless, inside], columns=reported_vs_reproduced.COLUMNS)
-    brief = table_cells.formatted(reported_vs_reproduced.brief(made))
+    brief = formatting.formatted(reported_vs_reproduced.brief(made))
     said = "better: fewer false alarms than reported"
     assert brief.iloc[0].tolist() == ["a", "FP", "122", "36.7 (27.0–47.1)", said, "0 of 3", verdicts.OUTSIDE]
     assert brief.iloc[1].tolist() == ["b", "Accuracy", "0.912", "–", "", "", verdicts.NOT_TESTED]

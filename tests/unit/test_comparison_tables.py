@@ -5,7 +5,7 @@ import pytest
 
 from cxr_helpers.extras.benchmarks import comparisons
 from cxr_helpers.extras.tables import benchmark_tables
-from cxr_helpers.report import table_cells
+from cxr_helpers.tables import formatting
 
 MADE = {
     "extract_mobilenetv2": {
@@ -35,7 +35,7 @@ def test_a_comparison_that_was_not_made_has_its_goal_alone():
 
 def test_the_page_shows_ratio_range_and_verdict():
     table = benchmark_tables.compared("full").rename(columns={"missed_by": "verdict"})
-    shown = table_cells.formatted(table).set_index("comparison")
+    shown = formatting.formatted(table).set_index("comparison")
     columns = [benchmark_tables.RATIO, "goal", "verdict"]
     assert shown.loc["fine_tune", columns].tolist() == ["1.25 (1.2–1.3)", "1.5", "missed by 0.25"]
     assert shown.verdict["extract_mobilenetv2"] == "met" and shown.verdict["extract_mobilenet"] == "–"

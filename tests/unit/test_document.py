@@ -8,7 +8,8 @@ import pytest
 from matplotlib import pyplot as plt
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import document, drawn, table_cells
+from cxr_helpers.report import document, drawn
+from cxr_helpers.tables import formatting
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def shown(monkeypatch):
     """Collect what is displayed, as (data, metadata) pairs."""
     displayed = []
     monkeypatch.setattr(document, "publish_display_data", lambda data, metadata: displayed.append((data, metadata)))
-    monkeypatch.setattr(document.provenance, "sources", dict)
+    monkeypatch.setattr(document.stored_results, "sources", dict)
     return displayed
 
 
@@ -66,7 +67,7 @@ def test_images_in_a_figure_become_jpeg_and_rasterised_points_stay_png():
 
 def test_numbers_are_formatted_by_kind():
     frame = pd.DataFrame({"n": [1234567, -3], "auc": [0.98765, -0.5], "p": [0.00001, np.nan], "system": ["a|b", "c"]})
-    assert table_cells.formatted(frame, digits=3).to_dict("list") == {
+    assert formatting.formatted(frame, digits=3).to_dict("list") == {
         "n": ["1,234,567", "\u22123"],
         "auc": ["0.988", "\u22120.500"],
         "p": ["1.0e\u221205", "\u2013"],
@@ -76,13 +77,13 @@ def test_numbers_are_formatted_by_kind():
 
 def test_digits_may_be_given_by_column():
     frame = pd.DataFrame({"auc": [0.98765], "minutes": [3.14159]})
-    assert table_cells.formatted(frame, digits={"minutes": 0}).iloc[0].tolist() == ["0.988", "3"]
+    assert formatting.formatted(frame, digits={"minutes": 0}).iloc[0].tolist() == ["0.988", "3"]
 
 
 def test_markdown_aligns_numbers_right_and_escapes_bars():
     frame = pd.DataFrame({"auc": ["0.98 [0.97, 0.99]", "\u2013"], "pixels": ["224×224 copy", "a|b"]}, index=["x", "y"])
     frame.index.name = "system"
-    assert table_cells.markdown(frame).splitlines() == [
+    assert formatting.markdown(frame).splitlines() == [
         "| system | auc | pixels |",
         "| :-- | --: | :-- |",
         "| x | 0.98 [0.97, 0.99] | 224×224 copy |",
@@ -129,5 +130,5 @@ def test_text_is_markdown(shown):
     ],
 )
 def test_numbers_are_written_in_one_style_and_names_keep_their_hyphens(written, shown_as):
-    assert table_cells.written(written) == shown_as
-    assert table_cells.formatted(pd.DataFrame({"x": [written]})).x[0] == shown_as
+    assert formatting.written(written) == shown_as
+    assert formatting.formatted(pd.DataFrame({"x": [written]})).x[0] == shown_as

@@ -22,7 +22,7 @@ def answered(rows: list[tuple]) -> pd.DataFrame:
 def test_the_most_and_the_least_confident_of_each_outcome_are_chosen():
     positives = [("tp middle", 1, 0.8), ("tp least", 1, 0.6), ("tp most", 1, 0.99)]
     negatives = [("tn least", 0, 0.4), ("tn b", 0, 0.01), ("tn a", 0, 0.01)]
-    chosen = explanations.choose(answered([*negatives, ("fn only", 1, 0.3), *positives]), per_outcome=2)
+    chosen = explanations.choose(answered([*negatives, ("fn only", 1, 0.3), *positives]))
     assert list(chosen.image_id) == ["tp most", "tp least", "fn only", "tn a", "tn least"]
 
 
@@ -61,27 +61,6 @@ def test_stored_explanations_are_not_computed_again(record, monkeypatch):
     first = explanations.of(record, "smoke")
     monkeypatch.setattr(stored_maps, "_store", lambda *_: pytest.fail("computed again"))
     np.testing.assert_array_equal(explanations.of(record, "smoke").images, first.images)
-
-
-def test_fewer_images_come_from_what_is_stored_and_more_are_made_and_not_stored(record, monkeypatch):
-    stored = explanations.of(record, "smoke")
-    content = (record.folder / explanations.FILE).read_bytes()
-    fewer = explanations.of(record, "smoke", per_outcome=1)
-    assert list(fewer.answers.outcome) == ["true positive", "false negative", "true negative"]
-    place = list(stored.answers.image_id).index(fewer.answers.image_id[2])
-    np.testing.assert_array_equal(fewer.maps["gradcam"][2], stored.maps["gradcam"][place].astype("float16"))
-    monkeypatch.setattr(explanations, "load", lambda run: stored.at([0]))
-    assert len(explanations.of(record, "smoke", per_outcome=9).images) == 4
-    assert (record.folder / explanations.FILE).read_bytes() == content
-
-
-@pytest.mark.parametrize("asked", [{"per_outcome": 0}, {"per_outcome": -3}])
-def test_images_that_there_are_not_are_one_sentence(record, asked):
-    with pytest.raises(CxrError, match="leaves no image to explain"):
-        explanations.of(record, "smoke", **asked)
-    for place in (4, -1, 99_999):
-        with pytest.raises(CxrError, match="does not exist: there are 4 explained ones"):
-            explanations.of(record, "smoke").at(place)
 
 
 def test_a_model_that_is_not_the_records_is_refused(record):

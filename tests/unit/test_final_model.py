@@ -10,8 +10,7 @@ from cxr_helpers import paths
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.makers import rescored
-from cxr_helpers.report import table_cells
-from cxr_helpers.tables import final_model
+from cxr_helpers.tables import final_model, formatting
 from cxr_helpers.training import rescoring
 
 RIGHT = [0.2, 0.8, 0.2, 0.8]
@@ -27,7 +26,7 @@ def test_a_goal_is_met_or_missed_by_how_much(make):
     table = final_model.goals(make("x", RIGHT, [0.2, 0.8, 0.6, 0.8])).set_index("figure")
     assert table.missed_by["ROC AUC"] < 0 and table.missed_by["Accuracy"] == pytest.approx(0.215)
     assert table.missed_by["Specificity"] == pytest.approx(0.43) and table.goal["ECE"] == "≤ 0.02"
-    shown = table_cells.formatted(table.rename(columns={"missed_by": "verdict"}))
+    shown = formatting.formatted(table.rename(columns={"missed_by": "verdict"}))
     assert shown.verdict.tolist()[:2] == ["met", "missed by 0.215"]
 
 
@@ -36,7 +35,7 @@ def test_published_results_stand_above_ours_with_its_interval(make):
     atomic_write(paths.reports("full") / "published.csv", PUBLISHED)
     table = final_model.beside_published(run)
     assert table.study.iloc[-1] == final_model.OURS and table.specificity.iloc[-1] == 0.5
-    assert table.reference.iloc[0] == "[@kermany2018]" and table_cells.formatted(table)["ROC AUC"].iloc[0] == "0.968"
+    assert table.reference.iloc[0] == "[@kermany2018]" and formatting.formatted(table)["ROC AUC"].iloc[0] == "0.968"
 
 
 def test_what_is_written_is_what_the_scores_say(make):

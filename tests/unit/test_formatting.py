@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxr_helpers.report import table_cells
 from cxr_helpers.tables import formatting
 
 
@@ -36,12 +35,12 @@ def test_a_table_is_numbers_until_it_is_shown():
     table = pd.DataFrame({"experiment": ["a", "b"], "AUC": [0.9, 0.8], "AUC_low": [0.85, np.nan], "AUC_high": [0.95, np.nan]})
     table = table.assign(difference=[np.nan, -0.1], difference_low=[np.nan, -0.2], difference_high=[np.nan, 0.01], n=[624, 5216])
     table.attrs["digits"] = {"difference": "+"}
-    shown = table_cells.formatted(table, digits=2)
+    shown = formatting.formatted(table, digits=2)
     assert list(shown) == ["experiment", "AUC", "difference", "n"]
     assert shown.AUC.tolist() == ["0.90 (0.85–0.95)", "0.80"] and shown.n.tolist() == ["624", "5,216"]
     assert shown.difference.tolist() == ["–", "−0.10 (−0.20 to +0.01)"]
-    assert table_cells.formatted(table, digits={"AUC": "{:.0%}"}).AUC.tolist() == ["90\u00a0% (85\u00a0%–95\u00a0%)", "80\u00a0%"]
+    assert formatting.formatted(table, digits={"AUC": "{:.0%}"}).AUC.tolist() == ["90\u00a0% (85\u00a0%–95\u00a0%)", "80\u00a0%"]
 
 
 def test_a_lone_column_of_that_name_stays_a_column():
-    assert list(table_cells.formatted(pd.DataFrame({"rate": [1.0], "rate_low": [0.5]}))) == ["rate", "rate_low"]
+    assert list(formatting.formatted(pd.DataFrame({"rate": [1.0], "rate_low": [0.5]}))) == ["rate", "rate_low"]

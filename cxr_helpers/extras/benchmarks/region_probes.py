@@ -17,7 +17,7 @@ import pandas as pd
 from cxr_helpers.config import Config
 from cxr_helpers.data import manifest, packing, splits
 from cxr_helpers.data.preprocessing import resize
-from cxr_helpers.evaluation import bootstrap, operating_point, shortcut_baselines
+from cxr_helpers.evaluation import bootstrap, metrics, shortcut_baselines
 from cxr_helpers.extras.inference import backends, lungs, regions
 from cxr_helpers.extras.other_sets import masked_images
 from cxr_helpers.extras.other_sets.masked_images import Masked
@@ -159,6 +159,6 @@ def _areas(part: pd.DataFrame, region: str, weights: np.ndarray) -> np.ndarray:
 def _specificity(own: pd.DataFrame, part: pd.DataFrame, region: str, weights: np.ndarray) -> np.ndarray:
     """Return the specificity of each row of weights, each protocol at Youden's threshold of its validation images."""
     val = own[own.split == "val"].assign(y_score=own[region]).groupby("protocol")
-    limits = part.protocol.map({protocol: operating_point.choose(scores) for protocol, scores in val})
+    limits = part.protocol.map({protocol: metrics.operating_point(scores) for protocol, scores in val})
     normal = part.y_true.to_numpy() == 0
     return weights[:, normal] @ (part[region] < limits).to_numpy(float)[normal] / weights[:, normal].sum(axis=1)

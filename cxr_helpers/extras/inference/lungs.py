@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cxr_helpers import paths
-from cxr_helpers.base import lazy, provenance
+from cxr_helpers.base import lazy, stored_results
 from cxr_helpers.base.files import atomic_path, atomic_write
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.statistics.cardiothoracic import implausible
@@ -78,7 +78,7 @@ def load(profile: str = "full"):
 def digest(profile: str = "full") -> str:
     """Return the SHA-256 (hex) of the published segmenter, as its card names it; a card that cannot be read is a CxrError."""
     card = published(profile).with_suffix(".json")
-    provenance.note(card)
+    stored_results.note(card)
     try:
         return json.loads(card.read_text(encoding="utf-8"))["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cxr_helpers import paths
-from cxr_helpers.base import lazy, provenance
+from cxr_helpers.base import lazy, stored_results
 from cxr_helpers.base.files import atomic_path, atomic_write
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import portable
@@ -85,7 +85,7 @@ def load_portable(model_dir: Path | None = None) -> tuple[portable.Network, Card
 def _load(model_dir: Path | None, name: str, read: Callable[[Path], Any]) -> tuple[Any, Card]:
     model_dir = Path(model_dir or folder())
     path = model_dir / "default.json"
-    provenance.note(path)
+    stored_results.note(path)
     try:
         card = Card(**json.loads(path.read_text(encoding="utf-8")))
         path = model_dir / name

@@ -9,7 +9,7 @@ import keras
 from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import operating_point
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.makers import joining, saved
 from cxr_helpers.extras.networks import joined
 from cxr_helpers.extras.statistics import temperature_scaling
@@ -31,7 +31,7 @@ def make(config: Config, profile: str) -> Product:
     (member,) = joining.paired(config, profile)
     corrupted = rescoring.corrupted_validation(member, profile)
     temperature = temperature_scaling.fit(corrupted)
-    threshold = operating_point.choose(temperature_scaling.tempered(corrupted, temperature))
+    threshold = metrics.operating_point(temperature_scaling.tempered(corrupted, temperature))
     info = joining.info([member]) | {"temperature": temperature, "threshold": threshold}
     if model := _model(members.networks(member, profile), profile, temperature):
         info["model_bytes"] = network.save(model, profile, config.run_id)

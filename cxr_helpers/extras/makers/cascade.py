@@ -17,7 +17,7 @@ import pandas as pd
 from cxr_helpers.base import lazy
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import operating_point
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.makers import joining
 from cxr_helpers.records import Product
 from cxr_helpers.training import members
@@ -75,10 +75,10 @@ def make(config: Config, profile: str) -> Product:
 
 def choose(screen: pd.DataFrame, confirm: pd.DataFrame) -> Thresholds:
     """Return the thresholds that the validation scores of either model give; where one serves both ends, low equals high."""
-    false_alarm, sensitivity, thresholds = operating_point.curve(screen)
+    false_alarm, sensitivity, thresholds = metrics.operating_points(screen)
     low = float(thresholds[np.argmax(sensitivity >= SENSITIVITY)])
     high = float(min([_ABOVE, *thresholds[false_alarm <= 1 - SPECIFICITY]]))
-    return Thresholds(low, max(low, high), operating_point.choose(confirm), operating_point.choose(screen))
+    return Thresholds(low, max(low, high), metrics.operating_point(confirm), metrics.operating_point(screen))
 
 
 def decide(screen: np.ndarray, confirm: np.ndarray, thresholds: Thresholds) -> pd.DataFrame:

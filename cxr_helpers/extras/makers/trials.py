@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from cxr_helpers import paths
-from cxr_helpers.base import provenance
+from cxr_helpers.base import stored_results
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 
@@ -40,7 +40,7 @@ def load(kind: str, profile: str) -> pd.DataFrame:
         CxrError: there is none, or its file cannot be read.
     """
     path = table_path(kind, profile)
-    provenance.note(path)
+    stored_results.note(path)
     try:
         return pd.read_csv(path, dtype={"study": str}).astype({"batch_size": int, "width": int, "study": str})
     except (OSError, ValueError, KeyError) as error:

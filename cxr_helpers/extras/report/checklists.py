@@ -9,8 +9,8 @@ import pandas as pd
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import published_model
-from cxr_helpers.report import table_cells
 from cxr_helpers.report.chapters import Chapter
+from cxr_helpers.tables import formatting
 
 FOLDER = paths.ROOT / "reports" / "checklists"
 CHECKLISTS = ("claim_2024", "tripod_ai")
@@ -79,5 +79,5 @@ def listed(name: str, markdown: str) -> Chapter:
 
 def table(label: str, caption: str, rows, digits: int = 3) -> str:
     """Return the Markdown of a table (a frame, or Markdown of one) with label and caption, as the chapter template makes it."""
-    shown = rows if isinstance(rows, str) else table_cells.markdown(rows, digits)
+    shown = rows if isinstance(rows, str) else formatting.markdown(rows, digits)
     return f':::::: {{.table id="{label}"}}\n\n{caption}\n\n{shown}\n\n::::::'

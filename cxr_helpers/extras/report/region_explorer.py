@@ -10,7 +10,7 @@ import pandas as pd
 from cxr_helpers.base import lazy, stored_results
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import metrics, operating_point
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.report import explorer
 
 regions = lazy.module("cxr_helpers.extras.inference.regions")
@@ -39,7 +39,7 @@ def official(repeats: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, float]]:
     own = repeats[(repeats.model == NETWORK) & (repeats.protocol == "official")].dropna(subset=["width"])
     own = own.round(dict.fromkeys(VIEWS, explorer.DIGITS))
     val, test = (own[own.split == split].reset_index(drop=True) for split in ("val", "test"))
-    limits = {view: round(operating_point.choose(val.assign(y_score=val[view])), explorer.DIGITS) for view in VIEWS}
+    limits = {view: round(metrics.operating_point(val.assign(y_score=val[view])), explorer.DIGITS) for view in VIEWS}
     return test, limits
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import nbformat
 
 from cxr_helpers import paths, records
-from cxr_helpers.base import lazy, provenance
+from cxr_helpers.base import lazy, stored_results
 from cxr_helpers.base.progress import say, since
 from cxr_helpers.errors import CxrError
 from cxr_helpers.records import Record
@@ -87,7 +87,7 @@ def changed_sources(profile: str) -> list[str]:
     sentences = []
     for name, digest in read.items():
         path = paths.ROOT / name
-        if not path.is_file() or provenance.digest(path) != digest:
+        if not path.is_file() or stored_results.digest(path) != digest:
             fault = "not what the report was made from" if path.is_file() else "missing"
             sentences.append(f"{name} is {fault}; restore it from git, or make the report anew.")
     return sentences

@@ -10,7 +10,7 @@ from cxr_helpers.base.files import atomic_write
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import explanations, gradcam, targets
-from cxr_helpers.explain.explanations import FILE, PER_OUTCOME, Explained, choose
+from cxr_helpers.explain.explanations import FILE, Explained, choose
 from cxr_helpers.extras.makers import saved
 from cxr_helpers.extras.other_sets import masked_images
 from cxr_helpers.extras.saliency import drawn_truth, explained_networks, shap_maps
@@ -18,10 +18,10 @@ from cxr_helpers.records import Record
 from cxr_helpers.tables import selection
 
 
-def make(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Explained:
-    """Make what `explanations.of` returns, and store it where it is of `PER_OUTCOME` images an outcome; errors as there."""
+def make(record: Record, profile: str) -> Explained:
+    """Make what `explanations.of` returns, and store it; errors as there."""
     threshold = selection.thresholds([record])[0]
-    chosen = choose(selection.answers(record, threshold), per_outcome)
+    chosen = choose(selection.answers(record, threshold))
     if chosen.empty:
         raise CxrError(f"Run {record.run_id} has no test scores to choose images from; explain a run with a test split.")
     config = saved.network_config(record, profile)
@@ -32,8 +32,7 @@ def make(record: Record, profile: str, per_outcome: int = PER_OUTCOME) -> Explai
         "shap_partition": shap_maps.partition(model, images, targets.PNEUMONIA),
     }
     made = Explained(chosen, images, maps, {"run_id": record.run_id, "threshold": threshold})
-    if per_outcome == PER_OUTCOME:
-        _store(made, record)
+    _store(made, record)
     return made
 
 

@@ -2,24 +2,24 @@
 
 import pytest
 
-from cxr_helpers.base import provenance, stored_results
+from cxr_helpers.base import stored_results
 from cxr_helpers.errors import CxrError
 
 
 def test_what_was_read_counts_once_and_only_if_it_is_there(workplace, monkeypatch):
-    monkeypatch.setattr(provenance, "_noted", set())
+    monkeypatch.setattr(stored_results, "_noted", set())
     (workplace / "a.csv").write_text("x\n1\n")
     stored_results.read(workplace / "a.csv", "")
-    provenance.note(workplace / "never_written.csv")
-    assert provenance.sources() == {"a.csv": provenance.digest(workplace / "a.csv")}
-    assert provenance.sources() == {}
+    stored_results.note(workplace / "never_written.csv")
+    assert stored_results.sources() == {"a.csv": stored_results.digest(workplace / "a.csv")}
+    assert stored_results.sources() == {}
 
 
 def test_a_changed_file_has_another_digest(tmp_path):
     (tmp_path / "a").write_text("1")
-    before = provenance.digest(tmp_path / "a")
+    before = stored_results.digest(tmp_path / "a")
     (tmp_path / "a").write_text("23")
-    assert provenance.digest(tmp_path / "a") != before
+    assert stored_results.digest(tmp_path / "a") != before
 
 
 @pytest.mark.parametrize(("name", "text", "found"), [("a.json", '{"x": 1}', {"x": 1}), ("a.toml", "x = 1", {"x": 1})])
