@@ -88,7 +88,7 @@ def test_damage_is_seen_or_changes_nothing(tmp_path):
                 tried[name, kind] += 1
                 with contextlib.suppress(image_files.Refused):
                     found = image_files.read(tmp_path / "spoilt").pixels
-                    if not np.array_equal(found, pixels) and not out_of_distribution.stepped(tmp_path / "spoilt", found):
+                    if not np.array_equal(found, pixels) and not out_of_distribution.damaged(tmp_path / "spoilt", found):
                         accepted[name, kind] += 1
                         moved[name, kind] += found.shape != pixels.shape or np.abs(found.astype(int) - pixels).mean() > 3
     said = {f"{name}, {kind}": f"{accepted[name, kind]} ({moved[name, kind]})" for name, kind in tried}
@@ -260,7 +260,7 @@ def damage(path: Path, data: bytes, whole: np.ndarray | None) -> str:
     pixels = image_files.read(path).pixels
     if whole is not None and np.array_equal(pixels, whole):
         return "equal"
-    if out_of_distribution.stepped(path, pixels):
+    if out_of_distribution.damaged(path, pixels):
         return "warned of"
     alike = whole is not None and pixels.shape == whole.shape
     return "few greys" if alike and np.abs(pixels.astype(int) - whole).mean() <= 3 else "other greys"

@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 import pydicom
 import pytest
+from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 from tiny_dicom import RAMP, image
 
@@ -199,3 +200,43 @@ def test_what_is_no_image_is_refused_and_says_nothing_of_the_patient(data, reaso
 def test_a_image_bears_no_tag(tmp_path):
     (tmp_path / "image.dcm").write_bytes(image())
     assert vars(image_files.read(tmp_path / "image.dcm")).keys() == {"pixels", "mode", "sha256", "warning", "note"}
+
+
+def test_a_stream_that_ends_the_decoders_process_is_refused_without_a_stray_line(read, capfd):
+    pytest.importorskip("gdcm", reason="python-gdcm is not installed")
+    made = pydicom.dcmread(get_testdata_file("JPGExtended.dcm", download=False))  # a JPEG of 12 bits
+    whole = io.BytesIO()
+    pydicom.dcmwrite(whole, made)
+    assert read(whole.getvalue()).shape == (1024, 256)
+    frame = get_frame(made.PixelData, 0, number_of_frames=1)
+    made.PixelData = encapsulate([frame.replace(b"\xff\xda", bytes(33) + b"\xff\xda")])  # GDCM throws where nothing catches it
+    spoilt = io.BytesIO()
+    pydicom.dcmwrite(spoilt, made)
+    with pytest.raises(image_files.Refused, match="damaged DICOM"):
+        read(spoilt.getvalue())
+    assert capfd.readouterr() == ("", "")
+
+
+def warning(tmp_path, data: bytes) -> str:
+    (tmp_path / "image.dcm").write_bytes(data)
+    return image_files.read(tmp_path / "image.dcm").warning
+
+
+def test_what_contradicts_itself_is_warned_of(tmp_path):
+    whole = image(WindowCenter=2048, WindowWidth=1024)
+    place = whole.rindex(RAMP.astype("<u2").tobytes())
+    assert warning(tmp_path, whole) == warning(tmp_path, whole + bytes(130)) == ""  # padded to a block of a tape
+    moved = whole[: place + 500] + whole[place + 400 :]  # a hundred bytes are there twice
+    assert "goes on behind its pixels" in warning(tmp_path, moved)
+    assert "more bits than it says" in warning(tmp_path, whole[: place + 51] + b"\xff" + whole[place + 52 :])
+    assert warning(tmp_path, image(RAMP.astype("<i2") - 2048, PixelRepresentation=1)) == ""
+    outside = np.where(RAMP < 300, 63_536, RAMP)  # -2000, around a round field of view
+    padded = image(outside, PixelPaddingValue=63_536)
+    assert warning(tmp_path, padded) == "" and (image_files.read(tmp_path / "image.dcm").pixels[RAMP < 300] == 0).all()
+    overlaid = pydicom.dcmread(io.BytesIO(image(RAMP + np.where(RAMP % 2, 2**15, 0).astype("uint16"))))
+    overlaid.add_new((0x6000, 0x0102), "US", 15)  # where the overlay is, as computed radiography had it
+    target = io.BytesIO()
+    pydicom.dcmwrite(target, overlaid)
+    assert warning(tmp_path, target.getvalue()) == ""
+    np.testing.assert_array_equal(image_files.read(tmp_path / "image.dcm").pixels, np.rint(RAMP / 4095 * 255).astype("uint8"))
+    assert "one half of its window" in warning(tmp_path, image(WindowWidth=1024))

@@ -166,15 +166,39 @@ def test_a_wrong_bit_that_moves_many_greys_of_a_jpeg_is_refused_or_warned_of(tmp
     whole = cv2.imencode(".jpg", synthetic.image(1, "NORMAL").image)[1].tobytes()
     (tmp_path / "whole.jpeg").write_bytes(whole)
     pixels = image_files.read(tmp_path / "whole.jpeg").pixels
-    assert not out_of_distribution.stepped(tmp_path / "whole.jpeg", pixels)
+    assert not out_of_distribution.damaged(tmp_path / "whole.jpeg", pixels)
     spoilt, moved, warned, rng = tmp_path / "spoilt.jpeg", 0, 0, np.random.default_rng(0)
     for place in map(int, rng.integers(whole.find(b"\xff\xda") + 16, len(whole) - 2, 150)):
         spoilt.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
         with contextlib.suppress(image_files.Refused):
             found = image_files.read(spoilt).pixels
             moved += (large := bool(np.abs(found.astype(int) - pixels).mean() > 3))
-            warned += large and bool(out_of_distribution.stepped(spoilt, found))
+            warned += large and bool(out_of_distribution.damaged(spoilt, found))
     print(f"{moved} of 150 files with a wrong bit have other greys, {warned} of them are warned of")
     assert moved >= 8 and warned >= 0.5 * moved
     (tmp_path / "no.png").write_bytes(cv2.imencode(".png", found)[1].tobytes())
-    assert not out_of_distribution.stepped(tmp_path / "no.png", found)
+    assert not out_of_distribution.damaged(tmp_path / "no.png", found)
+
+
+def test_a_margin_at_a_boundary_of_blocks_is_no_damage(tmp_path):
+    image = synthetic.image(1, "NORMAL").image
+    image = image[: len(image) // 8 * 8]
+    for height in range(8, 72, 8):
+        framed = np.vstack([np.zeros_like(image[:height]), image, np.full_like(image[:height], 255)])
+        (tmp_path / "framed.jpeg").write_bytes(cv2.imencode(".jpg", framed)[1].tobytes())
+        assert not out_of_distribution.damaged(tmp_path / "framed.jpeg", image_files.read(tmp_path / "framed.jpeg").pixels)
+
+
+@pytest.mark.parametrize("quality", [30, 75, 95])
+def test_single_odd_entries_of_a_quantisation_table_are_warned_of(tmp_path, quality):
+    path, image = tmp_path / "image.jpeg", synthetic.image(1, "NORMAL").image
+    whole = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+    start = whole.index(b"\xff\xdb") + 5
+    path.write_bytes(whole)
+    assert not out_of_distribution.damaged(path, image_files.read(path).pixels)
+    for place in range(0, 64, 7):
+        path.write_bytes(whole[: start + place] + bytes([whole[start + place] ^ 64]) + whole[start + place + 1 :])
+        assert "quantisation table" in out_of_distribution.damaged(path, image_files.read(path).pixels)
+    own = bytes(range(3, 67))  # of an encoder that is not libjpeg's kin
+    path.write_bytes(whole[:start] + own + whole[start + 64 :])
+    assert "quantisation" not in out_of_distribution.damaged(path, image_files.read(path).pixels)

@@ -4,8 +4,12 @@ Of the file's other contents, names and numbers of patients among them, nothing 
 ViewPosition say, only whether they are of `NO_RADIOGRAPH` and `LATERAL`.
 """
 
+import contextlib
 import io
+import pickle
 import struct
+import subprocess
+import sys
 import threading
 import warnings
 
@@ -25,11 +29,17 @@ MAGIC = slice(128, 132)  # bytes that say b"DICM"
 _DEFLATED = b"1.2.840.10008.1.2.1.99"  # a transfer syntax whose few bytes may unpack to any number
 INVERTED, PLAIN = "MONOCHROME1", "MONOCHROME2"  # the smallest value is shown white, or black
 NO_RADIOGRAPH = ("CT", "MR", "US", "MG", "NM", "PT", "XA", "ES", "OP", "PX", "IO", "SEG", "RTIMAGE", "RTDOSE")
+_OVERLAY_BIT = (0x6000, 0x0102)  # where in a value an overlay is
 LATERAL = ("LATERAL", "LL", "RL", "LLD", "RLD", "LLO", "RLO")
 _LEVELS = 65_536  # grey levels that are told apart
 _ROOM = threading.Semaphore(1)  # an image of many pixels has the memory for itself
 _ROWS = 512  # that are looked up at once
 _MANY = 12_000_000  # pixels
+# GDCM ends its process at some damaged streams, and it prints lines: it decodes in a process of its own.
+_DECODE = """import pickle, sys
+from pydicom.pixels import pixel_array
+sys.stdout.buffer.write(pickle.dumps(pixel_array(pickle.load(sys.stdin.buffer))))"""
+_PATIENCE = 300  # seconds
 
 
 def read(data: bytes) -> tuple[np.ndarray, str] | None:
@@ -52,13 +62,12 @@ def read(data: bytes) -> tuple[np.ndarray, str] | None:
             _check(image)
             if image.file_meta.TransferSyntaxUID.is_encapsulated:
                 _check_compressed(image)
-            if int(image.Rows) * int(image.Columns) < _MANY:
-                return _shown(image), _warning(image)
-            with _ROOM:
-                return _shown(image), _warning(image)
+            with _ROOM if int(image.Rows) * int(image.Columns) > _MANY else contextlib.nullcontext():
+                shown, beyond = _shown(image)
+            return shown, _damage(image, data, beyond) or _warning(image)
     except NoImage:
         raise
-    except (NotImplementedError, RuntimeError) as error:
+    except NotImplementedError as error:
         remedy = "pip install python-gdcm and try again, or export it uncompressed"
         raise NoImage(f"a DICOM file whose compression cannot be read here (cxr formats lists what can); {remedy}") from error
     except Exception as error:  # a damaged file makes pydicom raise anything, in words that may quote its tags
@@ -106,9 +115,25 @@ def _warning(image: "pydicom.Dataset") -> str:
     return f"is a lateral view by its tags (ViewPosition {view})" if view in LATERAL else ""
 
 
-def _shown(image: "pydicom.Dataset") -> np.ndarray:
-    """Return the pixels as they are shown; what is worked out is a table of the stored values, which is then looked up."""
-    stored = dicom_pixels.pixel_array(image)
+def _damage(image: "pydicom.Dataset", data: bytes, beyond: bool) -> str:
+    """Return in what a file contradicts itself, which no checksum guards, or ""; `beyond`: a value has more bits than it says."""
+    pixels, order = image["PixelData"], "<H" if image.original_encoding[1] else ">H"
+    behind = data[pixels.file_tell + len(pixels.value) :].rstrip(b"\0")
+    if beyond:
+        return "holds values of more bits than it says (a damaged file?)"
+    if ("WindowCenter" in image) != ("WindowWidth" in image):
+        return "names one half of its window (a damaged file?)"
+    if behind and not pixels.is_undefined_length and struct.unpack_from(order, behind + b"\0")[0] < pixels.tag.group:
+        return "goes on behind its pixels with what belongs before them (a damaged file?)"
+    return ""
+
+
+def _shown(image: "pydicom.Dataset") -> tuple[np.ndarray, bool]:
+    """Return the pixels as they are shown, and whether a value has more bits than the file says.
+
+    What is worked out is a table of the stored values, which is then looked up.
+    """
+    stored = _stored(image)
     if stored.ndim != 2:
         raise NoImage("a damaged DICOM file")
     first, last = int(stored.min()), int(stored.max())
@@ -127,7 +152,26 @@ def _shown(image: "pydicom.Dataset") -> np.ndarray:
     if image.PhotometricInterpretation == INVERTED:
         scaled = 1 - scaled
     greys = np.rint(255 * np.where(padding, 0, scaled)).astype(np.uint8)
-    return np.concatenate([greys[places(block)] for block in blocks])
+    beyond = (levels >= 2 ** int(image.BitsStored)) & ~padding & (counts > 0)
+    return np.concatenate([greys[places(block)] for block in blocks]), bool(beyond.any())
+
+
+def _stored(image: "pydicom.Dataset") -> np.ndarray:
+    """Return the stored values (H, W); of an unknown compression, or one without a decoder here, a NotImplementedError."""
+    syntax = image.file_meta.TransferSyntaxUID
+    if not syntax.is_encapsulated or syntax in (uid.RLELossless, uid.JPEGBaseline8Bit):  # whose stream was looked through
+        plugin = "pillow" if syntax == uid.JPEGBaseline8Bit else ""
+        # Above the stored bits stand those of an overlay, or of a sign; else nothing, or the value of the padding.
+        correct = bool(image.PixelRepresentation) or _OVERLAY_BIT in image
+        return dicom_pixels.pixel_array(image, decoding_plugin=plugin, correct_unused_bits=correct)
+    if not dicom_pixels.get_decoder(syntax).is_available:
+        raise NotImplementedError
+    frame = image.group_dataset(0x28)  # rows, columns, bits
+    frame["PixelData"], frame.file_meta = image["PixelData"], image.file_meta
+    command = [sys.executable, "-P", "-c", _DECODE]
+    return pickle.loads(
+        subprocess.run(command, input=pickle.dumps(frame), capture_output=True, check=True, timeout=_PATIENCE).stdout
+    )
 
 
 def _padding(image: "pydicom.Dataset", levels: np.ndarray) -> np.ndarray:

@@ -10,12 +10,14 @@ changed ones that are warned of rightly.
 
 import dataclasses
 import functools
+import io
 import itertools
 import json
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.data.preprocessing import resize
@@ -35,12 +37,14 @@ WARNINGS = {
 }
 SMALL = 112  # pixels of the shorter side: half of what every image is brought to
 COLOURED = "is in colour (a photograph?)"
-DAMAGED = "changes its greys at a row of its JPEG blocks (a damaged file?)"
+STEPPED = "changes its greys at a row of its JPEG blocks (a damaged file?)"
+MISQUANTISED = "has single odd entries in a quantisation table (a damaged file?)"
 _SCALES = (0.9, 1.0, 1.15, 1.3)  # of height and width, each by itself: a chest fills its image now more, now less
 _CHEST = (slice(2, 30), slice(4, 28))  # rows and columns of the mean image that are looked for
 _LUNGS = slice(8, 20)  # rows
 _MIDDLE = slice(11, 21)  # of an edge
-_BLOCK, _JUMP = 8, 8  # rows; grey values, which none of 538 radiographs passed
+_BLOCK, _JUMP, _VARIED = 8, 12, 3  # rows; grey values: of a step, and the standard deviation of a row that shows something
+_FEW = 4  # of a table's 64 entries
 _COLOUR = 32  # grey values by which the channels of a coloured pixel differ at least
 _COLOURED_SHARE = 0.05  # of all pixels: an annotation covers fewer
 
@@ -142,20 +146,46 @@ def small(image: np.ndarray) -> str:
     return f"has only {min(image.shape)} pixels on its shorter side" if min(image.shape) < SMALL else ""
 
 
-def stepped(path: Path, image: np.ndarray) -> str:
-    """Say that the greys of a JPEG file's image (H, W) uint8 jump at a boundary of its blocks as at no other row, or return "".
-
-    A wrong bit in a JPEG stream, which has no checksum, moves the greys of all blocks behind it; the decoder sees nothing.
-    """
+def damaged(path: Path, image: np.ndarray) -> str:
+    """Say what speaks for damage in a JPEG file, whose stream has no checksum, and its image (H, W) uint8; or return ""."""
     with open(path, "rb") as file:
         if file.read(2) != b"\xff\xd8":
             return ""
+    return MISQUANTISED if _misquantised(path) else STEPPED if _stepped(image) else ""
+
+
+def _misquantised(path: Path) -> bool:
+    """Tell whether a quantisation table is libjpeg's but for a few entries, as no encoder makes it (others' differ in many)."""
+    with Image.open(path) as header:
+        off = [(np.abs(_tables() - table) > 1).sum(axis=1).min() for table in header.quantization.values()]
+    return any(0 < entries <= _FEW for entries in off)
+
+
+@functools.cache
+def _tables() -> np.ndarray:
+    """Return the quantisation tables (N, 64) of libjpeg at every quality."""
+    found = set()
+    for quality in range(1, 101):
+        Image.new("RGB", (8, 8)).save(file := io.BytesIO(), "JPEG", quality=quality)
+        found |= {tuple(table) for table in Image.open(file).quantization.values()}
+    return np.array(sorted(found))
+
+
+def _stepped(image: np.ndarray) -> bool:
+    """Tell whether the greys jump at a boundary of JPEG's blocks as at no other row: a wrong bit moves all blocks behind it.
+
+    Rows of one grey (a margin, a collimator) count on neither side.
+    """
     inner = np.diff(image.astype(np.int16), axis=0)
     jumps = 2 * inner[1:-1] - inner[:-2] - inner[2:]  # twice what goes beyond how the greys change around it: whole numbers
-    half = image.shape[1] // 2
-    found = np.max([np.abs(np.median(part, axis=1)) for part in (jumps[:, :half], jumps[:, half:])], axis=0) / 2
+    found = np.zeros(len(jumps))
+    for half in np.array_split(np.arange(image.shape[1]), 2):
+        columns = slice(half[0], half[-1] + 1)
+        varied = image[:, columns].std(axis=1) > _VARIED
+        jump = np.abs(np.median(jumps[:, columns], axis=1)) / 2
+        found = np.maximum(found, np.where(varied[:-3] & varied[3:], jump, 0))
     boundary = np.arange(2, len(found) + 2) % _BLOCK == 0
-    return DAMAGED if found[boundary].max() > max(_JUMP, 1.5 * found[~boundary].max()) else ""
+    return found[boundary].max() > max(_JUMP, 1.5 * found[~boundary].max())
 
 
 def coloured(path: Path) -> bool:
