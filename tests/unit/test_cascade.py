@@ -117,8 +117,6 @@ def test_members_alone_are_compared_on_the_same_images(made):
         "quick alone": {"c": False, "d": True},
         "slow alone": {"c": True, "d": False},
     }
-    gaps = cascade_tables.differences({"cascade": [made]}).set_index(["against", "metric"]).difference
-    assert gaps["quick alone", "Sensitivity"] == -1 and gaps["slow alone", "Specificity"] == 1
     row = cascade_tables.thresholds({"cascade": [made]}).iloc[0]
     assert row["NORMAL below"] == 0.3 and row["sent on, test"] == 0.5
 

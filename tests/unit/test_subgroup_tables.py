@@ -33,13 +33,6 @@ TEST = IMAGES[IMAGES.folder == "test"]
 RUN = scored([0.1, 0.2, 0.7, 0.4, 0.9, 0.6, 0.8], TEST)  # n3 is a false alarm, p1 is missed
 
 
-def test_each_pathogen_is_set_against_all_normal_images():
-    row = subgroups.pathogens({"a": [RUN]}, IMAGES, {"a": [0.5]}).iloc[0]
-    assert row["ROC AUC, bacteria"] == pytest.approx(5 / 6)  # only 0.6 against 0.7 is out of order
-    assert row["ROC AUC, virus"] == pytest.approx(5 / 6)  # only 0.4 against 0.7
-    assert row["Sensitivity, bacteria"] == 1 and row["Sensitivity, virus"] == 0.5
-
-
 def test_pairs_of_like_width_are_counted_for_every_experiment():
     # Of like width are 1,500 and 1,600 to 1,550 (0.8 against 0.1 and 0.2): both in order.
     table = subgroups.like_width({"a": [RUN], "b": [RUN.assign(y_score=0.5)]}, IMAGES).set_index("experiment")

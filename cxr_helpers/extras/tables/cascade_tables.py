@@ -5,12 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.makers import cascade
 from cxr_helpers.records import Record
 from cxr_helpers.tables import selection, statistics
 
-SHOWN = ("accuracy", "recall", "specificity", "roc_auc")
 _Runs = Mapping[str, Sequence[Record]]
 
 
@@ -40,18 +38,6 @@ def beside(cascades: _Runs) -> dict[str, list[pd.DataFrame]]:
     for runs in cascades.values():
         frames |= _members(runs)
     return frames
-
-
-def differences(cascades: _Runs) -> pd.DataFrame:
-    """Return cascade minus either model alone on the test images, paired over patients, one row per pair and metric."""
-    rows = []
-    for name, runs in cascades.items():
-        for title, theirs in _members(runs).items():
-            gaps = metrics.difference(selection.scores(runs), theirs).loc[list(SHOWN)]
-            for gap in gaps.itertuples():
-                row = {"cascade": name, "against": title, "metric": metrics.TITLES[gap.Index]}
-                rows.append(row | statistics.columns("difference", gap))
-    return statistics.shown_as(rows, {"difference": "{:+.3f}"})
 
 
 def costs(cascades: _Runs) -> pd.DataFrame:

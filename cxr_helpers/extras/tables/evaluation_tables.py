@@ -43,15 +43,11 @@ def pairs(scores: _Scores, limits: _Limits) -> pd.DataFrame:
 
 def against(table: pd.DataFrame, experiment: str) -> pd.DataFrame:
     """Return the rows of `pairs` that have `experiment` on the left, as the page shows them."""
-    rows = []
-    for pair in table[table.experiment == experiment].to_dict("records"):
-        row = {"against": pair["against"]}
-        for name, title in (("auc", "AUC"), ("accuracy", "accuracy")):
-            found = (pair[key] for key in (name, f"{name}_low", f"{name}_high"))
-            row |= dict(zip(statistics.columns(f"difference in {title} (95 % CI)", None), found, strict=True))
-            row |= {f"p, {title}": pair[f"{name}_p"], f"p, {title}, Holm": pair[f"{name}_holm"]}
-        rows.append(row)
-    return shown(rows)
+    names = {"against": "against"}
+    for key, title in (("auc", "AUC"), ("accuracy", "accuracy")):
+        names |= {f"{key}{end}": f"difference in {title} (95 % CI){end}" for end in ("", "_low", "_high")}
+        names |= {f"{key}_p": f"p, {title}", f"{key}_holm": f"p, {title}, Holm"}
+    return shown(table[table.experiment == experiment][list(names)].rename(columns=names).to_dict("records"))
 
 
 def calibration_errors(scores: _Scores) -> pd.DataFrame:

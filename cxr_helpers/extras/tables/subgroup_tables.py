@@ -1,4 +1,4 @@
-"""What the chapter on evaluation says of parts of the test images: pathogens, sizes, folders, failures.
+"""What the chapter on evaluation says of parts of the test images: sizes, folders, failures.
 
 Scores are name → scores of validation and test images, one frame per seed, as in `evaluation_tables`.
 """
@@ -13,27 +13,7 @@ from cxr_helpers.extras.statistics import like_widths, paired
 from cxr_helpers.extras.tables import evaluation_tables as evaluated
 from cxr_helpers.tables import selection, statistics
 
-PATHOGENS = ("bacteria", "virus")
 _Scores = Mapping[str, Sequence[pd.DataFrame]]
-
-
-def pathogens(scores: _Scores, images: pd.DataFrame, limits: Mapping[str, Sequence[float]]) -> pd.DataFrame:
-    """Return one row per experiment: AUC against all normal images, and sensitivity, of bacterial and of viral pneumonia.
-
-    Args:
-        scores, limits: scores and operating points, see `evaluation_tables`.
-        images: the manifest, with image_id and pathogen.
-    """
-    pathogen, rows = images.set_index("image_id").pathogen, []
-    for name, runs in scores.items():
-        row = {"experiment": name}
-        for kind in PATHOGENS:
-            kept = [part[part.image_id.map(pathogen).eq(kind) | (part.y_true == 0)] for part in selection.part(runs)]
-            found = metrics.evaluate_seeds(kept, limits[name])
-            for metric in ("roc_auc", "recall"):
-                row |= statistics.columns(f"{metrics.TITLES[metric]}, {kind}", found.loc[metric])
-        rows.append(row)
-    return pd.DataFrame(rows)
 
 
 def like_width(scores: _Scores, images: pd.DataFrame) -> pd.DataFrame | None:
