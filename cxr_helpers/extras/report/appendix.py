@@ -11,8 +11,6 @@ from cxr_helpers.extras.report.checklists import listed, table
 from cxr_helpers.records import Record
 from cxr_helpers.report.chapters import Chapter
 
-_MEMBERS = "its members'"  # of a run that joins others
-
 
 def chapters(profile: str) -> list[Chapter]:
     """Return the chapters that no notebook computes, in the order in which the supplement has them."""
@@ -26,7 +24,7 @@ def run_records(made: Mapping[str, Sequence[Record]]) -> Chapter:
         return listed("run_records", "# Run records\n\nNo training run has been recorded for this profile.")
     caption = (
         "The experiments that have runs: what departs from the defaults of `cxr_helpers/config.py`, the number of runs (one a "
-        "protocol and seed), images, epochs, parameters and device of the first, and the minutes of all. `cxr train EXPERIMENT` "
+        "protocol and seed), training images, epochs, parameters and device of the first, and the minutes of all. `cxr train EXPERIMENT` "
         "makes them. Each run is a folder under `reports/runs/`, named by model, protocol, seed and configuration: its "
         "`run.json` holds the whole configuration, the package versions and data hash, its `scores.csv` the scores "
         "that all results are computed from."
@@ -42,11 +40,10 @@ def _row(name: str, runs: Sequence[Record]) -> dict[str, object]:
         "Experiment": name,
         "Configuration": _departures(first.config),
         "Runs": len(runs),
-        "Pixels": _MEMBERS if first.config.members else f"{info.get('pixels', 'unknown')}, at {first.config.size}",
         "Trained on": info.get("images", {}).get("train"),
         "Epochs": first.epochs,
         "Parameters": info.get("parameters"),
-        "Device": info.get("device"),
+        "Device": (info.get("device") or "").partition(" (")[0],
         "Minutes": sum(run.info.get("wall_time_s", 0) for run in runs) / 60,
     }
 
