@@ -24,7 +24,7 @@ def run_records(made: Mapping[str, Sequence[Record]]) -> Chapter:
         return listed("run_records", "# Run records\n\nNo training run has been recorded for this profile.")
     caption = (
         "The experiments that have runs: what departs from the defaults of `cxr_helpers/config.py`, the number of runs (one a "
-        "protocol and seed), training images, epochs, parameters and device of the first, and the minutes of all. `cxr train EXPERIMENT` "
+        "protocol and seed), images, epochs, parameters and device of the first, and the minutes of all. `cxr train EXPERIMENT` "
         "makes them. Each run is a folder under `reports/runs/`, named by model, protocol, seed and configuration: its "
         "`run.json` holds the whole configuration, the package versions and data hash, its `scores.csv` the scores "
         "that all results are computed from."
