@@ -38,11 +38,11 @@ def stored(
 
     With `views` 0 the images pass as they are, else `views` times through the configured augmentation. `run` as for `extract`.
     """
-    path = paths.build(profile) / "features" / f"{_key(config, backbone, rows, data_hash, views)}.npy"
+    shape = (max(views, 1), len(rows), *backbone.output_shape[1:])
+    run = run or forward(backbone, shape[0] * shape[1])
+    path = paths.build(profile) / "features" / f"{_key(config, backbone, rows, data_hash, views, run)}.npy"
     if not path.is_file():
         policy = augmentation.build(config.augmentation, VIEW_SEED) if views else None
-        shape = (max(views, 1), len(rows), *backbone.output_shape[1:])
-        run = run or forward(backbone, shape[0] * shape[1])
         with atomic_path(path) as temporary:
             array = new_array(temporary, np.float32, shape)
             for view, passed in enumerate(array):
@@ -80,6 +80,11 @@ def forward(backbone: keras.Model, images: int) -> Runner:
     return keras_runner(backbone)
 
 
+def arithmetic(run: Runner) -> str:
+    """Return in which precision a runner computes: "float32", or what it says of itself."""
+    return getattr(run, "arithmetic", "float32")
+
+
 def keras_runner(model: keras.Model) -> Runner:
     """Return what runs a Keras model in batches, without training's behaviour."""
 
@@ -90,12 +95,13 @@ def keras_runner(model: keras.Model) -> Runner:
     return run
 
 
-def _key(config: Config, backbone: keras.Model, rows: np.ndarray, data_hash: str, views: int) -> str:
+def _key(config: Config, backbone: keras.Model, rows: np.ndarray, data_hash: str, views: int, run: Runner) -> str:
     """Return a name that differs where features may: images, views, weights and precision, not the inference backend."""
     weights = hashlib.sha256(b"".join(array.tobytes() for array in backbone.get_weights()))
     parts = [config.model, config.size, preprocessing.described(config.variant), views, data_hash]
     parts += [config.augmentation if views else "none", hashlib.sha256(np.ascontiguousarray(rows)).hexdigest()]
     parts += [weights.hexdigest(), backbone.compute_dtype]
+    parts += [arithmetic(run)] if arithmetic(run) != "float32" else []  # names of earlier files stay
     parts += [config.scaling] if config.scaling else []  # no weight tells it
     if not config.frozen:  # cut elsewhere than before the head
         parts.append(backbone.layers[-1].name)

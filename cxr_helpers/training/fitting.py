@@ -51,7 +51,8 @@ class Task:
         return self.table.assign(y_score=outputs[:, -1])
 
 
-Fitted = tuple[pd.DataFrame, pd.DataFrame, float]  # learning curves, table with scores of images as they are, seconds
+# Learning curves, table with scores of images as they are, seconds, and the arithmetic of stored features ("" where none are).
+Fitted = tuple[pd.DataFrame, pd.DataFrame, float, str]
 
 
 def fit(task: Task) -> Fitted:
@@ -62,7 +63,7 @@ def fit(task: Task) -> Fitted:
         trainer, train = streaming(task)
         history, seconds = _run(task, trainer, train, batches.Batches(task.pixels, *task.part("val"), task.config.batch_size))
         outputs = cached_features.extract(task.model, task.pixels, task.table.row.to_numpy(), label="scores")
-        fitted = history, task.scored(outputs), seconds
+        fitted = history, task.scored(outputs), seconds, ""
     for kept in task.kept_as.parent.glob(f"{task.kept_as.name}-*.npz"):  # the training is over
         kept.unlink(missing_ok=True)
     return fitted
@@ -118,7 +119,8 @@ def _fit_stored(task: Task) -> Fitted:
     val_rows, val_labels = task.part("val")
     train = batches.StoredBatches(views, labels, config.batch_size, config.seed)
     history, seconds = _run(task, head, train, (plain[0, val_rows], val_labels))
-    return history, task.scored(head.predict(plain[0, task.table.row], batch_size=256, verbose=0)), seconds
+    outputs = head.predict(plain[0, task.table.row], batch_size=256, verbose=0)
+    return history, task.scored(outputs), seconds, cached_features.arithmetic(run)
 
 
 def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple[pd.DataFrame, float]:

@@ -16,7 +16,7 @@ keras, tensorflow, jax, torch = map(lazy.module, ("keras", "tensorflow", "jax", 
 REMOTE = re.compile(r"(?:https://|ssh://|git@)(?:[^@/]+@)?((?:[\w-]+\.)+[a-z]{2,})(?::\d+)?[:/]([\w.-]+/[\w./-]+?)(?:\.git)?/?")
 PACKAGES = (
     *("keras", "tensorflow", "jax", "torch", "numpy", "scikit-learn", "scikit-image", "optuna"),
-    *("opencv-python-headless", "opencv-python", "openvino", "onnxruntime", "ai-edge-litert"),
+    *("opencv-python-headless", "opencv-python", "openvino", "onnxruntime"),
 )
 
 

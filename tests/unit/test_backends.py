@@ -9,6 +9,7 @@ from keras import layers
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import backends
+from cxr_helpers.training import cached_features
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3)).astype("float32")
 NAMES = [f"image_{place}" for place in range(len(IMAGES))]
@@ -41,8 +42,9 @@ def needs(*modules: str):
 def test_an_export_gives_what_keras_gives_for_one_image_and_for_many(name, model, expected, tmp_path):
     needs(backends.BACKENDS[name].module.partition(".")[0], *(["tf2onnx"] if name == "onnxruntime" else []))
     run = backends.runner(model, name, tmp_path)
-    assert backends.check(run, IMAGES, expected, NAMES, name) < 1e-4
-    assert run(IMAGES[2:3]) == pytest.approx(expected[2:3], rel=1e-4)
+    gap = 0.01 if name == backends.BFLOAT16 else 1e-4
+    assert backends.check(run, IMAGES, expected, NAMES, name) < gap
+    assert run(IMAGES[2:3]) == pytest.approx(expected[2:3], rel=gap)
 
 
 def test_a_difference_beyond_the_tolerance_names_the_image(expected):
@@ -52,9 +54,9 @@ def test_a_difference_beyond_the_tolerance_names_the_image(expected):
         return found
 
     with pytest.raises(CxrError, match="image image_4"):
-        backends.check(wrong, IMAGES, expected, NAMES, "OpenVINO")
+        backends.check(wrong, IMAGES, expected, NAMES, "openvino")
     with pytest.raises(CxrError, match="image image_0"):
-        backends.check(lambda images: np.full_like(expected, np.nan), IMAGES, expected, NAMES, "OpenVINO")
+        backends.check(lambda images: np.full_like(expected, np.nan), IMAGES, expected, NAMES, "openvino")
 
 
 def test_a_missing_backend_is_a_sentence(monkeypatch, model, tmp_path):
@@ -63,10 +65,10 @@ def test_a_missing_backend_is_a_sentence(monkeypatch, model, tmp_path):
         backends.export(model, tmp_path / "model.xml")
     monkeypatch.setenv(backends.CHOICE, "openvino")
     with pytest.raises(CxrError, match="openvino is not installed"):
-        backends.best(model)
+        backends.best()
     monkeypatch.setenv(backends.CHOICE, "abacus")
     with pytest.raises(CxrError, match="CXR_BACKEND=abacus is unknown: choose one of keras,"):
-        backends.best(model)
+        backends.best()
 
 
 def test_what_cannot_be_exported_or_read_is_a_sentence(tmp_path, model):
@@ -95,3 +97,14 @@ def test_few_images_are_not_worth_an_export(monkeypatch, model, expected):
     monkeypatch.delenv(backends.CHOICE, raising=False)
     monkeypatch.setattr(backends, "runner", lambda *_: pytest.fail("exported"))
     assert backends.forward(model, backends.FEW - 1)(IMAGES) == pytest.approx(expected)
+
+
+def test_bfloat16_is_taken_where_the_processor_multiplies_it_and_said(monkeypatch, model):
+    monkeypatch.delenv(backends.CHOICE, raising=False)
+    monkeypatch.setattr(backends, "installed", lambda module: True)
+    for flags, name in (("flags: avx512f avx512_bf16", backends.BFLOAT16), ("flags: avx512f", "openvino")):
+        monkeypatch.setattr(backends.Path, "read_text", lambda *_, found=flags, **__: found)
+        monkeypatch.setattr(backends.Path, "is_file", lambda _: True)
+        assert backends.best() == name and backends.best(exact=True) == "openvino"
+    arithmetic = {name: cached_features.arithmetic(backends.forward(model, 10**6, name)) for name in backends.TITLES}
+    assert arithmetic.pop(backends.BFLOAT16) == "bfloat16" and set(arithmetic.values()) == {"float32"}

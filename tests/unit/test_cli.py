@@ -1,6 +1,7 @@
 """The console script: what it answers, what it refuses, and what it does not import to do so."""
 
 import dataclasses
+import logging
 import os
 import subprocess
 import sys
@@ -76,6 +77,12 @@ def test_an_expected_error_is_one_sentence_and_status_1():
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and done.stdout == ""
     assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("cxr: ") and "nosuch" in done.stderr
+
+
+def test_tensorflow_warns_of_no_retracing_and_its_errors_are_told():
+    logger = logging.getLogger("tensorflow")
+    records = [logger.makeRecord(logger.name, level, "", 0, "retracing", (), None) for level in (logging.WARNING, logging.ERROR)]
+    assert [bool(logger.filter(each)) for each in records] == [False, True]
 
 
 @pytest.mark.parametrize("place", ["while it is imported", "in a command"])

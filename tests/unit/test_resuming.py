@@ -39,7 +39,7 @@ def build(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("config", [WHOLE, HEAD], ids=["early stopping", "stored features"])
 def test_it_ends_as_if_nothing_had_happened(config, build, monkeypatch, capsys):
-    history, scores, _ = fitting.fit(task(config))
+    history, scores, *_ = fitting.fit(task(config))
     keep = resuming.Kept.on_epoch_end
 
     def cut(self, epoch, logs=None):
@@ -52,7 +52,7 @@ def test_it_ends_as_if_nothing_had_happened(config, build, monkeypatch, capsys):
         fitting.fit(task(config))
     monkeypatch.setattr(resuming.Kept, "on_epoch_end", keep)
     capsys.readouterr()
-    resumed, same, _ = fitting.fit(task(config))
+    resumed, same, *_ = fitting.fit(task(config))
     said = capsys.readouterr().out
     assert "goes on after epoch 2" in said and "epoch 2 of" not in said
     np.testing.assert_allclose(resumed, history, rtol=1e-4)
@@ -62,9 +62,9 @@ def test_it_ends_as_if_nothing_had_happened(config, build, monkeypatch, capsys):
 
 def test_after_its_last_epoch_it_only_scores(build, monkeypatch, capsys):
     monkeypatch.setattr(Path, "unlink", lambda path, missing_ok=False: None)  # of what was kept, at the end of a training
-    history, scores, _ = fitting.fit(task(HEAD))
+    history, scores, *_ = fitting.fit(task(HEAD))
     capsys.readouterr()
-    resumed, same, _ = fitting.fit(task(HEAD))
+    resumed, same, *_ = fitting.fit(task(HEAD))
     assert "of 4, " not in capsys.readouterr().out and resumed.equals(history)
     np.testing.assert_allclose(same.y_score, scores.y_score, atol=1e-6)
 

@@ -21,15 +21,9 @@ _training = lazy.module("cxr_helpers.extras.benchmarks.training_time")
 _extraction = lazy.module("cxr_helpers.extras.benchmarks.extraction")
 
 # Of each, `prepare(name, profile)` returns the `Comparison`.
-MODULES = {
-    "train_vgg16_thesis": _training,
-    "train_mobilenet_rahman": _training,
-    "fine_tune": _training,
-    "extract_mobilenet": _extraction,
-    "extract_mobilenetv2": _extraction,
-    "extract_resnet50": _extraction,
-    "extract_vgg16": _extraction,
-}
+MODULES = dict.fromkeys(("train_vgg16_thesis", "train_mobilenet_rahman", "fine_tune"), _training)
+_BACKBONES = ("mobilenet", "mobilenetv2", "resnet50", "vgg16")
+MODULES |= {f"extract_{network}{short}": _extraction for network in _BACKBONES for short in ("", "_bf16")}
 NAMES = tuple(MODULES)
 
 

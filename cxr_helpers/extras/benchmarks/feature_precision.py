@@ -32,7 +32,7 @@ def measure(profile: str) -> pd.DataFrame:
     table, pixels = network.labelled_images(profile, CONFIG.protocol), packing.load(profile, CONFIG.size)
     with tempfile.TemporaryDirectory() as folder:
         file = backends.export(backbone, Path(folder) / "backbone.xml")
-        runners = {EXACT: None, SHORT: backends.load(file, bfloat16=True)}
+        runners = {EXACT: backends.load(file), SHORT: backends.load(file, backends.BFLOAT16)}
     train = (table.split == "train").to_numpy()
     for precision, run in runners.items():
         features = cached_features.extract(backbone, pixels, table.row.to_numpy(), label=precision, run=run)

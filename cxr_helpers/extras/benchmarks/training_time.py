@@ -126,7 +126,7 @@ def _train(config: Config, profile: str) -> tuple[float, float]:
     """Train a configuration and return its AUC on validation images and the seconds of its epochs; no record is written."""
     keras.utils.set_random_seed(config.seed)
     task, _ = network.prepare(config, profile)
-    _, scores, spent = fitting.fit(task)
+    _, scores, spent, _ = fitting.fit(task)
     val = scores[scores.split == "val"]
     return float(roc_auc_score(val.y_true, val.y_score)), spent
 

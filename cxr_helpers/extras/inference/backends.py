@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import importlib
 import importlib.util
 import logging
@@ -29,7 +30,6 @@ keras = lazy.module("keras")
 run_environment = lazy.module("cxr_helpers.training.run_environment")
 
 KERAS = "keras"
-TOLERANCE = 1e-3  # of an export, relative to the largest output
 CHOICE = "CXR_BACKEND"  # the environment variable that forces a backend
 FEW = 1000  # images; for fewer an export takes longer than another inference backend saves
 
@@ -38,7 +38,8 @@ FEW = 1000  # images; for fewer an export takes longer than another inference ba
 class Backend:
     """An inference backend: its name for readers, its pip package and module, Keras' export format and the file's ending.
 
-    `load(module, path, cores)` returns what runs a file; `needs` is what Keras imports to export besides.
+    `load(module, path, cores)` returns what runs a file; `needs` is what Keras imports to export besides; `tolerance` is the
+    largest difference from Keras, relative to the largest output, that its arithmetic may cause.
     """
 
     title: str
@@ -48,6 +49,7 @@ class Backend:
     suffix: str
     load: Callable[..., Runner]
     needs: tuple[str, ...] = ()
+    tolerance: float = 1e-3
 
     @property
     def imports(self) -> tuple[str, ...]:
@@ -55,23 +57,25 @@ class Backend:
         return self.module, *self.needs
 
 
+BFLOAT16 = "openvino_bf16"
+_OPENVINO = ("openvino", "openvino", "openvino", ".xml")
 BACKENDS = {
-    "openvino": Backend("OpenVINO", "openvino", "openvino", "openvino", ".xml", runners.openvino),
+    "openvino": Backend("OpenVINO", *_OPENVINO, runners.openvino),
+    BFLOAT16: Backend("OpenVINO, bfloat16", *_OPENVINO, functools.partial(runners.openvino, bfloat16=True), tolerance=0.03),
     "onnxruntime": Backend("ONNX Runtime", "onnxruntime", "onnxruntime", "onnx", ".onnx", runners.onnxruntime, ("tf2onnx",)),
-    "litert": Backend("LiteRT", "ai-edge-litert", "ai_edge_litert.interpreter", "litert", ".tflite", runners.litert),
 }
 TITLES = {KERAS: "Keras"} | {name: backend.title for name, backend in BACKENDS.items()}
 
 
 def available() -> list[str]:
-    """Return the backends that are installed, Keras first."""
-    return [KERAS, *(name for name, backend in BACKENDS.items() if installed(backend.module))]
+    """Return the backends that run here, Keras first."""
+    return [KERAS, *(name for name in BACKENDS if _runs(name))]
 
 
-def best(model: keras.Model) -> str:
-    """Return the backend that extracts a model's features: what CXR_BACKEND names, else the fastest that is installed.
+def best(exact: bool = False) -> str:
+    """Return the backend that extracts features: what CXR_BACKEND names, else the fastest that runs here (`cxr bench`).
 
-    Which that is depends on whether there are depthwise convolutions (`cxr bench extract_mobilenetv2`).
+    With `exact`, only those that compute in float32 are looked at.
 
     Raises:
         CxrError: CXR_BACKEND names a backend that is unknown or not installed.
@@ -82,27 +86,30 @@ def best(model: keras.Model) -> str:
         if forced != KERAS:
             module(BACKENDS[forced].module, BACKENDS[forced].package)
         return forced
-    light = any(type(layer).__name__ == "DepthwiseConv2D" for layer in model._flatten_layers())
-    preferred = ("litert", "openvino", "onnxruntime") if light else ("openvino", "onnxruntime", "litert")
-    return next((name for name in preferred if all(map(installed, BACKENDS[name].imports))), KERAS)
+    preferred = ("openvino", "onnxruntime") if exact else (BFLOAT16, "openvino", "onnxruntime")
+    return next(filter(_runs, preferred), KERAS)
+
+
+def _runs(name: str) -> bool:
+    """Tell whether a backend is installed and, for bfloat16, whether the processor multiplies it (AVX512-BF16; Linux tells)."""
+    known = Path("/proc/cpuinfo")
+    able = name != BFLOAT16 or (known.is_file() and "avx512_bf16" in known.read_text(encoding="utf-8"))
+    return able and all(map(installed, BACKENDS[name].imports))
 
 
 def export(model: keras.Model, path: Path) -> Path:
-    """Write a Keras model for the backend that the ending of `path` names (.xml, .onnx, .tflite), in float32; return `path`.
+    """Write a Keras model for the backend that the ending of `path` names (.xml, .onnx), in float32; return `path`.
 
     Beside an .xml file its weights lie in a .bin file of the same name.
 
     Raises:
         CxrError: the model augments its images (an export would bake that in), a package is not installed, or Keras fails.
     """
-    name = _by_suffix(path)
-    backend = BACKENDS[name]
+    backend = BACKENDS[_by_suffix(path)]
     random = [layer.name for layer in model._flatten_layers() if type(layer).__name__.startswith("Random")]
     if random:
         raise CxrError(f"Model {model.name} augments its images (layer {random[0]}); export the network behind that layer.")
-    if name != "litert":  # Keras writes LiteRT files itself
-        module(backend.module, backend.package)
-    for needed in backend.needs:
+    for needed in backend.imports:
         module(needed, needed)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -114,22 +121,22 @@ def export(model: keras.Model, path: Path) -> Path:
     return path
 
 
-def load(path: Path, bfloat16: bool = False) -> Runner:
+def load(path: Path, name: str | None = None) -> Runner:
     """Return what runs an exported network: images float32 (n, H, W, C) in 0..255 -> outputs float32 (n, units).
 
     Args:
         path: a file that `export` wrote.
-        bfloat16: compute in bfloat16; only OpenVINO can.
+        name: the backend; by default the float32 one that the file's ending names.
 
     Raises:
         CxrError: the file is missing or unreadable, or the backend is not installed.
     """
-    chosen = BACKENDS[_by_suffix(path)]
+    chosen = BACKENDS[name or _by_suffix(path)]
     found = module(chosen.module, chosen.package)
     if not path.is_file():
         raise CxrError(f"{path} does not exist; export the network again.")
     try:
-        return chosen.load(found, path, processes.cores(), **({"bfloat16": True} if bfloat16 else {}))
+        return chosen.load(found, path, processes.cores())
     except Exception as error:  # every backend has its own
         raise CxrError(f"{path} cannot be read by {chosen.title} ({_reason(error, -1)}); export the network again.") from error
 
@@ -143,27 +150,33 @@ def runner(model: keras.Model, name: str, folder: Path) -> Runner:
     """Return what runs a Keras model with a backend, exported into `folder` where the backend is not Keras itself."""
     if name == KERAS:
         return keras_runner(model)
-    return load(export(model, folder / f"{model.name}{BACKENDS[name].suffix}"))
+    return load(export(model, folder / f"{model.name}{BACKENDS[name].suffix}"), name)
+
+
+def chosen(backbone: keras.Model, images: int) -> str:
+    """Return the backend that runs a backbone on so many images in all: the best, or Keras where they are few or it is fast."""
+    worthwhile = images >= FEW and backbone.compute_dtype == "float32" and run_environment.accelerator() is None
+    return best() if os.environ.get(CHOICE) or worthwhile else KERAS
 
 
 def forward(backbone: keras.Model, images: int, name: str | None = None) -> Runner:
-    """Return what runs the backbone on so many images in all: the backend `name`, by default the best one (`best`).
+    """Return what runs the backbone on so many images in all: the backend `name`, by default the `chosen` one.
 
-    Keras runs it where the images are few, where it has an accelerator, and, with a sentence, where another backend cannot or
-    differs on the first batch by more than `TOLERANCE`.
+    Its `arithmetic` says in which precision. Keras runs it, with a sentence, where another backend cannot or differs on the first
+    batch by more than its tolerance.
     """
-    plain = keras_runner(backbone)
-    worthwhile = images >= FEW and backbone.compute_dtype == "float32" and run_environment.accelerator() is None
-    name = name or (best(backbone) if os.environ.get(CHOICE) or worthwhile else KERAS)
+    plain, name = keras_runner(backbone), name or chosen(backbone, images)
     if name == KERAS:
         return plain
-    chosen: list[Runner] = []
+    found: list[Runner] = []
 
     def run(images: np.ndarray) -> np.ndarray:
-        if not chosen:
-            chosen.append(_agreeing(backbone, name, images, plain(images)) or plain)
-        return chosen[0](images)  # the first batch too, so that a run that was stopped between two arrays gives the same
+        if not found:
+            found.append(_agreeing(backbone, name, images, plain(images)) or plain)
+            run.arithmetic = "bfloat16" if name == BFLOAT16 and found != [plain] else "float32"
+        return found[0](images)  # the first batch too, so that a run that was stopped between two arrays gives the same
 
+    run.arithmetic = "bfloat16" if name == BFLOAT16 else "float32"
     return run
 
 
@@ -173,14 +186,14 @@ def _agreeing(backbone: keras.Model, name: str, images: np.ndarray, expected: np
     try:
         with tempfile.TemporaryDirectory() as folder:
             found = runner(backbone, name, Path(folder))
-            check(found, images, expected, places, TITLES[name])
+            check(found, images, expected, places, name)
             return found
     except Exception as error:  # converters raise anything
         say(f"features: {TITLES[name]} cannot run {backbone.name}: {error} Keras goes on.")
     return None
 
 
-def check(run: Runner, images: np.ndarray, expected: np.ndarray, image_ids: Sequence[str], what: str) -> float:
+def check(run: Runner, images: np.ndarray, expected: np.ndarray, image_ids: Sequence[str], name: str) -> float:
     """Return the largest difference between an export's outputs and Keras', relative to the largest output of Keras.
 
     Args:
@@ -188,17 +201,18 @@ def check(run: Runner, images: np.ndarray, expected: np.ndarray, image_ids: Sequ
         images: float32 (n, H, W, C) in 0..255.
         expected: (n, units) what Keras makes of them.
         image_ids: the images' names.
-        what: the export, for the sentence.
+        name: the backend.
 
     Raises:
-        CxrError: an image differs by more than `TOLERANCE`; it is named.
+        CxrError: an image differs by more than the backend's tolerance; it is named.
     """
+    title, tolerance = BACKENDS[name].title, BACKENDS[name].tolerance
     gaps = np.abs(run(images) - expected).reshape(len(images), -1).max(axis=1) / max(float(np.abs(expected).max()), 1e-12)
     worst = int(np.argmax(np.where(np.isfinite(gaps), gaps, np.inf)))
-    if not gaps[worst] <= TOLERANCE:
+    if not gaps[worst] <= tolerance:
         raise CxrError(
-            f"{what} differs from Keras by {gaps[worst]:.2g} of the largest output on image {image_ids[worst]}, "
-            f"more than {TOLERANCE:g}; export the network again, or run it with Keras ({CHOICE}=keras)."
+            f"{title} differs from Keras by {gaps[worst]:.2g} of the largest output on image {image_ids[worst]}, "
+            f"more than {tolerance:g}; export the network again, or run it with Keras ({CHOICE}=keras)."
         )
     return float(gaps[worst])
 

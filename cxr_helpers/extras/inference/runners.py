@@ -52,27 +52,6 @@ def onnxruntime(ort: ModuleType, path: Path, threads: int) -> Runner:
     return run
 
 
-def litert(litert: ModuleType, path: Path, threads: int) -> Runner:
-    """Run image by image, each thread its own images; a single image has all cores."""
-
-    def interpreter(cores: int) -> Runner:
-        found = litert.Interpreter(str(path), num_threads=cores)
-        found.allocate_tensors()
-        (source,), (target,) = found.get_input_details(), found.get_output_details()
-
-        def run(images: np.ndarray) -> np.ndarray:
-            out = np.empty((len(images), *target["shape"][1:]), np.float32)
-            for place in range(len(images)):
-                found.set_tensor(source["index"], images[place : place + 1])
-                found.invoke()
-                out[place] = found.get_tensor(target["index"])[0]
-            return out
-
-        return run
-
-    return _spread(lambda count: [interpreter(threads // count) for _ in range(count)], threads)
-
-
 def _spread(workers: Callable[[int], list[Runner]], threads: int) -> Runner:
     """Return what gives a single image to one worker and several to one a thread; `workers(count)` makes so many, once."""
     made: dict[int, list[Runner]] = {}

@@ -125,7 +125,7 @@ def _train(trial: optuna.Trial, config: Config, profile: str) -> float:
     setting = dataclasses.replace(config, seed=TRIAL_SEED, search="", **suggest(trial))
     keras.utils.set_random_seed(setting.seed)
     task, _ = network.prepare(setting, profile)
-    history, scores, _ = fitting.fit(dataclasses.replace(task, callbacks=(Pruning(trial, setting.epochs),)))
+    history, scores, *_ = fitting.fit(dataclasses.replace(task, callbacks=(Pruning(trial, setting.epochs),)))
     figures = metrics.points(scores[scores.split == "val"])
     for name, value in {"val_auc": figures.roc_auc, "val_loss": figures.bce, "epochs": len(history)}.items():
         trial.set_user_attr(name, value)
