@@ -66,14 +66,18 @@ def load(name: str, profile: str = "full") -> Network:
         model, card = published_model.load()
         parts = (card.run_id, card.variant, card.threshold)
     else:
-        if plain not in experiments.load(profile):
-            raise CxrError(f"Experiment {plain} does not exist (yet).")
-        seed = 0 if plain in (WHOLE, CROPPED) else None
-        run = selection.best_on_validation(records.of(plain, profile, seed))
+        run = run_of(plain, profile)
         model, parts = saved.of_run(run, profile), (run.run_id, run.config.variant, selection.thresholds([run])[0])
     if name != plain:
         model = shuffled(model)
     return Network(name, *parts, functools.partial(lambda loaded: loaded, model))
+
+
+def run_of(name: str, profile: str = "full") -> records.Record:
+    """Return the run of an experiment whose network is explained; errors as `load`."""
+    if name not in experiments.load(profile):
+        raise CxrError(f"Experiment {name} does not exist (yet).")
+    return selection.best_on_validation(records.of(name, profile, 0 if name in (WHOLE, CROPPED) else None))
 
 
 def shuffled(model: "keras.Model") -> "keras.Model":

@@ -21,6 +21,7 @@ from cxr_helpers.base import lazy
 from cxr_helpers.base.files import atomic_write, read_arrays
 from cxr_helpers.base.progress import say
 from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.saliency import controls, drawn_truth, explained_networks, map_table, methods, stored_maps
 from cxr_helpers.extras.saliency import map_measures as names
 from cxr_helpers.extras.saliency.drawn_truth import GUANGZHOU, LESIONS, NIH, RSNA, Truth
@@ -65,6 +66,8 @@ def measure(profile: str) -> Path:
     for name, truth in ((name, sets(name)) for name in _CUT):
         said[name] = f"{len(truth.table)} images of {truth.table.patient_id.nunique()} patients. {truth.left_out}"
     about = {"sets": said, "plan": plan().to_dict("records"), "left_out": left_out}
+    made = {part.model.iloc[0] for part in parts}
+    about |= {"test_auc": {name: _area(name) for name in (WHOLE, CROPPED) if name in made}}
     about |= {"seconds": round(time.perf_counter() - started, 1)} | measured_on.about()
     stored_maps.make_drawn(selection.best_on_validation(records.of(SHOWN, profile)), profile)
     return map_table.write(profile, pd.concat(parts), about)
@@ -102,6 +105,11 @@ def of_network(name: str, truth: Truth, slow: bool, left_out: list[str]) -> Iter
         if values:
             about = part.table[["image_id", "patient_id"]].assign(right=right[: len(part.table)].astype(int))
             yield pd.DataFrame({"method": method, "model": name, "data": truth.name}, about.index).join(about).assign(**values)
+
+
+def _area(name: str) -> float:
+    """Return the test AUC of the run whose network is explained, which tells of which training the maps are."""
+    return round(float(metrics.points(explained_networks.run_of(name).split("test")).roc_auc), 6)
 
 
 def _counts(name: str) -> list[tuple[str, int]]:
