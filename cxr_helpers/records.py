@@ -15,7 +15,7 @@ from cxr_helpers import experiments, paths
 from cxr_helpers.base import files, stored_results
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.config import Config
-from cxr_helpers.data import belonging
+from cxr_helpers.data import dataset
 from cxr_helpers.errors import CxrError
 
 SCORE_COLUMNS = ["image_id", "patient_id", "split", "y_true", "y_score"]
@@ -164,7 +164,7 @@ def encoded(info: dict) -> bytes:
 def write(config: Config, profile: str, info: dict, tables: dict[str, pd.DataFrame], runs: Path | None = None) -> Record:
     """Store a run's record in `runs` (by default the profile's) whole: written beside the old one, which it then replaces."""
     if runs is None and "data_hash" in info and config.data == "kermany":
-        belonging.claim(profile, lambda: info["data_hash"])
+        dataset.claim_results(profile, lambda: info["data_hash"])
     folder = (runs or paths.runs(profile)) / config.run_id
     files.sweep(folder)
     draft = files.draft_of(folder)
@@ -210,14 +210,14 @@ def _digest(info: dict) -> str:
 
 def load(config: Config, profile: str, runs: Path | None = None) -> Record | None:
     """Return the record that answers for `config`, or None where none exists; `runs` as for `write`."""
-    belonging.check(profile)
+    dataset.check_results(profile)
     folder = (runs or paths.runs(profile)) / config.run_id
     return read(folder) if (folder / "run.json").is_file() else None
 
 
 def every(profile: str) -> list[Record]:
     """Return all records of a profile, sorted by run name."""
-    belonging.check(profile)
+    dataset.check_results(profile)
     return [read(path.parent) for path in sorted(paths.runs(profile).glob("[!.]*/run.json"))]
 
 

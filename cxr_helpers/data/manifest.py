@@ -13,10 +13,10 @@ from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
 from cxr_helpers import paths
-from cxr_helpers.base import processes
+from cxr_helpers.base import environment
 from cxr_helpers.base.files import atomic_write, fingerprint
 from cxr_helpers.base.progress import printable
-from cxr_helpers.data import belonging, dataset, image_files, preprocessing
+from cxr_helpers.data import dataset, image_files, preprocessing
 from cxr_helpers.errors import CxrError
 
 STAMP = "manifest.txt"  # in the build folder: what the manifest was made from
@@ -37,9 +37,9 @@ def load(profile: str) -> pd.DataFrame:
     One row per usable image, sorted by path: image_id, path (below the source's root), sha256, label, y_true, pathogen,
     patient_id, folder, width, height (pixels of the published file, NaN where unknown), mode, mean, std, p05, p50, p95 (grey
     values 0..255), duplicate_group (-1 = like no other image). A class of which no image can be read is a CxrError, and so is
-    another set than the one whose results lie among the reports (`belonging`).
+    another set than the one whose results lie among the reports (`dataset.check_results`).
     """
-    belonging.check(profile)
+    dataset.check_results(profile)
     found, folder = dataset.discover(profile), paths.build(profile)
     stamp = folder / STAMP
     geometry = [file] if (file := _geometry(found)) else []
@@ -54,7 +54,7 @@ def load(profile: str) -> pd.DataFrame:
             tqdm.write(f"{len(left_out)} files are left out: {folder / 'refused.csv'} says why.")
     unknown = {"width": "", "height": ""}
     manifest = pd.read_csv(folder / "manifest.csv", dtype=_TEXT, keep_default_na=False, na_values=unknown)
-    belonging.check(profile, lambda: data_hash(manifest))
+    dataset.check_results(profile, lambda: data_hash(manifest))
     return manifest
 
 
@@ -136,7 +136,7 @@ def standardise(thumbnails: np.ndarray) -> np.ndarray:
 def _build(found: dataset.Source) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read every image once and return the manifest and the refused files."""
     entries = dataset.images(found.root)
-    with ThreadPoolExecutor(processes.cores()) as pool:
+    with ThreadPoolExecutor(environment.cores()) as pool:
         described = list(tqdm(pool.map(_describe, entries), total=len(entries), desc="manifest", unit="image"))
     rows, left_out = {}, []
     for entry, description in zip(entries, described, strict=True):

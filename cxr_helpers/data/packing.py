@@ -10,7 +10,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from cxr_helpers import paths
-from cxr_helpers.base import plugins, processes
+from cxr_helpers.base import environment, plugins
 from cxr_helpers.base.files import atomic_path, mapped
 from cxr_helpers.config import whole_number
 from cxr_helpers.data import dataset, image_files, preprocessing
@@ -71,7 +71,7 @@ def images(profile: str, image_ids: Iterable[str], size: int = 224, variant: str
 def write(items: Sequence, make: Callable[..., np.ndarray], size: int, path: Path, *channels: int) -> None:
     """Write `make(item)` of each item, a (size, size, *channels) uint8 image, to one array file (N, size, size, *channels)."""
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(items), size, size, *channels)}
-    with atomic_path(path) as temporary, ThreadPoolExecutor(processes.cores()) as pool, open(temporary, "wb") as packed:
+    with atomic_path(path) as temporary, ThreadPoolExecutor(environment.cores()) as pool, open(temporary, "wb") as packed:
         np.lib.format.write_array_header_1_0(packed, header)
         with tqdm(total=len(items), desc=path.stem, unit="image") as bar:
             for start in range(0, len(items), _AT_ONCE):

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -52,23 +51,20 @@ def stretch(image: np.ndarray, low: float = 1.0, high: float = 99.0) -> np.ndarr
     return np.clip((image.astype(np.float32) - bottom) * (255 / (top - bottom)) + 0.5, 0, 255).astype(np.uint8)
 
 
-@dataclass(frozen=True)
-class Pipeline:
+class Pipeline(tuple[Step, ...]):
     """Named steps applied in order; another parameter than a step's default is given by `functools.partial`."""
-
-    steps: tuple[Step, ...] = ()
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Apply every step to a (H, W) uint8 image and return a new image; the caller's array stays as it was."""
-        for step in self.steps:
+        for step in self:
             image = step(image)
-        return image if self.steps else image.copy()
+        return image if self else image.copy()
 
     @property
     def described(self) -> str:
         """Return the steps and their parameters, as `gaussian(kernel=5) → equalise`; "as it is" where there is none."""
         said = []
-        for step in self.steps:
+        for step in self:
             name, (_, *parameters) = getattr(step, "func", step).__name__, inspect.signature(step).parameters.values()
             values = ", ".join(f"{parameter.name}={parameter.default:g}" for parameter in parameters)
             said.append(f"{name}({values})" if values else name)

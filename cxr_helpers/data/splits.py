@@ -7,7 +7,7 @@ from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 from cxr_helpers import paths
 from cxr_helpers.base.files import atomic_path
 from cxr_helpers.config import one_of
-from cxr_helpers.data import belonging
+from cxr_helpers.data import dataset
 from cxr_helpers.data import manifest as manifests
 from cxr_helpers.errors import CxrError
 
@@ -49,7 +49,7 @@ def load(profile: str, protocol: str) -> pd.DataFrame:
     manifest = manifests.load(profile)
     split = make(manifest, protocol)
     path = paths.reports(profile) / "splits" / f"{protocol}.csv.gz"
-    belonging.claim(profile, lambda: manifests.data_hash(manifest))
+    dataset.claim_results(profile, lambda: manifests.data_hash(manifest))
     if not path.exists() or pd.read_csv(path, dtype=str).to_numpy().tolist() != split.to_numpy().tolist():
         with atomic_path(path) as temporary:
             # A fixed time in the gzip header keeps equal splits equal to the last byte.

@@ -38,21 +38,20 @@ def title(metric: str) -> str:
     return TITLES.get(metric) or (metric.upper() if metric in COUNTS else metric[0].upper() + metric[1:])
 
 
-def evaluate(scores: pd.DataFrame, threshold: float = 0.5, n_boot: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Return every metric of one run's scores of a split with its 95 % percentile interval (Efron and Tibshirani 1993).
-
-    Index: the keys of `TITLES` and `COUNTS`, the intervals of counts at the images' own class sizes; columns value, ci_low,
-    ci_high. PNEUMONIA iff y_score >= threshold. Resamples of one class only are left out. An ECE cannot be negative, so
-    resampling raises it: its interval lies high and may leave out the value. Where all agree: see `bootstrap.with_limits`.
-    Errors: see `checked`.
-    """
-    return evaluate_seeds([scores], threshold, n_boot, seed)
-
-
-def evaluate_seeds(
-    runs: Sequence[pd.DataFrame], threshold: float | Sequence[float] = 0.5, n_boot: int = 2000, seed: int = 0
+def evaluate(
+    scores: pd.DataFrame | Sequence[pd.DataFrame],
+    threshold: float | Sequence[float] = 0.5,
+    n_boot: int = 2000,
+    seed: int = 0,
 ) -> pd.DataFrame:
-    """Return every metric's mean over runs on the same images, as `evaluate` does; `threshold` may be one per run."""
+    """Return every metric of the scores of a split with its 95 % percentile interval (Efron and Tibshirani 1993).
+
+    `scores`: of one run, or of several on the same images, whose mean is taken; then `threshold` may be one per run. Index: the
+    keys of `TITLES` and `COUNTS`, the intervals of counts at the images' own class sizes; columns value, ci_low, ci_high.
+    PNEUMONIA iff y_score >= threshold. Resamples of one class only are left out. An ECE cannot be negative, so resampling raises
+    it: its interval lies high and may leave out the value. Where all agree: see `bootstrap.with_limits`. Errors: see `checked`.
+    """
+    runs = [scores] if isinstance(scores, pd.DataFrame) else scores
     table = _table(*_sampled(runs, threshold, n_boot, seed))
     return bootstrap.with_limits(table, runs[0], float(np.ravel(threshold)[0]))
 
@@ -80,9 +79,9 @@ def difference(
 
 
 def compare(scores: Mapping[str, Sequence[pd.DataFrame]], metric: str = "roc_auc", **options) -> pd.DataFrame:
-    """Return one metric per experiment: index experiment, columns value, ci_low, ci_high; `options` as `evaluate_seeds`."""
+    """Return one metric per experiment: index experiment, columns value, ci_low, ci_high; `options` as `evaluate`."""
     one_of("metric", metric, TITLES)
-    rows = {name: evaluate_seeds(runs, **options).loc[metric] for name, runs in scores.items()}
+    rows = {name: evaluate(runs, **options).loc[metric] for name, runs in scores.items()}
     return pd.DataFrame(rows).T.rename_axis("experiment")
 
 

@@ -12,7 +12,7 @@ from pandocfilters import Div, Header, Link, RawBlock, Space, Span, Str
 
 from cxr_helpers import paths
 from cxr_helpers.report import tree
-from cxr_helpers.report.tree import Document, Node, Part
+from cxr_helpers.report.tree import Document, Node
 
 SOURCE = re.compile(r'src="(figures/[^"]+\.svg)"')
 DATA = re.compile(r'href="data/([^"]+\.csv)"')
@@ -37,7 +37,6 @@ def page(document: Document) -> str:
     names, meta = document.names, dict(document.meta)
     for name, file in (("styles", "page.css"), ("script", "page.js")):
         meta[name] = {"t": "MetaBlocks", "c": [RawBlock("html", (paths.TEMPLATE / file).read_text(encoding="utf-8"))]}
-    meta |= {f"{kind.lower()}-entries": _entries(document.chapters, names, kind) for kind in ("Figure", "Table")}
     content = [block for part in document.before for block in part.blocks]
     for part in document.chapters:
         counts = [names[f"ch:{part.name}"].split()[-1], *[0] * (DEEPEST - 1)]
@@ -129,21 +128,3 @@ def _float(block: Node, names: dict[str, str]) -> Node:
     classes = ["table-scroll", "wide"] if len(block["c"][2]) > WIDE else ["table-scroll"]
     # A table that is wider than the screen scrolls by itself, by keyboard too.
     return Div(["", classes, [["tabindex", "0"], ["role", "region"], ["aria-label", names[key]]]], [block])
-
-
-def _entries(parts: list[Part], names: dict[str, str], kind: str) -> Node:
-    """Return the list of figures or tables: links that carry number and first sentence of the caption."""
-    entries = []
-    for block in (block for part in parts for block in part.blocks if block["t"] == kind):
-        key = tree.label(block)
-        title = tree.transform(tree.split_caption(tree.caption(block))[0], _without_links)
-        number = Span(["", ["number"], []], [Str(names[key].split()[-1])])
-        entries.append({"t": "MetaInlines", "c": [Link(["", [], []], [number, Space(), *title], [f"#{key}", ""])]})
-    return {"t": "MetaList", "c": entries}
-
-
-def _without_links(kind: str, content: list) -> list[Node] | None:
-    """Take out what may not stand inside a link: of links the words stay, of notes and citations nothing."""
-    if kind == "Link":
-        return content[1]
-    return [] if kind in ("Note", "Cite") else None

@@ -42,7 +42,7 @@ def shown_as(rows: Sequence[dict], digits: Mapping[str, formatting.Format]) -> p
 def metric_table(runs: Sequence[Record]) -> pd.DataFrame:
     """Return every metric of the test images (mean over runs) at 0.5 and at the operating point."""
     scores = selection.scores(runs)
-    plain, chosen = metrics.evaluate_seeds(scores), metrics.evaluate_seeds(scores, selection.thresholds(runs))
+    plain, chosen = metrics.evaluate(scores), metrics.evaluate(scores, selection.thresholds(runs))
     rows = []
     for name, title in metrics.TITLES.items():
         rows.append({"metric": title} | columns("at 0.5", plain.loc[name]) | columns("at operating point", chosen.loc[name]))
@@ -56,7 +56,7 @@ def performance(scores: _Scores, thresholds: _Thresholds = MappingProxyType({}),
     """
     rows = []
     for name, runs in scores.items():
-        found = metrics.evaluate_seeds(runs, thresholds.get(name, selection.THRESHOLD))
+        found = metrics.evaluate(runs, thresholds.get(name, selection.THRESHOLD))
         row = {"experiment": name, "seeds": len(runs)}
         for key in shown:
             row |= columns(metrics.TITLES[key], found.loc[key])
@@ -92,7 +92,7 @@ def figures(runs: Sequence[Record], split: str = "test") -> pd.DataFrame:
         scores = selection.pooled(runs, split)
         images = len(scores[0])
         if images:
-            parts.append(metrics.evaluate_seeds(scores))
+            parts.append(metrics.evaluate(scores))
     else:
         found = [plugins.load("figures", name)(runs, split) for name in plugins.names("figures")]
         parts += [part for part in found if part is not None]

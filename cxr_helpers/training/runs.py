@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cxr_helpers import paths, records
-from cxr_helpers.base import lazy, plugins, processes, progress
+from cxr_helpers.base import environment, lazy, plugins, progress
 from cxr_helpers.config import Config
 from cxr_helpers.data import preprocessing
 from cxr_helpers.experiments import Experiment
@@ -60,7 +60,7 @@ def _made(config: Config, profile: str, make: Callable[[Config, str], Product], 
     if config.start == "imagenet":
         weights.find(config.features or config.model)
     started = time.perf_counter()
-    processes.forget_peak()  # of the runs before this one
+    environment.forget_peak()  # of the runs before this one
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
     try:
@@ -68,7 +68,7 @@ def _made(config: Config, profile: str, make: Callable[[Config, str], Product], 
     finally:
         keras.config.set_dtype_policy("float32")
     info = {"profile": profile} | product.info | run_environment.current()
-    info |= {"wall_time_s": round(time.perf_counter() - started, 1), "peak_memory_mb": round(processes.peak_memory())}
+    info |= {"wall_time_s": round(time.perf_counter() - started, 1), "peak_memory_mb": round(environment.peak_memory())}
     return records.write(config, profile, info, product.tables, store)
 
 

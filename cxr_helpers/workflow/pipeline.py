@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cxr_helpers import experiments, paths
-from cxr_helpers.base import plugins, processes
+from cxr_helpers.base import environment, plugins
 from cxr_helpers.base.progress import say, since
 from cxr_helpers.data import dataset, manifest
 from cxr_helpers.errors import CxrError
@@ -42,7 +42,7 @@ def run(profile: str, retrain: bool = False, cores: int | None = None, only: str
         documents = ["thesis", "supplement"] if supplement or profile == "full" else ["thesis"]
         wanted = f"only={chapter}" if chapter else f"documents={','.join(documents)}"
         command = [
-            *(sys.executable, "-m", "snakemake", "--cores", str(cores or processes.cores()), "--scheduler", "greedy"),
+            *(sys.executable, "-m", "snakemake", "--cores", str(cores or environment.cores()), "--scheduler", "greedy"),
             # Its own lock outlives a killed run; the one above does not.
             *("--nolock", "--rerun-incomplete"),
             # A record that is trained now and read next time is the same input: what counts is its content.

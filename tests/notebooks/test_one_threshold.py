@@ -17,7 +17,7 @@ def elsewhere(profile: str) -> list[str]:
     found = []
     for name in candidates.made(profile):
         runs = records.of(name, profile)
-        own = metrics.evaluate_seeds(selection.scores(runs), selection.thresholds(runs)).value
+        own = metrics.evaluate(selection.scores(runs), selection.thresholds(runs)).value
         for path in sorted(shown_data.folder(profile).glob("tbl-*.csv")):
             table = pd.read_csv(path)
             if "experiment" not in table or not {*SHOWN} & {*table}:

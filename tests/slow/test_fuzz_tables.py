@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cxr_helpers import records
-from cxr_helpers.base import processes
+from cxr_helpers.base import environment
 from cxr_helpers.base.files import read_arrays
 from cxr_helpers.config import Config
 from cxr_helpers.data import manifest
@@ -112,10 +112,10 @@ def test_a_million_rows_are_read_in_bounded_memory(tmp_path):
     path = tmp_path / "labels.csv"
     rows = "".join(f"ISIC_{number:07d},nevus\n" for number in range(1_000_000))
     path.write_text(f"image_id,label\n{rows}ISIC_0000000,nevus\n")
-    before = processes.peak_memory()
+    before = environment.peak_memory()
     with pytest.raises(CxrError, match="line 1000002, column image_id: ISIC_0000000 is named a second time"):
         label_tables.read(path, ["image_id", "label"])
-    assert processes.peak_memory() - before < 1500  # MB
+    assert environment.peak_memory() - before < 1500  # MB
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])

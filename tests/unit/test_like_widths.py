@@ -38,7 +38,7 @@ def test_seeds_are_averaged_and_one_width_is_all_pairs():
     table = like_widths.auc([images, other], of(images, 1000))
     mean = np.mean([roc_auc_score(images.y_true, each.y_score) for each in (images, other)])
     assert table.value[like_widths.ALIKE] == pytest.approx(mean) and table.value[like_widths.ALL] == pytest.approx(mean)
-    expected = metrics.evaluate_seeds([images, other]).loc["roc_auc", ["ci_low", "ci_high"]].to_list()
+    expected = metrics.evaluate([images, other]).loc["roc_auc", ["ci_low", "ci_high"]].to_list()
     assert table.loc[like_widths.ALIKE, ["ci_low", "ci_high"]].to_list() == pytest.approx(expected)
 
 

@@ -118,17 +118,17 @@ def test_an_interval_is_the_middle_95_percent_of_the_resamples():
 
 def test_the_mean_over_seeds_is_resampled_not_one_seed():
     images = random_scores()
-    auc = metrics.evaluate_seeds([images, images.assign(y_score=1 - images.y_score)], n_boot=100).loc["roc_auc"]
+    auc = metrics.evaluate([images, images.assign(y_score=1 - images.y_score)], n_boot=100).loc["roc_auc"]
     assert auc.to_list() == pytest.approx([0.5, np.nan, np.nan], nan_ok=True)  # always the one is as good as the other is bad
 
 
 def test_seeds_share_their_resamples():
     a, b = random_scores(seed=0), random_scores(seed=0).assign(y_score=lambda images: images.y_score * 0.9)
-    both, alone = metrics.evaluate_seeds([a, b], n_boot=100), [metrics.evaluate(images, n_boot=100) for images in (a, b)]
+    both, alone = metrics.evaluate([a, b], n_boot=100), [metrics.evaluate(images, n_boot=100) for images in (a, b)]
     assert both.value.brier == pytest.approx((alone[0].value.brier + alone[1].value.brier) / 2)
     # A second seed with the same ranks changes nothing; independent resamples would narrow the interval.
     assert both.loc["roc_auc"].to_list() == pytest.approx(alone[0].loc["roc_auc"].to_list())
-    each = metrics.evaluate_seeds([a, b], [0.5, 0.45], n_boot=100)
+    each = metrics.evaluate([a, b], [0.5, 0.45], n_boot=100)
     assert each.value.accuracy == pytest.approx(alone[0].value.accuracy)  # 0.45 is 0.5 on the second seed's scale
 
 
@@ -180,9 +180,9 @@ def test_scores_that_tell_nothing_are_refused(images, words):
 
 def test_runs_on_different_images_are_refused():
     with pytest.raises(CxrError, match="different images"):
-        metrics.evaluate_seeds([FOUR, FOUR.assign(image_id=["a", "b", "c", "d"])])
+        metrics.evaluate([FOUR, FOUR.assign(image_id=["a", "b", "c", "d"])])
     with pytest.raises(CxrError, match="No run"):
-        metrics.evaluate_seeds([])
+        metrics.evaluate([])
 
 
 def test_the_roc_band_holds_the_curve_and_its_area():

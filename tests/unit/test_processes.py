@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from cxr_helpers.base import processes
+from cxr_helpers.base import environment
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.benchmarks import fresh_process
 
@@ -43,8 +43,8 @@ def test_the_meter_returns_the_result_and_the_seconds():
 @pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="only Linux can forget a peak")
 def test_a_forgotten_peak_leaves_what_is_held():
     np.ones(64 * 2**17)
-    high = processes.peak_memory()
-    processes.forget_peak()
-    assert processes.peak_memory() < high - 50
+    high = environment.peak_memory()
+    environment.forget_peak()
+    assert environment.peak_memory() < high - 50
     kept = np.ones(32 * 2**17)
-    assert processes.peak_memory() < high and kept.size
+    assert environment.peak_memory() < high and kept.size

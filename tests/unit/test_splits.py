@@ -128,7 +128,7 @@ def test_an_unknown_protocol_and_a_tiny_set_are_refused(manifest):
 
 def test_a_stored_split_is_written_once_and_again_when_the_images_change(manifest, workplace, monkeypatch):
     monkeypatch.setattr(manifests, "load", lambda profile: manifest)
-    monkeypatch.setattr(splits.belonging, "claim", lambda *_: None)
+    monkeypatch.setattr(splits.dataset, "claim_results", lambda *_: None)
     path = paths.reports("full") / "splits" / "official.csv.gz"
     split = splits.load("full", "official")
     assert pd.read_csv(path, dtype=str).to_numpy().tolist() == split.to_numpy().tolist()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.base import processes
+from cxr_helpers.base import environment
 from cxr_helpers.base.progress import say
 from cxr_helpers.config import Config
 from cxr_helpers.data import batches, packing
@@ -48,7 +48,7 @@ def prepare(name: str, profile: str) -> Comparison:
         "network": model,
         "side": SIDE[profile],
         "start": start,
-        "threads": processes.cores(),
+        "threads": environment.cores(),
         "largest_relative_error": errors,
         "images_per_second": rates,
     }

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
-from cxr_helpers.base.processes import peak_memory
+from cxr_helpers.base.environment import peak_memory
 from cxr_helpers.errors import CxrError
 
 # Elsewhere than on Linux system libraries may have started threads, which a fork loses.

@@ -20,7 +20,7 @@ from types import ModuleType
 import numpy as np
 from IPython.utils.capture import capture_output
 
-from cxr_helpers.base import lazy, processes
+from cxr_helpers.base import environment, lazy
 from cxr_helpers.base.progress import say
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import runners
@@ -136,7 +136,7 @@ def load(path: Path, name: str | None = None) -> Runner:
     if not path.is_file():
         raise CxrError(f"{path} does not exist; export the network again.")
     try:
-        return chosen.load(found, path, processes.cores())
+        return chosen.load(found, path, environment.cores())
     except Exception as error:  # every backend has its own
         raise CxrError(f"{path} cannot be read by {chosen.title} ({_reason(error, -1)}); export the network again.") from error
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cxr_helpers.base import lazy, processes
+from cxr_helpers.base import environment, lazy
 from cxr_helpers.errors import CxrError
 
 keras, onnx, onnxruntime, tensorflow = map(lazy.module, ("keras", "onnx", "onnxruntime", "tensorflow"))
@@ -29,11 +29,11 @@ class Network:
 
     def __init__(self, path: Path) -> None:
         self._content, self._sessions = path.read_bytes(), {}
-        self._session(processes.cores())
+        self._session(environment.cores())
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return probabilities and coarse maps."""
-        cores = processes.cores()
+        cores = environment.cores()
         run = self._session(cores if len(images) == 1 else 1)
         with ThreadPoolExecutor(cores) as pool:
             found = list(pool.map(run, images))

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from cxr_helpers.base import lazy, processes
+from cxr_helpers.base import environment, lazy
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.base.progress import printable
 from cxr_helpers.data import image_files, preprocessing
@@ -111,7 +111,7 @@ class Predictor:
     def predictions(self, files: Iterable[Path]) -> Iterator[Prediction]:
         """Yield one prediction per file, in order; what is no usable image has its reason in `problem`."""
         named = map(Path, files)
-        with ThreadPoolExecutor(processes.cores()) as pool:
+        with ThreadPoolExecutor(environment.cores()) as pool:
             try:
                 while paths := list(itertools.islice(named, BATCH)):
                     yield from self._answers(list(pool.map(self._read, paths)))

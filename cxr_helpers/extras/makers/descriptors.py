@@ -6,7 +6,7 @@ import numpy as np
 from skimage.feature import hog as oriented_gradients
 from tqdm import tqdm
 
-from cxr_helpers.base import processes
+from cxr_helpers.base import environment
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.models import catalogue
@@ -54,5 +54,5 @@ def hog(images: np.ndarray) -> np.ndarray:
     def of_one(image: np.ndarray) -> np.ndarray:
         return oriented_gradients(image[: cell[0] * HOG_CELLS, : cell[1] * HOG_CELLS], pixels_per_cell=cell, **HOG)
 
-    with ThreadPoolExecutor(processes.cores()) as pool:
+    with ThreadPoolExecutor(environment.cores()) as pool:
         return np.asarray(list(tqdm(pool.map(of_one, images), total=len(images), desc="hog", unit="image")), "float32")

@@ -12,7 +12,7 @@ import filelock
 import numpy as np
 from tqdm import tqdm
 
-from cxr_helpers.base import processes
+from cxr_helpers.base import environment
 from cxr_helpers.extras.other_sets import synthetic
 
 COUNTS = {
@@ -105,7 +105,7 @@ def _write(draft: Path) -> None:
     planned = plan()
     for folder, label in COUNTS:
         (draft / folder / label).mkdir(parents=True)
-    with ThreadPoolExecutor(processes.cores()) as pool:
+    with ThreadPoolExecutor(environment.cores()) as pool:
         list(tqdm(pool.map(lambda item: _draw(item, draft), planned), total=len(planned), desc="synthetic images", unit="image"))
 
 

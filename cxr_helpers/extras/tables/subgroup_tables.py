@@ -64,7 +64,7 @@ def folders(folds: Sequence[pd.DataFrame], official: Sequence[pd.DataFrame], ima
         if ours[0].y_true.nunique() == 2:
             row = {"images": title, "n": len(ours[0])}
             for name, runs in (("by folds", ours), ("by the official split", theirs)):
-                row |= statistics.columns(name, metrics.evaluate_seeds(runs).loc["roc_auc"] if len(runs[0]) else None)
+                row |= statistics.columns(name, metrics.evaluate(runs).loc["roc_auc"] if len(runs[0]) else None)
             rows.append(row | statistics.columns("difference (95 % CI)", paired.auc_difference(ours, theirs) if known else None))
     return evaluated.shown(rows)
 

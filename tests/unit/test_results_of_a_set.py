@@ -8,7 +8,7 @@ import tiny_images
 
 from cxr_helpers import paths, records
 from cxr_helpers.config import Config
-from cxr_helpers.data import belonging, manifest, splits
+from cxr_helpers.data import dataset, manifest, splits
 from cxr_helpers.errors import CxrError
 
 OTHER = "holds the results of another set of images than .*: set CXR_ROOT to a new folder"
@@ -47,7 +47,7 @@ def test_another_set_reads_nothing_and_writes_nothing(own, name):
     splits.load("full", "official")
     record()
     before = stored()
-    assert belonging.FILE in before and records.load(CONFIG, "full")
+    assert dataset.SET_FILE in before and records.load(CONFIG, "full")
     own(name)
     for work in (
         lambda: manifest.load("full"),
@@ -73,7 +73,7 @@ def test_a_record_alone_makes_the_folder_a_set_s(own):
 def test_without_images_results_are_shown(own, monkeypatch):
     record()
     monkeypatch.delenv("CXR_DATA_DIR")
-    monkeypatch.setattr(belonging.dataset, "found", lambda: None)
+    monkeypatch.setattr(dataset, "found", lambda: None)
     assert records.load(CONFIG, "full").run_id == CONFIG.run_id
 
 
