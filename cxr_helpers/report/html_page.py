@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import re
-from collections.abc import Callable
 from urllib.parse import quote
 
 import cv2
@@ -21,7 +20,8 @@ SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 IMAGE = b"data:image/jpeg"  # as `drawn.svg` stores images
 RASTER = re.compile(rb"data:image/(jpeg|png);base64,([A-Za-z0-9+/= ]+)")
 SIZE = re.compile(rb'width="([\d.]+)pt" height="([\d.]+)pt"')
-FILE = re.compile(r"(?:\.\./)+(notebooks/.+)|data/sources-.+")  # of the repository, as links name it
+FILE = re.compile(r'href="(?:(?:\.\./)+(notebooks/[^"]+)|(data/sources-[^"]+))"')  # of the repository, as links name it
+CHAPTER = re.compile(r'(<a href="[^"]*"><code>(notebooks/[^<]+)</code></a>)')  # below its title
 GITHUB, COLAB = "https://github.com/", "https://colab.research.google.com/github/"
 WIDE = 6  # columns; tables with more are set smaller
 DEEPEST = 3  # level of headings with a number
@@ -41,39 +41,21 @@ def page(document: Document) -> str:
     for part in document.chapters:
         counts = [names[f"ch:{part.name}"].split()[-1], *[0] * (DEEPEST - 1)]
         content += [_numbered(block, counts) if block["t"] == "Header" else _float(block, names) for block in part.blocks]
-    content = tree.transform([*content, *document.references], _scrolled)
+    html = tree.write([*content, *document.references], meta, "html5", ARGUMENTS)
+    html = html.replace("<pre class=", '<pre tabindex="0" class=')  # a wide listing is scrolled by keyboard, too
     if source := meta["source"]["c"]:
-        content = tree.transform(content, _hosted(source))
-    html = tree.write(content, meta, "html5", ARGUMENTS)
+        html = _hosted(html, source)
     # Of all scripts only its own may run: the Content-Security-Policy holds its hash.
     digest = hashlib.sha256(SCRIPT.search(html)[1].encode()).digest()
     html = html.replace("SCRIPT-HASH", f"sha256-{base64.b64encode(digest).decode()}", 1)
     return _embedded(html, document.figures, document.data)
 
 
-def _scrolled(kind: str, content: list) -> Node | None:
-    """Let a listing that is wider than the screen be scrolled by keyboard, too."""
-    if kind != "CodeBlock":
-        return None
-    (identifier, classes, pairs), text = content
-    return {"t": "CodeBlock", "c": [[identifier, classes, [*pairs, ["tabindex", "0"]]], text]}
-
-
-def _hosted(source: str) -> Callable[[str, list], list[Node] | None]:
-    """Return what makes a link to a file one to the public repository; a chapter of one on GitHub opens in Colab, too."""
-
-    def absolute(kind: str, content: list) -> list[Node] | None:
-        found = FILE.fullmatch(content[2][0]) if kind == "Link" else None
-        if not found:
-            return None
-        place = f"blob/main/{found[1] or f'reports/{found[0]}'}"
-        links = [Link(content[0], content[1], [f"{source}/{place}", ""])]
-        if content[1][0]["t"] == "Code" and source.startswith(GITHUB):  # the line below a chapter's title
-            colab = f"{source.replace(GITHUB, COLAB, 1)}/{place}"
-            links += [Space(), Link(["", ["badge"], []], [Str("Open in Colab")], [colab, ""])]
-        return links
-
-    return absolute
+def _hosted(html: str, source: str) -> str:
+    """Return `html` whose links to files lead to the public repository; a chapter of one on GitHub opens in Colab, too."""
+    html = FILE.sub(lambda link: f'href="{source}/blob/main/{link[1] or f"reports/{link[2]}"}"', html)
+    colab = f"{source.replace(GITHUB, COLAB)}/blob/main"
+    return CHAPTER.sub(rf'\1 <a class="badge" href="{colab}/\2">Open in Colab</a>', html) if GITHUB in source else html
 
 
 def _webp(match: re.Match) -> bytes:

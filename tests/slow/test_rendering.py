@@ -204,7 +204,7 @@ def test_a_cell_that_is_tagged_shows_its_code_in_both(monkeypatch, tmp_path):
     workplace(monkeypatch, tmp_path)("smoke", **{"01_eda": listing})
     page, printed = rendering.render("smoke", ["thesis"])
     listed = (
-        '<pre class="python" tabindex="0"><code>weights = gradient.mean(axis=(0, 1))</code></pre>'
+        '<pre tabindex="0" class="python"><code>weights = gradient.mean(axis=(0, 1))</code></pre>'
     )
     assert listed in page.read_text(encoding="utf-8")
     assert any("weights = gradient.mean(axis=(0, 1))" in words(sheet) for sheet in pypdf.PdfReader(printed).pages)
