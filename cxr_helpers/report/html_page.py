@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import cv2
 import numpy as np
-from pandocfilters import Div, Header, Link, RawBlock, Space, Span, Str
+from pandocfilters import Div, Header, RawBlock, Space, Span, Str
 
 from cxr_helpers import paths
 from cxr_helpers.report import tree
