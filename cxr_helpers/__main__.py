@@ -1,6 +1,7 @@
 """`cxr` and `python -m cxr_helpers`: the command line, which Ctrl-C ends with one line, also while it is being imported."""
 
 import sys
+import traceback
 
 from cxr_helpers.base import lazy
 
@@ -18,6 +19,13 @@ def main() -> None:
     except SystemExit as ending:
         if ending.code != INTERRUPTED:
             raise
+    except Exception:  # also while it is imported: a module or helper that somebody changed
+        traceback.print_exc()
+        cause = (
+            "the file named last above; if it was changed, restore it (`git status` lists such files), else report these lines"
+        )
+        print(f"cxr: The program is at fault, in {cause}.", file=sys.stderr)
+        raise SystemExit(1) from None
     print("\ncxr: Stopped. The same command goes on from what was finished.", file=sys.stderr)
     raise SystemExit(INTERRUPTED)
 

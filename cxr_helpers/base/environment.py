@@ -38,6 +38,8 @@ def settle() -> None:
     for name in list(os.environ):
         if name.startswith("CXR_") and name.endswith(("_DIR", "_GEOMETRY")) and (path := paths.from_environment(name)):
             os.environ[name] = str(path)
+    if os.environ.get("CXR_ROOT"):
+        os.environ["CXR_ROOT"] = str(paths.ROOT)
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     if not os.access(os.path.expanduser("~"), os.W_OK):

@@ -109,7 +109,8 @@ def explain(
     overwrite: Overwrite = False,
 ) -> None:
     """Write one page with an image's prediction and its heat maps, each method with its scale. Not for clinical use."""
-    chosen = list(methods.found()) if names == "all" else [name.strip() for name in names.split(",")]
+    given = [name.strip().lower() for name in names.split(",") if name.strip()]
+    chosen = list(methods.found()) if given == ["all"] else given
     say(f"explain: {explain_page.write(file, chosen, out, target, model, overwrite)}")
 
 

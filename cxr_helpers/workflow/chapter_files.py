@@ -25,10 +25,11 @@ def of(document: str) -> list[str]:
 
 
 def find(text: str) -> str:
-    """Return the chapter that a number or name means: "05", "5", "mobilenet" and "05_mobilenet" are one; none is a CxrError."""
+    """Return the chapter that a number, name or file means: "05", "5", "MobileNet", "05_mobilenet.ipynb"; none is a CxrError."""
+    wanted = Path(text.strip().lower()).name.removesuffix(".ipynb")
     for name in names():
         number, _, title = name.partition("_")
-        if text.lower() in (name, number, number.lstrip("0"), title):
+        if wanted in (name, number, number.lstrip("0"), title):
             return name
     raise CxrError(f"Chapter {text!r} is unknown; notebooks/ has {', '.join(names())}.")
 

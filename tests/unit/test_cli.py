@@ -20,6 +20,7 @@ from cxr_helpers.data import manifest, packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras import commands
 from cxr_helpers.extras.inference import out_of_distribution, predict, published_model
+from cxr_helpers.extras.saliency import explain_page
 from cxr_helpers.tables import selection
 
 HEAVY = ("keras", "tensorflow", "jax", "torch", "shap", "pandas", "numpy", "cv2", "matplotlib", "papermill", "snakemake")
@@ -214,6 +215,23 @@ def test_predict_refuses_a_file_that_is_no_image_and_still_answers_for_the_other
     result = invoke("predict", text.path, image.path)
     assert result.exit_code == 1 and str(result.exception) == text.problem
     assert "PNEUMONIA" in result.stdout and "notes" not in result.stdout
+
+
+def test_a_fault_of_the_program_shows_where_it_is_and_ends_in_one_sentence_on_what_to_do(monkeypatch, capsys):
+    monkeypatch.setattr(__main__, "cli", types.SimpleNamespace(main=lambda: {}["gone"]))
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    said = capsys.readouterr()
+    assert ended.value.code == 1 and not said.out and "Traceback" in said.err and "KeyError: 'gone'" in said.err
+    assert "restore it" in said.err.splitlines()[-1] and said.err.splitlines()[-1].startswith("cxr: The program is at fault")
+
+
+def test_methods_are_read_as_they_are_meant(answers, monkeypatch):
+    asked = []
+    monkeypatch.setattr(explain_page, "write", lambda file, names, *_: asked.append(names))
+    for words in ("gradcam, lime", "GradCAM,lime,"):
+        assert invoke("explain", answers[0].path, "--methods", words).exit_code == 0
+    assert asked == [["gradcam", "lime"]] * 2
 
 
 def test_folders_become_absolute_and_threads_follow_the_share_of_cores(monkeypatch, tmp_path):

@@ -87,8 +87,8 @@ def test_a_broken_file_is_no_notebook(folder, content):
         execution.execute("01_eda", "smoke")
 
 
-@pytest.mark.parametrize("text", ["05", "5", "mobilenet", "05_mobilenet"])
-def test_a_chapter_is_found_by_number_or_name(folder, text):
+@pytest.mark.parametrize("text", ["05", "5", "mobilenet", "05_mobilenet", "MobileNet", " 05 ", "notebooks/05_mobilenet.ipynb"])
+def test_a_chapter_is_found_by_number_name_or_file(folder, text):
     for name in ("05_mobilenet", "01_eda"):
         write_chapter(folder, name)
     assert chapter_files.names() == ["01_eda", "05_mobilenet"]
