@@ -46,7 +46,7 @@ def block(alt: str) -> str:
     return f"""<!-- result -->
 ![{alt}](reports/overview.svg)
 
-| final model, `{found["run_id"]}` | value | 95 % interval |
+| final model | value | 95 % interval |
 |---|---|---|
 {table}
 <!-- /result -->"""
