@@ -1,6 +1,5 @@
 """Palette and style of all figures."""
 
-import functools
 import itertools
 import re
 from collections.abc import Iterable
@@ -20,7 +19,7 @@ TEXT_WIDTH = 6.3  # inches between the margins of an A4 page
 COLOURS = {
     "ensemble": "#7A4A1E",
     "vgg16": "#D55E00",
-    "resnet50": "#0072B2",  # ResNets of any depth
+    "resnet": "#0072B2",
     "mobilenetv2": "#CC79A7",
     "mobilenet": "#009E73",
     "custom_cnn": "#E69F00",
@@ -32,8 +31,6 @@ CLASS_COLOURS = {"NORMAL": "#56B4E9", "PNEUMONIA": "#332288", "bacteria": "#3322
 INK = "#333333"
 FAINT = "#BBBBBB"
 
-_WORD = re.compile(r"[\w+]+")
-_experiments = functools.cache(experiments.load)
 _LINES = ("-", "--", ":", "-.")
 _STYLE = (
     sns.axes_style("ticks")
@@ -71,12 +68,12 @@ def figure(height: float, width: float = TEXT_WIDTH) -> Figure:
 def colour(name: str) -> str:
     """Return the colour of a model family.
 
-    It is that of the configuration where one of experiments.toml is named ("calibrated_finetuned" is a MobileNetV2), else
-    that which the title contains ("VGG-16, frozen"), else the grey of shortcut baselines.
+    It is the one that the name contains, or the title of the experiment that it names ("calibrated_finetuned" is a MobileNetV2);
+    an experiment of no family is black, and what names none has the grey of shortcut baselines.
     """
-    known, plain = _experiments("full"), _plain(name)
-    named = next((word for word in _WORD.findall(name) if word in known), None)
-    return COLOURS[_family(named) if named else next((family for family in COLOURS if _plain(family) in plain), "baseline")]
+    titled = experiments.named(name)
+    plain, other = _plain(name + titled), "baseline" if titled == name else "other"
+    return COLOURS[next((family for family in COLOURS if _plain(family) in plain), other)]
 
 
 def looks(names: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -89,15 +86,6 @@ def value_grid(ax: Axes, axis: str) -> None:
     """Draw faint lines behind the marks, from the ticks of an axis ("x" or "y")."""
     ax.grid(axis=axis, color="#E6E6E6", linewidth=0.7)
     ax.set_axisbelow(True)
-
-
-def _family(name: str) -> str:
-    """Return the family of what an experiment consists of: of the network that it calibrates or takes features from."""
-    config = _experiments("full")[name].configs[0]
-    if config.members and config.model == "calibrated":
-        return _family(config.members[0])
-    network = (config.features or config.model).replace("resnet", "resnet50", 1)
-    return next((family for family in COLOURS if network.startswith(family)), "other")
 
 
 def _plain(name: str) -> str:

@@ -19,8 +19,6 @@ COLUMNS = ["system", "source", "metric", "reported", "reproduced", "ci_low", "ci
 COLUMNS += ["claim_id", "kind", "readings", "readings_reaching"]
 SOURCES = {"T": "Kondragunta 2024", "R": "Rahman et al. 2024", "K": "Kilaru 2025"}
 SOURCES |= {"I": "IJAREAS 2025", "V": "Valenzuela 2024"}
-# An experiment that a document names without a figure gets these rows, which are no claims.
-NAMED = [{"metric": "accuracy"}, {"metric": "roc_auc"}]
 Runs = Mapping[str, Sequence[Record]]
 
 
@@ -43,16 +41,12 @@ class Found:
 def reported() -> dict[str, dict]:
     """Return what the source documents report, by experiment, from reports/reported.toml (its head explains the fields).
 
-    An entry with `same_as` takes what it does not say from the entry that it names. Experiments that reproduce a document,
-    but for which it gives no figure, follow with `NAMED`.
+    An entry with `same_as` takes what it does not say from the entry that it names.
     """
     texts = stored_results.read(paths.reports("full") / "reported.toml", "")
     texts = {name: texts.get(text.get("same_as"), {}) | text for name, text in texts.items()}
-    for name, experiment in experiments.load("full").items():
-        if experiment.source:
-            texts.setdefault(name, {"figures": NAMED})
-            texts[name].setdefault("source", SOURCES[experiment.source])
-    return texts
+    sources = {name: {"source": SOURCES[one.source]} for name, one in experiments.load("full").items() if one.source}
+    return {name: sources.get(name, {}) | text for name, text in texts.items()}
 
 
 def table(runs: Runs, texts: Mapping[str, dict] | None = None, profile: str = "full") -> pd.DataFrame:
@@ -60,7 +54,7 @@ def table(runs: Runs, texts: Mapping[str, dict] | None = None, profile: str = "f
 
     `runs`: experiment -> its runs, one per seed (and fold). `reproduced` is the mean over seeds, ci_low and ci_high its 95 %
     interval over patients (none for figures of the run itself), or what was measured with its spread. `verdict`: one of
-    `verdicts.WORDS`, "" where the text gives no figure. `status`: what the runs are and in what they depart from the text, or
+    `verdicts.WORDS`. `status`: what the runs are and in what they depart from the text, or
     for what the row waits. `readings`: how many runs of the text there are, `readings_reaching`: how many agree with the figure.
     """
     known, texts, rows = experiments.load("full"), reported() if texts is None else texts, []
@@ -71,7 +65,7 @@ def table(runs: Runs, texts: Mapping[str, dict] | None = None, profile: str = "f
         ours = {way: statistics.figures(runs[way], texts[way].get("split", "test")) for way in ways if runs.get(way)}
         read = open_choices.load(text["combinations"], profile, missing_ok=True) if ours and "combinations" in text else None
         for figure in text["figures"]:
-            row = {"system": name, "source": text["source"], "metric": figure["metric"], "reported": figure.get("value")}
+            row = {"system": name, "source": text["source"], "metric": figure["metric"], "reported": figure["value"]}
             slug = re.sub("[^a-z0-9]+", "-", figure["metric"].lower()).strip("-")
             row |= {"claim_id": f"{name}-{slug}", "kind": verdicts.kind(figure["metric"])}
             row |= {"command": f"cxr train {name}" if name in known else ""}
@@ -106,12 +100,12 @@ def _name(figure: dict) -> str:
 
 def _judged(figure: dict, text: dict, found: Sequence[Found], values: Sequence[float]) -> dict:
     """Return what a row holds of the first run that tests its figure, or of the first at all, and of all readings."""
-    tested = [each for each in found if each.tested and "value" in figure]
+    tested = [each for each in found if each.tested]
     ours = tested[0] if tested else found[0]
     row = {"reproduced": ours.value, "ci_low": ours.low, "ci_high": ours.high, "status": ours.status}
     row |= {"readings": len(tested) and len(tested) + len(values), "readings_reaching": 0}
     if not tested:
-        return row | {"verdict": verdicts.NOT_TESTED if "value" in figure else ""}
+        return row | {"verdict": verdicts.NOT_TESTED}
     value, name, images = figure["value"], _name(figure), text.get("images")
     if "measured" in figure or "against" in figure:
         name, images = figure["metric"], None if "measured" in figure else images
@@ -130,7 +124,7 @@ def _of_runs(runs: Runs, way: str, ours: pd.DataFrame, texts: Mapping[str, dict]
         other = figure["against"]
         if not runs.get(other):
             return Found(f"waits: no run of {other} yet")
-        both = departures(runs[other][0], texts.get(other, {}), {"value": figure.get("value")}, images)
+        both = departures(runs[other][0], texts.get(other, {}), {}, images)
         reasons, limits = (mine + [f"{other}: {one}" for one in its] for mine, its in zip((reasons, limits), both, strict=True))
         if name in metrics.TITLES:
             ours = metrics.difference(selection.pooled(own), selection.pooled(runs[other]))
@@ -177,8 +171,6 @@ def departures(run: Record, text: dict, figure: dict, images: int) -> tuple[list
         forbids.append(f"{images} images, text {figure['n']}")
     if "apart" in figure:
         forbids.append(figure["apart"])
-    if "value" not in figure:
-        forbids.append("the text gives no figure")
     leaves_open += [verdicts.LIMIT + said["limits"] for said in (text, figure) if "limits" in said]
     return forbids, leaves_open
 
@@ -196,7 +188,7 @@ def brief(comparison: pd.DataFrame) -> pd.DataFrame:
     table["readings that reach it"] = [f"{some:.0f} of {many}" if many else "" for some, many in reached]
     counted = np.where(comparison.verdict == verdicts.INSIDE, " (" + table["readings that reach it"] + ")", "")
     marks = counted + np.where(limited(comparison), f" ({verdicts.LIMITED})", "")
-    table = table.assign(verdict=comparison.verdict.replace("", "no figure given") + marks).reset_index(drop=True)
+    table = table.assign(verdict=comparison.verdict + marks).reset_index(drop=True)
     table.attrs["digits"] = {
         "reported": lambda value: "{:,.0f}" if float(value).is_integer() else "{:g}",
         "ours": lambda value: 3 if abs(value) < 10 else 1 if value < 1000 else 0,

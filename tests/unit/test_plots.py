@@ -25,7 +25,7 @@ def words(fig):
     ("name", "family"),
     [
         ("VGG-16, frozen", "vgg16"),
-        ("resnet50_thesis", "resnet50"),
+        ("resnet50_thesis", "resnet"),
         ("MobileNetV2, fine-tuned", "mobilenetv2"),
         ("mobilenet_rahman", "mobilenet"),
         ("Custom CNN", "custom_cnn"),
@@ -35,7 +35,7 @@ def words(fig):
         ("calibrated_finetuned,\nadult images", "mobilenetv2"),
         ("calibrated_mobilenetv2_ensemble", "ensemble"),
         ("logistic_mobilenetv2", "mobilenetv2"),
-        ("resnet152_chestxray14", "resnet50"),
+        ("resnet152_chestxray14", "resnet"),
         ("svm_hog", "other"),
     ],
 )
