@@ -38,7 +38,7 @@ class Variables(pydantic.BaseModel):
     """Environment variables that hold no folder of images; the folders are looked at where they are read."""
 
     CXR_PROFILE: Literal["full", "smoke", "auto"] | None = None
-    CXR_BACKEND: Literal["openvino", "openvino_bf16", "onnxruntime", "keras"] | None = None
+    CXR_BACKEND: Literal["openvino", "openvino_bf16", "keras"] | None = None
     KERAS_BACKEND: Literal["tensorflow", "jax", "torch"] | None = None
     OMP_NUM_THREADS: pydantic.PositiveInt | None = None
     CXR_BUILD_DIR: Path | None = None

@@ -38,9 +38,9 @@ def needs(*modules: str):
         pytest.skip(f"{missing[0]} is not installed")
 
 
-@pytest.mark.parametrize("name", backends.BACKENDS)
+@pytest.mark.parametrize("name", backends.TOLERANCES)
 def test_an_export_gives_what_keras_gives_for_one_image_and_for_many(name, model, expected, tmp_path):
-    needs(backends.BACKENDS[name].module.partition(".")[0], *(["tf2onnx"] if name == "onnxruntime" else []))
+    needs("openvino")
     run = backends.runner(model, name, tmp_path)
     gap = 0.01 if name == backends.BFLOAT16 else 1e-4
     assert backends.check(run, IMAGES, expected, NAMES, name) < gap
@@ -71,12 +71,10 @@ def test_a_missing_backend_is_a_sentence(monkeypatch, model, tmp_path):
         backends.best()
 
 
-def test_what_cannot_be_exported_or_read_is_a_sentence(tmp_path, model):
+def test_what_cannot_be_exported_or_read_is_a_sentence(tmp_path):
     augmenting = keras.Sequential([keras.Input((8, 8, 1)), layers.RandomFlip(), layers.Flatten(), layers.Dense(1)])
     with pytest.raises(CxrError, match="augments its images .layer random_flip"):
         backends.export(augmenting, tmp_path / "model.xml")
-    with pytest.raises(CxrError, match="model.pt is no file of a known backend"):
-        backends.export(model, tmp_path / "model.pt")
     needs("openvino")
     with pytest.raises(CxrError, match="absent.xml does not exist"):
         backends.load(tmp_path / "absent.xml")

@@ -56,7 +56,7 @@ def test_a_variable_that_cannot_be_used_is_named(monkeypatch, name, value, words
 
 
 def test_every_backend_may_be_named(monkeypatch):
-    for name in backends.BACKENDS:
+    for name in backends.TITLES:
         monkeypatch.setenv("CXR_BACKEND", name)
         typed.check_variables()
 

@@ -1,19 +1,17 @@
-"""Keras networks run by other inference backends: exported to a file, loaded from it, and held to Keras' own outputs.
+"""Keras networks run by OpenVINO, in float32 or bfloat16: exported to a file, loaded from it, and held to Keras' own outputs.
 
-A backend is optional: what is not installed is refused in one sentence (`pip install "cxr-report[backends]"`).
+It is optional: where it is not installed it is refused in one sentence (`pip install "cxr-report[backends]"`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import functools
 import importlib
 import importlib.util
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -29,47 +27,17 @@ from cxr_helpers.training.cached_features import Runner, keras_runner
 keras = lazy.module("keras")
 run_environment = lazy.module("cxr_helpers.training.run_environment")
 
-KERAS = "keras"
+KERAS, OPENVINO, BFLOAT16 = "keras", "openvino", "openvino_bf16"
+TITLES = {KERAS: "Keras", OPENVINO: "OpenVINO", BFLOAT16: "OpenVINO, bfloat16"}
+# The largest difference from Keras, relative to the largest output, that an inference backend's arithmetic may cause.
+TOLERANCES = {OPENVINO: 1e-3, BFLOAT16: 0.03}
 CHOICE = "CXR_BACKEND"  # the environment variable that forces a backend
 FEW = 1000  # images; for fewer an export takes longer than another inference backend saves
 
 
-@dataclasses.dataclass(frozen=True)
-class Backend:
-    """An inference backend: its name for readers, its pip package and module, Keras' export format and the file's ending.
-
-    `load(module, path, cores)` returns what runs a file; `needs` is what Keras imports to export besides; `tolerance` is the
-    largest difference from Keras, relative to the largest output, that its arithmetic may cause.
-    """
-
-    title: str
-    package: str
-    module: str
-    format: str
-    suffix: str
-    load: Callable[..., Runner]
-    needs: tuple[str, ...] = ()
-    tolerance: float = 1e-3
-
-    @property
-    def imports(self) -> tuple[str, ...]:
-        """Return the modules that an export and its run need."""
-        return self.module, *self.needs
-
-
-BFLOAT16 = "openvino_bf16"
-_OPENVINO = ("openvino", "openvino", "openvino", ".xml")
-BACKENDS = {
-    "openvino": Backend("OpenVINO", *_OPENVINO, runners.openvino),
-    BFLOAT16: Backend("OpenVINO, bfloat16", *_OPENVINO, functools.partial(runners.openvino, bfloat16=True), tolerance=0.03),
-    "onnxruntime": Backend("ONNX Runtime", "onnxruntime", "onnxruntime", "onnx", ".onnx", runners.onnxruntime, ("tf2onnx",)),
-}
-TITLES = {KERAS: "Keras"} | {name: backend.title for name, backend in BACKENDS.items()}
-
-
 def available() -> list[str]:
     """Return the backends that run here, Keras first."""
-    return [KERAS, *(name for name in BACKENDS if _runs(name))]
+    return [KERAS, *filter(_runs, TOLERANCES)]
 
 
 def best(exact: bool = False) -> str:
@@ -84,9 +52,9 @@ def best(exact: bool = False) -> str:
         if forced not in TITLES:
             raise CxrError(f"{CHOICE}={forced} is unknown: choose one of {', '.join(TITLES)}.")
         if forced != KERAS:
-            module(BACKENDS[forced].module, BACKENDS[forced].package)
+            module("openvino")
         return forced
-    preferred = ("openvino", "onnxruntime") if exact else (BFLOAT16, "openvino", "onnxruntime")
+    preferred = (OPENVINO,) if exact else (BFLOAT16, OPENVINO)
     return next(filter(_runs, preferred), KERAS)
 
 
@@ -94,51 +62,46 @@ def _runs(name: str) -> bool:
     """Tell whether a backend is installed and, for bfloat16, whether the processor multiplies it (AVX512-BF16; Linux tells)."""
     known = Path("/proc/cpuinfo")
     able = name != BFLOAT16 or (known.is_file() and "avx512_bf16" in known.read_text(encoding="utf-8"))
-    return able and all(map(installed, BACKENDS[name].imports))
+    return able and installed("openvino")
 
 
 def export(model: keras.Model, path: Path) -> Path:
-    """Write a Keras model for the backend that the ending of `path` names (.xml, .onnx), in float32; return `path`.
-
-    Beside an .xml file its weights lie in a .bin file of the same name.
+    """Write a Keras model for OpenVINO to `path` (.xml), in float32, its weights beside it in a .bin file; return `path`.
 
     Raises:
-        CxrError: the model augments its images (an export would bake that in), a package is not installed, or Keras fails.
+        CxrError: the model augments its images (an export would bake that in), OpenVINO is not installed, or Keras fails.
     """
-    backend = BACKENDS[_by_suffix(path)]
     random = [layer.name for layer in model._flatten_layers() if type(layer).__name__.startswith("Random")]
     if random:
         raise CxrError(f"Model {model.name} augments its images (layer {random[0]}); export the network behind that layer.")
-    for needed in backend.imports:
-        module(needed, needed)
+    module("openvino")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with hushed():
-            model(np.zeros((1, *model.input_shape[1:]), np.float32), training=False)  # some formats want it called before
-            model.export(str(path), format=backend.format, verbose=False)
+            model(np.zeros((1, *model.input_shape[1:]), np.float32), training=False)  # it wants the model called before
+            model.export(str(path), format="openvino", verbose=False)
     except Exception as error:  # converters raise anything
-        raise CxrError(f"Model {model.name} cannot be exported for {backend.title} ({_reason(error, 0)}).") from error
+        raise CxrError(f"Model {model.name} cannot be exported for OpenVINO ({_reason(error, 0)}).") from error
     return path
 
 
-def load(path: Path, name: str | None = None) -> Runner:
+def load(path: Path, name: str = OPENVINO) -> Runner:
     """Return what runs an exported network: images float32 (n, H, W, C) in 0..255 -> outputs float32 (n, units).
 
     Args:
         path: a file that `export` wrote.
-        name: the backend; by default the float32 one that the file's ending names.
+        name: `OPENVINO` or `BFLOAT16`.
 
     Raises:
-        CxrError: the file is missing or unreadable, or the backend is not installed.
+        CxrError: the file is missing or unreadable, or OpenVINO is not installed.
     """
-    chosen = BACKENDS[name or _by_suffix(path)]
-    found = module(chosen.module, chosen.package)
+    found = module("openvino")
     if not path.is_file():
         raise CxrError(f"{path} does not exist; export the network again.")
     try:
-        return chosen.load(found, path, environment.cores())
-    except Exception as error:  # every backend has its own
-        raise CxrError(f"{path} cannot be read by {chosen.title} ({_reason(error, -1)}); export the network again.") from error
+        return runners.openvino(found, path, environment.cores(), name == BFLOAT16)
+    except Exception as error:  # it raises kinds of its own
+        raise CxrError(f"{path} cannot be read by OpenVINO ({_reason(error, -1)}); export the network again.") from error
 
 
 def _reason(error: Exception, line: int) -> str:
@@ -150,7 +113,7 @@ def runner(model: keras.Model, name: str, folder: Path) -> Runner:
     """Return what runs a Keras model with a backend, exported into `folder` where the backend is not Keras itself."""
     if name == KERAS:
         return keras_runner(model)
-    return load(export(model, folder / f"{model.name}{BACKENDS[name].suffix}"), name)
+    return load(export(model, folder / f"{model.name}.xml"), name)
 
 
 def chosen(backbone: keras.Model, images: int) -> str:
@@ -206,23 +169,14 @@ def check(run: Runner, images: np.ndarray, expected: np.ndarray, image_ids: Sequ
     Raises:
         CxrError: an image differs by more than the backend's tolerance; it is named.
     """
-    title, tolerance = BACKENDS[name].title, BACKENDS[name].tolerance
     gaps = np.abs(run(images) - expected).reshape(len(images), -1).max(axis=1) / max(float(np.abs(expected).max()), 1e-12)
     worst = int(np.argmax(np.where(np.isfinite(gaps), gaps, np.inf)))
-    if not gaps[worst] <= tolerance:
+    if not gaps[worst] <= TOLERANCES[name]:
         raise CxrError(
-            f"{title} differs from Keras by {gaps[worst]:.2g} of the largest output on image {image_ids[worst]}, "
-            f"more than {tolerance:g}; export the network again, or run it with Keras ({CHOICE}=keras)."
+            f"{TITLES[name]} differs from Keras by {gaps[worst]:.2g} of the largest output on image {image_ids[worst]}, "
+            f"more than {TOLERANCES[name]:g}; export the network again, or run it with Keras ({CHOICE}=keras)."
         )
     return float(gaps[worst])
-
-
-def _by_suffix(path: Path) -> str:
-    for name, backend in BACKENDS.items():
-        if path.suffix == backend.suffix:
-            return name
-    endings = ", ".join(f"{backend.suffix} ({backend.title})" for backend in BACKENDS.values())
-    raise CxrError(f"{path.name} is no file of a known backend; its ending must be one of {endings}.")
 
 
 def installed(module: str) -> bool:
@@ -230,12 +184,12 @@ def installed(module: str) -> bool:
     return importlib.util.find_spec(module.partition(".")[0]) is not None
 
 
-def module(name: str, package: str) -> ModuleType:
-    """Return a module of an optional package; one that is not installed is a CxrError that names the pip package."""
+def module(name: str) -> ModuleType:
+    """Return the module of an optional package of that name; one that is not installed is a CxrError that says how to get it."""
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise CxrError(f'{package} is not installed; `pip install "cxr-report[backends]"` brings it and the others.') from error
+        raise CxrError(f'{name} is not installed; `pip install "cxr-report[backends]"` brings it and the others.') from error
 
 
 @contextlib.contextmanager

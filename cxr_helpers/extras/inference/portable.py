@@ -60,7 +60,7 @@ def write(model: "keras.Model", path: Path) -> None:
     Raises:
         CxrError: tf2onnx is not installed, Keras does not run on TensorFlow, or the graph cannot be written.
     """
-    convert = backends.module("tf2onnx", "tf2onnx").convert
+    convert = backends.module("tf2onnx").convert
     if keras.backend.backend() != "tensorflow":
         raise CxrError("A model is published from TensorFlow alone: set KERAS_BACKEND=tensorflow.")
     asked = tensorflow.TensorSpec((1, *model.input_shape[1:]), tensorflow.float32, name="pixels")

@@ -1,7 +1,4 @@
-"""What runs an exported network in each inference backend: images float32 (n, H, W, C) in 0..255 -> outputs float32 (n, units).
-
-Each function takes the backend's module, the file and the number of processor cores.
-"""
+"""What runs an exported network in OpenVINO: images float32 (n, H, W, C) in 0..255 -> outputs float32 (n, units)."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -36,20 +33,6 @@ def openvino(ov: ModuleType, path: Path, threads: int, bfloat16: bool = False) -
         return [one_by_one(compiled.create_infer_request()) for _ in range(streams)]
 
     return _spread(workers, threads)
-
-
-def onnxruntime(ort: ModuleType, path: Path, threads: int) -> Runner:
-    """Run batches of four: larger ones leave the cache and gain nothing."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = threads, 3
-    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    (source,) = session.get_inputs()
-
-    def run(images: np.ndarray) -> np.ndarray:
-        images = np.asarray(images, np.float32)
-        return np.concatenate([session.run(None, {source.name: images[at : at + 4]})[0] for at in range(0, len(images), 4)])
-
-    return run
 
 
 def _spread(workers: Callable[[int], list[Runner]], threads: int) -> Runner:

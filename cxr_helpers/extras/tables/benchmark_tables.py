@@ -68,8 +68,9 @@ def extraction(profile: str) -> pd.DataFrame:
     rows = []
     for name in (name for name in EXTRACTED if not name.endswith("_bf16")):  # those time every engine
         found = stored_results.benchmark(name, profile, missing_ok=True)
-        for engine, rate in (found["images_per_second"] if found else {}).items():
-            row = {"network": found["network"], "engine": backends.TITLES[engine], "images/s": rate}
-            row |= {"over Keras": rate / found["images_per_second"][backends.KERAS]}
+        rates = found["images_per_second"] if found else {}
+        for engine in (each for each in backends.TITLES if each in rates):  # a backend that is gone has no row
+            row = {"network": found["network"], "engine": backends.TITLES[engine], "images/s": rates[engine]}
+            row |= {"over Keras": rates[engine] / rates[backends.KERAS]}
             rows.append(row | {"relative error": found["largest_relative_error"].get(engine, np.nan)})
     return shown_as(rows, {"images/s": "{:.1f}", "over Keras": 2, "relative error": "{:.0e}"})
