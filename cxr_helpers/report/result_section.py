@@ -9,13 +9,13 @@ from collections.abc import Sequence
 import pandas as pd
 
 from cxr_helpers import plots, records
-from cxr_helpers.config import Config, whole_number
+from cxr_helpers.config import Config
 from cxr_helpers.data import packing
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.experiments import Experiment
 from cxr_helpers.records import Record
 from cxr_helpers.report import document
-from cxr_helpers.tables import formatting, open_choices, reported_vs_reproduced, selection, statistics, verdicts
+from cxr_helpers.tables import open_choices, reported_vs_reproduced, selection, statistics, verdicts
 
 MOST_EXAMPLES = 48  # images of a grid that can still be seen
 
@@ -74,9 +74,6 @@ def beside_record(experiment: Experiment, runs: Sequence[Record], profile: str, 
     table = gap.set_axis(["difference", "95 % from", "to"], axis=1).rename(index=metrics.TITLES).rename_axis("metric")
     caption = f"{label} minus the committed record, paired over patients."
     document.table(table.reset_index(), f"tbl:{prefix}-changed-difference", caption=caption)
-    auc = gap.loc["roc_auc"]
-    verdict = "holds zero: these images do not distinguish the two" if auc.ci_low <= 0 <= auc.ci_high else "excludes zero"
-    document.text(f"Changed minus record in AUC: **{formatting.signed(*auc)}**; the 95 % interval {verdict}.")
 
 
 def metric_section(experiment: Experiment, runs: Sequence[Record], prefix: str, finding: str, images: str) -> None:
@@ -98,10 +95,8 @@ def metric_section(experiment: Experiment, runs: Sequence[Record], prefix: str, 
 
 
 def examples(experiment: Experiment, run: Record, profile: str, prefix: str, count: int) -> None:
-    """Show `count` (1 to `MOST_EXAMPLES`, else a CxrError) test images, right and wrong, and say how many of all are wrong."""
-    whole_number("examples", count, 1, MOST_EXAMPLES)
-    answered = selection.answers(run, selection.thresholds([run])[0])
-    drawn = selection.examples(answered, count)
+    """Show `count` test images (1 to `MOST_EXAMPLES`), classified right and wrong at the operating point."""
+    drawn = selection.examples(selection.answers(run, selection.thresholds([run])[0]), count)
     document.figure(
         plots.classified_images(packing.images(profile, drawn.image_id), drawn),
         f"fig:{prefix}-images",
@@ -109,8 +104,6 @@ def examples(experiment: Experiment, run: Record, profile: str, prefix: str, cou
         "(below 50 % where the threshold is not one half; framed: wrong); drawn at random from right and wrong answers alike.",
         alt="Grid of chest radiographs with true label, predicted label and confidence above each.",
     )
-    wrong = int((~answered.correct).sum())
-    document.text(f"At the operating point {wrong} of {len(answered)} test images are classified wrongly.")
 
 
 def readings(name: str, profile: str, comparison: pd.DataFrame) -> None:
