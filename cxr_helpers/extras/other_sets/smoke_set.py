@@ -34,7 +34,6 @@ class Plan(NamedTuple):
 
     path: str
     label: str
-    pathogen: str
     patient: int
     seed: int
     shape: tuple[int, int]
@@ -88,7 +87,7 @@ def plan() -> list[Plan]:
                 path = f"{folder}/{label}/{_name(pathogen, number, image, len(images))}"
                 width = int(np.clip(rng.normal(_WIDTHS[label], 45), 190, 480))
                 shape = width, int(width * rng.uniform(0.62, 0.92))
-                images.append(Plan(path, label, pathogen, patient, int(rng.integers(2**31)), shape))
+                images.append(Plan(path, label, patient, int(rng.integers(2**31)), shape))
             left -= own
     return images
 
@@ -110,6 +109,6 @@ def _write(draft: Path) -> None:
 
 
 def _draw(item: Plan, root: Path) -> None:
-    drawn = synthetic.image(item.seed, item.label, pathogen=item.pathogen, patient=item.patient).image
+    drawn = synthetic.image(item.seed, item.label, patient=item.patient).image
     image = cv2.resize(drawn, item.shape, interpolation=cv2.INTER_LINEAR)
     (root / f"{item.path}.jpeg").write_bytes(cv2.imencode(".jpeg", image, _QUALITY)[1].tobytes())

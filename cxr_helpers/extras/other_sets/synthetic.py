@@ -38,29 +38,26 @@ class Image:
     heart_mask: np.ndarray
 
 
-def image(rng_seed: int, label: str, size: int = 224, pathogen: str = "", patient: int | None = None) -> Image:
+def image(rng_seed: int, label: str, size: int = 224, patient: int | None = None) -> Image:
     """Draw one image.
 
     Args:
         rng_seed: equal seeds and arguments give equal images.
-        label: "NORMAL" or "PNEUMONIA".
+        label: "NORMAL" or "PNEUMONIA", which shows one or two dense foci.
         size: side of the image in pixels.
-        pathogen: of a PNEUMONIA image: "bacteria" (one or two dense foci), "virus" (diffuse bilateral markings);
-            "" draws either from the seed.
         patient: seed of the anatomy, which the images of one patient share; the image's own seed if None.
 
     Raises:
-        CxrError: an unknown label or pathogen.
+        CxrError: an unknown label.
     """
-    if label not in ("NORMAL", "PNEUMONIA") or pathogen not in ("", "bacteria", "virus"):
-        raise CxrError(f"No image shows {label!r} by {pathogen!r}: give NORMAL, or PNEUMONIA by bacteria or virus.")
+    if label not in ("NORMAL", "PNEUMONIA"):
+        raise CxrError(f"No image shows {label!r}: give NORMAL or PNEUMONIA.")
     rng = np.random.default_rng([rng_seed, 0])
     scene = _Scene(size, np.random.default_rng([rng_seed if patient is None else patient, 1]), rng)
     density = _thorax(scene, rng)
     lesion = np.zeros((size, size), np.float32)
     if label == "PNEUMONIA":
-        drawn = pathogen or rng.choice(["bacteria", "virus"])
-        added, lesion = _consolidation(scene, rng) if drawn == "bacteria" else _interstitial(scene, rng)
+        added, lesion = _consolidation(scene, rng)
         density += added
     image = _expose(density, rng)
     _marker(image, rng)
@@ -190,7 +187,7 @@ def _vessels(scene: _Scene, rng: np.random.Generator) -> np.ndarray:
 
 
 def _consolidation(scene: _Scene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return added density and soft mask of one or two dense foci within a lobe, as bacterial pneumonia shows."""
+    """Return added density and soft mask of one or two dense foci within a lobe."""
     x, y = scene.grid()
     mask = np.zeros_like(x)
     for _ in range(1 + (rng.random() < 0.3)):
@@ -202,18 +199,6 @@ def _consolidation(scene: _Scene, rng: np.random.Generator) -> tuple[np.ndarray,
         mask = np.maximum(mask, scene.sides[side] / (1 + np.exp(-11 * (field - 0.6))))
     texture = 1 + 0.2 * _noise(rng, scene.size, 24)
     return rng.uniform(0.15, 0.32) * mask * texture, mask
-
-
-def _interstitial(scene: _Scene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return added density and soft mask of patchy reticular markings in both lungs, as viral pneumonia shows."""
-    x, y = scene.grid()
-    hilum = scene.top + 0.5 * scene.height
-    reach = rng.uniform(0.12, 0.20)
-    field = np.exp(-((np.abs(x) - 0.12) ** 2 / (2 * reach**2) + (y - hilum) ** 2 / (2 * (1.3 * reach) ** 2)))
-    field += 0.22 * _noise(rng, scene.size, 7)
-    mask = scene.lungs / (1 + np.exp(-10 * (field - 0.6)))
-    strands = sum(np.maximum(0, 1 - 1.5 * np.abs(_noise(rng, scene.size, cells))) for cells in (22, 38, 60))
-    return mask * (rng.uniform(0.03, 0.08) + rng.uniform(0.05, 0.09) * strands), mask
 
 
 def _noise(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
