@@ -26,6 +26,7 @@ LARGEST_FILE = 500_000_000  # bytes
 TOO_LARGE = f"more than {LARGEST / 1e6:.0f} million pixels"
 _MODES = {"1": "1-bit", "P": "palette", "PA": "palette", "F": "floating-point"}  # Pillow's names; others speak for themselves
 _DEEP = ("I", "I;16", "I;16B")  # Pillow's names for 16-bit grey
+_DEEP_COLOUR = "16-bit colour image"  # which shows only once it is decoded, since Pillow narrows it unasked
 _SCANS = 100  # of a progressive JPEG, which has about ten; each costs a pass over all pixels
 _SCAN = b"\xff\xda"
 _ORIENTATION, _PHOTOMETRIC = 0x0112, 262  # tags of EXIF and of TIFF
@@ -133,21 +134,28 @@ def _decoded(data: bytes, at_least: int | None) -> tuple[np.ndarray, str, str]:
     if header.format not in ("JPEG", "PNG", "TIFF"):
         raise NoImage(f"{header.format} file, neither JPEG, PNG, TIFF nor DICOM")
     _check_size(*header.size)
-    if header.format == "JPEG":
-        return _of_jpeg(header, data, at_least), header.mode, ""
+    told = b"Exif\0" in data or b"eXIf" in data  # else Pillow would decode a PNG file to look for it; OpenCV turns a TIFF itself
+    upright = _TURNS.get(header.getexif().get(_ORIENTATION) if told else None, np.asarray)
+    pixels, mode, note = _of_jpeg(header, data, at_least) if header.format == "JPEG" else _of_others(header, data)
+    return np.ascontiguousarray(upright(pixels)), mode, note
+
+
+def _of_others(header: Image.Image, data: bytes) -> tuple[np.ndarray, str, str]:
+    """Decode a PNG or TIFF file as `_decoded` returns it, not yet upright."""
     _check_whole(header, data)
     if header.mode in _DEEP:
-        pixels, note = grey_range.eight_bits(_by_opencv(data))
+        deep = _by_opencv(data, np.uint16, "grey image of signed values, or of more than 16 bits")
+        pixels, note = grey_range.eight_bits(deep)
         return pixels, "L", note
     if header.mode in ("LA", "RGBA", "P"):
         return *_without_alpha(header, data), ""
     if header.mode not in ("L", "RGB"):  # OpenCV alone would convert CMYK and others in silence
         raise NoImage(f"{_MODES.get(header.mode, header.mode)} image")
-    return _of_eight_bits(data), header.mode, ""
+    return _by_opencv(data, np.uint8, _DEEP_COLOUR), header.mode, ""
 
 
-def _of_jpeg(header: Image.Image, data: bytes, at_least: int | None) -> np.ndarray:
-    """Decode a JPEG file to grey (H, W) uint8, upright, at a part of its size where that is enough."""
+def _of_jpeg(header: Image.Image, data: bytes, at_least: int | None) -> tuple[np.ndarray, str, str]:
+    """Decode a JPEG file as `_decoded` returns it, not yet upright, at a part of its size where that is enough."""
     if header.mode not in ("L", "RGB"):
         raise NoImage(f"{header.mode} image")
     if data.count(_SCAN) > _SCANS:
@@ -155,9 +163,7 @@ def _of_jpeg(header: Image.Image, data: bytes, at_least: int | None) -> np.ndarr
     if header.info.get("progressive") and not _has_all_scans(header, data):
         raise NoImage("truncated")
     part = max((part for part in (1, 2, 4, 8) if at_least and min(header.size) >= part * at_least), default=1)
-    turn = header.getexif().get(_ORIENTATION) if b"Exif\0" in data else None
-    pixels = _by_libjpeg(data, *(-(-side // part) for side in header.size))
-    return np.ascontiguousarray(_TURNS.get(turn, np.asarray)(pixels))
+    return _by_libjpeg(data, *(-(-side // part) for side in header.size)), header.mode, ""
 
 
 def _has_all_scans(header: Image.Image, data: bytes) -> bool:
@@ -193,12 +199,14 @@ def _by_libjpeg(data: bytes, width: int, height: int) -> np.ndarray:
 
 
 def _check_whole(header: Image.Image, data: bytes) -> None:
-    """Refuse a PNG file whose checksums do not hold, and a TIFF file of several pictures or of white zeros."""
+    """Refuse a PNG file whose checksums do not hold, a TIFF file of white zeros, and what has several pictures."""
     try:
         if header.format == "PNG":
             _opened(data).verify()
-        elif getattr(header, "n_frames", 1) != 1 or header.tag_v2.get(_PHOTOMETRIC) not in (1, 2):
-            raise NoImage("a TIFF file of several pictures, or whose zero is no black")
+        elif header.tag_v2.get(_PHOTOMETRIC) not in (1, 2):
+            raise NoImage("a TIFF file of colours by a palette, or whose zero is no black")
+        if getattr(header, "n_frames", 1) != 1:
+            raise NoImage("a file of several pictures")
     except NoImage:
         raise
     except Exception as error:  # Pillow's plug-ins raise anything
@@ -214,29 +222,23 @@ def _without_alpha(header: Image.Image, data: bytes) -> tuple[np.ndarray, str]:
     if picture.getchannel("A").getextrema() != (255, 255):
         raise NoImage(f"{_MODES.get(header.mode, header.mode)} image that lets something through")
     if header.mode == "RGBA":  # ChestX-ray14 has hundreds
-        return _of_eight_bits(data), "RGB"
+        return _by_opencv(data, np.uint8, _DEEP_COLOUR), "RGB"
     red, green, blue, _ = np.moveaxis(np.asarray(picture), -1, 0)
     if not (np.array_equal(red, green) and np.array_equal(red, blue)):
         raise NoImage("palette image of colours")
     return np.ascontiguousarray(red), "L"
 
 
-def _of_eight_bits(data: bytes) -> np.ndarray:
-    """Decode as `_by_opencv`; 16-bit colour, which shows only here because Pillow narrows it unasked, is a `NoImage`."""
-    pixels = _by_opencv(data)
-    if pixels.dtype != np.uint8:
-        raise NoImage("16-bit colour image")
-    return pixels
-
-
-def _by_opencv(data: bytes) -> np.ndarray:
-    """Decode a PNG or TIFF file to grey (H, W), uint8 or uint16."""
+def _by_opencv(data: bytes, kind: type, otherwise: str) -> np.ndarray:
+    """Decode a PNG or TIFF file to grey (H, W), of which values of another kind are a `NoImage` that says `otherwise`."""
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH)
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
         pixels = None
     if pixels is None:
         raise NoImage("truncated or damaged")
+    if pixels.dtype != kind:
+        raise NoImage(otherwise)
     return pixels
 
 

@@ -202,3 +202,10 @@ def test_single_odd_entries_of_a_quantisation_table_are_warned_of(tmp_path, qual
     own = bytes(range(3, 67))  # of an encoder that is not libjpeg's kin
     path.write_bytes(whole[:start] + own + whole[start + 64 :])
     assert "quantisation" not in out_of_distribution.damaged(path, image_files.read(path).pixels)
+
+
+@pytest.mark.parametrize("greys", [1, 2, 7])
+def test_an_image_of_few_greys_is_warned_of(greys):
+    image = np.tile(np.arange(256).clip(max=greys - 1).astype("uint8"), (200, 1))
+    assert out_of_distribution.poor(image) == "has fewer than 8 grey values"
+    assert not out_of_distribution.poor(synthetic.image(1, "NORMAL").image)

@@ -199,3 +199,31 @@ def test_a_png_and_a_image_with_too_few_pixels_stay_whole(tmp_path):
     path = tmp_path / "image.png"
     path.write_bytes(PNG)
     assert image_files.read(path, 16).pixels.shape == IMAGE.shape
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_png_or_tiff_file_stands_upright_too(tmp_path, kind, orientation):
+    image, exif = tiny_images.image(1, 96, 80), Image.Exif()
+    exif[0x0112] = orientation
+    options = {"exif": exif} if kind == "PNG" else {"tiffinfo": {0x0112: orientation}}
+    Image.fromarray(image).save(tmp_path / "image", kind, **options)
+    names = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_270", 7: "TRANSVERSE"}
+    turn = (names | {8: "ROTATE_90"}).get(orientation)
+    expected = np.asarray(Image.fromarray(image).transpose(Image.Transpose[turn])) if turn else image
+    np.testing.assert_array_equal(image_files.read(tmp_path / "image").pixels, expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (np.full((40, 40), -3000, "int16"), "signed values"),
+        (np.full((40, 40), 70_000, "uint32"), "more than 16 bits"),
+        (np.zeros((2, 40, 40), "uint8"), "several pictures"),
+    ],
+)
+def test_a_tiff_file_of_other_values_is_refused_by_what_it_holds(tmp_path, values, reason):
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "image.tif", values, photometric="minisblack")
+    with pytest.raises(image_files.Refused, match=reason):
+        image_files.read(tmp_path / "image.tif")

@@ -102,6 +102,8 @@ def _check(image: "pydicom.Dataset") -> None:
     if "TransferSyntaxUID" not in image.file_meta:
         implicit = image.original_encoding[0]
         image.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
+    if image.file_meta.TransferSyntaxUID not in uid.AllTransferSyntaxes:
+        raise NotImplementedError
     if image.file_meta.TransferSyntaxUID == uid.JPEGExtended12Bit and int(image.BitsStored) > 8:
         # pydicom does not ask GDCM for this one, whose decoder looks at the stream and not at its name.
         image.file_meta.TransferSyntaxUID = uid.JPEGLosslessSV1

@@ -36,6 +36,7 @@ WARNINGS = {
     "frame": "is surrounded by black (a CT slice?)",
 }
 SMALL = 112  # pixels of the shorter side: half of what every image is brought to
+FEW_GREYS = 8  # a window of no width, a scan of 1 bit
 COLOURED = "is in colour (a photograph?)"
 STEPPED = "changes its greys at a row of its JPEG blocks (a damaged file?)"
 MISQUANTISED = "has single odd entries in a quantisation table (a damaged file?)"
@@ -141,9 +142,12 @@ def _bank(chest: bytes, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray,
     return tuple(np.stack(rows, axis=1))
 
 
-def small(image: np.ndarray) -> str:
-    """Say that an image (H, W) has too few pixels to show what the model was trained on, or return ""."""
-    return f"has only {min(image.shape)} pixels on its shorter side" if min(image.shape) < SMALL else ""
+def poor(image: np.ndarray) -> str:
+    """Say that an image (H, W) uint8 has too few pixels or greys to show what the model was trained on, or return ""."""
+    if min(image.shape) < SMALL:
+        return f"has only {min(image.shape)} pixels on its shorter side"
+    few = np.count_nonzero(np.bincount(image.ravel())) < FEW_GREYS
+    return f"has fewer than {FEW_GREYS} grey values" if few else ""
 
 
 def damaged(path: Path, image: np.ndarray) -> str:

@@ -123,7 +123,7 @@ class Predictor:
             read = image_files.read(path)
             small = preprocessing.prepared([read.pixels], self.card.size, self.card.variant)[0]
             departs = read.warning or (read.mode != "L" and out_of_distribution.coloured(path) and out_of_distribution.COLOURED)
-            departs = departs or out_of_distribution.small(read.pixels) or out_of_distribution.damaged(path, read.pixels)
+            departs = departs or out_of_distribution.poor(read.pixels) or out_of_distribution.damaged(path, read.pixels)
             pixels = shrunk(read.pixels) if self.maps else None
             return _Image(path, "", small, out_of_distribution.thumbnail(read.pixels), departs, pixels, read.note)
         except CxrError as error:
