@@ -26,7 +26,7 @@ def training(experiment: Experiment, runs: Sequence[Record], prefix: str) -> Non
     document.table(
         configuration_table(run.config),
         f"tbl:{prefix}-configuration",
-        caption=f"{title}: the whole training configuration of the first run; marked is what departs from the default.",
+        caption=f"{title}: the whole training configuration of the first run; what departs from the default is marked.",
     )
     epochs = len(run.history)
     document.text(
@@ -101,7 +101,7 @@ def examples(experiment: Experiment, run: Record, profile: str, prefix: str, cou
         plots.classified_images(packing.images(profile, drawn.image_id), drawn),
         f"fig:{prefix}-images",
         caption=f"{experiment.title}: test images with true label, predicted label and the probability that the model gives it "
-        "(below 50 % where the threshold is not one half; framed: wrong); drawn at random from right and wrong answers alike.",
+        "(below 50 % where the threshold is not one half; framed: wrong), chosen at random, as many of each outcome where possible.",
         alt="Grid of chest radiographs with true label, predicted label and confidence above each.",
     )
 
