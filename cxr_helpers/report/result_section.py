@@ -101,7 +101,7 @@ def examples(experiment: Experiment, run: Record, profile: str, prefix: str, cou
         plots.classified_images(packing.images(profile, drawn.image_id), drawn),
         f"fig:{prefix}-images",
         caption=f"{experiment.title}: test images with true label, predicted label and the probability that the model gives it "
-        "(below 50 % where the threshold is not one half; framed: wrong), chosen at random, as many of each outcome where possible.",
+        "(below 50 % where the threshold is not one half; framed: wrong), chosen at random, as many of each outcome if possible.",
         alt="Grid of chest radiographs with true label, predicted label and confidence above each.",
     )
 
