@@ -11,7 +11,7 @@ import importlib.util
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -35,15 +35,8 @@ CHOICE = "CXR_BACKEND"  # the environment variable that forces a backend
 FEW = 1000  # images; for fewer an export takes longer than another inference backend saves
 
 
-def available() -> list[str]:
-    """Return the backends that run here, Keras first."""
-    return [KERAS, *filter(_runs, TOLERANCES)]
-
-
-def best(exact: bool = False) -> str:
+def best() -> str:
     """Return the backend that extracts features: what CXR_BACKEND names, else the fastest that runs here (`cxr bench`).
-
-    With `exact`, only those that compute in float32 are looked at.
 
     Raises:
         CxrError: CXR_BACKEND names a backend that is unknown or not installed.
@@ -54,8 +47,7 @@ def best(exact: bool = False) -> str:
         if forced != KERAS:
             module("openvino")
         return forced
-    preferred = (OPENVINO,) if exact else (BFLOAT16, OPENVINO)
-    return next(filter(_runs, preferred), KERAS)
+    return next(filter(_runs, (BFLOAT16, OPENVINO)), KERAS)
 
 
 def _runs(name: str) -> bool:
@@ -145,35 +137,33 @@ def forward(backbone: keras.Model, images: int, name: str | None = None) -> Runn
 
 def _agreeing(backbone: keras.Model, name: str, images: np.ndarray, expected: np.ndarray) -> Runner | None:
     """Return the backend's runner if its outputs are those of Keras; say why not, and return None, if they are not."""
-    places = [f"number {place + 1} of the first batch" for place in range(len(images))]
     try:
         with tempfile.TemporaryDirectory() as folder:
             found = runner(backbone, name, Path(folder))
-            check(found, images, expected, places, name)
+            check(found, images, expected, name)
             return found
     except Exception as error:  # converters raise anything
         say(f"features: {TITLES[name]} cannot run {backbone.name}: {error} Keras goes on.")
     return None
 
 
-def check(run: Runner, images: np.ndarray, expected: np.ndarray, image_ids: Sequence[str], name: str) -> float:
+def check(run: Runner, images: np.ndarray, expected: np.ndarray, name: str) -> float:
     """Return the largest difference between an export's outputs and Keras', relative to the largest output of Keras.
 
     Args:
         run: the export.
         images: float32 (n, H, W, C) in 0..255.
         expected: (n, units) what Keras makes of them.
-        image_ids: the images' names.
         name: the backend.
 
     Raises:
-        CxrError: an image differs by more than the backend's tolerance; it is named.
+        CxrError: an image differs by more than the backend's tolerance; its place is named.
     """
     gaps = np.abs(run(images) - expected).reshape(len(images), -1).max(axis=1) / max(float(np.abs(expected).max()), 1e-12)
     worst = int(np.argmax(np.where(np.isfinite(gaps), gaps, np.inf)))
     if not gaps[worst] <= TOLERANCES[name]:
         raise CxrError(
-            f"{TITLES[name]} differs from Keras by {gaps[worst]:.2g} of the largest output on image {image_ids[worst]}, "
+            f"{TITLES[name]} differs from Keras by {gaps[worst]:.2g} of the largest output on image {worst + 1}, "
             f"more than {TOLERANCES[name]:g}; export the network again, or run it with Keras ({CHOICE}=keras)."
         )
     return float(gaps[worst])
@@ -181,7 +171,7 @@ def check(run: Runner, images: np.ndarray, expected: np.ndarray, image_ids: Sequ
 
 def installed(module: str) -> bool:
     """Tell whether a module can be imported, without importing it."""
-    return importlib.util.find_spec(module.partition(".")[0]) is not None
+    return importlib.util.find_spec(module) is not None
 
 
 def module(name: str) -> ModuleType:

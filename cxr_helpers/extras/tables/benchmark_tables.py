@@ -5,7 +5,6 @@ import pandas as pd
 
 from cxr_helpers.base import stored_results
 from cxr_helpers.extras.benchmarks import comparisons
-from cxr_helpers.extras.inference import backends
 from cxr_helpers.tables.statistics import shown_as
 
 # Comparison -> the least ratio that was the project's goal, fixed before any was measured.
@@ -61,16 +60,3 @@ def compared(profile: str) -> pd.DataFrame:
         rows.append(row)
     digits = {f"AUC {words}": 4 for _, words in _WAYS} | {f"{words} (s)": _cost for _, words in _WAYS}
     return shown_as(rows, _DIGITS | digits | {f"seeds {words}": 0 for _, words in _WAYS})
-
-
-def extraction(profile: str) -> pd.DataFrame:
-    """Return one row per backbone and engine that was timed: images/s, relative error."""
-    rows = []
-    for name in (name for name in EXTRACTED if not name.endswith("_bf16")):  # those time every engine
-        found = stored_results.benchmark(name, profile, missing_ok=True)
-        rates = found["images_per_second"] if found else {}
-        for engine in (each for each in backends.TITLES if each in rates):  # a backend that is gone has no row
-            row = {"network": found["network"], "engine": backends.TITLES[engine], "images/s": rates[engine]}
-            row |= {"over Keras": rates[engine] / rates[backends.KERAS]}
-            rows.append(row | {"relative error": found["largest_relative_error"].get(engine, np.nan)})
-    return shown_as(rows, {"images/s": "{:.1f}", "over Keras": 2, "relative error": "{:.0e}"})
