@@ -83,7 +83,8 @@ def metric_section(experiment: Experiment, runs: Sequence[Record], prefix: str, 
     """
     title, threshold = experiment.title, selection.thresholds(runs)[0]
     caption = f"{title} on {images}, mean over seeds: at 0.5 and at the operating point from validation."
-    document.table(statistics.metric_table(runs), f"tbl:{prefix}-metrics", caption=caption)
+    table = statistics.metric_table(runs).query("metric not in ('Balanced accuracy', 'Brier score')")  # in tbl:systems
+    document.table(table.reset_index(drop=True), f"tbl:{prefix}-metrics", caption=caption)
     document.figure(
         plots.summary({experiment.label: selection.scores(runs)}, threshold),
         f"fig:{prefix}-summary",
