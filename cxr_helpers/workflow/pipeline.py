@@ -12,11 +12,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cxr_helpers import experiments, paths
-from cxr_helpers.base import environment, plugins
+from cxr_helpers.base import environment, lazy, plugins
 from cxr_helpers.base.progress import say, since
 from cxr_helpers.data import dataset, manifest
 from cxr_helpers.errors import CxrError
 from cxr_helpers.workflow import chapter_files
+
+psutil = lazy.module("psutil")
 
 
 def run(profile: str, retrain: bool = False, cores: int | None = None, only: str | None = None, supplement: bool = False) -> None:
@@ -102,14 +104,19 @@ def _alone(profile: str) -> Iterator[int]:
 
 
 def _work(command: list[str], lock: int) -> None:
-    """Run the workflow, which holds the lock, too; a request to terminate is passed on, Ctrl-C has reached it already."""
+    """Run the workflow, which holds the lock, too; a request to terminate is passed on, and Ctrl-C ends all that it started."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is started now takes that over, and has no say in it
     process = subprocess.Popen([*command, "--quiet", "all"], cwd=paths.ROOT, pass_fds=[lock])
+    signal.signal(signal.SIGINT, before)
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
         failed = process.wait()
     except KeyboardInterrupt:
+        for each in [*psutil.Process(process.pid).children(recursive=True), process]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
         process.wait()
-        raise CxrError("Stopped; the same command goes on from here.") from None
+        raise
     if failed:
         # A quiet run hides what is wrong with the workflow itself; a failed step has spoken already.
         command = [*command, "--dry-run", "--quiet", "host"]

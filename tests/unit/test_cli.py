@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import os
+import signal
 import subprocess
 import sys
 import types
@@ -10,6 +11,7 @@ from importlib import metadata
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -97,6 +99,18 @@ def test_ctrl_c_gives_one_line(place, monkeypatch, capsys):
         __main__.main()
     assert ended.value.code == __main__.INTERRUPTED
     assert capsys.readouterr().err.split("\n") == ["", "cxr: Stopped. The same command goes on from what was finished.", ""]
+
+
+def test_ctrl_c_ends_all_that_the_workflow_started():
+    waits = "import time; time.sleep(60)"
+    child = f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {waits!r}]).pid, flush=True); {waits}"
+    lock = "os.open(os.devnull, os.O_RDONLY)"
+    code = f"import os, sys; from cxr_helpers.workflow import pipeline; pipeline._work([sys.executable, '-c', {child!r}], {lock})"
+    work = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    grandchild = psutil.Process(int(work.stdout.readline()))
+    work.send_signal(signal.SIGINT)
+    assert work.communicate(timeout=60)[1].endswith("KeyboardInterrupt\n")  # of the parent, which `__main__` turns into a line
+    assert not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.parametrize(
