@@ -135,7 +135,8 @@ def _decoded(data: bytes, at_least: int | None) -> tuple[np.ndarray, str, str]:
         raise NoImage(f"{header.format} file, neither JPEG, PNG, TIFF nor DICOM")
     _check_size(*header.size)
     told = b"Exif\0" in data or b"eXIf" in data  # else Pillow would decode a PNG file to look for it; OpenCV turns a TIFF itself
-    upright = _TURNS.get(header.getexif().get(_ORIENTATION) if told else None, np.asarray)
+    with warnings.catch_warnings(action="ignore"):  # of broken tags
+        upright = _TURNS.get(header.getexif().get(_ORIENTATION) if told else None, np.asarray)
     pixels, mode, note = _of_jpeg(header, data, at_least) if header.format == "JPEG" else _of_others(header, data)
     return np.ascontiguousarray(upright(pixels)), mode, note
 

@@ -1,5 +1,7 @@
 """Tables of labels are read whatever their encoding, and refused with file, line and column."""
 
+import os
+
 import pytest
 
 from cxr_helpers.errors import CxrError
@@ -59,3 +61,9 @@ def test_named_images_that_are_absent_are_counted_and_the_first_is_named(tmp_pat
     assert label_tables.locate(names[:1], path, {"a": tmp_path / "a.jpg"}, tmp_path) == [str(tmp_path / "a.jpg")]
     with pytest.raises(CxrError, match=r"line 3: the image b is not below .* \(2 of 3 named images are missing\)"):
         label_tables.locate(names, path, {"a": tmp_path / "a.jpg"}, tmp_path)
+
+
+def test_a_pipe_and_a_column_of_two_are_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert "is no file" in complaint(tmp_path / "pipe.csv")
+    assert "names the column label twice" in complaint(write(tmp_path, "image_id,label,label\na,0,1\n"))

@@ -133,7 +133,7 @@ def test_a_name_is_written_in_the_table_of_scores_as_it_is_shown(folder, tmp_pat
 
 def test_a_workbook_is_refused_with_what_to_do(tmp_path):
     (tmp_path / "images.xlsx").write_bytes(b"PK\3\4 and so on")
-    with pytest.raises(CxrError, match="is a workbook; open it and save the sheet as CSV UTF-8"):
+    with pytest.raises(CxrError, match="is a workbook or an archive; open it and save the sheet as CSV UTF-8"):
         own_images.read(tmp_path / "images.xlsx")
 
 

@@ -3,8 +3,8 @@
 A number is that of an issue or pull request on GitHub; the test does what its author did, to this project's own functions.
 
 Sought, and not found in the stored threads, so that nothing here is claimed of them: mlmed/torchxrayvision#161,
-pydicom/pydicom#614 and #1440, keras-team/keras#20542, tensorflow/tensorflow#44462 and #72915, nteract/papermill#474,
-jupyter/nbconvert#1035 and #2170.
+pydicom/pydicom#614 and #1440, keras-team/keras#20542, tensorflow/tensorflow#72915, nteract/papermill#474, jupyter/nbconvert#1035
+and #2170.
 """
 
 import io
@@ -27,7 +27,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless
 from tiny_dicom import RAMP, image, stored_as
-from tiny_models import SIDE, detector, two_blobs
+from tiny_models import SIDE, detector, nested, two_blobs
 
 from cxr_helpers import cli, paths
 from cxr_helpers.base.files import atomic_path
@@ -437,6 +437,15 @@ def test_one_unit_has_a_map_for_either_class():
     seen = two_blobs()[None]
     ill, normal = (gradcam.gradcam(detector(), seen, target)[0] for target in (targets.PNEUMONIA, targets.NORMAL))
     assert ill[8, 8] == ill.max() > 0 == ill[24, 20] and normal[24, 20] == normal.max() > 0 == normal[8, 8]
+
+
+@complaint("tensorflow/tensorflow#44462", "tensorflow/tensorflow#44608", "keisen/tf-keras-vis#63", "keisen/tf-keras-vis#71")
+def test_a_network_within_a_network_has_the_map_of_the_flat_one():
+    seen = two_blobs()[None]
+    for target in (targets.PNEUMONIA, targets.NORMAL):
+        flat = gradcam.gradcam(detector(), seen, target)
+        assert flat.max() == 1
+        np.testing.assert_allclose(gradcam.gradcam(nested(), seen, target), flat, atol=1e-5)
 
 
 @complaint("shap/shap#1406", "shap/shap#1761")

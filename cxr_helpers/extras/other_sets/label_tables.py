@@ -21,7 +21,7 @@ def read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     line 1 has most of. Further columns, trailing commas and empty lines do not matter.
 
     Raises:
-        CxrError: the file is missing, empty or no text, lacks a column, has a short line, or names an image twice.
+        CxrError: the file is missing, empty or no text, lacks a column, has a short line, or names a column or image twice.
     """
     header, lines = _lines(path)
     missing = [column for column in columns if column not in header]
@@ -30,6 +30,8 @@ def read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
             f"{path} lacks the column {missing[0]}: line 1 must name {', '.join(columns)}, and names "
             f"{', '.join(header) or 'nothing'}."
         )
+    if twice := [column for column in columns if header.count(column) > 1]:
+        raise CxrError(f"{path} names the column {twice[0]} twice; take one away.")
     places = [header.index(column) for column in columns]
     for line, cells in lines.items():
         if len(cells) <= max(places):
@@ -98,12 +100,15 @@ def _lines(path: Path) -> tuple[list[str], dict[int, list[str]]]:
 
 
 def _text(path: Path) -> str:
+    if path.exists() and not path.is_file():
+        raise CxrError(f"{path} is no file; name a table on this machine.")
     try:
         data = path.read_bytes()
     except OSError as error:
         raise CxrError(f"{path} cannot be read ({error.strerror}); name a table on this machine.") from error
     if data.startswith(_WORKBOOKS):
-        raise CxrError(f"{path} is a workbook; open it and save the sheet as CSV UTF-8 (File, Save As), and give that file.")
+        remedy = "open it and save the sheet as CSV UTF-8 (File, Save As), and give that file"
+        raise CxrError(f"{path} is a workbook or an archive; {remedy}.")
     marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     for encoding in ("utf-16",) if marked else ("utf-8-sig", "latin-1"):
         try:
