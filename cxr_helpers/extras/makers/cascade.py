@@ -7,14 +7,10 @@ validation images, since those sent on are few.
 """
 
 import dataclasses
-import os
-import statistics
-import time
 
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.base import lazy
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics
@@ -22,12 +18,9 @@ from cxr_helpers.extras.makers import joining
 from cxr_helpers.records import Product
 from cxr_helpers.training import members
 
-catalogue = lazy.module("cxr_helpers.models.catalogue")
-
 SENSITIVITY = 0.995  # of the screen on validation, at the threshold below which it rules an image out
 SPECIFICITY = 0.995  # of the screen on validation, at the threshold from which on it calls PNEUMONIA
 STAGES = ("screen", "confirm")
-IMAGES, REPEATS = 16, 15  # of a timing: images in the batch, and batches of which the median counts
 _ABOVE = float(np.nextafter(1, 2))  # a threshold that no score reaches
 _BELOW = 0.499998  # the largest score of an image called NORMAL: still below 0.5 with the digits that a record keeps
 
@@ -46,7 +39,7 @@ class Thresholds:
 
 
 def make(config: Config, profile: str) -> Product:
-    """Join a run of either member to a cascade and measure what it costs.
+    """Join a run of either member to a cascade.
 
     The table "scores" has the cascade's decision as y_score >= 0.5; "decisions" has image_id, split, stage (of
     `STAGES`: which model decided), screen_score and confirm_score of every image.
@@ -66,9 +59,6 @@ def make(config: Config, profile: str) -> Product:
     info = joining.info(joined) | {
         "thresholds": dataclasses.asdict(thresholds),
         "sent_on": {split: round(float(share), 6) for split, share in sent_on.items()},
-        "pixel_sides": [run.config.size for run in joined],
-        "load_before": round(os.getloadavg()[0], 2),  # other work on the machine, which makes times upper bounds
-        "ms_per_film": dict(zip(STAGES, milliseconds([run.config for run in joined]), strict=True)),
     }
     return Product(info, {"scores": scores, "decisions": decisions})
 
@@ -96,9 +86,7 @@ def decide(screen: np.ndarray, confirm: np.ndarray, thresholds: Thresholds) -> p
             "stage": np.where(sent_on, *STAGES[::-1]),
             "screen_score": screen,
             "confirm_score": confirm,
-            "y_score": np.select(
-                [sent_on, screen < low], [0.25 + centred(confirm, thresholds.confirm) / 2, ruled_out], called
-            ),
+            "y_score": np.select([sent_on, screen < low], [0.25 + centred(confirm, thresholds.confirm) / 2, ruled_out], called),
         }
     )
 
@@ -107,22 +95,3 @@ def centred(y_score: np.ndarray, threshold: float) -> np.ndarray:
     """Return scores in [0, 1] mapped piecewise linearly so that y_score >= `threshold` is the same as a result >= 0.5."""
     mapped = np.interp(y_score, [0, threshold, max(1, threshold)], [0, 0.5, 1])
     return np.where(np.asarray(y_score) >= threshold, np.maximum(mapped, 0.5), np.minimum(mapped, _BELOW))
-
-
-def milliseconds(configs: list[Config]) -> list[float]:
-    """Return the time that each configured network takes per image, in ms: medians over batches of `IMAGES` on this machine.
-
-    The networks take turns, so that other work on the machine meets them alike. They have a random start: weights do not
-    change the time.
-    """
-    networks = [catalogue.build(dataclasses.replace(config, start="random", trainable="all"))[0] for config in configs]
-    images = [np.zeros((IMAGES, *network.input_shape[1:]), "float32") for network in networks]
-    turns = [[_seconds(*pair) for pair in zip(networks, images, strict=True)] for _ in range(1 + REPEATS)]
-    measured = zip(*turns[1:], strict=True)  # the first turn builds the graphs
-    return [round(1000 * statistics.median(seconds) / IMAGES, 3) for seconds in measured]
-
-
-def _seconds(network, images: np.ndarray) -> float:
-    started = time.perf_counter()
-    network.predict_on_batch(images)
-    return time.perf_counter() - started

@@ -40,21 +40,16 @@ def beside(cascades: _Runs) -> dict[str, list[pd.DataFrame]]:
     return frames
 
 
-def costs(cascades: _Runs) -> pd.DataFrame:
-    """Return ms per test image of either model and of the cascade, means over its runs, one row per cascade.
-
-    "load" is the largest load average just before a timing (missing in records of before it was kept).
-    """
+def costs(cascades: _Runs, times: Mapping[str, float]) -> pd.DataFrame:
+    """Return ms per test image of either model and of the cascade, one row per cascade; `times`: ms an image by experiment."""
     rows = []
     for name, runs in cascades.items():
-        share = np.array([run.info["sent_on"]["test"] for run in runs])
-        times = pd.DataFrame([run.info["ms_per_film"] for run in runs])
-        joint, alone_time = (times.screen + share * times.confirm).mean(), times.confirm.mean()
-        row = {"cascade": name, "pixels": " and ".join(map(str, runs[0].info["pixel_sides"])), "screen (ms)": times.screen.mean()}
-        row |= {"second model (ms)": alone_time, "sent on": share.mean(), "cascade (ms)": joint}
-        row |= {"as a multiple of the second": joint / alone_time}
-        rows.append(row | {"load": max(run.info.get("load_before", np.nan) for run in runs)})
-    return statistics.shown_as(rows, {"sent on": "{:.1%}", "load": 1})
+        screen, second = (times[member] for member in runs[0].config.members)
+        share = np.mean([run.info["sent_on"]["test"] for run in runs])
+        row = {"cascade": name, "screen (ms)": screen, "second model (ms)": second, "sent on": share}
+        row |= {"cascade (ms)": screen + share * second, "as a multiple of the second": screen / second + share}
+        rows.append(row)
+    return statistics.shown_as(rows, {"sent on": "{:.1%}"})
 
 
 def _members(runs: Sequence[Record]) -> dict[str, list[pd.DataFrame]]:
