@@ -91,7 +91,7 @@ def summary(scores: _Scores, threshold: float, plain: float = 0.5) -> Figure:
     The rest are the reliability diagram and the confusion matrix at `threshold`; the ROC curve is marked there (dot) and at
     `plain` (ring). `scores`: title -> scores of one split, one frame per seed (averaged at equal false-positive rate).
     """
-    fig = empty_figure(5.1 if len(scores) == 1 else 5.8)
+    fig = empty_figure(4.8 if len(scores) == 1 else 5.6)
     panels = fig.subplots(2, 2)
     name, (first, *_) = next(iter(scores.items()))
     _roc(panels[0, 0], scores)
