@@ -1,14 +1,17 @@
 """Stored results: what is read is noted, and taken by what a chapter shows next. Nothing is measured here."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import tomllib
 from pathlib import Path
 
-import pandas as pd
-
 from cxr_helpers import paths
+from cxr_helpers.base import lazy
 from cxr_helpers.errors import CxrError
+
+pd = lazy.module("pandas")  # `cxr predict` answers without it
 
 _noted: set[Path] = set()  # since something was last shown
 

@@ -62,7 +62,7 @@ def test_a_broken_file_is_named(made, name):
 
 
 def test_an_unknown_measurement_lists_the_known_ones():
-    with pytest.raises(CxrError, match="'sped' is unknown: choose one of adults, complexity, "):
+    with pytest.raises(CxrError, match="'sped' is unknown: choose one of complexity, copies, "):
         measurements.measure("sped", "smoke")
 
 
