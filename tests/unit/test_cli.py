@@ -1,5 +1,6 @@
 """The console script: what it answers, what it refuses, and what it does not import to do so."""
 
+import ast
 import dataclasses
 import logging
 import os
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import types
 from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from cxr_helpers import __main__, cli, experiments, records
+from cxr_helpers import __main__, cli, experiments, paths, records
 from cxr_helpers.base import environment
 from cxr_helpers.config import Config
 from cxr_helpers.data import manifest, packing
@@ -240,6 +242,13 @@ def test_a_fault_of_the_program_shows_where_it_is_and_ends_in_one_sentence_on_wh
     assert "restore it" in said.err.splitlines()[-1] and said.err.splitlines()[-1].startswith("cxr: The program is at fault")
 
 
+def test_formats_says_how_much_damage_nobody_sees():
+    counted = (paths.ROOT / "reports/fuzz.txt").read_text(encoding="utf-8")
+    kinds = ast.literal_eval(counted.partition("no crash: ")[2].splitlines()[0])
+    shares = [f"{kinds[kind].get('other greys', 0):,} of {sum(kinds[kind].values()):,}" for kind in ("jpeg", "dcm", "png")]
+    assert "{} JPEG, {} DICOM and {} PNG".format(*shares) in invoke("formats").stdout
+
+
 def test_methods_are_read_as_they_are_meant(answers, monkeypatch):
     asked = []
     monkeypatch.setattr(explain_page, "write", lambda file, names, *_: asked.append(names))
@@ -256,7 +265,10 @@ def test_folders_become_absolute_and_threads_follow_the_share_of_cores(monkeypat
     monkeypatch.setenv("CXR_DATA_DIR", "images")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setenv("CXR_ROOT", "~/elsewhere")  # chapters run in another folder, and would look from there
+    monkeypatch.setattr(paths, "ROOT", Path("/home/someone/elsewhere"))  # as it was read when the program began
     environment.settle()
+    assert os.environ["CXR_ROOT"] == "/home/someone/elsewhere"
     assert os.environ["CXR_DATA_DIR"] == str(tmp_path / "images") and "CXR_GEOMETRY" not in os.environ
     assert os.environ["KERAS_BACKEND"] == "jax"
     assert {os.environ[name] for name in environment.THREADS} == {"3"}

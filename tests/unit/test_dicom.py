@@ -226,6 +226,12 @@ def test_what_contradicts_itself_is_warned_of(tmp_path):
     whole = image(WindowCenter=2048, WindowWidth=1024)
     place = whole.rindex(RAMP.astype("<u2").tobytes())
     assert warning(tmp_path, whole) == warning(tmp_path, whole + bytes(130)) == ""  # padded to a block of a tape
+    followed = pydicom.dcmread(io.BytesIO(whole))
+    followed.add_new(0x7FE10010, "LO", "MAKER")
+    followed.add_new(0xFFFCFFFC, "OB", bytes(range(1, 65)))  # trailing padding
+    target = io.BytesIO()
+    pydicom.dcmwrite(target, followed)
+    assert warning(tmp_path, target.getvalue()) == ""
     moved = whole[: place + 500] + whole[place + 400 :]  # a hundred bytes are there twice
     assert "goes on behind its pixels" in warning(tmp_path, moved)
     assert "more bits than it says" in warning(tmp_path, whole[: place + 51] + b"\xff" + whole[place + 52 :])

@@ -45,7 +45,7 @@ def files(sources: Iterable[Path], listed: Path | None = None) -> list[Path]:
         else:
             found.append(source)
     try:
-        lines = listed.read_text(encoding="utf-8", errors="surrogateescape").split("\n") if listed else []
+        lines = listed.read_text(encoding="utf-8-sig", errors="surrogateescape").split("\n") if listed else []
     except OSError as error:
         raise CxrError(f"{listed} cannot be read ({error.strerror}); give a file of one path a line.") from error
     return found + [Path(line) for line in lines if line.strip()]

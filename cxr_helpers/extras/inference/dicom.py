@@ -29,6 +29,7 @@ MAGIC = slice(128, 132)  # bytes that say b"DICM"
 _DEFLATED = b"1.2.840.10008.1.2.1.99"  # a transfer syntax whose few bytes may unpack to any number
 INVERTED, PLAIN = "MONOCHROME1", "MONOCHROME2"  # the smallest value is shown white, or black
 NO_RADIOGRAPH = ("CT", "MR", "US", "MG", "NM", "PT", "XA", "ES", "OP", "PX", "IO", "SEG", "RTIMAGE", "RTDOSE")
+_BEHIND = (*range(0x7FE1, 0x8000, 2), 0xFFFA, 0xFFFC)  # groups of a maker, signatures, padding
 _OVERLAY_BIT = (0x6000, 0x0102)  # where in a value an overlay is
 LATERAL = ("LATERAL", "LL", "RL", "LLD", "RLD", "LLO", "RLO")
 _LEVELS = 65_536  # grey levels that are told apart
@@ -125,8 +126,8 @@ def _damage(image: "pydicom.Dataset", data: bytes, beyond: bool) -> str:
         return "holds values of more bits than it says (a damaged file?)"
     if ("WindowCenter" in image) != ("WindowWidth" in image):
         return "names one half of its window (a damaged file?)"
-    if behind and not pixels.is_undefined_length and struct.unpack_from(order, behind + b"\0")[0] < pixels.tag.group:
-        return "goes on behind its pixels with what belongs before them (a damaged file?)"
+    if behind and not pixels.is_undefined_length and struct.unpack_from(order, behind + b"\0")[0] not in _BEHIND:
+        return "goes on behind its pixels with what does not belong there (a damaged file?)"
     return ""
 
 
