@@ -80,7 +80,7 @@ def test_figures_and_tables_are_numbered_through_the_report_and_mentions_lead_to
 
 
 def test_every_picture_is_the_chapters_own_svg_and_has_its_alternative_text(page):
-    pictures = re.findall(r'<img src="data:image/svg\+xml,([^"]*)" alt="([^"]*)"', page)
+    pictures = re.findall(r'<img src="data:image/svg\+xml,([^"]*)" width="\d+" height="\d+" loading="lazy" alt="([^"]*)"', page)
     assert [html.unescape(alt) for _, alt in pictures] == ['Two "rising" curves'] * 2
     assert all(unquote(svg).rstrip().endswith("</svg>") for svg, _ in pictures)
 
