@@ -52,12 +52,6 @@ class Record:
     config: Config
     info: dict
 
-    def __getattribute__(self, name: str) -> object:
-        """Note the record where a chapter looks into it: its run.json has the hashes of all its files."""
-        if name in ("info", "_tables"):
-            stored_results.note(self.folder / "run.json")
-        return super().__getattribute__(name)
-
     @property
     def run_id(self) -> str:
         """Return the name of the run."""
@@ -186,6 +180,7 @@ def write(config: Config, profile: str, info: dict, tables: dict[str, pd.DataFra
 def read(folder: Path) -> Record:
     """Read the record in `folder`; a run.json that is broken, foreign, of another format or changed by hand is a CxrError."""
     path = folder / "run.json"
+    stored_results.note(path)  # it has the hashes of all the record's files
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
         if (number := info.get("format", 1)) != FORMAT:
