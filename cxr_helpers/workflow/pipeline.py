@@ -108,7 +108,8 @@ def _work(command: list[str], lock: int) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is started now takes that over, and has no say in it
     process = subprocess.Popen([*command, "--quiet", "all"], cwd=paths.ROOT, pass_fds=[lock])
     signal.signal(signal.SIGINT, before)
-    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    asked = []  # to end: then no cause stands above
+    signal.signal(signal.SIGTERM, lambda *_: (asked.append(True), process.terminate()))
     try:
         failed = process.wait()
     except KeyboardInterrupt:
@@ -117,6 +118,8 @@ def _work(command: list[str], lock: int) -> None:
                 each.kill()
         process.wait()
         raise
+    if asked:
+        raise CxrError("Stopped; the same command goes on from here.")
     if failed:
         # A quiet run hides what is wrong with the workflow itself; a failed step has spoken already.
         command = [*command, "--dry-run", "--quiet", "host"]

@@ -26,6 +26,7 @@ from cxr_helpers.extras import commands
 from cxr_helpers.extras.inference import out_of_distribution, predict, published_model
 from cxr_helpers.extras.saliency import explain_page
 from cxr_helpers.tables import selection
+from cxr_helpers.workflow import pipeline
 
 HEAVY = ("keras", "tensorflow", "jax", "torch", "shap", "pandas", "numpy", "cv2", "matplotlib", "papermill", "snakemake")
 EXPERIMENT = """
@@ -113,6 +114,12 @@ def test_ctrl_c_ends_all_that_the_workflow_started():
     work.send_signal(signal.SIGINT)
     assert work.communicate(timeout=60)[1].endswith("KeyboardInterrupt\n")  # of the parent, which `__main__` turns into a line
     assert not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_workflow_that_is_asked_to_end_says_so_and_points_at_no_cause(monkeypatch):
+    monkeypatch.setattr(signal, "signal", lambda number, handler: number == signal.SIGTERM and handler())  # as if at once
+    with pytest.raises(CxrError, match="^Stopped; the same command goes on from here.$"):
+        pipeline._work([sys.executable, "-c", "import time; time.sleep(60)"], os.open(os.devnull, os.O_RDONLY))
 
 
 @pytest.mark.parametrize(
