@@ -102,6 +102,7 @@ def test_bfloat16_is_taken_where_the_processor_multiplies_it_and_said(monkeypatc
     for flags, name in (("flags: avx512f avx512_bf16", backends.BFLOAT16), ("flags: avx512f", "openvino")):
         monkeypatch.setattr(backends.Path, "read_text", lambda *_, found=flags, **__: found)
         monkeypatch.setattr(backends.Path, "is_file", lambda _: True)
-        assert backends.best() == name
+        assert backends.best() == name and backends.best(exact=True) == "openvino"
+        assert backends.chosen(model, 10**6) == "openvino"  # it has a depthwise convolution
     arithmetic = {name: cached_features.arithmetic(backends.forward(model, 10**6, name)) for name in backends.TITLES}
     assert arithmetic.pop(backends.BFLOAT16) == "bfloat16" and set(arithmetic.values()) == {"float32"}

@@ -30,13 +30,16 @@ run_environment = lazy.module("cxr_helpers.training.run_environment")
 KERAS, OPENVINO, BFLOAT16 = "keras", "openvino", "openvino_bf16"
 TITLES = {KERAS: "Keras", OPENVINO: "OpenVINO", BFLOAT16: "OpenVINO, bfloat16"}
 # The largest difference from Keras, relative to the largest output, that an inference backend's arithmetic may cause.
-TOLERANCES = {OPENVINO: 1e-3, BFLOAT16: 0.03}
+# In bfloat16 VGG-16 differs by 0.003, MobileNets, of many layers with few weights each, by 0.14.
+TOLERANCES = {OPENVINO: 1e-3, BFLOAT16: 0.2}
 CHOICE = "CXR_BACKEND"  # the environment variable that forces a backend
 FEW = 1000  # images; for fewer an export takes longer than another inference backend saves
 
 
-def best() -> str:
+def best(exact: bool = False) -> str:
     """Return the backend that extracts features: what CXR_BACKEND names, else the fastest that runs here (`cxr bench`).
+
+    With `exact`, only those that compute in float32 are looked at.
 
     Raises:
         CxrError: CXR_BACKEND names a backend that is unknown or not installed.
@@ -47,7 +50,7 @@ def best() -> str:
         if forced != KERAS:
             module("openvino")
         return forced
-    return next(filter(_runs, (BFLOAT16, OPENVINO)), KERAS)
+    return next(filter(_runs, (OPENVINO,) if exact else (BFLOAT16, OPENVINO)), KERAS)
 
 
 def _runs(name: str) -> bool:
@@ -155,9 +158,13 @@ def runner(model: keras.Model, name: str, folder: Path) -> Runner:
 
 
 def chosen(backbone: keras.Model, images: int) -> str:
-    """Return the backend that runs a backbone on so many images in all: the best, or Keras where they are few or it is fast."""
+    """Return the backend that runs a backbone on so many images in all: the best, or Keras where they are few or it is fast.
+
+    Networks with depthwise convolutions, which bfloat16 changes most, are computed in float32 unless CXR_BACKEND says otherwise.
+    """
+    light = any(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in backbone._flatten_layers())
     worthwhile = images >= FEW and backbone.compute_dtype == "float32" and run_environment.accelerator() is None
-    return best() if os.environ.get(CHOICE) or worthwhile else KERAS
+    return best(exact=light) if os.environ.get(CHOICE) or worthwhile else KERAS
 
 
 def forward(backbone: keras.Model, images: int, name: str | None = None) -> Runner:
