@@ -64,7 +64,8 @@ def code(*things: Callable | type) -> None:
 
 def publish(bundle: dict[str, str], kind: str, **note: str) -> None:
     """Show a bundle (MIME type -> content) with what the report has to know of it: its kind, a note, and what was read for it."""
-    publish_display_data(bundle, metadata={"cxr": {"kind": kind, **note, "sources": stored_results.sources()}})
+    sources = {} if kind == "code" else stored_results.sources()  # a listing shows no result
+    publish_display_data(bundle, metadata={"cxr": {"kind": kind, **note, "sources": sources}})
 
 
 def _labelled(kind: str, label: str, caption: str, shown: dict[str, str], numbers: pd.DataFrame, **note: str) -> None:

@@ -25,10 +25,10 @@ _NORMAL = 1.959964  # standard deviations on either side that hold 95 %
 _MEANINGS = {
     "accuracy": ("better: more images right", "worse: fewer images right"),
     "precision": ("better: fewer of the alarms are false", "worse: more of the alarms are false"),
-    "recall": ("better: fewer pneumonias missed", "worse: more pneumonias missed"),
+    "recall": ("better: fewer cases missed", "worse: more cases missed"),
     "specificity": ("better: fewer false alarms", "worse: more false alarms"),
-    "tp": ("better: more pneumonias found", "worse: fewer pneumonias found"),
-    "fn": ("worse: more pneumonias missed", "better: fewer pneumonias missed"),
+    "tp": ("better: more cases found", "worse: fewer cases found"),
+    "fn": ("worse: more cases missed", "better: fewer cases missed"),
     "tn": ("better: more normal images recognised", "worse: fewer normal images recognised"),
     "fp": ("worse: more false alarms", "better: fewer false alarms"),
     "bce": ("worse: a larger loss", "better: a smaller loss"),

@@ -109,7 +109,10 @@ def test_ctrl_c_ends_all_that_the_workflow_started():
     child = f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {waits!r}]).pid, flush=True); {waits}"
     lock = "os.open(os.devnull, os.O_RDONLY)"
     code = f"import os, sys; from cxr_helpers.workflow import pipeline; pipeline._work([sys.executable, '-c', {child!r}], {lock})"
-    work = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    told = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # A shell lets what it starts in the background ignore Ctrl-C.
+    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    work = subprocess.Popen([sys.executable, "-c", code], preexec_fn=heard, **told)
     grandchild = psutil.Process(int(work.stdout.readline()))
     work.send_signal(signal.SIGINT)
     assert work.communicate(timeout=60)[1].endswith("KeyboardInterrupt\n")  # of the parent, which `__main__` turns into a line

@@ -138,8 +138,8 @@ def test_runs_of_another_reading_count_with_ours():
     ("metric", "reported", "ours", "said"),
     [
         ("fp", 122, 37, "better: fewer false alarms than reported"),
-        ("fn", 6, 34, "worse: more pneumonias missed than reported"),
-        ("recall", 0.99, 0.94, "worse: more pneumonias missed than reported"),
+        ("fn", 6, 34, "worse: more cases missed than reported"),
+        ("recall", 0.99, 0.94, "worse: more cases missed than reported"),
         ("roc_auc", 0.9, 0.97, "better than reported"),
         ("cross-entropy (progress line)", 0.5, 0.7, "worse: a larger loss than reported"),
         ("AUC, A minus B", 0.01, 0.03, "more than reported"),
