@@ -6,7 +6,6 @@ ViewPosition say, only whether they are of `NO_RADIOGRAPH` and `LATERAL`.
 
 import contextlib
 import io
-import pickle
 import struct
 import subprocess
 import sys
@@ -37,9 +36,10 @@ _ROOM = threading.Semaphore(1)  # an image of many pixels has the memory for its
 _ROWS = 512  # that are looked up at once
 _MANY = 12_000_000  # pixels
 # GDCM ends its process at some damaged streams, and it prints lines: it decodes in a process of its own.
-_DECODE = """import pickle, sys
+_DECODE = """import io, sys, numpy, pydicom
 from pydicom.pixels import pixel_array
-sys.stdout.buffer.write(pickle.dumps(pixel_array(pickle.load(sys.stdin.buffer))))"""
+numpy.save(out := io.BytesIO(), pixel_array(pydicom.dcmread(io.BytesIO(sys.stdin.buffer.read()), force=True)), allow_pickle=False)
+sys.stdout.buffer.write(out.getvalue())"""
 _PATIENCE = 300  # seconds
 
 
@@ -171,10 +171,10 @@ def _stored(image: "pydicom.Dataset") -> np.ndarray:
         raise NotImplementedError
     frame = image.group_dataset(0x28)  # rows, columns, bits
     frame["PixelData"], frame.file_meta = image["PixelData"], image.file_meta
+    frame.save_as(content := io.BytesIO(), enforce_file_format=False)
     command = [sys.executable, "-P", "-c", _DECODE]
-    return pickle.loads(
-        subprocess.run(command, input=pickle.dumps(frame), capture_output=True, check=True, timeout=_PATIENCE).stdout
-    )
+    done = subprocess.run(command, input=content.getvalue(), capture_output=True, check=True, timeout=_PATIENCE)
+    return np.load(io.BytesIO(done.stdout), allow_pickle=False)
 
 
 def _padding(image: "pydicom.Dataset", levels: np.ndarray) -> np.ndarray:
