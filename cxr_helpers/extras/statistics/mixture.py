@@ -44,7 +44,7 @@ def adapt(y_score: np.ndarray, threshold: float, surest: float = SUREST) -> Adap
     start = np.percentile(found, (10, 90))[:, None]
     if start[0] == start[1]:
         return Adapted(y_score, "the scores have one value")
-    mixture = GaussianMixture(2, covariance_type="tied", weights_init=(0.5, 0.5), means_init=start, tol=1e-6, max_iter=1000)
+    mixture = GaussianMixture(2, covariance_type="tied", weights_init=(0.5, 0.5), means_init=start, tol=1e-12, max_iter=9999)
     mixture.fit(found)
     (low, high), spread = mixture.means_.ravel(), float(np.sqrt(mixture.covariances_.item()))
     what = Adapted(mixture.predict_proba(found)[:, 1], "", low, high, spread, mixture.weights_[1])
