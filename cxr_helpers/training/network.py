@@ -29,18 +29,15 @@ def make(config: Config, profile: str, model: keras.Model | None = None) -> Prod
 def trained(task: fitting.Task, start: str, info: dict) -> Product:
     """Fit a task's model and save it; `info` says what is known of its images, `start` how its weights began."""
     history, scores, seconds, arithmetic = fitting.fit(task)
-    info = (
-        info
-        | ({"features": arithmetic} if arithmetic else {})
-        | {
-            "initialisation": start,
-            "parameters": task.model.count_params(),
-            "trainable_parameters": sum(int(np.prod(weight.shape)) for weight in task.model.trainable_weights),
-            "train_metrics": train_metrics(scores[scores.split == "train"]),
-            "training_time_s": round(seconds, 1),
-            "model_bytes": save(task.model, task.profile, task.config.run_id),
-        }
-    )
+    info = info | {
+        "initialisation": start,
+        "parameters": task.model.count_params(),
+        "trainable_parameters": sum(int(np.prod(weight.shape)) for weight in task.model.trainable_weights),
+        "train_metrics": train_metrics(scores[scores.split == "train"]),
+        "training_time_s": round(seconds, 1),
+        "model_bytes": save(task.model, task.profile, task.config.run_id),
+    }
+    info |= {"features": arithmetic} if arithmetic else {}
     return Product(info, {"history": history, "scores": scores[scores.split != "train"]})
 
 
