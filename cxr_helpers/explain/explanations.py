@@ -14,14 +14,13 @@ from cxr_helpers.records import Record
 from cxr_helpers.tables import selection
 
 FILE = "explanations.npz"
-OUTCOMES = {(1, 1): "true positive", (0, 1): "false positive", (1, 0): "false negative", (0, 0): "true negative"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Explained:
     """The explained images of one run, n of them.
 
-    `answers`: one row an image, the columns of `selection.answers` and its outcome. `images`: uint8 (n, H, W). `maps`: by
+    `answers`: one row an image, the columns of `selection.answers`. `images`: uint8 (n, H, W). `maps`: by
     method, float32 (n, H, W), "shap_partition" in log-odds, "gradcam" in [0, 1]. `about`: run_id, and how the maps were made.
     """
 
@@ -31,25 +30,8 @@ class Explained:
     about: dict
 
 
-def outcomes(answered: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of `selection.answers` with their outcome ("true positive", ...)."""
-    return answered.assign(outcome=[OUTCOMES[pair] for pair in zip(answered.y_true, answered.y_predicted, strict=True)])
-
-
-def choose(answered: pd.DataFrame) -> pd.DataFrame:
-    """Return the images to explain, rows of `selection.answers` with their outcome, by a rule that looks at scores only.
-
-    Of each outcome it takes the most and the least confident image; ties go by image_id.
-    """
-    ranked = outcomes(answered).sort_values(["confidence", "image_id"], ascending=[False, True])
-    groups = ranked.groupby("outcome")
-    chosen = ranked[(groups.cumcount() == 0) | (groups.cumcount(ascending=False) == 0)]
-    places = {outcome: place for place, outcome in enumerate(OUTCOMES.values())}
-    return chosen.sort_values("outcome", key=lambda column: column.map(places), kind="stable", ignore_index=True)
-
-
 def of(record: Record, profile: str) -> Explained:
-    """Return Grad-CAM (for the predicted class) and SHAP (partition, for PNEUMONIA) of the test images that `choose` names.
+    """Return Grad-CAM (for the predicted class) and SHAP (partition, for PNEUMONIA) of chosen test images (`stored_maps.choose`).
 
     They are stored beside the record, or else made by the extras from the run's saved model (without which a CxrError).
     """
@@ -65,7 +47,7 @@ def load(record: Record) -> Explained:
     about = json.loads(str(about))
     answered = selection.answers(record, about["threshold"]).set_index("image_id").loc[image_id].reset_index()
     maps = {"gradcam": heat.astype("float32"), "shap_partition": values.astype("float32") * scale}
-    return Explained(outcomes(answered), images, maps, about)
+    return Explained(answered, images, maps, about)
 
 
 def drawn_path(profile: str) -> Path:

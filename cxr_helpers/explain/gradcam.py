@@ -9,7 +9,6 @@ import numpy as np
 from cxr_helpers.base import lazy
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import targets
-from cxr_helpers.explain.gradients import gradient
 
 keras = lazy.module("keras")
 
@@ -50,7 +49,7 @@ def _passes(network: "keras.Model", gray: np.ndarray, signs: np.ndarray) -> Iter
         activations = keras.ops.convert_to_numpy(below(pixels, training=False))
         if not np.isfinite(activations).all():
             raise CxrError("The explained layer's activations hold NaN or infinity; check the model's weights.")
-        slopes = gradient(lambda maps, p=pixels, s=sign: s * above([p, maps], training=False)[:, 0], activations)
+        slopes = targets.gradient(lambda maps, p=pixels, s=sign: s * above([p, maps], training=False)[:, 0], activations)
         yield activations, slopes
 
 

@@ -9,6 +9,7 @@ from cxr_helpers.evaluation import metrics
 from cxr_helpers.records import Record
 
 CLASSES = ("NORMAL", "PNEUMONIA")
+OUTCOMES = {(1, 1): "true positive", (0, 1): "false positive", (1, 0): "false negative", (0, 0): "true negative"}
 THRESHOLD = 0.5  # what the source documents use
 
 
@@ -46,11 +47,12 @@ def best_on_validation(runs: Sequence[Record]) -> Record:
 
 
 def answers(run: Record, threshold: float, split: str = "test") -> pd.DataFrame:
-    """Return the scores of a split with y_predicted, label, predicted, confidence (of the predicted class), correct."""
+    """Return the scores of a split with y_predicted, label, predicted, confidence (of the predicted class), outcome, correct."""
     table = run.split(split).copy()
     table["y_predicted"] = (table.y_score >= threshold).astype(int)
     table["confidence"] = np.where(table.y_predicted == 1, table.y_score, 1 - table.y_score)
     table["label"], table["predicted"] = ([CLASSES[y] for y in table[name]] for name in ("y_true", "y_predicted"))
+    table["outcome"] = [OUTCOMES[pair] for pair in zip(table.y_true, table.y_predicted, strict=True)]
     return table.assign(correct=table.y_true == table.y_predicted)
 
 

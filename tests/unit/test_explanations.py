@@ -10,19 +10,21 @@ from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import explanations
 from cxr_helpers.extras.saliency import stored_maps
+from cxr_helpers.tables import selection
 
 
 def answered(rows: list[tuple]) -> pd.DataFrame:
     """Return answers at threshold 0.5 from (image_id, y_true, y_score)."""
     table = pd.DataFrame(rows, columns=["image_id", "y_true", "y_score"])
     table["y_predicted"] = (table.y_score >= 0.5).astype(int)
-    return table.assign(confidence=np.maximum(table.y_score, 1 - table.y_score))
+    outcomes = [selection.OUTCOMES[pair] for pair in zip(table.y_true, table.y_predicted, strict=True)]
+    return table.assign(confidence=np.maximum(table.y_score, 1 - table.y_score), outcome=outcomes)
 
 
 def test_the_most_and_the_least_confident_of_each_outcome_are_chosen():
     positives = [("tp middle", 1, 0.8), ("tp least", 1, 0.6), ("tp most", 1, 0.99)]
     negatives = [("tn least", 0, 0.4), ("tn b", 0, 0.01), ("tn a", 0, 0.01)]
-    chosen = explanations.choose(answered([*negatives, ("fn only", 1, 0.3), *positives]))
+    chosen = stored_maps.choose(answered([*negatives, ("fn only", 1, 0.3), *positives]))
     assert list(chosen.image_id) == ["tp most", "tp least", "fn only", "tn a", "tn least"]
 
 

@@ -5,12 +5,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import explanations, gradcam, targets
-from cxr_helpers.explain.explanations import FILE, Explained, choose
+from cxr_helpers.explain.explanations import FILE, Explained
 from cxr_helpers.extras.makers import saved
 from cxr_helpers.extras.other_sets import masked_images
 from cxr_helpers.extras.saliency import drawn_truth, explained_networks, shap_maps
@@ -34,6 +35,18 @@ def make(record: Record, profile: str) -> Explained:
     made = Explained(chosen, images, maps, {"run_id": record.run_id, "threshold": threshold})
     _store(made, record)
     return made
+
+
+def choose(answered: pd.DataFrame) -> pd.DataFrame:
+    """Return the images to explain, rows of `selection.answers`, by a rule that looks at scores only.
+
+    Of each outcome it takes the most and the least confident image; ties go by image_id.
+    """
+    ranked = answered.sort_values(["confidence", "image_id"], ascending=[False, True])
+    groups = ranked.groupby("outcome")
+    chosen = ranked[(groups.cumcount() == 0) | (groups.cumcount(ascending=False) == 0)]
+    places = {outcome: place for place, outcome in enumerate(selection.OUTCOMES.values())}
+    return chosen.sort_values("outcome", key=lambda column: column.map(places), kind="stable", ignore_index=True)
 
 
 def _store(made: Explained, record: Record) -> None:
