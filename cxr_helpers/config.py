@@ -4,27 +4,15 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable
+from typing import Annotated, Literal
 
+import pydantic
+
+from cxr_helpers.base import typed
 from cxr_helpers.errors import CxrError
 
-CHOICES = {
-    "start": ("imagenet", "random"),
-    "optimizer": ("adam", "adamw", "sgd", "rmsprop"),
-    "schedule": ("constant", "cosine"),
-    "loss": ("bce", "focal"),
-    "class_weight": ("none", "balanced"),
-    "precision": ("float32", "mixed_float16", "mixed_bfloat16"),
-    "search": ("", "grid", "random"),
-    "scaling": ("", "unit", "symmetric"),
-    "data": ("kermany", "chestxray14", "nih", "skin", "skin_nevus", "brain"),
-}
-LEAST = {"epochs": 1, "batch_size": 1, "size": 32, "seed": 0, "views": 0, "patience": 0, "width": 0}  # whole numbers
-MOST = {"size": 1024}  # pixels: twice as many take a batch beyond 16 GB
-NUMBERS = {
-    **dict.fromkeys(("dropout", "label_smoothing", "average"), ("from 0 to less than 1", lambda value: 0 <= value < 1)),
-    **dict.fromkeys(("weight_decay", "mixup"), ("of at least 0", lambda value: value >= 0)),
-    "learning_rate": ("above 0", lambda value: value > 0),
-}
+Count = pydantic.NonNegativeInt
+Share = Annotated[float, pydantic.Field(ge=0, lt=1)]
 
 
 def whole_number(name: str, value: object, least: int, most: int | None = None) -> int:
@@ -43,7 +31,7 @@ def one_of(name: str, value: object, known: Iterable[object]) -> object:
     return value
 
 
-@dataclasses.dataclass(frozen=True)
+@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(strict=True, extra="forbid"))
 class Config:
     """Configuration of one training run; a value that is unknown or out of its range is a CxrError that names the field.
 
@@ -65,48 +53,38 @@ class Config:
 
     model: str
     protocol: str = "official"
-    seed: int = 0
-    start: str = "random"
-    size: int = 224
+    seed: Count = 0
+    start: Literal["imagenet", "random"] = "random"
+    size: Annotated[int, pydantic.Field(ge=32, le=1024)] = 224  # twice as many pixels take a batch beyond 16 GB
     variant: str = "none"
-    augmentation: str = "none"
-    views: int = 0
+    augmentation: Annotated[str, pydantic.BeforeValidator(lambda name: "mild" if name == "films" else name)] = "none"
+    views: Count = 0
     trainable: str = "all"
-    epochs: int = 20
-    batch_size: int = 32
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
-    schedule: str = "constant"
-    patience: int = 0
-    loss: str = "bce"
-    class_weight: str = "none"
-    dropout: float = 0.0
-    precision: str = "float32"
+    epochs: pydantic.PositiveInt = 20
+    batch_size: pydantic.PositiveInt = 32
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
+    learning_rate: pydantic.PositiveFloat = 1e-3
+    weight_decay: pydantic.NonNegativeFloat = 0.0
+    schedule: Literal["constant", "cosine"] = "constant"
+    patience: Count = 0
+    loss: Literal["bce", "focal"] = "bce"
+    class_weight: Literal["none", "balanced"] = "none"
+    dropout: Share = 0.0
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     stream: bool = False
-    width: int = 0
+    width: Count = 0
     features: str = ""
-    members: tuple[str, ...] = ()
-    search: str = ""
-    data: str = "kermany"
-    label_smoothing: float = 0.0
-    average: float = 0.0
-    mixup: float = 0.0
+    members: Annotated[tuple[str, ...], pydantic.Strict(False)] = ()  # TOML and JSON know lists only
+    search: Literal["", "grid", "random"] = ""
+    data: Literal["kermany", "chestxray14", "nih", "skin", "skin_nevus", "brain"] = "kermany"
+    label_smoothing: Share = 0.0
+    average: Share = 0.0
+    mixup: pydantic.NonNegativeFloat = 0.0
     own: str = ""
-    scaling: str = ""
+    scaling: Literal["", "unit", "symmetric"] = ""
+    _said = pydantic.model_validator(mode="wrap")(typed.said)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "members", tuple(self.members))  # TOML and JSON know lists only
-        if self.augmentation == "films":  # its name when records were written, of which `key` is made
-            object.__setattr__(self, "augmentation", "mild")
-        for field, allowed in CHOICES.items():
-            one_of(field, getattr(self, field), allowed)
-        for field, least in LEAST.items():
-            whole_number(field, getattr(self, field), least, MOST.get(field))
-        for field, (span, fits) in NUMBERS.items():
-            value = getattr(self, field)
-            if not isinstance(value, int | float) or isinstance(value, bool) or not fits(value):
-                raise CxrError(f"{field}={value!r} is out of range; give a number {span}.")
         if self.mixup and self.stored:
             raise CxrError("Config: mixup needs images read batch by batch, not stored features.")
         if self.average and self.patience:
@@ -139,10 +117,3 @@ class Config:
     def stored(self) -> bool:
         """Tell whether outputs of the frozen layers are stored: below a frozen head always, else where `views` says how often."""
         return not self.stream and (self.frozen or self.views > 0)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, object]) -> "Config":
-        """Build a configuration from a mapping; an unknown name is a CxrError."""
-        if unknown := sorted(set(values) - {field.name for field in dataclasses.fields(cls)}):
-            raise CxrError(f"Config: unknown field {', '.join(unknown)}; see cxr_helpers/config.py for the names.")
-        return cls(**values)

@@ -48,18 +48,20 @@ def load(profile: str, file: Path = FILE) -> dict[str, Experiment]:
     shared = document.pop("smoke", {})
     rows = {}
     for name, given in document.items():
-        row = typed.checked(typed.Row, given, f"{file.name}, [{name}]: ")
-        changes = shared | row.smoke if profile == "smoke" else {}
-        for suffix, variant in row.variants.items():
-            each, title = (f"{name}_{suffix}", f"{row.title}: {WAYS.get(suffix, suffix)}") if suffix else (name, row.title)
-            try:
+        try:
+            row = typed.Row(**given)
+            changes = shared | row.smoke if profile == "smoke" else {}
+            for suffix, variant in row.variants.items():
+                each, title = (f"{name}_{suffix}", f"{row.title}: {WAYS.get(suffix, suffix)}") if suffix else (name, row.title)
                 for changed in ({}, changes):  # a row's own faults are faults in every profile
                     values = {"seeds": row.seeds, "protocols": row.protocols} | row.config | changed | variant
                     seeds, parts = values.pop("seeds"), values.pop("protocols") or [values.get("protocol", "official")]
-                    configs = tuple(Config.from_dict(values | {"protocol": part, "seed": one}) for part in parts for one in seeds)
-            except CxrError as error:
-                raise CxrError(f"{file.name}, [{each}]: {error}") from error
-            rows[each] = Experiment(each, title, row.chapter, row.source, configs, "" if profile == "smoke" else row.waits_for)
+                    configs = tuple(Config(**values | {"protocol": part, "seed": one}) for part in parts for one in seeds)
+                rows[each] = Experiment(
+                    each, title, row.chapter, row.source, configs, "" if profile == "smoke" else row.waits_for
+                )
+        except CxrError as error:
+            raise CxrError(f"{file.name}, [{name}]: {error}") from error
     return rows
 
 

@@ -185,7 +185,7 @@ def read(folder: Path) -> Record:
         info = json.loads(path.read_text(encoding="utf-8"))
         if (number := info.get("format", 1)) != FORMAT:
             raise CxrError(f"Its format is {number}, and this version reads format {FORMAT}; {RESTORE}, or update the checkout.")
-        config = Config.from_dict(info["config"])
+        config = Config(**info["config"])
         named = config.key == info["config_hash"] and config.run_id == folder.name
         whole = named and info["info_sha256"] == _digest(info)
     except CxrError as error:

@@ -1,15 +1,31 @@
 """What a person types, checked before any work starts: rows of experiments.toml and environment variables, each by one schema."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import pydantic
 
 from cxr_helpers.errors import CxrError
 
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 Seeds = list[Annotated[int, pydantic.Field(ge=0, strict=True)]]
-_Model = TypeVar("_Model", bound=pydantic.BaseModel)
+
+
+@classmethod
+def said(cls: type, values: Any, handler: Callable[[Any], Any]) -> Any:
+    """Return what a schema makes of `values`, as its validator of mode "wrap"; else raise a CxrError that names every fault."""
+    try:
+        return handler(values)
+    except pydantic.ValidationError as error:
+        faults = []
+        for fault in error.errors():
+            known = "unknown; it has " + ", ".join(cls.__pydantic_fields__)
+            why = known if fault["type"] in _UNKNOWN else fault["msg"].removeprefix("Value error, ")
+            given = "" if fault["type"] == "missing" else f"={fault['input']!r}"[:80]
+            faults.append(f"{'.'.join(map(str, fault['loc']))}{given}: {why[0].lower()}{why[1:]}")
+        raise CxrError(f"{'; '.join(faults)}.") from None
 
 
 class Row(pydantic.BaseModel):
@@ -25,6 +41,7 @@ class Row(pydantic.BaseModel):
     smoke: dict = {}
     variants: dict[str, dict] = {"": {}}
     waits_for: str = ""
+    _said = pydantic.model_validator(mode="wrap")(said)
 
     @pydantic.field_validator("config", "smoke")
     @classmethod
@@ -42,6 +59,7 @@ class Variables(pydantic.BaseModel):
     KERAS_BACKEND: Literal["tensorflow", "jax", "torch"] | None = None
     OMP_NUM_THREADS: pydantic.PositiveInt | None = None
     CXR_BUILD_DIR: Path | None = None
+    _said = pydantic.model_validator(mode="wrap")(said)
 
     @pydantic.field_validator("CXR_BUILD_DIR")
     @classmethod
@@ -51,20 +69,6 @@ class Variables(pydantic.BaseModel):
         return path
 
 
-def checked(model: type[_Model], values: dict, place: str) -> _Model:
-    """Return what `values` say as `model` has it; else a CxrError that begins with `place` and names every fault."""
-    try:
-        return model(**values)
-    except pydantic.ValidationError as error:
-        faults = []
-        for fault in error.errors():
-            unknown = "unknown; it has " + ", ".join(model.model_fields)
-            why = unknown if fault["type"] == "extra_forbidden" else fault["msg"].removeprefix("Value error, ")
-            given = "" if fault["type"] == "missing" else f"={fault['input']!r}"[:80]
-            faults.append(f"{'.'.join(map(str, fault['loc']))}{given}: {why[0].lower()}{why[1:]}")
-        raise CxrError(f"{place}{'; '.join(faults)}.") from None
-
-
 def check_variables() -> None:
     """Refuse an environment variable of `Variables` that cannot be used; an empty one is none."""
-    checked(Variables, {name: value for name in Variables.model_fields if (value := os.environ.get(name))}, "")
+    Variables(**{name: value for name in Variables.model_fields if (value := os.environ.get(name))})
