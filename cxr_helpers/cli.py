@@ -1,18 +1,19 @@
 """The console script `cxr`: the steps of the report; further commands come from the extras (entry points `commands`)."""
 
+import ast
 import dataclasses
 import errno
 import sys
 import time
+from collections.abc import Iterable
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from cxr_helpers.base import environment, lazy, plugins, typed
 from cxr_helpers.base.progress import printable, say, since
 from cxr_helpers.errors import CxrError
-from cxr_helpers.workflow import options
 from cxr_helpers.workflow.options import AskedProfile, Profile
 
 experiments = lazy.module("cxr_helpers.experiments")
@@ -121,13 +122,33 @@ def execute(
 ) -> None:
     """Execute one chapter, as `cxr execute 03 -p epochs 3`; the executed notebook goes to the build folder."""
     started = time.monotonic()
-    named, parameters = options.parameters(words)
+    named, parameters = _parted(words)
     if len(named) != 1:
         raise CxrError(f"One chapter is executed at a time, and {len(named)} are named ({' '.join(named)}); see --help.")
     (chapter,) = map(chapter_files.find, named)
     manifest.check(profile)
     path = execution.execute(chapter, profile, parameters)
     say(f"chapter {chapter}: {since(started)}, {path}")
+
+
+def _parted(words: Iterable[str]) -> tuple[list[str], dict[str, Any]]:
+    """Return the words that stand alone, and what `-p NAME VALUE` sets: a value is a Python literal, else text.
+
+    A -p without two words behind it is a CxrError.
+    """
+    words, alone, found = iter(words), [], {}
+    for word in words:
+        if word != "-p":
+            alone.append(word)
+            continue
+        name, value = next(words, None), next(words, None)
+        if value is None:
+            raise CxrError("-p takes a parameter's name and its value, as `-p epochs 3`.")
+        try:
+            found[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            found[name] = value
+    return alone, found
 
 
 @app.command()
