@@ -26,9 +26,9 @@ STORED = ("nih_radiologists", "nih_children", "external_adult", "rsna_lungs_ap",
 
 def scores(run: Record, profile: str) -> dict[str, pd.DataFrame]:
     """Return the scores behind each name of `SETS` whose images the run has scored, as `metrics` takes them."""
-    found, adults = {}, rescoring.of([run], profile, rescoring.EXTERNAL)
-    if adults:
-        found["external_adult"] = adults[0]
+    found, adults = {}, rescoring.of(run, profile, rescoring.EXTERNAL)
+    if adults is not None:
+        found["external_adult"] = adults
     nih, lungs = (rescoring.stored(run, name) for name in (rescoring.NIH, rescoring.LUNGS))
     if nih is not None:
         judged = _judged(nih)

@@ -41,7 +41,7 @@ def store(workplace, monkeypatch):
 
 def test_validation_images_are_scored_in_each_kind_of_corruption(store):
     run = store()
-    (table,) = rescoring.of([run], "smoke", rescoring.VALIDATION)
+    table = rescoring.of(run, "smoke", rescoring.VALIDATION)
     assert not (run.folder / "external.csv").exists()
     assert table.columns.tolist() == ["image_id", "perturbation", "severity", "y_score"]
     assert set(table.image_id) == {"a", "b"} and set(table.severity) == {0, rescored.SEVERITY}
@@ -57,7 +57,7 @@ def test_adult_images_are_scored_where_they_are_at_hand(store, tmp_path, monkeyp
     monkeypatch.setenv("CXR_EXTERNAL_DIR", str(tiny_external.write(tmp_path / "adults")))
     run = store()
     rescored.rescore(run, "smoke", score=brightness)
-    (table,) = rescoring.of([run], "smoke", rescoring.EXTERNAL)
+    table = rescoring.of(run, "smoke", rescoring.EXTERNAL)
     assert table.columns.tolist() == ["image_id", "patient_id", "view", "finding", "y_true", "y_score"]
     assert table.image_id.tolist() == ["a", "b", "c"] and table.patient_id.tolist() == ["8", "007", "8"]
     assert table.y_true.tolist() == [1, 0, 1] and table.y_score.between(0.1, 0.9).all()
@@ -93,10 +93,9 @@ def test_a_failure_leaves_no_part_of_a_file(store):
 
 
 def test_missing_files_are_made_and_missing_adult_images_are_none(store):
-    runs = [store(), store()]
-    tables = rescoring.of(runs, "smoke", rescoring.VALIDATION)
-    assert len(tables) == 2 and all(set(table.image_id) == {"a", "b"} for table in tables)
-    assert rescoring.of(runs, "smoke", rescoring.EXTERNAL) is None
+    run = store()
+    assert set(rescoring.of(run, "smoke", rescoring.VALIDATION).image_id) == {"a", "b"}
+    assert rescoring.of(run, "smoke", rescoring.EXTERNAL) is None
 
 
 def joining(kind, store, members, **info):
@@ -113,12 +112,12 @@ def test_what_joins_networks_makes_its_scores_of_theirs_and_stores_none(store, m
     ensemble = joining("ensemble", store, runs)
     rescored.rescore(ensemble, "smoke")
     assert not (ensemble.folder / rescoring.VALIDATION).exists() and (runs[1].folder / rescoring.VALIDATION).exists()
-    (table,) = rescoring.of([ensemble], "smoke", rescoring.VALIDATION)
+    table = rescoring.of(ensemble, "smoke", rescoring.VALIDATION)
     mean = (0.5 + 1 / (1 + np.exp(-2))) / 2
     plain = table[(table.severity == 0) & (table.image_id == "a")]
     assert plain.y_score.tolist() == pytest.approx([mean] * len(corruptions.CORRUPTIONS), abs=1e-6)
     calibrated = joining("calibrated", store, [ensemble], temperature=2.0)
     monkeypatch.setattr(records, "read", lambda folder: {run.run_id: run for run in (*runs, ensemble)}[folder.name])
-    (tempered,) = rescoring.of([calibrated], "smoke", rescoring.VALIDATION)
+    tempered = rescoring.of(calibrated, "smoke", rescoring.VALIDATION)
     assert tempered.y_score.iloc[0] == pytest.approx(expit(logit(table.y_score.iloc[0]) / 2))
-    assert rescoring.of([calibrated], "smoke", rescoring.EXTERNAL) is None
+    assert rescoring.of(calibrated, "smoke", rescoring.EXTERNAL) is None
