@@ -55,26 +55,15 @@ def read(path: Path, command: str, missing_ok: bool = False) -> pd.DataFrame | d
         raise CxrError(f"{path} cannot be read ({error}); {remedy}.") from error
 
 
-def measurement(name: str, profile: str, missing_ok: bool = False) -> pd.DataFrame | None:
-    """Return figure (its name), value, ci_low, ci_high (NaN where there is no interval) of a measurement; errors as `read`."""
-    return _measured(f"{name}.csv", name, profile, missing_ok)
+def measurement(name: str, profile: str, missing_ok: bool = False, part: str = ".csv") -> pd.DataFrame | dict | None:
+    """Return figure (its name), value, ci_low, ci_high (NaN where there is no interval) of a measurement; errors as `read`.
 
-
-def repeats(name: str, profile: str) -> pd.DataFrame:
-    """Return every repeat of a measurement, as the module that measures it describes it; errors as `read`."""
-    packed = paths.reports(profile) / "measurements" / f"{name}_repeats.csv.gz"
-    return _measured(packed.name if packed.is_file() else packed.stem, name, profile)
-
-
-def about(name: str, profile: str) -> dict:
-    """Return machine, load before (runnable processes), seconds, date and versions of a measurement; errors as `read`."""
-    return _measured(f"{name}.json", name, profile)
+    `part` "_repeats.csv.gz": every repeat, as the module that measures it describes it; ".json": machine, load before (runnable
+    processes), seconds, date and versions.
+    """
+    return read(paths.reports(profile) / "measurements" / f"{name}{part}", f"cxr measure {name} --profile {profile}", missing_ok)
 
 
 def benchmark(name: str, profile: str, missing_ok: bool = False) -> dict | None:
     """Return what `cxr bench NAME` stored; errors as `read`."""
     return read(paths.reports(profile) / "benchmarks" / f"{name}.json", f"cxr bench {name} --profile {profile}", missing_ok)
-
-
-def _measured(file: str, name: str, profile: str, missing_ok: bool = False) -> pd.DataFrame | dict | None:
-    return read(paths.reports(profile) / "measurements" / file, f"cxr measure {name} --profile {profile}", missing_ok)

@@ -10,6 +10,8 @@ from cxr_helpers.base import stored_results
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.benchmarks import harness, measurements, scaling, speed
 
+PARTS = (".csv", "_repeats.csv.gz", ".json")
+
 
 @pytest.fixture
 def made(workplace, monkeypatch):
@@ -34,17 +36,17 @@ def test_a_measurement_is_stored_with_its_repeats_and_its_machine(made, workplac
     assert path == workplace / "reports" / "measurements" / "speed.csv"
     row = {"figure": "middle", "value": 2, "ci_low": 1, "ci_high": 6}
     assert stored_results.measurement("speed", "full").to_dict("records") == [row]
-    assert stored_results.repeats("speed", "full").value.tolist() == [1, 2, 6]
-    about = stored_results.about("speed", "full")
+    assert stored_results.measurement("speed", "full", part="_repeats.csv.gz").value.tolist() == [1, 2, 6]
+    about = stored_results.measurement("speed", "full", part=".json")
     assert {"machine", "device", "load_before", "finished", "packages", "seconds", "git_revision"} <= set(about)
     assert about["packages"]["keras"] and "cores" in about["machine"] and about["profile"] == "full"
     assert about == json.loads((path.parent / "speed.json").read_text())
 
 
-@pytest.mark.parametrize("read", [stored_results.measurement, stored_results.repeats, stored_results.about])
-def test_what_was_not_measured_names_the_command(read, made):
+@pytest.mark.parametrize("part", PARTS)
+def test_what_was_not_measured_names_the_command(part, made):
     with pytest.raises(CxrError, match="run `cxr measure speed --profile full`"):
-        read("speed", "full")
+        stored_results.measurement("speed", "full", part=part)
 
 
 def test_a_table_may_ask_without_being_refused(made):
@@ -52,13 +54,12 @@ def test_a_table_may_ask_without_being_refused(made):
     assert stored_results.benchmark("fine_tune", "full", missing_ok=True) is None
 
 
-@pytest.mark.parametrize("name", ["speed.csv", "speed_repeats.csv", "speed.json"])
-def test_a_broken_file_is_named(made, name):
-    path = measurements.measure("speed", "full").with_name(name)
-    path.write_text("")
-    read = {"speed.csv": stored_results.measurement, "speed.json": stored_results.about}.get(name, stored_results.repeats)
-    with pytest.raises(CxrError, match=f"{name} cannot be read.*cxr measure speed"):
-        read("speed", "full")
+@pytest.mark.parametrize("part", PARTS)
+def test_a_broken_file_is_named(made, part):
+    path = measurements.measure("speed", "full").with_name(f"speed{part}")
+    path.write_bytes(path.read_bytes()[:-8] if part.endswith(".gz") else b"")
+    with pytest.raises(CxrError, match=f"speed{part} cannot be read.*cxr measure speed"):
+        stored_results.measurement("speed", "full", part=part)
 
 
 def test_an_unknown_measurement_lists_the_known_ones():
@@ -88,15 +89,3 @@ def test_every_work_is_done_once_a_round_and_once_before():
     found = rows[["round", "network", "task"]].itertuples(index=False, name=None)
     assert sorted(found) == [(place, "one", task) for place in range(3) for task in "ab"]
     assert (rows.value >= 0).all()
-
-
-def test_many_repeats_are_packed_and_read_as_they_were(made, monkeypatch):
-    plain = measurements.measure("speed", "full").with_name("speed_repeats.csv")
-    before = stored_results.repeats("speed", "full")
-    monkeypatch.setattr(measurements.records, "PLAIN_LIMIT", 1)
-    packed = measurements.measure("speed", "full").with_name("speed_repeats.csv.gz")
-    assert packed.is_file() and not plain.exists()
-    pd.testing.assert_frame_equal(stored_results.repeats("speed", "full"), before)
-    packed.write_bytes(packed.read_bytes()[:-4])
-    with pytest.raises(CxrError, match="speed_repeats.csv.gz cannot be read.*cxr measure speed"):
-        stored_results.repeats("speed", "full")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxr_helpers import paths, records
+from cxr_helpers import paths
 from cxr_helpers.base import lazy, stored_results
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.errors import CxrError
@@ -33,8 +33,8 @@ NAMES = tuple(MODULES)
 def measure(name: str, profile: str) -> Path:
     """Make a measurement, store it, and return the file of its figures.
 
-    Three files are written: NAME_repeats.csv (every repeat, as the measuring module describes it; .csv.gz where it is large),
-    NAME.json (machine, load before the measurement, date, versions) and NAME.csv (the figures, columns `COLUMNS`).
+    Three files are written: NAME_repeats.csv.gz (every repeat, as the measuring module describes it), NAME.json (machine, load
+    before the measurement, date, versions) and NAME.csv (the figures, columns `COLUMNS`).
 
     Raises:
         CxrError: the measurement is unknown.
@@ -47,10 +47,7 @@ def measure(name: str, profile: str) -> Path:
     about |= {"seconds": round(time.perf_counter() - started, 1)} | measured_on.about()
     folder = paths.reports(profile) / "measurements"
     content = repeats.to_csv(index=False, float_format="%.6g").encode()
-    plain, packed = folder / f"{name}_repeats.csv", folder / f"{name}_repeats.csv.gz"
-    large = len(content) > records.PLAIN_LIMIT
-    atomic_write(packed if large else plain, gzip.compress(content, mtime=0) if large else content)
-    (plain if large else packed).unlink(missing_ok=True)
+    atomic_write(folder / f"{name}_repeats.csv.gz", gzip.compress(content, mtime=0))
     atomic_write(folder / f"{name}.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
     path = folder / f"{name}.csv"
     atomic_write(path, MODULES[name].figures(repeats)[COLUMNS].to_csv(index=False, float_format="%.6g"))

@@ -25,7 +25,7 @@ def front(profile: str) -> str:
     """Return the panel of the thesis' front page; empty where the regions were not measured, or the images are not at hand."""
     if stored_results.measurement("regions", profile, missing_ok=True) is None:
         return ""
-    repeats = stored_results.repeats("regions", profile)
+    repeats = stored_results.measurement("regions", profile, part="_repeats.csv.gz")
     chosen = list(official(repeats)[0].loc[examples, "image_id"])
     return panel(repeats, dict(zip(chosen, packing.images(profile, chosen), strict=True)))
 
