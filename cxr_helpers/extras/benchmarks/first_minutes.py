@@ -1,5 +1,6 @@
 """How long a newcomer waits: the first commands, timed one after the other, each in a process of its own."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -8,56 +9,117 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+
 from cxr_helpers import paths
 from cxr_helpers.base import lazy
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.base.progress import say
 from cxr_helpers.errors import CxrError
+from cxr_helpers.extras.benchmarks import harness
 from cxr_helpers.training import run_environment
 
 measured_on = lazy.module("cxr_helpers.extras.makers.measured_on")
+predict = lazy.module("cxr_helpers.extras.inference.predict")
 synthetic = lazy.module("cxr_helpers.extras.other_sets.synthetic")
 cv2 = lazy.module("cv2")
 
 NAME = "first_minutes"
-REPEATS = 5  # of what takes seconds; the least of them counts
-SCRIPT = ["bash", str(paths.ROOT / "run_all.sh")]
+IMAGES, REPEATS = 256, 5  # images of a table; repeats of what takes seconds, of which the least counts
+BULK = 0.95  # the share of the network's own rate that a table shall reach
 _CXR = [sys.executable, "-P", "-m", "cxr_helpers"]
-# What -> (command, seconds that are the goal, repeats); {image} is a synthetic radiograph, {maps} a folder.
+_SCRIPT = ["bash", str(paths.ROOT / "run_all.sh")]
+_TABLE = [*_CXR, "predict", "{images}", "--table", "{table}", "--overwrite"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command and the seconds that are its goal; {image}, {images}, {table} and {maps} stand for paths.
+
+    It is run `repeats` times. Of a `table` the seconds are those of one image, start left out. `real`: needs the real set.
+    """
+
+    command: list[str]
+    goal: float
+    repeats: int = 1
+    table: bool = False
+    real: bool = False
+
+
+# In this order: the first makes the reader's environment, which those of run_all.sh then use.
 COMMANDS = {
-    "cxr predict of one image, cold": ([*_CXR, "predict", "{image}", "--out", "{maps}"], 2.5, REPEATS),
-    "run_all.sh --profile smoke --only 01, after set-up": ([*SCRIPT, "--profile", "smoke", "--only", "01"], 60, 1),
-    "run_all.sh --profile smoke, after set-up": ([*SCRIPT, "--profile", "smoke"], 240, 1),
+    "set-up for a reader": Command([*_SCRIPT, "--profile", "smoke", "--only", "none"], 40),
+    "run_all.sh --profile smoke --only 01, after set-up": Command([*_SCRIPT, "--profile", "smoke", "--only", "01"], 60),
+    "run_all.sh --profile smoke, after set-up": Command([*_SCRIPT, "--profile", "smoke"], 240),
+    "run_all.sh --profile full, after set-up: thesis and supplement": Command([*_SCRIPT, "--profile", "full"], 300, real=True),
+    "cxr predict of one image, cold": Command([*_CXR, "predict", "{image}", "--out", "{maps}"], 2.5, REPEATS),
+    "cxr predict --table with heat maps, an image": Command([*_TABLE, "--out", "{maps}"], 1 / 20, REPEATS, table=True),
+    "cxr predict --table, an image": Command(_TABLE, float("nan"), REPEATS, table=True),
 }
 
 
 def measure(profile: str) -> Path:
     """Time the commands and return reports/benchmarks/first_minutes.json: a list of what, seconds, goal, machine, load, revision.
 
-    The build folder is a new one; that nothing else is there yet, a fresh clone has to see to.
+    Environment and build folder are new ones; that nothing else is there yet, a fresh clone has to see to. The goal of a table
+    is the time of the network alone, on images in memory, over `BULK`. The set-up's row has the environment's megabytes, too.
 
     Raises:
         CxrError: a command fails.
     """
     rows, about = [], {"machine": measured_on.about()["machine"], "revision": run_environment.revision()}
-    with tempfile.TemporaryDirectory() as folder:
-        image = Path(folder) / "image.png"
-        cv2.imwrite(str(image), synthetic.image(0, "NORMAL").image)
-        names = {"image": str(image), "maps": str(Path(folder) / "maps")}
-        for what, (command, goal, repeats) in COMMANDS.items():
-            load, given = round(os.getloadavg()[0], 2), [each.format(**names) for each in command]
-            seconds = min(_seconds(given, str(Path(folder) / "build")) for _ in range(repeats))
-            say(f"bench {NAME}: {what}, {seconds:.1f} s (goal {goal} s, load {load})")
-            rows.append({"what": what, "seconds": round(seconds, 2), "goal": goal, "load_before": load} | about)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _draw(folder)
+        for what, command in COMMANDS.items():
+            if command.real and "CXR_DATA_DIR" not in os.environ:
+                say(f"bench {NAME}: {what}: left out, because CXR_DATA_DIR is not set")
+                continue
+            load = round(os.getloadavg()[0], 2)
+            seconds = min(_seconds(command, folder) for _ in range(command.repeats))
+            goal = command.goal if command.goal == command.goal else _network_alone(folder) / BULK
+            row = {"what": what, "seconds": round(seconds, 4), "goal": round(goal, 4), "load_before": load} | about
+            if not rows:
+                files = (file for file in (folder / "environment").rglob("*") if file.is_file() and not file.is_symlink())
+                row["megabytes"] = round(sum(file.stat().st_size for file in files) / 2**20)
+            say(f"bench {NAME}: {what}: {seconds:.4g} s (goal {goal:.4g} s, load {load})")
+            rows.append(row)
     path = paths.reports(profile) / "benchmarks" / f"{NAME}.json"
     atomic_write(path, json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
     return path
 
 
-def _seconds(command: list[str], build: str) -> float:
-    environment = os.environ | {"CXR_BUILD_DIR": build, "CXR_PROFILE": "smoke"}
+def _draw(folder: Path) -> None:
+    """Write synthetic images: one into one/, the others into images/."""
+    for place in range(IMAGES):
+        path = folder / ("images" if place else "one") / f"{place}.png"
+        path.parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(path), synthetic.image(place, "NORMAL").image)
+
+
+def _seconds(command: Command, folder: Path) -> float:
+    """Run a command and return its seconds; of a table those of an image: its seconds less those of a table of one image."""
+    spent = _run(command.command, folder)
+    if not command.table:
+        return spent
+    one = [part.replace("{images}", "{one}") for part in command.command]
+    return (spent - _run(one, folder)) / (IMAGES - 2)
+
+
+def _run(command: list[str], folder: Path) -> float:
+    names = {name: str(folder / name) for name in ("images", "one", "maps")}
+    given = [part.format(image=folder / "one" / "0.png", table=folder / "table.csv", **names) for part in command]
+    environment = os.environ | {"CXR_BUILD_DIR": str(folder / "build"), "CXR_VENV": str(folder / "environment")}
     started = time.perf_counter()
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise CxrError(f"{' '.join(command)} failed: {done.stderr.strip()[-300:]}")
+    done = subprocess.run(given, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode and "none" not in given:  # no chapter: set-up ends with that word
+        raise CxrError(f"{' '.join(given)} failed: {done.stderr.strip()[-300:]}")
     return time.perf_counter() - started
+
+
+def _network_alone(folder: Path) -> float:
+    """Return the seconds that the network takes for one of many images in memory, the least of `REPEATS`."""
+    predictor = predict.Predictor()
+    batch = np.stack([predictor._read(path).small for path in sorted((folder / "images").iterdir())[: predict.BATCH]])
+    predictor.network(batch)
+    return min(harness.seconds(lambda: predictor.network(batch)) for _ in range(4 * REPEATS)) / len(batch)
