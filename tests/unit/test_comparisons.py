@@ -1,6 +1,8 @@
 """Two ways are timed round by round, kept after every round, and read back as ratios with their spread."""
 
+import json
 import os
+import sys
 import types
 
 import pandas as pd
@@ -10,7 +12,7 @@ from cxr_helpers import experiments, paths
 from cxr_helpers.base import stored_results
 from cxr_helpers.data import splits
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.benchmarks import comparisons, training_time
+from cxr_helpers.extras.benchmarks import comparisons, first_minutes, training_time
 from cxr_helpers.extras.benchmarks.harness import Comparison
 
 
@@ -111,3 +113,28 @@ def test_what_a_way_says_beside_its_seconds_is_kept_by_round(timed, monkeypatch)
     replaced(monkeypatch, lambda name, profile: Comparison(ways, 2))
     comparisons.run("train_mobilenet_rahman", "full")
     assert stored_results.benchmark("train_mobilenet_rahman", "full")["ours_auc"] == [0.9, 0.91]
+
+
+def test_first_minutes_time_commands_and_count_a_table_by_image(workplace, monkeypatch):
+    """A command that takes 0.2 s an image and 1 s to start: an image is 0.2 s; the network's share is its goal."""
+
+    def run(command, folder):
+        return 1 + 0.2 * sum(len(list((folder / name).iterdir())) for name in ("one", "images") if f"{{{name}}}" in command)
+
+    one = first_minutes.Command(["cxr", "{image}"], 40)
+    table = first_minutes.Command(["cxr", "{images}"], float("nan"), 2, table=True)
+    monkeypatch.delenv("CXR_DATA_DIR", raising=False)
+    monkeypatch.setattr(first_minutes, "IMAGES", 12)
+    monkeypatch.setattr(
+        first_minutes, "COMMANDS", {"set-up": one, "records": first_minutes.Command([], 1, real=True), "table": table}
+    )
+    monkeypatch.setattr(first_minutes, "_run", run)
+    monkeypatch.setattr(first_minutes, "_network_alone", lambda folder: 0.19)
+    set_up, found = json.loads(first_minutes.measure("full").read_text())
+    assert (set_up["what"], set_up["seconds"], set_up["goal"], set_up["megabytes"]) == ("set-up", 1, 40, 0)
+    assert (found["what"], found["seconds"], found["goal"]) == ("table", 0.2, 0.2) and {"machine", "revision"} <= set(found)
+
+
+def test_a_command_of_the_first_minutes_that_fails_is_named(tmp_path):
+    with pytest.raises(CxrError, match="-c exit\\(3\\) failed"):
+        first_minutes._run([sys.executable, "-c", "exit(3)"], tmp_path)
