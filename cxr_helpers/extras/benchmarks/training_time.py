@@ -54,7 +54,7 @@ def prepare(name: str, profile: str) -> Comparison:
         config, aucs = dataclasses.replace(config, **(changes if profile == "full" else smaller)), {}
         epoch = common_epoch(config, profile)
         works = {"baseline": lambda _: epoch() * config.epochs, "ours": lambda place: _all_of_it(config, profile, place)}
-        baseline = f"directory loader, JPEG decoding, augmentation, frozen layers in each of {config.epochs} epochs; a quarter timed"
+        baseline = f"directory loader, decoding, augmentation, frozen layers in each of {config.epochs} epochs (a quarter timed)"
         ours = "packing, frozen layers once for each view, head on what they gave"
     about = {"extrapolated": True, "what_baseline": baseline, "what_ours": ours, "config": config.departures()}
     return Comparison(works, ROUNDS[profile], about | recorded_aucs("baseline", online, profile) | aucs)
