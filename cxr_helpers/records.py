@@ -1,7 +1,6 @@
 """Run records: what a training run leaves behind, and the only thing that tables and figures read."""
 
 import dataclasses
-import functools
 import gzip
 import hashlib
 import io
@@ -44,23 +43,20 @@ class Record:
     """One run's record.
 
     `info` is run.json. `scores` has the columns image_id, patient_id, split (val, test or external), y_true
-    (1 = PNEUMONIA) and y_score (P(PNEUMONIA) in [0, 1]); experiments of another kind have other tables, see their makers.
+    (1 = PNEUMONIA) and y_score (P(PNEUMONIA) in [0, 1]), the table "history" epoch, loss, accuracy, val_loss and val_accuracy;
+    experiments of another kind have other tables, see their makers.
     `ADDED` lists what is computed later from a run's model (`add`), so that run.json stays as the run wrote it.
     """
 
     folder: Path
     config: Config
     info: dict
+    _tables: dict[str, pd.DataFrame] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def run_id(self) -> str:
         """Return the name of the run."""
         return self.info["run_id"]
-
-    @property
-    def history(self) -> pd.DataFrame:
-        """Return the learning curves: epoch, loss, accuracy, val_loss, val_accuracy."""
-        return self.table("history")
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -92,11 +88,6 @@ class Record:
         """Return the names of the tables that the run left."""
         return {file.split(".")[0] for file in self._own}
 
-    @property
-    def epochs(self) -> int | None:
-        """Return how many epochs the run took, None where it has none."""
-        return len(self.history) if "history" in self.names else None
-
     def table(self, name: str) -> pd.DataFrame:
         """Return a stored table; one that the record lacks, or that was changed by hand, is a CxrError."""
         if name not in self._tables:
@@ -108,10 +99,6 @@ class Record:
             gaps = {column: "" for column in pd.read_csv(io.BytesIO(content), nrows=0) if column not in _TEXT}
             self._tables[name] = pd.read_csv(io.BytesIO(content), dtype=_TEXT, keep_default_na=False, na_values=gaps)
         return self._tables[name]
-
-    @functools.cached_property
-    def _tables(self) -> dict[str, pd.DataFrame]:
-        return {}
 
     def split(self, name: str) -> pd.DataFrame:
         """Return the scores of one split ("val", "test", "external")."""
@@ -146,8 +133,7 @@ class Record:
 
 def _added(later: dict[str, str]) -> bytes:
     """Return the content of `ADDED`, which has a hash of its own."""
-    digest = hashlib.sha256(json.dumps(later, sort_keys=True).encode()).hexdigest()
-    return encoded({"files": dict(sorted(later.items())), "files_sha256": digest})
+    return encoded({"files": dict(sorted(later.items())), "files_sha256": _digest(later)})
 
 
 def encoded(info: dict) -> bytes:

@@ -60,7 +60,7 @@ def runs(profile: Profile = "auto") -> None:
         raise CxrError(f"{paths.runs(profile)} holds no run records; ./run_all.sh --profile {profile} makes them.")
     rows = [
         {"run": record.run_id, "start": record.info["initialisation"], "device": record.info["device"]}
-        | {"pixels": record.info["pixels"], "epochs": record.epochs, "minutes": record.info["wall_time_s"] / 60}
+        | {"pixels": record.info["pixels"], "minutes": record.info["wall_time_s"] / 60}
         for record in found
     ]
     print(pd.DataFrame(rows).to_string(index=False, float_format="%.1f"))

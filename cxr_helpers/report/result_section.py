@@ -28,14 +28,14 @@ def training(experiment: Experiment, runs: Sequence[Record], prefix: str) -> Non
         f"tbl:{prefix}-configuration",
         caption=f"{title}: the whole training configuration of the first run; what departs from the default is marked.",
     )
-    epochs = len(run.history)
+    epochs = len(run.table("history"))
     document.text(
         f"From *{run.info['initialisation']}*, on {run.info['device']}: "
         f"training took **{run.info['wall_time_s'] / 60:.1f} minutes** for {epochs} epochs, "
         f"{run.info['training_time_s'] / epochs:.0f} seconds an epoch."
     )
     document.figure(
-        plots.histories([run.history for run in runs], experiment.name),
+        plots.histories([run.table("history") for run in runs], experiment.name),
         f"fig:{prefix}-learning",
         caption=f"{title}: loss and accuracy by epoch on training and validation images. A dot marks the epoch with the least "
         "loss on validation images.",

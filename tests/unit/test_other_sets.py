@@ -29,7 +29,7 @@ def own_folders(workplace, monkeypatch, tmp_path_factory):
 
 def test_a_sigmoid_for_every_label_learns_what_can_be_seen():
     record = runs.train(TINY, "smoke")
-    assert record.history.loss.iloc[-1] < record.history.loss.iloc[0]
+    assert record.table("history").loss.iloc[-1] < record.table("history").loss.iloc[0]
     assert list(record.scores) == [*records.SCORE_COLUMNS, "label"]
     assert record.scores.groupby("split").label.value_counts().groupby("split").nunique().to_dict() == {"test": 1, "val": 1}
     assert list(record.scores.label.unique()) == list(LABELS)

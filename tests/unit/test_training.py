@@ -35,7 +35,7 @@ def bright_images(workplace, monkeypatch):
 
 def test_loss_falls_and_record_is_complete(bright_images):
     record = runs.train(TINY, "smoke")
-    assert record.history.loss.iloc[-1] < record.history.loss.iloc[0]
+    assert record.table("history").loss.iloc[-1] < record.table("history").loss.iloc[0]
     assert list(record.scores.columns) == records.SCORE_COLUMNS
     assert record.scores.split.value_counts().to_dict() == {"val": 8, "test": 8}
     assert record.info["images"] == {"train": 24, "val": 8, "test": 8}
@@ -72,7 +72,7 @@ def test_a_large_head_is_trained_in_fused_passes_to_the_same_weights(monkeypatch
 def test_stored_features_train_only_the_head(bright_images):
     config = dataclasses.replace(TINY, trainable="head", views=2, augmentation="kilaru", epochs=3)
     record = runs.train(config, "smoke")
-    assert len(record.history) == 3
+    assert len(record.table("history")) == 3
     head = record.info["trainable_parameters"]
     assert head < record.info["parameters"]
     stored = list((records.paths.build("smoke") / "features").glob("*.npy"))

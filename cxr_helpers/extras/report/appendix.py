@@ -41,7 +41,7 @@ def _row(name: str, runs: Sequence[Record]) -> dict[str, object]:
         "Configuration": _departures(first.config),
         "Runs": len(runs),
         "Trained on": info.get("images", {}).get("train"),
-        "Epochs": first.epochs,
+        "Epochs": len(first.table("history")) if "history" in first.names else None,
         "Parameters": info.get("parameters"),
         "Device": (info.get("device") or "").partition(" (")[0],
         "Minutes": sum(run.info.get("wall_time_s", 0) for run in runs) / 60,
