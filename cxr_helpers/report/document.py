@@ -8,7 +8,7 @@ read for it (`sources`); `cxr render` writes both to `reports/data/`.
 import inspect
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 from IPython.display import publish_display_data
@@ -16,11 +16,14 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from cxr_helpers import experiments
+from cxr_helpers import experiments, records
 from cxr_helpers.base import stored_results
 from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import metrics
+from cxr_helpers.experiments import Experiment
+from cxr_helpers.records import Record
 from cxr_helpers.report import drawn
-from cxr_helpers.tables import formatting
+from cxr_helpers.tables import formatting, selection, statistics
 
 LABEL = re.compile(r"(fig|tbl):[a-z0-9]+(-[a-z0-9]+)*")
 DIGITS = "%.7g"
@@ -60,6 +63,21 @@ def code(*things: Callable | type) -> None:
     """Show the source of functions or classes as a listing, in the notebook and in the report."""
     source = "\n\n".join(textwrap.dedent(inspect.getsource(thing)).rstrip() for thing in things)
     publish({"text/markdown": f"```python\n{source}\n```"}, "code")
+
+
+def beside_record(experiment: Experiment, runs: Sequence[Record], profile: str, prefix: str, split: str = "test") -> None:
+    """Show what a reader changed beside the committed record, paired over patients; nothing where nothing was changed."""
+    committed = records.of(experiment.name, profile)
+    if {run.run_id for run in runs} == {run.run_id for run in committed}:
+        return
+    label = experiment.label if experiment.changes else f"{experiment.name} (own network)"
+    scores = {f"record of {experiment.name}": selection.scores(committed, split), label: selection.scores(runs, split)}
+    caption = f"{label} beside the committed record, threshold 0.5."
+    table(statistics.performance(scores), f"tbl:{prefix}-changed", caption=caption)
+    gap = metrics.difference(scores[label], selection.scores(committed, split))
+    gap = gap.set_axis(["difference", "95 % from", "to"], axis=1).rename(index=metrics.TITLES).rename_axis("metric")
+    caption = f"{label} minus the committed record, paired over patients."
+    table(gap.reset_index(), f"tbl:{prefix}-changed-difference", caption=caption)
 
 
 def publish(bundle: dict[str, str], kind: str, **note: str) -> None:

@@ -1,6 +1,7 @@
 """Tables of numbers about runs. A figure NAME with a 95 % interval over patients has columns NAME, NAME_low and NAME_high."""
 
 import contextlib
+import dataclasses
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cxr_helpers.base import plugins
+from cxr_helpers.config import Config
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.records import Record
 from cxr_helpers.tables import formatting, selection
@@ -103,3 +105,21 @@ def figures(runs: Sequence[Record], split: str = "test") -> pd.DataFrame:
         table.loc[GAP] = [trained - ours.value, trained - ours.ci_high, trained - ours.ci_low]
     table.attrs["images"] = images
     return table
+
+
+def configuration(config: Config) -> pd.DataFrame:
+    """Return every field of a configuration: field, value, default ("–" where there is none), and a mark where they differ."""
+
+    def said(value: object) -> str:
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        text = ", ".join(value) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
+        return text or "–"
+
+    rows = []
+    for field in dataclasses.fields(config):
+        value, default = getattr(config, field.name), field.default
+        known = default is not dataclasses.MISSING
+        row = {"field": f"`{field.name}`", "value": said(value), "default": said(default) if known else "–"}
+        rows.append(row | {"departs": "●" if not known or value != default else ""})
+    return pd.DataFrame(rows)
