@@ -31,7 +31,7 @@ def one_of(name: str, value: object, known: Iterable[object]) -> object:
     return value
 
 
-@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(strict=True, extra="forbid"))
+@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(strict=True, extra="forbid", allow_inf_nan=False))
 class Config:
     """Configuration of one training run; a value that is unknown or out of its range is a CxrError that names the field.
 

@@ -42,21 +42,25 @@ class Experiment:
 def load(profile: str, file: Path = FILE) -> dict[str, Experiment]:
     """Return all experiments by name, as the profile ("full" or "smoke") sets them; of a row with `variants` one for each."""
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        shared = dict(document.pop("smoke", {}))
+    except (OSError, ValueError, TypeError) as error:
         raise CxrError(f"{file} cannot be read ({error}); mend the line, or restore the file from git.") from error
-    shared = document.pop("smoke", {})
     rows = {}
     for name, given in document.items():
         try:
-            row = typed.Row(**given)
+            row = typed.Row.model_validate(given)
             changes = shared | row.smoke if profile == "smoke" else {}
             for suffix, variant in row.variants.items():
                 each, title = (f"{name}_{suffix}", f"{row.title}: {WAYS.get(suffix, suffix)}") if suffix else (name, row.title)
                 for changed in ({}, changes):  # a row's own faults are faults in every profile
                     values = {"seeds": row.seeds, "protocols": row.protocols} | row.config | changed | variant
-                    seeds, parts = values.pop("seeds"), values.pop("protocols") or [values.get("protocol", "official")]
-                    configs = tuple(Config(**values | {"protocol": part, "seed": one}) for part in parts for one in seeds)
+                    if "seed" in values:
+                        raise CxrError(f"seed={values['seed']!r}: a seed stands beside it: seeds = [0, 1, 2].")
+                    repeats = typed.Repeats(seeds=values.pop("seeds"), protocols=values.pop("protocols"))
+                    parts = repeats.protocols or [values.get("protocol", "official")]
+                    made = [values | {"protocol": part, "seed": seed} for part in parts for seed in repeats.seeds]
+                    configs = tuple(Config(**one) for one in made)
                 rows[each] = Experiment(
                     each, title, row.chapter, row.source, configs, "" if profile == "smoke" else row.waits_for
                 )

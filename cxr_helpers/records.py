@@ -144,7 +144,7 @@ def encoded(info: dict) -> bytes:
 def write(config: Config, profile: str, info: dict, tables: dict[str, pd.DataFrame], runs: Path | None = None) -> Record:
     """Store a run's record in `runs` (by default the profile's) whole: written beside the old one, which it then replaces."""
     if runs is None and "data_hash" in info and config.data == "kermany":
-        dataset.claim_results(profile, lambda: info["data_hash"])
+        dataset.claim_results(profile, lambda: {"data_hash": info["data_hash"]})
     folder = (runs or paths.runs(profile)) / config.run_id
     files.sweep(folder)
     draft = files.draft_of(folder)

@@ -10,7 +10,7 @@ import pydantic
 from cxr_helpers.errors import CxrError
 
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
-Seeds = list[Annotated[int, pydantic.Field(ge=0, strict=True)]]
+Seeds = Annotated[list[Annotated[int, pydantic.Field(ge=0, strict=True)]], pydantic.Field(min_length=1)]
 
 
 @classmethod
@@ -28,27 +28,25 @@ def said(cls: type, values: Any, handler: Callable[[Any], Any]) -> Any:
         raise CxrError(f"{'; '.join(faults)}.") from None
 
 
-class Row(pydantic.BaseModel):
-    """A row of experiments.toml; what `config`, `smoke` and `variants` hold are fields of `Config`, checked there."""
+class Repeats(pydantic.BaseModel):
+    """How often an experiment is made: once for each protocol and seed."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    seeds: Seeds = [0]
+    protocols: list[str] = []
+    _said = pydantic.model_validator(mode="wrap")(said)
+
+
+class Row(Repeats):
+    """A row of experiments.toml; what `config`, `smoke` and `variants` hold are fields of `Config`, checked there."""
+
     title: str
     chapter: str
     config: dict
     source: str = ""
-    seeds: Seeds = [0]
-    protocols: list[str] = []
     smoke: dict = {}
     variants: dict[str, dict] = {"": {}}
     waits_for: str = ""
-    _said = pydantic.model_validator(mode="wrap")(said)
-
-    @pydantic.field_validator("config", "smoke")
-    @classmethod
-    def _names_no_seed(cls, values: dict) -> dict:
-        if "seed" in values:
-            raise ValueError("a seed stands beside it: seeds = [0, 1, 2]")
-        return values
 
 
 class Variables(pydantic.BaseModel):
@@ -58,10 +56,11 @@ class Variables(pydantic.BaseModel):
     CXR_BACKEND: Literal["openvino", "openvino_bf16", "keras"] | None = None
     KERAS_BACKEND: Literal["tensorflow", "jax", "torch"] | None = None
     OMP_NUM_THREADS: pydantic.PositiveInt | None = None
+    CXR_ROOT: Path | None = None
     CXR_BUILD_DIR: Path | None = None
     _said = pydantic.model_validator(mode="wrap")(said)
 
-    @pydantic.field_validator("CXR_BUILD_DIR")
+    @pydantic.field_validator("CXR_ROOT", "CXR_BUILD_DIR")
     @classmethod
     def _can_be_a_folder(cls, path: Path | None) -> Path | None:
         if path and any(part.exists() and not part.is_dir() for part in (path.expanduser(), *path.expanduser().parents)):

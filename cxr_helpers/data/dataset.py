@@ -25,7 +25,8 @@ _OTHER = (
     "{} holds the results of another set of images than {}: set CXR_ROOT to a new folder for the results of these images, or "
     "CXR_DATA_DIR to the set that the results are of."
 )
-SET_FILE = "set.json"  # beside the results of real images: `names` and `data_hash` (SHA-256) of the set that they are of
+SET_FILE = "set.json"  # beside the results of real images: the `names` of their set, and what `manifest.identity` says of it
+_ALIKE = 0.1  # grey values by which copies of the whole published set may differ on average; those at hand do by 0.02
 
 
 @dataclass(frozen=True)
@@ -174,30 +175,32 @@ def _pixels(root: Path) -> str:
     return "files of several sizes" if difference(root) else "published JPEG"
 
 
-def check_results(profile: str, data_hash: Callable[[], str] | None = None) -> None:
+def check_results(profile: str, identity: Callable[[], dict] | None = None) -> None:
     """Refuse (CxrError) the results in the reports folder where they are of another set than the real images at hand.
 
-    A set is known by its files' names, and by `data_hash` (`manifest.data_hash`) where that is given; copies of the published
-    set in another size are the same set. Where no images are at hand, results are only shown, and nothing is refused.
+    A set is known by its files' names, and by `identity` (`manifest.identity`) where that is given. Copies of the published
+    set in another size, whose greys are alike, are the same set. Where no images are at hand, nothing is refused.
     """
     if profile != "full":
         return
     _check_names(paths.reports(profile), os.environ.get("CXR_DATA_DIR"))
-    stored, root = (_stored(paths.reports(profile) / SET_FILE), real()) if data_hash else ({}, None)
+    stored, root = (_stored(paths.reports(profile) / SET_FILE), real()) if identity else ({}, None)
     # The names of a set of one's own are often numbers, as those of another one.
-    if stored and root and difference(root) and data_hash() != stored.get("data_hash"):
-        raise CxrError(_OTHER.format(paths.reports(profile), root))
+    if stored and root and (said := identity())["data_hash"] != stored.get("data_hash"):
+        greys = [each["grey"] for each in (stored, said) if "grey" in each]
+        if difference(root) or greys and max(greys) - min(greys) > _ALIKE:
+            raise CxrError(_OTHER.format(paths.reports(profile), root))
 
 
-def claim_results(profile: str, data_hash: Callable[[], str]) -> None:
+def claim_results(profile: str, identity: Callable[[], dict]) -> None:
     """Note that the results in the reports folder are of the images at hand, where they are nobody's; else `check_results`."""
-    check_results(profile, data_hash)
+    check_results(profile, identity)
     path = paths.reports(profile) / SET_FILE
     if profile == "full" and not path.exists() and (root := real()):
-        atomic_write(path, json.dumps({"names": _names(root), "data_hash": data_hash()}, indent=1) + "\n")
+        atomic_write(path, json.dumps({"names": _names(root)} | identity(), indent=1) + "\n")
 
 
-def _stored(path: Path) -> dict[str, str]:
+def _stored(path: Path) -> dict[str, object]:
     try:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except ValueError as error:

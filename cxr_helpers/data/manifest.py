@@ -54,7 +54,7 @@ def load(profile: str) -> pd.DataFrame:
             tqdm.write(f"{len(left_out)} files are left out: {folder / 'refused.csv'} says why.")
     unknown = {"width": "", "height": ""}
     manifest = pd.read_csv(folder / "manifest.csv", dtype=_TEXT, keep_default_na=False, na_values=unknown)
-    dataset.check_results(profile, lambda: data_hash(manifest))
+    dataset.check_results(profile, lambda: identity(manifest))
     return manifest
 
 
@@ -73,6 +73,11 @@ def refused(profile: str) -> pd.DataFrame:
 def forget(profile: str) -> None:
     """Have the manifest made anew when it is next asked for: an image is not what it says, whatever its size and time."""
     (paths.build(profile) / STAMP).unlink(missing_ok=True)
+
+
+def identity(manifest: pd.DataFrame) -> dict[str, object]:
+    """Return what a set is known by: `data_hash`, and `grey`, the mean over its images of their mean grey values."""
+    return {"data_hash": data_hash(manifest), "grey": round(float(manifest["mean"].mean()), 3)}
 
 
 def data_hash(manifest: pd.DataFrame) -> str:

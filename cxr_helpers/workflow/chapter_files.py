@@ -14,7 +14,7 @@ def names() -> list[str]:
     """Return the names of all chapters in order, the thesis' first: 01_eda, ..., s01_other_networks, ...; none is a CxrError."""
     found = of("thesis") + of("supplement")
     if not found:
-        raise CxrError(f"{paths.NOTEBOOKS} holds no chapters (01_….ipynb); restore them from git.")
+        raise CxrError(f"{paths.NOTEBOOKS} holds no chapters (01_….ipynb); restore them, or let CXR_ROOT name a checkout.")
     return found
 
 

@@ -32,7 +32,7 @@ def run(profile: str, retrain: bool = False, cores: int | None = None, only: str
     profile = choose(profile)
     experiments.load(profile)  # whose faults the workflow would only show as its own
     if not (paths.ROOT / "Snakefile").is_file():
-        why = "with CXR_ROOT elsewhere the steps are made one by one: cxr train, execute, publish"
+        why = "with CXR_ROOT elsewhere the steps are made one by one: cxr train, publish"
         raise CxrError(f"{paths.ROOT} holds no Snakefile, and the whole report is made in a checkout; {why}.")
     for folder in (paths.ROOT, paths.reports(profile)):
         if folder.is_dir() and not os.access(folder, os.W_OK):

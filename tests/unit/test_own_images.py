@@ -81,9 +81,12 @@ def test_a_patient_that_a_table_leaves_out_is_nobody_else(table):
     ("text", "complaint"),
     [
         ("path\na.png\n", "lacks the column label"),
-        ("path,label\na.png,NORMAL\nb.png,ill\n", r"column label: write NORMAL or 0, PNEUMONIA or 1, not:\s+line 3: ill"),
-        ("path,label\na.png,yes\nb.png,no\n", r"not:\s+line 2: yes\s+line 3: no"),
-        ("path,label\na.png,NORMAL\nb.png,PNEUMONIA\n", r"contrary labels.*:\s+a.png \(NORMAL\) is b.png \(PNEUMONIA\)"),
+        (
+            "path,label\na.png,NORMAL\nb.png,ill\n",
+            r"1 problem, .*:\s+line 3, column label: write NORMAL or 0, PNEUMONIA or 1, not ill$",
+        ),
+        ("path,label\na.png,yes\nb.png,no\n", r"2 problems, .*:\s+line 2, .*, not yes\s+line 3, .*, not no"),
+        ("path,label\na.png,NORMAL\nb.png,PNEUMONIA\n", r"a.png \(NORMAL\) is b.png \(PNEUMONIA\), byte for byte: mend a label"),
         ("path,label\na.png,NORMAL\nb.png,NORMAL\n", "images of one class only"),
     ],
 )
@@ -120,7 +123,7 @@ def test_labels_in_other_words_are_refused_alike_by_both_commands(tmp_path, word
         done = CliRunner().invoke(cli.app, command)
         said.append((type(done.exception), str(done.exception), (tmp_path / "set").exists()))
     assert said[0] == said[1] and said[0][::2] == (CxrError, False)
-    assert f"column label: write NORMAL or 0, PNEUMONIA or 1, not:\n     line 2: {words[0]}\n" in said[0][1]
+    assert f"line 2, column label: write NORMAL or 0, PNEUMONIA or 1, not {words[0]}\n" in said[0][1]
 
 
 def test_a_name_is_written_in_the_table_of_scores_as_it_is_shown(folder, tmp_path, monkeypatch):
@@ -247,9 +250,30 @@ def test_own_images_become_a_set_by_patient_without_a_word_of_theirs(table, tmp_
 def test_a_set_with_a_file_that_is_no_image_is_not_begun(table, tmp_path):
     (tmp_path / "scans" / "doe_3_1").write_bytes(b"no image")
     (tmp_path / "scans" / "doe_5_0").unlink()
-    with pytest.raises(CxrError, match=r"2 of 48 files.*nothing is written:\s+.*doe_3_1: no image\s+.*doe_5_0: unreadable"):
+    with pytest.raises(CxrError, match=r"2 problems, and nothing is done:\s+.*doe_3_1: no image\s+.*doe_5_0: unreadable"):
         own_images.store(table, tmp_path / "mine")
     assert [path.name for path in tmp_path.iterdir() if "mine" in path.name] == []
+
+
+def test_an_import_says_all_that_is_wrong_at_once(table, tmp_path):
+    lines = table.read_text().splitlines()
+    (tmp_path / "scans/doe_0_0").write_bytes(b"no image")
+    (tmp_path / "scans/doe_1_1").write_bytes((tmp_path / "scans/doe_0_1").read_bytes())
+    lines[9:12] = [",NORMAL,Doe 4", "scans/doe_0_0,1,Doe 5", "scans/doe_5_0"]
+    table.write_text("\n".join([*lines, "scans/doe_9_9,maybe,Doe 9", "scans/doe_9_8,0,Doe 9"]))
+    with pytest.raises(CxrError) as refusal:
+        own_images.store(table, tmp_path / "mine")
+    for words in (
+        "has 7 problems",
+        *("line 10, column path: no image is named", "line 11, column path: scans/doe_0_0 is named a second time"),
+        *("line 12: 1 cells do not reach", "line 50, column label: ", "scans/doe_0_1 (NORMAL) is scans/doe_1_1 (PNEUMONIA)"),
+        *("scans/doe_0_0: no image", "scans/doe_9_8: unreadable"),
+    ):
+        assert words in str(refusal.value)
+    table.write_text("\n".join(lines[:1] + lines[13:23]))
+    with pytest.raises(CxrError, match="1 problem, .*:\n     5 patients are too few to be divided"):
+        own_images.store(table, tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
 
 
 def test_a_folder_that_holds_something_is_left_alone(folder, tmp_path):

@@ -2,6 +2,8 @@
 
 import shutil
 
+import cv2
+import numpy as np
 import pandas as pd
 import pytest
 import tiny_images
@@ -60,6 +62,25 @@ def test_another_set_reads_nothing_and_writes_nothing(own, name):
     assert stored() == before
     own("first")
     assert records.load(CONFIG, "full").run_id == CONFIG.run_id
+
+
+def test_copies_of_the_whole_set_are_known_by_their_greys(own, tmp_path, monkeypatch):
+    """The published set in another size is the same set; the same files worked over, as masked or inverted ones, are not."""
+    for name, change in (("copied", lambda pixels: cv2.resize(pixels, None, fx=2, fy=2)), ("inverted", np.invert)):
+        for path in (tmp_path / "first").glob("*/*/*"):
+            target = tmp_path / name / path.relative_to(tmp_path / "first")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(target), change(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)), [cv2.IMWRITE_JPEG_QUALITY, 100])
+    monkeypatch.setattr(dataset, "difference", lambda _: "")
+    splits.load("full", "official")
+    before = stored()
+    own("copied")
+    assert len(splits.load("full", "official")) == len(manifest.load("full"))
+    own("inverted")
+    for work in (lambda: manifest.load("full"), lambda: splits.load("full", "official")):
+        with pytest.raises(CxrError, match=OTHER):
+            work()
+    assert stored() == before
 
 
 def test_a_record_alone_makes_the_folder_a_set_s(own):

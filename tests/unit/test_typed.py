@@ -14,11 +14,16 @@ FAULTS = {
     "text for a number": (ROW % 'epochs = "3"', r"\[alpha\]: epochs='3': input should be a valid integer"),
     "a rate below 0": (ROW % "learning_rate = -1", r"\[alpha\]: learning_rate=-1: input should be greater than 0"),
     "a field of another name": (ROW % "epoch = 3", r"\[alpha\]: epoch=3: unknown; it has model, protocol"),
-    "a key of another name": (ALPHA + "seed = 3\n", r"\[alpha\]: seed=3: unknown; it has title, chapter"),
+    "a key of another name": (ALPHA + "seed = 3\n", r"\[alpha\]: seed=3: unknown; it has seeds, protocols, title, chapter"),
     "a seed among the fields": (
         ALPHA.replace('"custom_cnn"', '"custom_cnn", seed = 3'),
         r"a seed stands beside it: seeds = \[0, 1, 2\]",
     ),
+    "a seed in a variant": (ALPHA + "variants = { a = { seed = 3 } }\n", r"\[alpha\]: seed=3: a seed stands beside it"),
+    "no seed": (ALPHA.replace("[0, 1]", "[]"), r"\[alpha\]: seeds=\[\]: list should have at least 1 item"),
+    "a number that is none": (ROW % "learning_rate = inf", r"\[alpha\]: learning_rate=inf: input should be a finite number"),
+    "a line outside of rows": ("loose = 3\n" + ALPHA, r"\[loose\]: =3: input should be a valid dictionary"),
+    "a shared line that is none": ("smoke = 3\n" + ALPHA, "cannot be read .*mend the line"),
     "a size that no memory holds": (
         ALPHA.replace('"custom_cnn"', '"custom_cnn", size = 100000'),
         "size=100000: input should be less than or equal to 1024",
@@ -44,6 +49,7 @@ def test_a_fault_of_a_row_is_named_with_its_row(tmp_path, text, words):
         ("CXR_BACKEND", "abacus", "CXR_BACKEND='abacus': input should be 'openvino', "),
         ("CXR_PROFILE", "half", "CXR_PROFILE='half': input should be 'full', 'smoke' or 'auto'"),
         ("CXR_BUILD_DIR", __file__, "CXR_BUILD_DIR=.*is a file, or lies below one"),
+        ("CXR_ROOT", f"{__file__}/below", "CXR_ROOT=.*is a file, or lies below one"),
     ],
 )
 def test_a_variable_that_cannot_be_used_is_named(monkeypatch, name, value, words):

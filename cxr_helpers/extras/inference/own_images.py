@@ -45,19 +45,27 @@ def read(source: Path) -> pd.DataFrame:
             (NORMAL or 0, PNEUMONIA or 1) and, where several images may show one patient, patient_id (or others of `_COLUMNS`).
 
     Raises:
-        CxrError: a folder or column is missing, a label is unknown, a class has no image, or one file has two labels.
+        CxrError: a folder or column is missing, a label is unknown, a class has no image, or one file has two labels; all that
+            is wrong with lines and labels is said at once.
     """
+    images, problems = _found(source)
+    _refuse(source, problems)
+    return images
+
+
+def _found(source: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Return the images of `read`, and what is wrong with lines and labels."""
     if source.is_dir():
-        images = class_folders.read(source, CLASSES)
+        images, problems = class_folders.read(source, CLASSES), []
         images = images.assign(patient_id=[manifest.patient_key(Path(path).name)[0] for path in images.path])
     else:
-        images = _of_table(source)
+        images, problems = _of_table(source)
     images = images.assign(patient_id=images.patient_id.where(images.patient_id != "", images.image_id))
     if alone := int((images.patient_id == images.image_id).sum()):
         say(f"no patient is named for {alone:,} of {len(images):,} images: each counts as a patient of its own")
-    if contrary := _contrary(images):
-        raise CxrError(_listed(f"{printable(source)}: equal files have contrary labels; mend the labels", contrary))
-    return images
+    if not problems and images.y_true.nunique() < len(LABELS):
+        problems = [f"there are images of one class only; it needs images of {' and '.join(LABELS)}"]
+    return images, problems + _contrary(images)
 
 
 def _contrary(images: pd.DataFrame) -> list[str]:
@@ -65,7 +73,7 @@ def _contrary(images: pd.DataFrame) -> list[str]:
     digests = images.assign(digest=[_digest(Path(path)) for path in images.path]).query("digest != ''")
     groups = [group for _, group in digests.groupby("digest", sort=False) if group.y_true.nunique() > 1]
     names = [group.groupby("y_true").image_id.first() for group in groups]
-    return [f"{printable(normal)} (NORMAL) is {printable(ill)} (PNEUMONIA)" for normal, ill in names]
+    return [f"{printable(normal)} (NORMAL) is {printable(ill)} (PNEUMONIA), byte for byte: mend a label" for normal, ill in names]
 
 
 def _digest(path: Path) -> str:
@@ -82,25 +90,31 @@ def _listed(sentence: str, lines: list[str]) -> str:
     return "\n     ".join([f"{sentence}:", *lines[:_SHOWN], *more])
 
 
-def _of_table(source: Path) -> pd.DataFrame:
+def _refuse(source: Path, problems: list[str]) -> None:
+    if problems:
+        count = f"{len(problems):,} problem{'s' if len(problems) > 1 else ''}"
+        raise CxrError(_listed(f"{printable(source)} has {count}, and nothing is done", problems))
+
+
+def _of_table(source: Path) -> tuple[pd.DataFrame, list[str]]:
     header = label_tables.header(source)
     known = {name: next((each for each in header if each.lower() in words), name) for name, words in _COLUMNS.items()}
     grouped = known["patient_id"] in header
     columns = [known["path"], known["label"], *([known["patient_id"]] if grouped else [])]
-    table = label_tables.read(source, columns).set_axis(["path", "label", *(["patient_id"] if grouped else [])], axis=1)
-    wrong = [f"line {line}: {printable(word)}" for line, word in table.label.items() if word.lower() not in _WRITTEN]
-    if wrong:
-        raise CxrError(_listed(f"{printable(source)}, column {known['label']}: write NORMAL or 0, PNEUMONIA or 1, not", wrong))
-    y_true = [_WRITTEN[word.lower()] for word in table.label]
-    if len(set(y_true)) < len(LABELS):
-        raise CxrError(f"{printable(source)} holds images of one class only; it needs images of {' and '.join(LABELS)}.")
+    table, problems = label_tables.whole_lines(source, columns)
+    table = table.set_axis(["path", "label", *(["patient_id"] if grouped else [])], axis=1)
+    wrong = table.label[~table.label.str.lower().isin(list(_WRITTEN))]
+    fault = f"column {known['label']}: write NORMAL or 0, PNEUMONIA or 1, not"
+    problems += [f"line {line}, {fault} {printable(word) or 'nothing'}" for line, word in wrong.items()]
+    table = table.drop(wrong.index)
     # A spreadsheet writes 12 as 12.0 where a column has gaps: it is the same patient.
     patients = [re.sub(r"^(\d+)\.0$", r"\1", patient) for patient in table.patient_id] if grouped else ""
     if grouped and (pointed := sum(map(str.__ne__, patients, table.patient_id))):
         say(f"{pointed:,} patients are written as 12.0: they are taken for 12")
     paths = [str(source.parent / name) for name in table.path]
+    y_true = [_WRITTEN[word.lower()] for word in table.label]
     images = {"image_id": table.path, "patient_id": patients, "path": paths, "split": "", "y_true": y_true}
-    return pd.DataFrame(images).reset_index(drop=True)
+    return pd.DataFrame(images).reset_index(drop=True), problems
 
 
 def score(
@@ -166,22 +180,27 @@ def store(source: Path, folder: Path) -> pd.DataFrame:
     trained. An image becomes an 8-bit grey PNG, IM-<patient>-<image>, numbers both, which keeps a patient's images together.
 
     Raises:
-        CxrError: as in `read`; `folder` cannot be one or holds something, or a file is no usable image; nothing is written then.
+        CxrError: as in `read`, a file is no usable image, or there are too few patients: all of it at once; or `folder` cannot be
+            one or holds something. Nothing is written then.
     """
     check_folder(folder)
     if folder.exists() and any(folder.iterdir()):
         raise CxrError(f"{folder} is not empty; name a new folder.")
     if not folder.name:  # it is replaced when all is written, and a shell would stay in the old one
         raise CxrError(f"{folder} is the working folder; name a new one in it, as my_set.")
-    images = read(source)
-    split, _ = image_sets.divide(images, images.y_true)
+    images, problems = _found(source)
+    split = images.split
+    try:
+        if not problems:  # lines that are left out would be missing
+            split, _ = image_sets.divide(images, images.y_true)
+    except CxrError as error:
+        problems.append(str(error))
     patient, number = images.groupby("patient_id", sort=False).ngroup() + 1, images.groupby("patient_id").cumcount() + 1
     names = dict(zip(LABELS.values(), LABELS, strict=True))
     parts = split if "val" in set(images.split) else split.replace("val", "train")
     files.sweep(folder)
     draft = files.draft_of(folder)
     try:
-        problems = []
         for row, part, who, which in zip(images.itertuples(), parts, patient, number, strict=True):
             try:
                 pixels = image_files.read(row.path).pixels
@@ -190,10 +209,7 @@ def store(source: Path, folder: Path) -> pd.DataFrame:
                 continue
             target = draft / part / names[row.y_true] / f"IM-{who:05d}-{which:04d}.png"
             atomic_write(target, cv2.imencode(".png", pixels)[1].tobytes())
-        if problems:
-            raise CxrError(
-                _listed(f"{len(problems):,} of {len(images):,} files are no usable images, and nothing is written", problems)
-            )
+        _refuse(source, problems)
         draft.replace(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

@@ -145,21 +145,20 @@ def divide(table: pd.DataFrame, positive: pd.Series, seed: int = 0) -> tuple[pd.
         words = f"{' and '.join(parts)} as published"
     else:
         split[:] = "train"
-        split[_drawn(table, positive, TEST_SHARE, seed)] = "test"
+        split[_drawn(table, split == "train", positive, TEST_SHARE, seed)] = "test"
         words = f"test = {TEST_SHARE:.0%} of the patients, drawn with seed {seed}"
     if "val" not in parts:
-        pool = split == "train"
-        split[_drawn(table[pool], positive[pool], VALIDATION_SHARE, seed)] = "val"
+        split[_drawn(table, split == "train", positive, VALIDATION_SHARE, seed)] = "val"
         words += f"; validation = {VALIDATION_SHARE:.0%} of the patients of training, drawn with seed {seed}"
     return split, words
 
 
-def _drawn(table: pd.DataFrame, positive: pd.Series, share: float, seed: int) -> pd.Index:
-    """Return the rows of `share` of the patients, drawn at random, stratified by whether they have a positive image."""
-    patients = positive.groupby(table.patient_id).max()  # in sorted order
+def _drawn(table: pd.DataFrame, pool: pd.Series, positive: pd.Series, share: float, seed: int) -> pd.Index:
+    """Return the rows of `share` of the patients of `pool`, drawn at random, stratified by whether one has a positive image."""
+    patients = positive[pool].groupby(table.patient_id[pool]).max()  # in sorted order
     try:
         _, chosen = train_test_split(patients.index.to_numpy(), test_size=share, stratify=patients, random_state=seed)
     except ValueError as error:  # scikit-learn's, where a class has too few patients for the parts
         why = "train, val and test each need some of both classes"
-        raise CxrError(f"{len(patients)} patients are too few to be divided: {why}; give a larger set.") from error
-    return table.index[np.isin(table.patient_id, chosen)]
+        raise CxrError(f"{table.patient_id.nunique()} patients are too few to be divided: {why}; give a larger set.") from error
+    return table.index[pool & np.isin(table.patient_id, chosen)]

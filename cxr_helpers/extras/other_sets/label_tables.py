@@ -21,7 +21,18 @@ def read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     line 1 has most of. Further columns, trailing commas and empty lines do not matter.
 
     Raises:
-        CxrError: the file is missing, empty or no text, lacks a column, has a short line, or names a column or image twice.
+        CxrError: as in `whole_lines`; a line is short, or names no image or one that was named.
+    """
+    table, faults = whole_lines(path, columns)
+    _refuse(path, faults)
+    return table
+
+
+def whole_lines(path: Path, columns: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Return what `read` returns of the lines that have no fault, and the faults of the others.
+
+    Raises:
+        CxrError: the file is missing, empty or no text, lacks a column, or names one twice.
     """
     header, lines = _lines(path)
     missing = [column for column in columns if column not in header]
@@ -33,13 +44,15 @@ def read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if twice := [column for column in columns if header.count(column) > 1]:
         raise CxrError(f"{path} names the column {twice[0]} twice; take one away.")
     places = [header.index(column) for column in columns]
-    for line, cells in lines.items():
-        if len(cells) <= max(places):
-            last = header[max(places)]
-            raise CxrError(f"{path}, line {line}: {len(cells)} cells do not reach the column {last}; mend the line.")
-    table = pd.DataFrame([[cells[place].strip() for place in places] for cells in lines.values()], list(lines), columns)
-    _check_names(table[columns[0]], path, f"column {columns[0]}")
-    return table
+    short = {line: cells for line, cells in lines.items() if len(cells) <= max(places)}
+    faults = [
+        f"line {line}: {len(cells)} cells do not reach the column {header[max(places)]}; mend the line"
+        for line, cells in short.items()
+    ]
+    rows = {line: [cells[place].strip() for place in places] for line, cells in lines.items() if line not in short}
+    table = pd.DataFrame(list(rows.values()), list(rows), columns, dtype=object)
+    wrong = _wrong_names(table[columns[0]], f"column {columns[0]}")
+    return table.drop(list(wrong)), faults + list(wrong.values())
 
 
 def header(path: Path) -> list[str]:
@@ -51,7 +64,7 @@ def read_names(path: Path) -> pd.Series:
     """Return the names of a list, one a line, the index being the line in the file; errors as in `read`."""
     lines = {number: line.strip() for number, line in enumerate(_text(path).splitlines(), start=1)}
     names = pd.Series({number: line for number, line in lines.items() if line}, dtype=object)
-    _check_names(names, path, "the list")
+    _refuse(path, list(_wrong_names(names, "the list").values()))
     return names
 
 
@@ -120,9 +133,14 @@ def _text(path: Path) -> str:
     raise CxrError(f"{path} is no text; save the table as comma-separated text in UTF-8.")
 
 
-def _check_names(names: pd.Series, path: Path, place: str) -> None:
-    """Refuse an image without a name, or one that is named twice."""
-    for wrong, what in ((names == "", "no image is named"), (names.duplicated(), "is named a second time")):
-        if wrong.any():
-            line = wrong.idxmax()
-            raise CxrError(f"{path}, line {line}, {place}: {f'{names[line]} {what}'.strip()}; every image has one line.")
+def _wrong_names(names: pd.Series, place: str) -> dict[int, str]:
+    """Return by line the fault of each image without a name, and of each that is named again."""
+    wrong = (names == "") | names.duplicated()
+    said = {line: f"{name} is named a second time" if name else "no image is named" for line, name in names[wrong].items()}
+    return {line: f"line {line}, {place}: {words}; every image has one line" for line, words in said.items()}
+
+
+def _refuse(path: Path, faults: Sequence[str]) -> None:
+    """Raise a CxrError that says the first of `faults`, and how many there are."""
+    if faults:
+        raise CxrError(f"{path}, {faults[0]}{f' ({len(faults):,} lines have a fault)' if len(faults) > 1 else ''}.")
