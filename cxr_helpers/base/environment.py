@@ -44,8 +44,7 @@ def settle() -> None:
         os.environ.setdefault(name, value)
     if not os.access(os.path.expanduser("~"), os.W_OK):
         os.environ["HOME"] = tempfile.mkdtemp(prefix="cxr-")  # no other user can write to it: IPython runs what lies there
-    share = os.environ.get("OMP_NUM_THREADS")
-    if share:
+    if share := os.environ.get("OMP_NUM_THREADS"):
         for name in THREADS:
             os.environ.setdefault(name, share)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from cxr_helpers.errors import CxrError
 
@@ -43,16 +44,11 @@ def draft_of(path: Path) -> Path:
 def sweep(path: Path) -> None:
     """Remove the drafts of `path`, files or folders, whose processes on this machine have ended."""
     for draft in path.parent.glob(f".*-{glob.escape(f'{socket.gethostname()}.{path.name}')}"):
-        process = draft.name[1:].partition("-")[0]
-        try:
-            os.kill(int(process), 0)
-        except ProcessLookupError:
-            if draft.is_dir() and not draft.is_symlink():
-                shutil.rmtree(draft, ignore_errors=True)
-            else:
-                draft.unlink(missing_ok=True)
-        except (OSError, ValueError):  # another user's process is alive, and a name of another kind is no draft
-            continue
+        process = draft.name[1:].partition("-")[0]  # a name of another kind is no draft
+        if process.isdecimal() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(draft, ignore_errors=True)  # a folder
+            with contextlib.suppress(OSError):
+                draft.unlink()
 
 
 def fingerprint(paths: Iterable[Path], *more: object) -> str:
@@ -80,18 +76,6 @@ def read_arrays(path: Path, names: Iterable[str], remedy: str) -> list[np.ndarra
             return [stored[name] for name in names]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise CxrError(f"{path} cannot be read ({error}); {remedy}.") from error
-
-
-def new_array(path: Path, dtype: type, shape: tuple[int, ...]) -> np.memmap:
-    """Return a new .npy file, memory-mapped for writing, with its place on the disk already allocated.
-
-    A disk without room for it is an OSError; if it filled up later, a write would kill the process by SIGBUS.
-    """
-    array = np.lib.format.open_memmap(path, "w+", dtype=dtype, shape=shape)
-    if hasattr(os, "posix_fallocate"):  # macOS has none
-        with open(path, "rb+") as handle:
-            os.posix_fallocate(handle.fileno(), 0, array.offset + array.nbytes)
-    return array
 
 
 def mapped(path: Path) -> np.memmap:

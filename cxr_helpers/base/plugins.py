@@ -5,12 +5,10 @@ from typing import Any
 
 from cxr_helpers.errors import CxrError
 
-PREFIX = "cxr_helpers."
-
 
 def names(group: str) -> list[str]:
     """Return the names that a group ("networks", "makers", ...) knows, sorted."""
-    return sorted({point.name for point in metadata.entry_points(group=PREFIX + group)})
+    return sorted({point.name for point in metadata.entry_points(group=f"cxr_helpers.{group}")})
 
 
 def load(group: str, name: str) -> Any:
@@ -19,7 +17,7 @@ def load(group: str, name: str) -> Any:
     Raises:
         CxrError: the name is unknown, or a package that it needs is not installed.
     """
-    for point in metadata.entry_points(group=PREFIX + group, name=name):
+    for point in metadata.entry_points(group=f"cxr_helpers.{group}", name=name):
         try:
             return point.load()
         except ModuleNotFoundError as error:

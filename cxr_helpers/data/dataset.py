@@ -61,12 +61,9 @@ def resolve_profile(profile: str = "auto") -> str:
     if profile == "auto":
         profile = os.environ.get("CXR_PROFILE") or "auto"
     one_of("profile", profile, ("full", "smoke", "auto"))
-    return ("full" if at_hand() else "smoke") if profile == "auto" else profile
-
-
-def at_hand() -> bool:
-    """Tell whether CXR_DATA_DIR is set or the whole set lies in a well-known folder."""
-    return bool(paths.from_environment("CXR_DATA_DIR") or found())
+    if profile == "auto":
+        return "full" if paths.from_environment("CXR_DATA_DIR") or found() else "smoke"
+    return profile
 
 
 def discover(profile: str) -> Source:

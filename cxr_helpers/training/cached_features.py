@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from tqdm import tqdm
 
 from cxr_helpers import paths
 from cxr_helpers.base import lazy, plugins
-from cxr_helpers.base.files import atomic_path, mapped, new_array
+from cxr_helpers.base.files import atomic_path, mapped
 from cxr_helpers.config import Config
 from cxr_helpers.data import preprocessing
 
@@ -43,12 +43,13 @@ def stored(
     path = paths.build(profile) / "features" / f"{_key(config, backbone, rows, data_hash, views, run)}.npy"
     if not path.is_file():
         policy = augmentation.build(config.augmentation, VIEW_SEED) if views else None
-        with atomic_path(path) as temporary:
-            array = new_array(temporary, np.float32, shape)
-            for view, passed in enumerate(array):
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        with atomic_path(path) as temporary, open(temporary, "wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for view in range(shape[0]):
                 label = f"features {config.model} {config.variant} view {view + 1}"
-                extract(backbone, pixels, rows, policy, label, passed, run)
-            array.flush()
+                for outputs in _passed(backbone, pixels, rows, policy, label, run):
+                    file.write(np.ascontiguousarray(outputs, "<f4").data)  # a memory map would end the process on a full disk
     return mapped(path)
 
 
@@ -58,19 +59,21 @@ def extract(
     rows: np.ndarray,
     policy: keras.Sequential | None = None,
     label: str = "features",
-    out: np.ndarray | None = None,
     run: Runner | None = None,
 ) -> np.ndarray:
-    """Return the backbone's output float32 (len(rows), ...), in `out`, for images augmented by `policy`; `run`: see `forward`."""
-    channels, run = backbone.input_shape[-1], run or forward(backbone, len(rows))
-    if out is None:
-        out = np.empty((len(rows), *backbone.output_shape[1:]), np.float32)
+    """Return the backbone's output float32 (len(rows), ...) for images augmented by `policy`; `run`: see `forward`."""
+    return np.concatenate(list(_passed(backbone, pixels, rows, policy, label, run or forward(backbone, len(rows)))))
+
+
+def _passed(
+    backbone: keras.Model, pixels: np.ndarray, rows: np.ndarray, policy: keras.Sequential | None, label: str, run: Runner
+) -> Iterator[np.ndarray]:
+    """Yield what `extract` returns, batch by batch."""
     for start in tqdm(range(0, len(rows), BATCH), desc=label, unit="batch", mininterval=5):
         images = batches.images(pixels, rows[start : start + BATCH])
         if policy is not None:
             images = keras.ops.convert_to_numpy(policy(images, training=True))
-        out[start : start + BATCH] = run(np.repeat(images, channels // images.shape[-1], axis=-1))
-    return out
+        yield run(np.repeat(images, backbone.input_shape[-1] // images.shape[-1], axis=-1))
 
 
 def forward(backbone: keras.Model, images: int) -> Runner:

@@ -1,7 +1,6 @@
 """Fit a model: on images read batch by batch, or on the stored outputs of its frozen layers."""
 
 import dataclasses
-import functools
 import time
 from pathlib import Path
 
@@ -75,10 +74,9 @@ def compile_model(model: keras.Model, config: Config, steps: int) -> None:
     if config.schedule == "cosine":
         warmup = max(1, steps // 20)
         rate = keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup)
-    kinds = {"adam": keras.optimizers.Adam, "sgd": functools.partial(keras.optimizers.SGD, momentum=0.9)}
-    kinds |= {"rmsprop": keras.optimizers.RMSprop}
-    kinds |= {"adamw": functools.partial(keras.optimizers.AdamW, weight_decay=config.weight_decay)}
-    optimizer = kinds[config.optimizer](rate, **({"use_ema": True, "ema_momentum": config.average} if config.average else {}))
+    options = {"sgd": {"momentum": 0.9}, "adamw": {"weight_decay": config.weight_decay}}.get(config.optimizer, {})
+    options |= {"use_ema": True, "ema_momentum": config.average} if config.average else {}
+    optimizer = type(keras.optimizers.get(config.optimizer))(rate, **options)
     units = model.output_shape[-1]  # two are softmax units, any other number has a sigmoid each
     kind = "Categorical" if units == 2 else "Binary"
     loss = getattr(keras.losses, f"{kind}{'Focal' if config.loss == 'focal' else ''}Crossentropy")

@@ -2,7 +2,6 @@
 
 import datetime
 import importlib.metadata
-import os
 import platform
 import re
 import subprocess
@@ -44,15 +43,12 @@ def accelerator() -> str | None:
 
 
 def revision() -> str:
-    """Return the short git revision, with "-dirty" where tracked files other than the results in `reports/` differ from it.
-
-    In a copy without version control it is what CXR_REVISION says.
-    """
+    """Return the short git revision, with "-dirty" where tracked files other than the results in `reports/` differ from it."""
     try:
         changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":!reports")
         return _git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
-        return os.environ.get("CXR_REVISION", "not under version control")
+        return "not under version control"
 
 
 def repository() -> str | None:

@@ -65,15 +65,14 @@ def choose(profile: str) -> str:
     A real set that was asked for, or whose folder is given, and that cannot be had is a CxrError.
     """
     resolved = dataset.resolve_profile(profile)
-    if resolved == "full":
-        plugins.load("sets", "published")()
-    elif profile == "auto" and not os.environ.get("CXR_PROFILE"):
+    if resolved == "full" or (profile == "auto" and not os.environ.get("CXR_PROFILE")):
         try:
             plugins.load("sets", "published")()
-        except CxrError as error:
-            say(f"{error} Going on with synthetic images (profile smoke).")
-        else:
             return "full"
+        except CxrError as error:
+            if resolved == "full":
+                raise
+            say(f"{error} Going on with synthetic images (profile smoke).")
     return resolved
 
 

@@ -165,7 +165,7 @@ def _stored(task: fitting.Task, config: Config) -> Callable[[int], float]:
     above.fit(views, steps_per_epoch=1, verbose=0)  # compiles
 
     def spent(_place: int, _kept: tempfile.TemporaryDirectory = folder) -> float:
-        extraction = seconds(lambda: cached_features.extract(below, task.pixels, rows, policy, out=view[0]))
+        extraction = seconds(lambda: np.copyto(view[0], cached_features.extract(below, task.pixels, rows, policy)))
         epoch = seconds(lambda: above.fit(views, validation_data=val, shuffle=False, verbose=0))
         return config.views * extraction + config.epochs * epoch
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cxr_helpers import paths
-from cxr_helpers.base.files import atomic_path, mapped, new_array
+from cxr_helpers.base.files import atomic_path, mapped
 from cxr_helpers.data import manifest
 from cxr_helpers.extras.inference import lungs
 from cxr_helpers.extras.other_sets import masked_images
@@ -48,14 +48,12 @@ class Region:
         state = f"{manifest.data_hash(table)} {self.described.partition('(')[2]}"
         path = paths.build(profile) / "packed" / f"masks-{hashlib.sha256(state.encode()).hexdigest()[:12]}.npy"
         if not path.is_file():
+            array = np.concatenate([_found(images[start : start + _AT_ONCE]) for start in range(0, len(images), _AT_ONCE)])
+            if self.hand_drawn and masked_images.available():
+                for place, mask in masked_images.by_row(table, images.shape[1:]):
+                    array[place] = mask
             with atomic_path(path) as temporary:
-                array = new_array(temporary, np.int8, images.shape)
-                for start in range(0, len(images), _AT_ONCE):
-                    array[start : start + _AT_ONCE] = _found(images[start : start + _AT_ONCE])
-                if self.hand_drawn and masked_images.available():
-                    for place, mask in masked_images.by_row(table, images.shape[1:]):
-                        array[place] = mask
-                array.flush()
+                np.save(temporary, array)
         return mapped(path)
 
 

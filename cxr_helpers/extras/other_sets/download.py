@@ -37,7 +37,7 @@ def ensure() -> dataset.Source:
         CxrError: what is given cannot be used, or neither source could be reached or gave the whole set; the sentence
             carries both reasons.
     """
-    if dataset.at_hand():
+    if dataset.real():
         return dataset.discover("full")
     reasons = []
     for name, address, get in (("Kaggle", KAGGLE, _from_kaggle), ("Mendeley", ARCHIVE, _from_mendeley)):
