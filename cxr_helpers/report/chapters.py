@@ -53,7 +53,6 @@ def read(path: Path, profile: str) -> Chapter:
         if note.get("label"):
             file = shown_data.file_name(note["label"])
             stored[file] = data["text/csv"]
-            note["digest"] = shown_data.digest(data["text/csv"])
             note["origin"] = f"Data: [`{file}`](data/{file}), [sources](data/sources-{name}.json), "
             note["origin"] += f"[cell {number} of `{source.name}`]({address})."
     title, _, prose = notebook.cells[0].source.partition("\n")

@@ -1,16 +1,15 @@
 """What stands before the first chapter: title page, abstract, introduction, abbreviations."""
 
 import datetime
-import json
 from collections.abc import Mapping
 
-import pypandoc
 import yaml
 from pandocfilters import Header, RawBlock, Space, Str
 
 from cxr_helpers import paths
 from cxr_helpers.base import plugins
 from cxr_helpers.data import dataset, manifest
+from cxr_helpers.report import tree
 from cxr_helpers.report.tree import Cell, Node, Part
 from cxr_helpers.training import run_environment
 
@@ -79,7 +78,7 @@ def _data(profile: str) -> str:
 
 
 def _parsed(name: str) -> Node:
-    return json.loads(pypandoc.convert_file(str(paths.ROOT / "reports" / name), "json", format=READER))
+    return tree.parsed((paths.ROOT / "reports" / name).read_text(encoding="utf-8"), READER)
 
 
 def _node(value: object) -> Node:

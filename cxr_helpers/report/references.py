@@ -2,19 +2,17 @@
 
 import dataclasses
 import json
-import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 
 import pypandoc
-from pandocfilters import Cite, Link, Space, Str
+from pandocfilters import Link, Str
 
 from cxr_helpers.errors import CxrError
 from cxr_helpers.report.tree import BIBLIOGRAPHY, Node, Part, label, transform
 
 PREFIX = {"thesis": "", "supplement": "S"}  # of the numbers in a document
 SECTION = 2  # the level of its heading
-REFERENCE = re.compile(r"(fig|tbl|ch|sec):.+")
 
 
 def keys() -> set[str]:
@@ -61,29 +59,13 @@ def links(document: str, names: Mapping[str, Mapping[str, str]]) -> dict[str, No
 def resolved(parts: list[Part], labels: Mapping[str, Node], cited: Collection[str]) -> list[Part]:
     """Return `parts` with `@fig:`, `@tbl:`, `@ch:` and `@sec:` turned into links; an unknown one or citation is a CxrError."""
 
-    def resolve(kind: str, content: list, place: str) -> list[Node] | None:
-        """Return the links for a citation of labels, None for everything else; `place` names the cell in messages."""
-        if kind != "Cite":
-            return None
-        citations = content[0]
-        for key in (citation["citationId"] for citation in citations):
-            if not REFERENCE.fullmatch(key) and key not in cited:
+    def resolve(kind: str, content: list, place: str) -> Node | None:
+        """Return the link for a mention of a label, None for everything else; `place` names the cell in messages."""
+        for key in (citation["citationId"] for citation in content[0]) if kind == "Cite" else ():
+            if key not in cited:
                 raise CxrError(f"{place} cites {key!r}, which is not in reports/references.bib; add it or correct it.")
-        if not any(REFERENCE.fullmatch(citation["citationId"]) for citation in citations):
+        if kind != "Span" or not (key := dict(content[0][2]).get("mention")):
             return None
-        # A bracket may hold several labels, and pandoc reads "@fig:roc [@key]" as one citation of two things.
-        pieces = []
-        for before, citation in zip([None, *citations], citations, strict=False):
-            if before:
-                pieces += [Space()] if before["citationMode"]["t"] == "AuthorInText" else [Str(","), Space()]
-            key, around = citation["citationId"], citation["citationPrefix"]
-            if REFERENCE.fullmatch(key):
-                pieces += [*around, *([Space()] if around else []), linked(key, place), *citation["citationSuffix"]]
-            else:
-                pieces.append(Cite([citation], [Str(f"@{key}")]))
-        return pieces
-
-    def linked(key: str, place: str) -> Node:
         try:
             return labels[key]
         except KeyError:

@@ -69,10 +69,7 @@ def assemble(documents: Sequence[str], profile: str, facts: Mapping[str, str], b
         body = references.resolved([Part(part.name, _cells(part)) for part in bodies[name]], labels, cited)
         figures = {path: content for found in read.values() for chapter in found for path, content in chapter.figures.items()}
         tables = {path: content for found in read.values() for chapter in found for path, content in chapter.data.items()}
-        floats = [dict(block["c"][0][2]) for part in body for block in part.blocks if tree.label(block)]
-        # One hash for those of the data files, in the document's order: the PDF carries it.
-        data = {"t": "MetaString", "c": shown_data.digest("\n".join(note["digest"] for note in floats if "digest" in note))}
-        meta = {**front_matter.variables(name, profile, facts), "data": data}
+        meta = front_matter.variables(name, profile, facts)
         made[name] = Document(references.resolved(before, labels, cited), body, names[name], figures, tables, meta)
     return made
 

@@ -24,6 +24,7 @@ READER = "markdown+lists_without_preceding_blankline" + "".join(
         *("table_captions", "yaml_metadata_block"),
     )
 )
+MENTION = re.compile(r"@((?:fig|tbl|ch|sec):[\w-]*\w)")
 SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
 LINKED = ("http", "https", "mailto")
 UNWRAPPED = ["--columns=10000", "--wrap=none"]  # a long line must not turn a table's columns into relative widths
@@ -87,8 +88,13 @@ def parse(chapter: Chapter) -> Part:
 
 def blocks(markdown: str) -> list[Node]:
     """Return the blocks of a Markdown text; what could run in the page or the PDF has become words (see `_harmless`)."""
-    tree = json.loads(pypandoc.convert_text(markdown, "json", format=READER, extra_args=UNWRAPPED))["blocks"]
-    return transform(tree, _harmless)
+    return transform(parsed(markdown, READER)["blocks"], _harmless)
+
+
+def parsed(markdown: str, reader: str) -> Node:
+    """Return a Markdown text as pandoc's tree, a mention of a label ("@fig:roc") as an empty span that names it."""
+    marked = MENTION.sub(r'[]{mention="\1"}', markdown)
+    return json.loads(pypandoc.convert_text(marked, "json", format=reader, extra_args=UNWRAPPED))
 
 
 def write(content: list[Node], meta: Node, to: str, arguments: list[str]) -> str:
@@ -172,7 +178,7 @@ def _built(block: Node, chapter: str) -> Node:
         return block
     (identifier, _, pairs), (words, *content) = block["c"]
     note = dict(pairs)
-    identity = [identifier, [], [["digest", note["digest"]]] if "digest" in note else []]
+    identity = [identifier, [], []]
     if has_class(block, "table"):
         return with_caption({"t": "Table", "c": [identity, *content[-1]["c"][1:]]}, words["c"])
     picture = Image(["", [], []], [Str(note["alt"])], [note["source"], ""])

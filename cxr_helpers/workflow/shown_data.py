@@ -4,7 +4,6 @@ A figure or table has its CSV file, `fig-roc.csv` for `fig:roc`. A chapter has `
 cell, label, sentence) and `sources-03_vgg16.json` (the stored results that it read -> SHA-256).
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,11 +23,6 @@ def folder(profile: str) -> Path:
 def file_name(label: str) -> str:
     """Return the name of a figure's or table's file."""
     return f"{label.replace(':', '-')}.csv"
-
-
-def digest(text: str) -> str:
-    """Return the SHA-256 (hex) of a data file's content, as the page names it."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def numbered(notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:

@@ -191,14 +191,6 @@ def test_each_figure_and_table_leads_to_its_data_its_cell_and_its_sources(page):
     assert re.search(r'<a href="[./]*/notebooks/02_models.ipynb">cell 4 of\s+<code>02_models.ipynb</code></a>', line)
 
 
-def test_the_page_names_the_digest_of_each_data_file(rendered, page):
-    digests = dict(re.findall(r'<(?:figure|table) id="([^"]+)"[^>]* data-digest="(\w+)"', page))
-    folder = rendered[0].parent / "data"
-    assert list(digests) == ["tbl:images", "fig:first", "fig:roc", "tbl:wide"]
-    for label, digest in digests.items():
-        assert hashlib.sha256((folder / f"{label.replace(':', '-')}.csv").read_bytes()).hexdigest() == digest
-
-
 def test_a_cell_that_is_tagged_shows_its_code_in_both(monkeypatch, tmp_path):
     listing = chapter("One", executed("weights = gradient.mean(axis=(0, 1))", tags=["show-code"]), executed("hidden()"))
     workplace(monkeypatch, tmp_path)("smoke", **{"01_eda": listing})

@@ -51,9 +51,7 @@ def test_a_report_that_nobody_touched_is_clean(report):
 
 def test_a_number_changed_in_a_figures_data_is_named(report):
     edited(report / "data" / "fig-roc.csv", "panel 1,line,1,1", "panel 1,line,1,0.9")
-    assert verify.verify("smoke", 1) == ["fig:roc: fig-roc.csv is not what thesis.html was made from."]
-    (sentence,) = verify.differences("fig-roc.csv", "panel,kind,x,y\npanel 1,line,0,0\npanel 1,line,1,1\n", "smoke")
-    assert sentence == "fig-roc.csv, line 3: stored is 0.9, computed anew it is 1."
+    assert verify.verify("smoke", 1) == ["fig-roc.csv, line 3: stored is 0.9, computed anew it is 1."]
 
 
 def test_a_number_changed_in_the_stored_sentences_is_named(report):
@@ -75,14 +73,6 @@ def test_an_outline_moved_in_a_figure_of_the_page_is_named(report):
     page.write_text(moved, encoding="utf-8")
     (sentence,) = verify.verify("smoke", 1)
     assert sentence.startswith("thesis.html: it has ")
-
-
-def test_a_digest_changed_in_the_page_is_named(report):
-    page = report / "thesis.html"
-    digest = verify.DRAWN.findall(page.read_text(encoding="utf-8"))[0][1]
-    edited(page, digest, "0" * 64)
-    first, second = verify.verify("smoke", 1)
-    assert "is not what thesis.html was made from" in first and second == "thesis.pdf was not made from the data of thesis.html."
 
 
 def test_a_chapter_that_says_something_else_now_is_named(report):

@@ -28,15 +28,14 @@ from cxr_helpers.workflow import chapter_files, shown_data
 pypdf = lazy.module("pypdf")
 
 STATED = re.compile(r'<meta name="cxr-(date|revision|source)" content="([^"]*)">')
-DRAWN = re.compile(r'<(?:figure|table) id="([^"]+)"[^>]* data-digest="(\w*)"')
 CLOSE = {"rel_tol": 2e-6, "abs_tol": 1e-9}  # data files hold seven digits
 
 
 def verify(profile: str, cores: int) -> list[str]:
     """Return one sentence for every difference between the report and what its records give.
 
-    Compared are the files of all records and stored results with their hashes, and pages and PDFs with the digests of the data
-    files; where that holds, data files, pages and PDFs with what all chapters give, executed anew on `cores` processors.
+    Compared are the files of all records and stored results with their hashes; where that holds, data files, pages and PDFs with
+    what all chapters give, executed anew on `cores` processors.
 
     Raises:
         CxrError: a page or PDF is missing, or a chapter fails.
@@ -46,8 +45,7 @@ def verify(profile: str, cores: int) -> list[str]:
         if not path.is_file():
             raise CxrError(f"{path} is missing; `cxr render --profile {profile}` writes it, or restore it from git.")
     broken = [sentence for record in records.every(profile) for sentence in damages(record)] + changed_sources(profile)
-    broken += itertools.chain(*(stale(name, profile) for name in documents))
-    say(f"verify: records, stored results and digests of the data are {'not all ' if broken else ''}as they were written")
+    say(f"verify: records and stored results are {'not all ' if broken else ''}as they were written")
     if broken:
         return broken
     with recomputed(profile, cores, list(itertools.chain(*documents.values()))) as build:
@@ -90,21 +88,6 @@ def changed_sources(profile: str) -> list[str]:
         if not path.is_file() or stored_results.digest(path) != digest:
             fault = "not what the report was made from" if path.is_file() else "missing"
             sentences.append(f"{name} is {fault}; restore it from git, or make the report anew.")
-    return sentences
-
-
-def stale(document: str, profile: str) -> list[str]:
-    """Return a sentence for each data file that is not the one from which a figure or table of the page was made."""
-    html = (paths.reports(profile) / f"{document}.html").read_text(encoding="utf-8")
-    sentences = []
-    for label, digest in DRAWN.findall(html):
-        path = shown_data.folder(profile) / shown_data.file_name(label)
-        if not path.is_file() or shown_data.digest(path.read_text(encoding="utf-8")) != digest:
-            sentences.append(f"{label}: {path.name} is not what {document}.html was made from.")
-    printed = pypdf.PdfReader(paths.reports(profile) / f"{document}.pdf").metadata.get("/Keywords", "")
-    whole = shown_data.digest("\n".join(digest for _, digest in DRAWN.findall(html) if digest))
-    if f"data {whole}" not in printed:
-        sentences.append(f"{document}.pdf was not made from the data of {document}.html.")
     return sentences
 
 
