@@ -22,15 +22,8 @@ PLAIN_LIMIT = 100_000  # bytes; larger score files are compressed
 FORMAT = 2  # of run.json; 1, which does not say so, had no hash of its own content
 ADDED = "added.json"  # the files that came later, in the form of run.json's own list: name -> SHA-256
 _TEXT = dict.fromkeys(("image_id", "patient_id"), str)  # whatever it looks like: 012 is not 12, and NA is a name
+Product = tuple[dict, dict[str, pd.DataFrame]]  # of making an experiment: what run.json says; tables by name ("scores", ...)
 RESTORE = "restore it from git or train the run again with --retrain"
-
-
-@dataclasses.dataclass(frozen=True)
-class Product:
-    """What making an experiment gives: `info` for run.json, and tables by name ("scores", "history", ...)."""
-
-    info: dict
-    tables: dict[str, pd.DataFrame]
 
 
 def model_path(profile: str, run_id: str) -> Path:

@@ -37,8 +37,8 @@ class Task:
 
     @property
     def kept_as(self) -> Path:
-        """Return under what path the state of the training is kept until it is over."""
-        return paths.build(self.profile) / "cut" / f"{self.config.run_id}-{self.data_hash[:8]}"
+        """Return the file in which the state of the training is kept until it is over."""
+        return paths.build(self.profile) / "cut" / f"{self.config.run_id}-{self.data_hash[:8]}.npz"
 
     def part(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Return (rows of `pixels`, labels as the model's head needs them) of one split."""
@@ -63,8 +63,7 @@ def fit(task: Task) -> Fitted:
         history, seconds = _run(task, trainer, train, batches.Batches(task.pixels, *task.part("val"), task.config.batch_size))
         outputs = cached_features.extract(task.model, task.pixels, task.table.row.to_numpy(), label="scores")
         fitted = history, task.scored(outputs), seconds, ""
-    for kept in task.kept_as.parent.glob(f"{task.kept_as.name}-*.npz"):  # the training is over
-        kept.unlink(missing_ok=True)
+    task.kept_as.unlink(missing_ok=True)  # the training is over
     return fitted
 
 

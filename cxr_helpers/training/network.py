@@ -38,7 +38,7 @@ def trained(task: fitting.Task, start: str, info: dict) -> Product:
         "model_bytes": save(task.model, task.profile, task.config.run_id),
     }
     info |= {"features": arithmetic} if arithmetic else {}
-    return Product(info, {"history": history, "scores": scores[scores.split != "train"]})
+    return info, {"history": history, "scores": scores[scores.split != "train"]}
 
 
 def prepare(config: Config, profile: str, model: keras.Model | None = None) -> tuple[fitting.Task, str]:

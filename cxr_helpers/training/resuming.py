@@ -1,7 +1,6 @@
 """The state of a training, kept after every epoch, so that one that was cut goes on where it was."""
 
 import contextlib
-import hashlib
 import json
 import time
 from pathlib import Path
@@ -20,17 +19,15 @@ class Kept(keras.callbacks.Callback):
     The order of the batches follows from the epoch's number (`batches.Batches`), the learning rate from the optimiser's steps.
 
     Args:
-        path: of the file, to whose name a hash of the first weights is added, so that no other training takes it up.
+        path: of the file (.npz).
         trainer: the compiled model, its optimiser built.
         stopper: the early stopping, which must come before this callback.
     """
 
     def __init__(self, path: Path, trainer: keras.Model, stopper: keras.callbacks.EarlyStopping | None = None) -> None:
         super().__init__()
-        self.trainer, self.stopper, self.resumed = trainer, stopper, {}
-        self.curves, self.stopped, self.seconds = [], False, 0.0
-        first = hashlib.sha256(b"".join(np.ascontiguousarray(each) for each in trainer.get_weights())).hexdigest()
-        self.path = path.with_name(f"{path.name}-{first[:12]}.npz")
+        self.path, self.trainer, self.stopper = path, trainer, stopper
+        self.curves, self.seconds, self.resumed = [], 0.0, {}
 
     def first_epoch(self, epochs: int) -> int:
         """Put back what was kept, if anything was, and return the epoch (from 0) to go on with: `epochs` where none is left."""
@@ -42,12 +39,11 @@ class Kept(keras.callbacks.Callback):
             said = json.loads(str(arrays.pop("said")))
             for place, variable in enumerate(self._variables()):
                 variable.assign(arrays[f"variable {place}"])
-            self.curves, self.stopped, self.seconds = said["curves"], said["stopped"], said["seconds"]
-            self.resumed = said["stopper"]
+            self.curves, self.seconds, self.resumed = said["curves"], said["seconds"], said["stopper"]
             best = [arrays[f"best {place}"] for place in range(said["best"])]
             self.resumed |= {"best_weights": best} if best else {}
             progress.say(f"{self.path.stem}: goes on after epoch {len(self.curves)}, where it was cut")
-            return epochs if self.stopped else len(self.curves)
+            return epochs if said["stopped"] else len(self.curves)
         raise CxrError(f"{self.path} cannot be read; delete it, and the training begins anew.")
 
     def on_train_begin(self, logs: dict | None = None) -> None:

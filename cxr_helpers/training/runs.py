@@ -64,12 +64,12 @@ def _made(config: Config, profile: str, make: Callable[[Config, str], Product], 
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
     try:
-        product = make(config, profile)
+        said, tables = make(config, profile)
     finally:
         keras.config.set_dtype_policy("float32")
-    info = {"profile": profile} | product.info | run_environment.current()
+    info = {"profile": profile} | said | run_environment.current()
     info |= {"wall_time_s": round(time.perf_counter() - started, 1), "peak_memory_mb": round(environment.peak_memory())}
-    return records.write(config, profile, info, product.tables, store)
+    return records.write(config, profile, info, tables, store)
 
 
 def _maker(config: Config) -> Callable[[Config, str], Product]:

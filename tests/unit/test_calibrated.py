@@ -38,10 +38,10 @@ def make(workplace, monkeypatch):
 
 def test_temperature_and_threshold_come_from_corrupted_validation_images(make):
     make()
-    found = calibrated.make(CONFIG, "smoke")
-    assert found.info["temperature"] == pytest.approx(2, rel=1e-3)
-    assert found.info["threshold"] == pytest.approx(0.75, abs=1e-3)  # the score 0.9 at that temperature
-    scores = found.tables["scores"].set_index("image_id").y_score
+    info, tables = calibrated.make(CONFIG, "smoke")
+    assert info["temperature"] == pytest.approx(2, rel=1e-3)
+    assert info["threshold"] == pytest.approx(0.75, abs=1e-3)  # the score 0.9 at that temperature
+    scores = tables["scores"].set_index("image_id").y_score
     assert scores["f"] == pytest.approx(expit(logit(0.8) / 2), abs=1e-4) and scores["b"] == pytest.approx(0.75, abs=1e-3)
 
 
@@ -49,7 +49,7 @@ def test_test_images_choose_nothing(make):
     infos = []
     for seed, test in enumerate([(0.2, 0.8), (0.99, 0.01)]):
         make(test)
-        infos.append(calibrated.make(Config("calibrated", members=("one",), seed=seed), "smoke").info)
+        infos.append(calibrated.make(Config("calibrated", members=("one",), seed=seed), "smoke")[0])
     assert infos[0]["temperature"] == infos[1]["temperature"] and infos[0]["threshold"] == infos[1]["threshold"]
 
 
@@ -62,7 +62,7 @@ def test_the_saved_network_answers_at_the_temperature(make, monkeypatch):
     monkeypatch.setattr(packing, "images", lambda *_, **__: images)
     plain = detector().predict(images[..., None].astype("float32"), verbose=0)[:, 0]
     monkeypatch.setattr(saved, "AGREEMENT", 1.0)  # the record's scores are not this detector's
-    info = calibrated.make(CONFIG, "smoke").info
+    info = calibrated.make(CONFIG, "smoke")[0]
     import keras
 
     model = keras.saving.load_model(records.model_path("smoke", CONFIG.run_id), compile=False)

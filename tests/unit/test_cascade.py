@@ -28,8 +28,8 @@ def made(run):
     """Return a cascade's record. Validation: a NORMAL above b PNEUMONIA for the screen, so that from 0.3 on all are sent on."""
     run("quick", [0.8, 0.3, 0.2, 0.5], size=160)
     run("slow", [0.1, 0.9, 0.95, 0.85], size=80)
-    product = cascade.make(PAIR, "smoke")
-    return records.write(PAIR, "smoke", {"run_id": PAIR.run_id} | product.info, product.tables)
+    info, tables = cascade.make(PAIR, "smoke")
+    return records.write(PAIR, "smoke", {"run_id": PAIR.run_id} | info, tables)
 
 
 def validation(normal: list[float], pneumonia: list[float]) -> pd.DataFrame:

@@ -17,16 +17,16 @@ def run(workplace, monkeypatch):
 
 
 def scores_of(product) -> list[float]:
-    return product.tables["scores"].set_index("image_id").y_score.loc[["a", "b", "c", "d"]].tolist()
+    return product[1]["scores"].set_index("image_id").y_score.loc[["a", "b", "c", "d"]].tolist()
 
 
 def test_members_are_averaged_image_by_image_in_whatever_order_they_stand(run):
     one, other = run("x", [0.0, 1.0, 0.2, 0.6]), run("y", [1.0, 0.8, 0.4, 0.2], IMAGES.iloc[::-1], start="imagenet")
     product = ensemble.make(Config("ensemble", members=("x", "y")), "smoke")
     assert scores_of(product) == pytest.approx([0.1, 0.7, 0.5, 0.8])  # y's scores belong to d, c, b, a
-    assert product.info["members"] == [one.run_id, other.run_id]
-    assert product.info["initialisation"] == "random; imagenet"
-    assert (product.info["parameters"], product.info["model_bytes"]) == (200, 14)
+    assert product[0]["members"] == [one.run_id, other.run_id]
+    assert product[0]["initialisation"] == "random; imagenet"
+    assert (product[0]["parameters"], product[0]["model_bytes"]) == (200, 14)
 
 
 def test_seeds_are_paired_and_a_member_with_fewer_starts_again(run):
@@ -47,7 +47,7 @@ def test_an_ensemble_whose_member_was_trained_anew_is_refused(run):
     first, second = run("three", [0.1, 0.9, 0.2, 0.8]), run("three", [0.3, 0.7, 0.4, 0.6])
     product = ensemble.make(Config("ensemble", members=("three",)), "smoke")
     whole = run("whole", [0.2, 0.8, 0.3, 0.7], model="ensemble", members=("three",))
-    whole = records.write(whole.config, "smoke", whole.info | product.info, product.tables)
+    whole = records.write(whole.config, "smoke", whole.info | product[0], product[1])
     assert [each.run_id for each in members.joined(whole, "smoke")] == [first.run_id, second.run_id]
     records.write(second.config, "smoke", second.info, {"scores": second.scores.assign(y_score=0.5)})
     with pytest.raises(CxrError, match=f"{whole.run_id} joins scores that its members no longer have.*--retrain"):

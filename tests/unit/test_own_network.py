@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from cxr_helpers import experiments, paths, records, training
+from cxr_helpers import experiments, paths, training
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.training import network, runs
@@ -65,7 +65,7 @@ def made(workplace, monkeypatch):
 
     def make(config, profile, model=None):
         trained.append(config)
-        return records.Product({}, {})
+        return {}, {}
 
     monkeypatch.setattr(network, "make", make)
     monkeypatch.setattr(runs.plugins, "names", lambda group: [])

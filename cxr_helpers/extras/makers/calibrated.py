@@ -35,7 +35,7 @@ def make(config: Config, profile: str) -> Product:
     info = joining.info([member]) | {"temperature": temperature, "threshold": threshold}
     if model := _model(members.networks(member, profile), profile, temperature):
         info["model_bytes"] = network.save(model, profile, config.run_id)
-    return Product(info, {"scores": temperature_scaling.tempered(member.scores, temperature)})
+    return info, {"scores": temperature_scaling.tempered(member.scores, temperature)}
 
 
 def _model(runs: list[Record], profile: str, temperature: float) -> keras.Model | None:

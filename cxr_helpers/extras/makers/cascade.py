@@ -60,7 +60,7 @@ def make(config: Config, profile: str) -> Product:
         "thresholds": dataclasses.asdict(thresholds),
         "sent_on": {split: round(float(share), 6) for split, share in sent_on.items()},
     }
-    return Product(info, {"scores": scores, "decisions": decisions})
+    return info, {"scores": scores, "decisions": decisions}
 
 
 def choose(screen: pd.DataFrame, confirm: pd.DataFrame) -> Thresholds:

@@ -94,7 +94,7 @@ def estimated(config: Config, x: np.ndarray, start: str, table: pd.DataFrame, in
         "training_time_s": round(seconds, 1),
         "model_bytes": len(pickle.dumps(fitted)),
     }
-    return Product(info, {"scores": scores[scores.split != "train"]})
+    return info, {"scores": scores[scores.split != "train"]}
 
 
 def choose(config: Config, x: np.ndarray, table: pd.DataFrame) -> tuple[dict[str, float], Pipeline]:

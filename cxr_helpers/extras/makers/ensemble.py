@@ -21,4 +21,4 @@ def make(config: Config, profile: str) -> Product:
         joined = joining.paired(config, profile)
     tables = members.aligned(joined)
     scores = tables[0].assign(y_score=sum(table.y_score for table in tables) / len(tables))
-    return Product(joining.info(joined), {"scores": scores})
+    return joining.info(joined), {"scores": scores}

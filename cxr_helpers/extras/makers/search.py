@@ -41,10 +41,10 @@ def make(config: Config, profile: str) -> Product:
     values = trials.chosen(table)
     keras.utils.set_random_seed(config.seed)  # as if no trial had drawn numbers before
     setting = dataclasses.replace(config, **values)
-    product = network.make(setting, profile)
+    info, tables = network.make(setting, profile)
     model_path(profile, setting.run_id).replace(model_path(profile, config.run_id))
     facts = {"chosen": values, "study": table.study[0], "search_time_s": round(float(table.seconds.sum()), 1)}
-    return Product(product.info | facts, product.tables)
+    return info | facts, tables
 
 
 def study(config: Config, profile: str) -> pd.DataFrame:

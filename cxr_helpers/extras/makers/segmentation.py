@@ -102,7 +102,7 @@ def make(config: Config, profile: str) -> Product:
         "training_time_s": round(seconds, 1),
         "model_bytes": network.save(model, profile, config.run_id),
     }
-    return Product(info, {"history": history, "overlaps": overlaps(model, parts["test"], typical(parts["train"]))})
+    return info, {"history": history, "overlaps": overlaps(model, parts["test"], typical(parts["train"]))}
 
 
 def smoke_images(side: int) -> dict[str, list[Masked]]:
