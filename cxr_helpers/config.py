@@ -53,7 +53,7 @@ class Config:
 
     model: str
     protocol: str = "official"
-    seed: Count = 0
+    seed: typed.Seed = 0
     start: Literal["imagenet", "random"] = "random"
     size: Annotated[int, pydantic.Field(ge=32, le=1024)] = 224  # twice as many pixels take a batch beyond 16 GB
     variant: str = "none"

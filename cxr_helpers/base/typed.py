@@ -10,7 +10,9 @@ import pydantic
 from cxr_helpers.errors import CxrError
 
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
-Seeds = Annotated[list[Annotated[int, pydantic.Field(ge=0, strict=True)]], pydantic.Field(min_length=1)]
+LARGEST_SEED = 2**32 - 1  # that NumPy takes
+Seed = Annotated[int, pydantic.Field(ge=0, le=LARGEST_SEED, strict=True)]
+Seeds = Annotated[list[Seed], pydantic.Field(min_length=1)]
 
 
 @classmethod

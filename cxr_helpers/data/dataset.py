@@ -181,9 +181,9 @@ def check_results(profile: str, identity: Callable[[], dict] | None = None) -> N
     if profile != "full":
         return
     _check_names(paths.reports(profile), os.environ.get("CXR_DATA_DIR"))
-    stored, root = (_stored(paths.reports(profile) / SET_FILE), real()) if identity else ({}, None)
+    stored, root = (_stored(paths.reports(profile)), real()) if identity else ({}, None)
     # The names of a set of one's own are often numbers, as those of another one.
-    if stored and root and (said := identity())["data_hash"] != stored.get("data_hash"):
+    if stored and root and (said := identity())["data_hash"] != stored["data_hash"]:
         greys = [each["grey"] for each in (stored, said) if "grey" in each]
         if difference(root) or greys and max(greys) - min(greys) > _ALIKE:
             raise CxrError(_OTHER.format(paths.reports(profile), root))
@@ -197,17 +197,23 @@ def claim_results(profile: str, identity: Callable[[], dict]) -> None:
         atomic_write(path, json.dumps({"names": _names(root)} | identity(), indent=1) + "\n")
 
 
-def _stored(path: Path) -> dict[str, object]:
+def _stored(reports: Path) -> dict[str, object]:
+    """Return what is noted of the set that the results in a reports folder are of, {} where there are none."""
+    path = reports / SET_FILE
+    runs = (run.read_text(errors="replace") for run in reports.glob("runs/*/run.json"))
+    if not (path.is_file() or any(reports.glob("splits/*")) or any('"data_hash"' in run and '"kermany"' in run for run in runs)):
+        return {}
     try:
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except ValueError as error:
-        raise CxrError(f"{path} is broken ({error}); restore it from git.") from error
+        said = json.loads(path.read_text(encoding="utf-8"))
+        return {name: said[name] for name in ("names", "data_hash")} | said
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        remedy = "restore it from git, or set CXR_ROOT to a new folder"
+        raise CxrError(f"{path} does not say of which images the results beside it are ({error}); {remedy}.") from error
 
 
 @functools.lru_cache(maxsize=8)  # asked for every record that is read
 def _check_names(reports: Path, given: str | None) -> None:
-    stored, root = _stored(reports / SET_FILE), real()
-    if stored and root and _names(root) != stored.get("names"):
+    if (root := real()) and (stored := _stored(reports)) and _names(root) != stored["names"]:
         raise CxrError(_OTHER.format(reports, root))
 
 

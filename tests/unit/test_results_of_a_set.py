@@ -91,6 +91,19 @@ def test_a_record_alone_makes_the_folder_a_set_s(own):
             work()
 
 
+@pytest.mark.parametrize("content", [None, "", "[]", "{}"])
+def test_results_of_nobody_are_nobody_s(own, content):
+    """A folder of records or splits that does not say of which set they are is neither read nor added to."""
+    record()
+    file = paths.reports("full") / dataset.SET_FILE
+    file.unlink() if content is None else file.write_text(content)
+    dataset._check_names.cache_clear()
+    for work in (lambda: records.load(CONFIG, "full"), lambda: splits.load("full", "official"), record):
+        with pytest.raises(CxrError, match="set.json does not say of which images the results beside it are"):
+            work()
+    assert len(stored()) == 2 + (content is not None)
+
+
 def test_without_images_results_are_shown(own, monkeypatch):
     record()
     monkeypatch.delenv("CXR_DATA_DIR")

@@ -29,6 +29,7 @@ FAULTS = {
         "size=100000: input should be less than or equal to 1024",
     ),
     "a seed below 0": (ALPHA.replace("[0, 1]", "[-1]"), r"\[alpha\]: seeds.0=-1: input should be greater than or equal to 0"),
+    "a seed that is too large": (ALPHA.replace("[0, 1]", "[4294967296]"), "seeds.0=4294967296: input should be less than"),
     "a key twice": (ALPHA + "seeds = [2]\n", "cannot be read .*mend the line"),
     "no title": (ALPHA.replace("title", "name"), r"\[alpha\]: title: field required; name='Alpha': unknown"),
     "no TOML": ("[alpha\n", "cannot be read .*mend the line"),
@@ -70,7 +71,8 @@ def test_every_backend_may_be_named(monkeypatch):
 def test_the_real_command_says_it_before_it_works(tmp_path):
     done = cxr("train", "mobilenet_official", OMP_NUM_THREADS="abc")
     assert done.code == 1 and done.err.count("\n") == 1 and "OMP_NUM_THREADS='abc'" in done.last
-    done = cxr("train", "mobilenet_official", "--seed", -1)
-    assert done.code == 2 and "--seed" in done.err and "Traceback" not in done.err
+    for seed in (-1, 2**32):
+        done = cxr("train", "mobilenet_official", "--seed", seed)
+        assert done.code == 2 and "--seed" in done.err and "Traceback" not in done.err
     done = cxr("report", "--profile", "smoke", CXR_ROOT=tmp_path)
     assert done.code == 1 and "holds no Snakefile, and the whole report is made in a checkout" in done.last
