@@ -94,7 +94,7 @@ def prepare(profile: AskedProfile = "auto") -> None:
 def train(
     names: Annotated[list[str], typer.Argument(metavar="EXPERIMENT...", help="experiments of cxr_helpers/experiments.toml")],
     profile: Profile = "auto",
-    seed: Annotated[int | None, typer.Option(min=0, max=typed.LARGEST_SEED, help="one seed instead of the experiment's own")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=typed.LARGEST_SEED, help="one seed instead of its own")] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="train afresh although a record exists")] = False,
 ) -> None:
     """Make the runs of experiments, one per protocol and seed; a run whose record exists is left as it is."""
