@@ -21,10 +21,8 @@ def main() -> None:
             raise
     except Exception:  # also while it is imported: a module or helper that somebody changed
         traceback.print_exc()
-        cause = (
-            "the file named last above; if it was changed, restore it (`git status` lists such files), else report these lines"
-        )
-        print(f"cxr: The program is at fault, in {cause}.", file=sys.stderr)
+        remedy = "if it was changed, restore it (`git status` lists such files), else report these lines"
+        print(f"cxr: The program is at fault, in the file named last above; {remedy}.", file=sys.stderr)
         raise SystemExit(1) from None
     print("\ncxr: Stopped. The same command goes on from what was finished.", file=sys.stderr)
     raise SystemExit(INTERRUPTED)

@@ -109,11 +109,6 @@ class Config:
         return f"{self.model}-{self.protocol}-s{self.seed}-{self.key[:8]}".lower()
 
     @property
-    def frozen(self) -> bool:
-        """Tell whether only the head is trained."""
-        return self.trainable == "head"
-
-    @property
     def stored(self) -> bool:
         """Tell whether outputs of the frozen layers are stored: below a frozen head always, else where `views` says how often."""
-        return not self.stream and (self.frozen or self.views > 0)
+        return not self.stream and (self.trainable == "head" or self.views > 0)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cxr_helpers.base import typed
-from cxr_helpers.config import Config, one_of, whole_number
+from cxr_helpers.config import Config, one_of
 from cxr_helpers.errors import CxrError
 
 FILE = Path(__file__).with_name("experiments.toml")
@@ -103,9 +103,7 @@ def configuration(name: str, profile: str, default: str = "", **parameters: obje
         one_of("parameter", parameter, written)
     if "seeds" in parameters:
         given = parameters["seeds"]
-        parameters["seeds"] = [whole_number("seeds", seed, 0) for seed in (given if isinstance(given, list | tuple) else [given])]
-        if not parameters["seeds"]:
-            raise CxrError("seeds=[] is empty; give at least one whole number.")
+        parameters["seeds"] = typed.Repeats(seeds=list(given) if isinstance(given, list | tuple) else [given]).seeds
     changes = {field: value for field, value in parameters.items() if value != written[field]}
     values = {field: value for field, value in changes.items() if field != "seeds"}
     configs = [dataclasses.replace(config, **values) for config in experiment.configs]

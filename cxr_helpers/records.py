@@ -141,7 +141,12 @@ def write(config: Config, profile: str, info: dict, tables: dict[str, pd.DataFra
     folder = (runs or paths.runs(profile)) / config.run_id
     files.sweep(folder)
     draft = files.draft_of(folder)
-    content = dict(_file(name, table) for name, table in tables.items())
+    content = {}
+    for name, table in tables.items():
+        columns = SCORE_COLUMNS + [column for column in table if column == "label"] if name == "scores" else list(table)
+        data = table[columns].to_csv(index=False, float_format="%.7g").encode()
+        large = len(data) > PLAIN_LIMIT
+        content[f"{name}.csv.gz" if large else f"{name}.csv"] = gzip.compress(data, mtime=0) if large else data
     for name, data in content.items():
         atomic_write(draft / name, data)
     own = {"format": FORMAT, "run_id": config.run_id, "config": dataclasses.asdict(config), "config_hash": config.key}
@@ -208,12 +213,3 @@ def of(name: str, profile: str, seed: int | None = None) -> list[Record]:
 def recorded(experiment: experiments.Experiment, profile: str) -> bool:
     """Tell whether every configuration of an experiment has a record."""
     return all((paths.runs(profile) / config.run_id / "run.json").is_file() for config in experiment.configs)
-
-
-def _file(name: str, table: pd.DataFrame) -> tuple[str, bytes]:
-    """Return a table's file name and content, compressed where it is large."""
-    columns = SCORE_COLUMNS + [column for column in table if column == "label"] if name == "scores" else list(table)
-    content = table[columns].to_csv(index=False, float_format="%.7g").encode()
-    if len(content) > PLAIN_LIMIT:
-        return f"{name}.csv.gz", gzip.compress(content, mtime=0)
-    return f"{name}.csv", content

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable
-from typing import NamedTuple
 
 import keras
 
@@ -10,33 +9,24 @@ from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 
 SCALINGS = {"unit": (1 / 255, 0.0), "symmetric": (1 / 127.5, -1.0)}  # factor and offset of pixels 0..255
-
-
-class WeightFile(NamedTuple):
-    """A weight file that is known by name and content; `note` goes into the run record."""
-
-    name: str
-    sha256: str
-    note: str
-
-
+# Weight files that are known by content: network -> file name, SHA-256 and the note for the run record.
 LOCAL = {
-    "mobilenet": WeightFile(
+    "mobilenet": (
         "mobilenet_1_0_224_tf_no_top.weights.h5",
         "ec6a6c83a45ec8afad349f9781269fa69e2c0c8171dcd5214f899b9620ca2f0a",
         "ImageNet, from the 8-bit release",
     ),
-    "mobilenetv2": WeightFile(
+    "mobilenetv2": (
         "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.weights.h5",
         "90bebe999e4ae91abe412bef2f5aec523e4740e73248496fdf2505126aaa98f2",
         "ImageNet, from the 8-bit release",
     ),
-    "vgg16": WeightFile(  # Keras' own numbers in the newer of its two formats
+    "vgg16": (  # Keras' own numbers in the newer of its two formats
         "vgg16_weights_tf_dim_ordering_tf_kernels_notop.weights.h5",
         "a2f51117308129c3de9a523c91d35160eb75a6a9e5db1e2afb4f48e48dfb733a",
         "ImageNet",
     ),
-    "resnet18_layer3": WeightFile(
+    "resnet18_layer3": (
         "resnet18_stem_to_layer3_bnfolded.npz",
         "ea2f136c0465d1a98e2b1faa8ad43c5901e2cc3ff7518eafc21cb8d803db869d",
         "ImageNet, ResNet-18 up to layer 3",
@@ -82,9 +72,9 @@ def find(model: str) -> tuple[str, str]:
     A file in CXR_WEIGHTS_DIR is used after its SHA-256 was checked; without one Keras downloads its own.
     """
     folder = paths.from_environment("CXR_WEIGHTS_DIR")
-    known = LOCAL.get(model)
-    if folder and known and (path := folder / known.name).is_file():
-        if hashlib.sha256(path.read_bytes()).hexdigest() != known.sha256:
+    name, sha256, note = LOCAL.get(model, ("", "", ""))
+    if folder and name and (path := folder / name).is_file():
+        if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
             raise CxrError(f"{path} is not the expected weight file (its SHA-256 differs); fetch it again.")
-        return str(path), known.note
+        return str(path), note
     return "imagenet", "ImageNet, from Keras"

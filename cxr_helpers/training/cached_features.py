@@ -106,6 +106,6 @@ def _key(config: Config, backbone: keras.Model, rows: np.ndarray, data_hash: str
     parts += [weights.hexdigest(), backbone.compute_dtype]
     parts += [arithmetic(run)] if arithmetic(run) != "float32" else []  # names of earlier files stay
     parts += [config.scaling] if config.scaling else []  # no weight tells it
-    if not config.frozen:  # cut elsewhere than before the head
+    if config.trainable != "head":  # cut elsewhere than before the head
         parts.append(backbone.layers[-1].name)
     return f"{config.model}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]}"

@@ -98,7 +98,7 @@ def test_a_model_that_brings_code_is_not_loaded(tmp_path):
 
 def test_weights_are_checked_before_they_are_used(tmp_path, monkeypatch):
     monkeypatch.setenv("CXR_WEIGHTS_DIR", str(tmp_path))
-    (tmp_path / weights.LOCAL["mobilenetv2"].name).write_bytes(b"\x80\x04.")
+    (tmp_path / weights.LOCAL["mobilenetv2"][0]).write_bytes(b"\x80\x04.")
     with pytest.raises(CxrError, match="SHA-256 differs"):
         weights.find("mobilenetv2")
 

@@ -77,8 +77,8 @@ def test_the_parameters_of_a_chapter_leave_another_experiment_as_its_row_has_it(
         ({"epoch": 3}, "parameter='epoch' is unknown; choose one of protocol, "),
         ({"model": "resnet50"}, "parameter='model' is unknown"),
         ({"epochs": 0}, "epochs=0: input should be greater than 0"),
-        ({"seeds": []}, "seeds=\\[\\] is empty"),
-        ({"seeds": [0, -1]}, "seeds=-1 is out of range"),
+        ({"seeds": []}, "seeds=\\[\\]: list should have at least 1 item"),
+        ({"seeds": [0, -1]}, "seeds.1=-1: input should be greater than or equal to 0"),
         ({"start": "photographs"}, "start='photographs': input should be 'imagenet' or 'random'"),
     ],
 )

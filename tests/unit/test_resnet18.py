@@ -63,10 +63,10 @@ def reference(stored: dict[str, np.ndarray], image: np.ndarray) -> np.ndarray:
 @pytest.fixture
 def file(tmp_path, monkeypatch):
     """Return the weight file of a folder that CXR_WEIGHTS_DIR names, known by its hash."""
-    path = tmp_path / "weights" / weights.LOCAL["resnet18_layer3"].name
+    path = tmp_path / "weights" / weights.LOCAL["resnet18_layer3"][0]
     path.parent.mkdir()
     np.savez(path, **folded_weights())
-    known = weights.LOCAL["resnet18_layer3"]._replace(sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    known = path.name, hashlib.sha256(path.read_bytes()).hexdigest(), weights.LOCAL["resnet18_layer3"][2]
     monkeypatch.setitem(weights.LOCAL, "resnet18_layer3", known)
     monkeypatch.setenv("CXR_WEIGHTS_DIR", str(path.parent))
     return path

@@ -76,7 +76,7 @@ def _load(backbone: keras.Model) -> str:
     path, note = weights.find(backbone.name)
     if path == "imagenet":
         raise CxrError(
-            f"The ImageNet weights of {backbone.name} are not in Keras: put {weights.LOCAL['resnet18_layer3'].name} into the "
+            f"The ImageNet weights of {backbone.name} are not in Keras: put {weights.LOCAL['resnet18_layer3'][0]} into the "
             'folder CXR_WEIGHTS_DIR and set model = "resnet18_layer3", or start = "random", in experiments.toml.'
         )
     with np.load(path) as stored:
