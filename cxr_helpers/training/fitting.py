@@ -1,6 +1,8 @@
-"""Fit a model: on images read batch by batch, or on the stored outputs of its frozen layers."""
+"""Fit a model: on images read batch by batch, or on the stored outputs of its frozen layers. One that was cut goes on."""
 
+import contextlib
 import dataclasses
+import json
 import time
 from pathlib import Path
 
@@ -10,11 +12,12 @@ import pandas as pd
 
 from cxr_helpers import paths
 from cxr_helpers.base import progress
+from cxr_helpers.base.files import atomic_path
 from cxr_helpers.config import Config
 from cxr_helpers.data import batches
 from cxr_helpers.errors import CxrError
 from cxr_helpers.models import catalogue
-from cxr_helpers.training import augmentation, cached_features, resuming
+from cxr_helpers.training import augmentation, cached_features
 
 LARGE = 1_000_000  # weights; from here on a head's training waits for the optimiser's passes over them
 
@@ -48,6 +51,62 @@ class Task:
     def scored(self, outputs: np.ndarray) -> pd.DataFrame:
         """Return the table with y_score, P(PNEUMONIA), from the model's outputs (N, units)."""
         return self.table.assign(y_score=outputs[:, -1])
+
+
+class Kept(keras.callbacks.Callback):
+    """Keep weights, optimiser, random numbers, learning curves and early stopping after every epoch in one file.
+
+    The order of the batches follows from the epoch's number (`batches.Batches`), the learning rate from the optimiser's steps.
+
+    Args:
+        path: of the file (.npz).
+        trainer: the compiled model, its optimiser built.
+        stopper: the early stopping, which must come before this callback.
+    """
+
+    def __init__(self, path: Path, trainer: keras.Model, stopper: keras.callbacks.EarlyStopping | None = None) -> None:
+        super().__init__()
+        self.path, self.trainer, self.stopper = path, trainer, stopper
+        self.curves, self.seconds, self.resumed = [], 0.0, {}
+
+    def first_epoch(self, epochs: int) -> int:
+        """Put back what was kept, if anything was, and return the epoch (from 0) to go on with: `epochs` where none is left."""
+        if not self.path.is_file():
+            return 0
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            with np.load(self.path, allow_pickle=False) as kept:
+                arrays = {name: kept[name] for name in kept.files}
+            said = json.loads(str(arrays.pop("said")))
+            for place, variable in enumerate(self._variables()):
+                variable.assign(arrays[f"variable {place}"])
+            self.curves, self.seconds, self.resumed = said["curves"], said["seconds"], said["stopper"]
+            best = [arrays[f"best {place}"] for place in range(said["best"])]
+            self.resumed |= {"best_weights": best} if best else {}
+            progress.say(f"{self.path.stem}: goes on after epoch {len(self.curves)}, where it was cut")
+            return epochs if said["stopped"] else len(self.curves)
+        raise CxrError(f"{self.path} cannot be read; delete it, and the training begins anew.")
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Put early stopping back, which has just been reset."""
+        self.started = time.perf_counter() - self.seconds
+        for name, value in self.resumed.items():
+            setattr(self.stopper, name, value)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Write the state."""
+        self.curves.append({name: float(value) for name, value in (logs or {}).items()})
+        self.seconds = time.perf_counter() - self.started
+        best = (self.stopper and self.stopper.best_weights) or []
+        names = ("wait", "best", "best_epoch", "stopped_epoch") if self.stopper else ()
+        said = {"curves": self.curves, "stopped": bool(self.trainer.stop_training), "seconds": self.seconds, "best": len(best)}
+        said["stopper"] = {name: float(getattr(self.stopper, name)) for name in names}
+        arrays = {f"variable {place}": keras.ops.convert_to_numpy(each) for place, each in enumerate(self._variables())}
+        arrays |= {f"best {place}": np.asarray(each) for place, each in enumerate(best)}
+        with atomic_path(self.path) as temporary:
+            np.savez(temporary, said=json.dumps(said), **arrays)
+
+    def _variables(self) -> list:
+        return [*self.trainer.variables, *self.trainer.optimizer.variables]
 
 
 # Learning curves, table with scores of images as they are, seconds, and the arithmetic of stored features ("" where none are).
@@ -131,7 +190,7 @@ def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple
         weights = {int(label): counts.sum() / (2 * count) for label, count in counts.items()}
     try:
         callbacks = [*task.callbacks, *([stopper] if stopper else [])]
-        kept = None if task.callbacks else resuming.Kept(task.kept_as, trainer, stopper)  # what they have seen is not kept
+        kept = None if task.callbacks else Kept(task.kept_as, trainer, stopper)  # what they have seen is not kept
         return timed_fit(trainer, config, train, val, callbacks, weights, kept)
     except Exception as error:
         if not out_of_memory(error):
@@ -147,7 +206,7 @@ def out_of_memory(error: Exception) -> bool:
 
 
 def timed_fit(
-    model: keras.Model, config: Config, train, val, callbacks=(), class_weight=None, kept: resuming.Kept | None = None
+    model: keras.Model, config: Config, train, val, callbacks=(), class_weight=None, kept: Kept | None = None
 ) -> tuple[pd.DataFrame, float]:
     """Fit a compiled model for `config.epochs`, saying each; return history (epoch from 0, Keras' figures) and seconds.
 

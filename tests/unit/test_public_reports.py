@@ -37,7 +37,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.explain import gradcam, targets
 from cxr_helpers.extras.inference import own_images, predict
 from cxr_helpers.extras.saliency import shap_gradients
-from cxr_helpers.training import fitting, resuming
+from cxr_helpers.training import fitting
 from cxr_helpers.workflow import execution, pipeline
 
 GREY = tiny_images.image(0, 96, 80)
@@ -414,13 +414,13 @@ def test_a_loss_that_is_no_number_leaves_the_epochs_before_it(tmp_path):
 
     fitting.compile_model(model, config, 3)
     train = batches.Batches(pixels, np.arange(8), batches.targets(np.arange(8) % 2, 1), 4, seed=0)
-    kept, spoiling = resuming.Kept(tmp_path / "cut", model), keras.callbacks.LambdaCallback(on_epoch_begin=spoil)
+    kept, spoiling = fitting.Kept(tmp_path / "cut.npz", model), keras.callbacks.LambdaCallback(on_epoch_begin=spoil)
     with pytest.raises(CxrError, match="after epoch 2 the loss is no number"):
         fitting.timed_fit(model, config, train, None, [spoiling], kept=kept)
     again = detector()
     fitting.compile_model(again, config, 3)
     again.optimizer.build(again.trainable_variables)
-    assert resuming.Kept(tmp_path / "cut", again).first_epoch(3) == 1
+    assert fitting.Kept(tmp_path / "cut.npz", again).first_epoch(3) == 1
 
 
 @complaint("brucechou1983/CheXNet-Keras#48")

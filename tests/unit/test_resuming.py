@@ -11,7 +11,7 @@ from cxr_helpers import paths
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.models import catalogue
-from cxr_helpers.training import fitting, resuming
+from cxr_helpers.training import fitting
 
 WHOLE = Config("custom_cnn", size=32, epochs=4, batch_size=12, augmentation="kilaru", dropout=0.3, patience=2, schedule="cosine")
 HEAD = Config("custom_cnn", size=32, epochs=4, batch_size=12, trainable="head", dropout=0.3, optimizer="adamw", average=0.9)
@@ -40,17 +40,17 @@ def build(tmp_path, monkeypatch):
 @pytest.mark.parametrize("config", [WHOLE, HEAD], ids=["early stopping", "stored features"])
 def test_it_ends_as_if_nothing_had_happened(config, build, monkeypatch, capsys):
     history, scores, *_ = fitting.fit(task(config))
-    keep = resuming.Kept.on_epoch_end
+    keep = fitting.Kept.on_epoch_end
 
     def cut(self, epoch, logs=None):
         if epoch == 2:
             raise Cut
         keep(self, epoch, logs)
 
-    monkeypatch.setattr(resuming.Kept, "on_epoch_end", cut)
+    monkeypatch.setattr(fitting.Kept, "on_epoch_end", cut)
     with pytest.raises(Cut):
         fitting.fit(task(config))
-    monkeypatch.setattr(resuming.Kept, "on_epoch_end", keep)
+    monkeypatch.setattr(fitting.Kept, "on_epoch_end", keep)
     capsys.readouterr()
     resumed, same, *_ = fitting.fit(task(config))
     said = capsys.readouterr().out
@@ -72,7 +72,7 @@ def test_after_its_last_epoch_it_only_scores(build, monkeypatch, capsys):
 def test_a_broken_state_is_named(build):
     made = task(HEAD)
     fitting.compile_model(made.model, HEAD, 4)
-    kept = resuming.Kept(made.kept_as, made.model)
+    kept = fitting.Kept(made.kept_as, made.model)
     kept.path.parent.mkdir(parents=True)
     kept.path.write_bytes(b"PK")
     with pytest.raises(CxrError, match="delete it, and the training begins anew"):
