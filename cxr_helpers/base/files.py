@@ -55,11 +55,8 @@ def fingerprint(paths: Iterable[Path], *more: object) -> str:
     """Return a SHA-256 (hex) over paths, sizes and times of files, and over `more`, so that any change of them shows."""
     states = [str(each) for each in more]
     for path in paths:
-        try:
-            state = os.stat(path)
-            states.append(f"{path} {state.st_size} {state.st_mtime_ns}")
-        except OSError as error:  # a broken link, say: it will be refused
-            states.append(f"{path} {error.strerror}")
+        state = os.stat(path) if os.path.exists(path) else None  # a broken link, say: it will be refused
+        states.append(f"{path} {state and (state.st_size, state.st_mtime_ns)}")
     return hashlib.sha256("\n".join(states).encode(errors="surrogateescape")).hexdigest()
 
 

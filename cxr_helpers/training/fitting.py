@@ -109,21 +109,21 @@ class Kept(keras.callbacks.Callback):
         return [*self.trainer.variables, *self.trainer.optimizer.variables]
 
 
-# Learning curves, table with scores of images as they are, seconds, and the arithmetic of stored features ("" where none are).
-Fitted = tuple[pd.DataFrame, pd.DataFrame, float, str]
+def fit(task: Task) -> tuple[pd.DataFrame, pd.DataFrame, float, str]:
+    """Fit the task's model in place; a training that was cut goes on after its last whole epoch.
 
-
-def fit(task: Task) -> Fitted:
-    """Fit the task's model in place; a training that was cut goes on after its last whole epoch."""
+    Returns learning curves, the task's table with y_score, P(PNEUMONIA) of the images as they are, seconds of fitting, and the
+    arithmetic of stored features ("" where none are).
+    """
     if task.config.stored:
-        fitted = _fit_stored(task)
+        history, outputs, seconds, arithmetic = _fit_stored(task)
     else:  # on images read batch by batch, augmented anew in every epoch
         trainer, train = streaming(task)
         history, seconds = _run(task, trainer, train, batches.Batches(task.pixels, *task.part("val"), task.config.batch_size))
         outputs = cached_features.extract(task.model, task.pixels, task.table.row.to_numpy(), label="scores")
-        fitted = history, task.scored(outputs), seconds, ""
+        arithmetic = ""
     task.kept_as.unlink(missing_ok=True)  # the training is over
-    return fitted
+    return history, task.scored(outputs), seconds, arithmetic
 
 
 def compile_model(model: keras.Model, config: Config, steps: int) -> None:
@@ -162,7 +162,7 @@ def streaming(task: Task) -> tuple[keras.Model, batches.Batches]:
     return keras.Model(images, task.model(x)), train
 
 
-def _fit_stored(task: Task) -> Fitted:
+def _fit_stored(task: Task) -> tuple[pd.DataFrame, np.ndarray, float, str]:
     """Train what is not frozen on stored outputs of what is; with views, epoch e sees view e modulo `views`."""
     config = task.config
     backbone, head = catalogue.split(task.model)
@@ -176,7 +176,7 @@ def _fit_stored(task: Task) -> Fitted:
     train = batches.StoredBatches(views, labels, config.batch_size, config.seed)
     history, seconds = _run(task, head, train, (plain[0, val_rows], val_labels))
     outputs = head.predict(plain[0, task.table.row], batch_size=256, verbose=0)
-    return history, task.scored(outputs), seconds, cached_features.arithmetic(run)
+    return history, outputs, seconds, cached_features.arithmetic(run)
 
 
 def _run(task: Task, trainer: keras.Model, train: batches.Batches, val) -> tuple[pd.DataFrame, float]:
