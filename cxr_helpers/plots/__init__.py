@@ -7,7 +7,7 @@ and text is readable at the width of an A4 page. A module is imported when one o
 import lazy_loader
 
 _FUNCTIONS = {
-    "result_plots": ["classified_images", "forest", "histories", "image_grid", "specification_curve", "summary"],
+    "result_plots": ["classified_images", "forest", "histories", "image_grid", "summary"],
     "style": ["CLASS_COLOURS", "COLOURS", "TEXT_WIDTH", "colour"],
 }
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs=_FUNCTIONS)

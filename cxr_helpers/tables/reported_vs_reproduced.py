@@ -1,8 +1,9 @@
 """The table of claims: every figure that a source document reports, once, beside that of runs and measurements."""
 
 import dataclasses
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,22 @@ from cxr_helpers.base import stored_results
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.records import Record
-from cxr_helpers.tables import open_choices, selection, statistics, verdicts
+from cxr_helpers.tables import selection, statistics, verdicts
 
 COLUMNS = ["system", "source", "metric", "reported", "reproduced", "ci_low", "ci_high", "verdict", "status", "command"]
 COLUMNS += ["claim_id", "kind", "readings", "readings_reaching"]
 SOURCES = {"T": "Kondragunta 2024", "R": "Rahman et al. 2024", "K": "Kilaru 2025"}
 SOURCES |= {"I": "IJAREAS 2025", "V": "Valenzuela 2024"}
 Runs = Mapping[str, Sequence[Record]]
+# Figures that a reading has no column of, from those that it has: (table, split, images of PNEUMONIA, of NORMAL) -> values.
+_DERIVED: dict[str, Callable] = {
+    "tp": lambda table, split, positives, negatives: table[f"{split}_recall"] * positives,
+    "fn": lambda table, split, positives, negatives: (1 - table[f"{split}_recall"]) * positives,
+    "tn": lambda table, split, positives, negatives: table[f"{split}_specificity"] * negatives,
+    "fp": lambda table, split, positives, negatives: (1 - table[f"{split}_specificity"]) * negatives,
+    "training accuracy": lambda table, split, positives, negatives: table.train_accuracy,
+    statistics.GAP: lambda table, split, positives, negatives: table.train_accuracy - table[f"{split}_accuracy"],
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +59,24 @@ def reported() -> dict[str, dict]:
     return {name: sources.get(name, {}) | text for name, text in texts.items()}
 
 
+def load_readings(name: str, profile: str, missing_ok: bool = False) -> pd.DataFrame | None:
+    """Return the readings of a claim, as `extras.makers.readings.make` makes them; errors as `stored_results.read`."""
+    path = paths.reports(profile) / "readings" / f"{name}.csv"
+    return stored_results.read(path, f"cxr readings {name} --profile {profile}", missing_ok)
+
+
+def planned(text: dict) -> int:
+    """Return how many readings a claim has when all its combinations are trained."""
+    return math.prod(len(choice["options"]) for choice in [*text["choices"], text["stopping"]])
+
+
+def of_readings(table: pd.DataFrame, split: str, metric: str, images: tuple[int, int]) -> list[float]:
+    """Return a figure of every reading, measured on so many `images` of PNEUMONIA and NORMAL; empty where there is none."""
+    if metric in _DERIVED:
+        return _DERIVED[metric](table, split, *images).to_list()
+    return table[f"{split}_{metric}"].to_list() if f"{split}_{metric}" in table else []
+
+
 def table(runs: Runs, texts: Mapping[str, dict] | None = None, profile: str = "full") -> pd.DataFrame:
     """Set every reported figure beside ours: one row per claim of `texts` (default: `reported()`), columns `COLUMNS`.
 
@@ -63,7 +91,7 @@ def table(runs: Runs, texts: Mapping[str, dict] | None = None, profile: str = "f
             continue
         ways = [name, *(other for other, its in texts.items() if its.get("same_as") == name)]
         ours = {way: statistics.figures(runs[way], texts[way].get("split", "test")) for way in ways if runs.get(way)}
-        read = open_choices.load(text["combinations"], profile, missing_ok=True) if ours and "combinations" in text else None
+        read = load_readings(text["combinations"], profile, missing_ok=True) if ours and "combinations" in text else None
         for figure in text["figures"]:
             row = {"system": name, "source": text["source"], "metric": figure["metric"], "reported": figure["value"]}
             slug = re.sub("[^a-z0-9]+", "-", figure["metric"].lower()).strip("-")
@@ -77,7 +105,7 @@ def table(runs: Runs, texts: Mapping[str, dict] | None = None, profile: str = "f
             elif ours:
                 found = [_of_runs(runs, way, ours[way], texts, figure) for way in ours]
                 if read is not None:
-                    values = open_choices.values(read, text.get("split", "test"), _name(figure), text["images"])
+                    values = of_readings(read, text.get("split", "test"), _name(figure), text["images"])
             rows.append(row | _judged(figure, text, found, values))
     return pd.DataFrame(rows, columns=COLUMNS)
 

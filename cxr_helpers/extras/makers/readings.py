@@ -16,14 +16,14 @@ import numpy as np
 import pandas as pd
 
 from cxr_helpers import experiments, paths
-from cxr_helpers.base import progress
+from cxr_helpers.base import progress, stored_results
 from cxr_helpers.base.files import atomic_write
-from cxr_helpers.config import Config
+from cxr_helpers.config import Config, one_of
 from cxr_helpers.data import batches, manifest, packing, splits
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.makers import measured_on
 from cxr_helpers.models import catalogue
-from cxr_helpers.tables import open_choices
+from cxr_helpers.tables import reported_vs_reproduced
 from cxr_helpers.training import cached_features, fitting, run_environment
 
 METRICS = ["accuracy", "bce", "roc_auc", "recall", "specificity", "precision", "f1"]
@@ -37,6 +37,12 @@ class Training:
     config: Config
     split_seed: int
     key: str
+
+
+def claim(name: str) -> dict:
+    """Return what readings.toml says of a claim; an unknown name is a CxrError that lists the known ones."""
+    claims = stored_results.read(paths.reports("full") / "readings.toml", "")
+    return claims[one_of("readings", name, claims)]
 
 
 def trainings(text: dict, profile: str, data_hash: str) -> list[Training]:
@@ -61,9 +67,9 @@ def make(name: str, profile: str) -> pd.DataFrame:
     train_accuracy (as Keras prints it), {val,test}_{`METRICS`}, seconds (of the training), git_revision. Beside the table
     lies {name}.json: environment of the last training and hours of all.
     """
-    text, path = open_choices.claim(name), paths.reports(profile) / "readings" / f"{name}.csv"
+    text, path = claim(name), paths.reports(profile) / "readings" / f"{name}.csv"
     plan = trainings(text, profile, manifest.data_hash(manifest.load(profile)))
-    table = open_choices.load(name, profile, missing_ok=True)
+    table = reported_vs_reproduced.load_readings(name, profile, missing_ok=True)
     made = {} if table is None else dict(list(table.groupby("key")))
     for place, training in enumerate(plan):
         if training.key not in made:
@@ -75,7 +81,7 @@ def make(name: str, profile: str) -> pd.DataFrame:
             about = {"trainings": table.key.nunique(), "of": len(plan), "readings": len(table), "hours": round(hours, 3)}
             about |= measured_on.about()
             atomic_write(path.with_suffix(".json"), json.dumps(about, indent=2) + "\n")
-    return open_choices.load(name, profile)
+    return reported_vs_reproduced.load_readings(name, profile)
 
 
 def stopped(history: pd.DataFrame, rule: dict) -> int:
