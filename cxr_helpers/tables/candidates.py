@@ -14,7 +14,7 @@ from cxr_helpers import experiments, records
 from cxr_helpers.evaluation import bootstrap, calibration
 from cxr_helpers.records import Record
 from cxr_helpers.tables import statistics
-from cxr_helpers.training import members, rescoring
+from cxr_helpers.training import rescoring
 
 CHAPTER = "08_final_model"  # whose calibrated experiments are the candidates
 LOSS = "loss, corrupted val"
@@ -45,7 +45,7 @@ def held(candidates: _Runs, profile: str) -> dict[str, int]:
     """Return the candidates that hold the result (see `choose`): experiment -> networks that it joins; the least loss first."""
     first = least(candidates, profile)
     gaps = differences(candidates, first, profile)
-    return {name: len(members.networks(candidates[name][0], profile)) for name in [first, *gaps.index[gaps.ci_low <= 0]]}
+    return {name: len(rescoring.networks(candidates[name][0], profile)) for name in [first, *gaps.index[gaps.ci_low <= 0]]}
 
 
 def losses(runs: Sequence[Record], profile: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Scores of images that training never saw, made with the saved models of runs (by the extras) and added to their records.
+"""Runs that join others, and scores of images that training never saw, made with saved models (by the extras), in the records.
 
 external.csv: image_id, patient_id, view, finding, y_true, y_score of the adult images; nothing may be chosen on it.
 perturbed_val.csv.gz: image_id, perturbation, severity (0: as it is), y_score of validation images; models are chosen on it.
@@ -8,16 +8,56 @@ class) and for the lungs `by_mask` (P(opacity) by the mask's shape alone); adapt
 
 import io
 
+import numpy as np
 import pandas as pd
 
-from cxr_helpers import paths
+from cxr_helpers import paths, records
 from cxr_helpers.base import plugins
 from cxr_helpers.errors import CxrError
+from cxr_helpers.evaluation import calibration
 from cxr_helpers.records import Record
-from cxr_helpers.training import members
 
 EXTERNAL, VALIDATION = "external.csv", "perturbed_val.csv.gz"
 NIH, LUNGS, ADAPTED = "nih.csv.gz", "rsna_lungs.csv.gz", "adapted.csv"
+JOINING = ("ensemble", "calibrated")  # models whose score is a function of their members' scores
+_ROUNDING = 1e-5  # of stored scores, which have seven digits
+
+
+def aligned(runs: list[Record]) -> list[pd.DataFrame]:
+    """Return the runs' scores with equal rows in equal order, by split and image_id; other images or sets are a CxrError."""
+    tables = [run.scores.sort_values(["split", "image_id"], ignore_index=True) for run in runs]
+    keys = ["image_id", "split", "y_true"]
+    for run, table in zip(runs, tables, strict=True):
+        if run.info["data_hash"] != runs[0].info["data_hash"] or not table[keys].equals(tables[0][keys]):
+            names = f"{runs[0].run_id} and {run.run_id}"
+            raise CxrError(f"Runs {names} were scored on different images; train both anew with --retrain, on one set.")
+    return tables
+
+
+def joined(run: Record, profile: str) -> list[Record]:
+    """Return the runs that the run of an ensemble or a calibrated experiment joins; one trained anew is a CxrError."""
+    found = [records.read(paths.runs(profile) / member) for member in run.info["members"]]
+    if run.config.model in JOINING and not _still_those_of(run, found):
+        raise CxrError(f"Run {run.run_id} joins scores that its members no longer have; train it anew with --retrain.")
+    return found
+
+
+def _still_those_of(run: Record, found: list[Record]) -> bool:
+    """Tell whether a run's scores are the mean of the scores of what it joins, at its temperature."""
+    own, *theirs = (table.y_score for table in aligned([run, *found]))
+    return np.allclose(own, at_temperature(run, theirs), rtol=0, atol=_ROUNDING)
+
+
+def at_temperature(run: Record, scores: list[pd.Series]) -> np.ndarray:
+    """Return what a run makes of the scores of what it joins, one array a member: their mean, at its temperature."""
+    return calibration.at_temperature(np.mean(scores, axis=0), run.info.get("temperature", 1.0))
+
+
+def networks(run: Record, profile: str) -> list[Record]:
+    """Return the runs of single networks behind a run: itself, or those behind what it joins."""
+    if run.config.model not in JOINING:
+        return [run]
+    return [network for member in joined(run, profile) for network in networks(member, profile)]
 
 
 def corrupted_validation(run: Record, profile: str) -> pd.DataFrame:
@@ -37,18 +77,18 @@ def of(run: Record, profile: str, name: str) -> pd.DataFrame | None:
     """
     if (found := stored(run, name)) is not None:
         return found
-    if run.config.model not in members.JOINING:
+    if run.config.model not in JOINING:
         if name != EXTERNAL or paths.from_environment("CXR_EXTERNAL_DIR"):
             plugins.load("measurements", "rescore")(run, profile, [name])
         return stored(run, name)
-    tables = [of(member, profile, name) for member in members.joined(run, profile)]
+    tables = [of(member, profile, name) for member in joined(run, profile)]
     if any(table is None for table in tables):
         return None
     keys = [column for column in tables[0] if column != "y_score"]
-    aligned = [table.sort_values(keys, ignore_index=True) for table in tables]
-    if any(not table[keys].equals(aligned[0][keys]) for table in aligned):
+    tables = [table.sort_values(keys, ignore_index=True) for table in tables]
+    if any(not table[keys].equals(tables[0][keys]) for table in tables):
         raise CxrError(f"The runs that {run.run_id} joins hold {name} of different images; delete these files and `cxr rescore`.")
-    return aligned[0].assign(y_score=members.at_temperature(run, [table.y_score for table in aligned]))
+    return tables[0].assign(y_score=at_temperature(run, [table.y_score for table in tables]))
 
 
 def stored(run: Record, name: str) -> pd.DataFrame | None:

@@ -69,7 +69,7 @@ def test_of_candidates_that_hold_the_result_the_smallest_is_taken(make, monkeypa
     runs = {"large": [make("x", [0.1, 0.9, 0.45, 0.55], HALF)], "small": [make("y", [0.4, 0.6, 0.2, 0.8], HALF)]}
     runs["worse"] = [make("z", [0.6, 0.4, 0.6, 0.4], RIGHT)]
     sizes = {runs["large"][0].run_id: 3, runs["small"][0].run_id: 2, runs["worse"][0].run_id: 1}
-    monkeypatch.setattr(candidates.members, "networks", lambda run, profile: [run] * sizes[run.run_id])
+    monkeypatch.setattr(candidates.rescoring, "networks", lambda run, profile: [run] * sizes[run.run_id])
     gaps = candidates.ranking(runs, candidates.least(runs, "smoke"), "smoke").set_index("experiment")
     assert gaps.index[-1] == "worse" and gaps[f"{candidates.DIFFERENCE}_low"].worse > 0
     assert gaps[f"{candidates.DIFFERENCE}_low"].iloc[1] < 0 < gaps[f"{candidates.DIFFERENCE}_high"].iloc[1]

@@ -8,7 +8,7 @@ from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import ensemble
-from cxr_helpers.training import members
+from cxr_helpers.training import rescoring
 
 
 @pytest.fixture
@@ -48,10 +48,10 @@ def test_an_ensemble_whose_member_was_trained_anew_is_refused(run):
     product = ensemble.make(Config("ensemble", members=("three",)), "smoke")
     whole = run("whole", [0.2, 0.8, 0.3, 0.7], model="ensemble", members=("three",))
     whole = records.write(whole.config, "smoke", whole.info | product[0], product[1])
-    assert [each.run_id for each in members.joined(whole, "smoke")] == [first.run_id, second.run_id]
+    assert [each.run_id for each in rescoring.joined(whole, "smoke")] == [first.run_id, second.run_id]
     records.write(second.config, "smoke", second.info, {"scores": second.scores.assign(y_score=0.5)})
     with pytest.raises(CxrError, match=f"{whole.run_id} joins scores that its members no longer have.*--retrain"):
-        members.joined(whole, "smoke")
+        rescoring.joined(whole, "smoke")
 
 
 def test_what_cannot_be_joined_is_refused(run):

@@ -12,7 +12,7 @@ from cxr_helpers.config import Config
 from cxr_helpers.data import corruptions, packing
 from cxr_helpers.extras.makers import rescored, saved
 from cxr_helpers.records import Record
-from cxr_helpers.training import members, rescoring
+from cxr_helpers.training import rescoring
 
 
 def probability(mean):
@@ -107,7 +107,7 @@ def joining(kind, store, members, **info):
 
 def test_what_joins_networks_makes_its_scores_of_theirs_and_stores_none(store, monkeypatch):
     runs, biases = [store(), store()], iter((0.0, 2.0))
-    monkeypatch.setattr(members, "_still_those_of", lambda run, found: True)  # these have no scores
+    monkeypatch.setattr(rescoring, "_still_those_of", lambda run, found: True)  # these have no scores
     monkeypatch.setattr(saved, "of_run", lambda *_: detector(bias=next(biases)))
     ensemble = joining("ensemble", store, runs)
     rescored.rescore(ensemble, "smoke")

@@ -14,7 +14,7 @@ from cxr_helpers.extras.makers import joining, saved
 from cxr_helpers.extras.networks import joined
 from cxr_helpers.extras.statistics import temperature_scaling
 from cxr_helpers.records import Product, Record
-from cxr_helpers.training import members, network, rescoring
+from cxr_helpers.training import network, rescoring
 
 
 def make(config: Config, profile: str) -> Product:
@@ -33,7 +33,7 @@ def make(config: Config, profile: str) -> Product:
     temperature = temperature_scaling.fit(corrupted)
     threshold = metrics.operating_point(temperature_scaling.tempered(corrupted, temperature))
     info = joining.info([member]) | {"temperature": temperature, "threshold": threshold}
-    if model := _model(members.networks(member, profile), profile, temperature):
+    if model := _model(rescoring.networks(member, profile), profile, temperature):
         info["model_bytes"] = network.save(model, profile, config.run_id)
     return info, {"scores": temperature_scaling.tempered(member.scores, temperature)}
 

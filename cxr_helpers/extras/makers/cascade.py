@@ -16,7 +16,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.makers import joining
 from cxr_helpers.records import Product
-from cxr_helpers.training import members
+from cxr_helpers.training import rescoring
 
 SENSITIVITY = 0.995  # of the screen on validation, at the threshold below which it rules an image out
 SPECIFICITY = 0.995  # of the screen on validation, at the threshold from which on it calls PNEUMONIA
@@ -50,7 +50,7 @@ def make(config: Config, profile: str) -> Product:
     if len(config.members) != 2:
         raise CxrError(f"Config: a cascade has two members, the screen and the confirming model, not {len(config.members)}.")
     joined = joining.paired(config, profile)
-    screen, confirm = members.aligned(joined)
+    screen, confirm = rescoring.aligned(joined)
     thresholds = choose(screen[screen.split == "val"], confirm[confirm.split == "val"])
     decided = decide(screen.y_score.to_numpy(), confirm.y_score.to_numpy(), thresholds)
     scores = screen.assign(y_score=decided.y_score)

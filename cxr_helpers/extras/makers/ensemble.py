@@ -4,7 +4,7 @@ from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import joining
 from cxr_helpers.records import Product
-from cxr_helpers.training import members
+from cxr_helpers.training import rescoring
 
 
 def make(config: Config, profile: str) -> Product:
@@ -19,6 +19,6 @@ def make(config: Config, profile: str) -> Product:
         joined = joining.runs(config.members[0], config, profile)
     else:
         joined = joining.paired(config, profile)
-    tables = members.aligned(joined)
+    tables = rescoring.aligned(joined)
     scores = tables[0].assign(y_score=sum(table.y_score for table in tables) / len(tables))
     return joining.info(joined), {"scores": scores}

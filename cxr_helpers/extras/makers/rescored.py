@@ -16,8 +16,7 @@ from cxr_helpers.data import corruptions, image_files, packing, preprocessing
 from cxr_helpers.extras.makers import saved
 from cxr_helpers.extras.other_sets import adult_images
 from cxr_helpers.records import Record
-from cxr_helpers.training import members
-from cxr_helpers.training.rescoring import EXTERNAL, VALIDATION
+from cxr_helpers.training.rescoring import EXTERNAL, VALIDATION, networks
 
 SEVERITY = 2  # of four: the column says so since records had several
 COLUMNS = {
@@ -39,7 +38,7 @@ def rescore(run: Record, profile: str, wanted: Sequence[str] = (), score: Scorer
         CxrError: a model of the run is not on this machine, or scores otherwise than the record says.
     """
     wanted = wanted or [EXTERNAL] * (adult_images.folder() is not None) + [VALIDATION]
-    for part in members.networks(run, profile):
+    for part in networks(run, profile):
         missing = [name for name in wanted if not part.has(name)]
         scorer = score or (of_model(saved.of_run(part, profile), part.config) if missing else None)
         for name in missing:

@@ -8,7 +8,7 @@ from cxr_helpers.config import Config
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
 from cxr_helpers.records import Record
-from cxr_helpers.training import members
+from cxr_helpers.training import rescoring
 
 keras = lazy.module("keras")
 
@@ -37,4 +37,4 @@ def of_run(record: Record, profile: str):
 
 def network_config(run: Record, profile: str) -> Config:
     """Return the configuration of the network behind a run, the first where it joins several: it says what images it takes."""
-    return network_config(members.joined(run, profile)[0], profile) if run.config.members else run.config
+    return network_config(rescoring.joined(run, profile)[0], profile) if run.config.members else run.config
