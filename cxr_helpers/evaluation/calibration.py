@@ -6,8 +6,6 @@ from scipy.special import expit, logit
 
 from cxr_helpers.evaluation import bootstrap, metrics
 
-MEASURES = ("ece", "brier", "bce")  # those of `metrics` that judge a probability and not an order
-
 
 def at_temperature(y_score: np.ndarray, temperature: float) -> np.ndarray:
     """Return sigmoid(logit / temperature) of probabilities (N,)."""

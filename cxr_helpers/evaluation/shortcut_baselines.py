@@ -9,7 +9,6 @@ from sklearn.preprocessing import StandardScaler
 from cxr_helpers.errors import CxrError
 
 GREY_STATISTICS = ["mean", "std", "p05", "p50", "p95"]
-THUMBNAIL_SIDE = 32
 
 
 def scores(manifest: pd.DataFrame, splits: pd.DataFrame, thumbnails: np.ndarray) -> dict[str, pd.DataFrame]:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from cxr_helpers.evaluation import curves, metrics
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.plots.style import FAINT, INK, TEXT_WIDTH, colour, looks, styled, value_grid
 from cxr_helpers.plots.style import figure as empty_figure
 from cxr_helpers.tables import formatting
@@ -43,7 +43,7 @@ def histories(runs: Sequence[pd.DataFrame], name: str) -> Figure:
 
 def _roc(ax: Axes, scores: _Scores) -> None:
     ax.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)
-    _bands(ax, scores, curves.roc_band, "roc_auc")
+    _bands(ax, scores, metrics.roc_band, "roc_auc")
     ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xticks=ticks, yticks=ticks, aspect="equal")
     ax.set(xlabel="1 − specificity (false-positive rate)", ylabel="sensitivity (true-positive rate)")
@@ -53,7 +53,7 @@ def _roc(ax: Axes, scores: _Scores) -> None:
 
 def _pr(ax: Axes, scores: _Scores) -> None:
     """Draw precision-recall curves; the line across is the prevalence, which chance reaches, and the axis starts below it."""
-    _bands(ax, scores, curves.pr_band, "pr_auc")
+    _bands(ax, scores, metrics.pr_band, "pr_auc")
     prevalence = next(iter(scores.values()))[0].y_true.mean()
     ax.axhline(prevalence, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
     ax.annotate(f"prevalence {prevalence:.3f}", (0, prevalence), (4, 3), textcoords="offset points")
@@ -111,7 +111,7 @@ def summary(scores: _Scores, threshold: float, plain: float = 0.5) -> Figure:
 
 def _reliability(ax: Axes, name: str, scores: pd.DataFrame) -> None:
     """Draw the observed share of PNEUMONIA with its 95 % Wilson interval in the 15 bins of the ECE, which the title gives."""
-    table = curves.reliability(scores)
+    table = metrics.reliability(scores)
     error = metrics.evaluate(scores).loc["ece"]
     ax.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)
     ends = [table.observed - table.ci_low, table.ci_high - table.observed]

@@ -77,15 +77,10 @@ def _named(ax: Axes, panel: str, kind: str, artist: Artist, points: pd.DataFrame
 
 
 def _intervals(container: ErrorbarContainer) -> pd.DataFrame:
-    """Return the points of an error bar, or where it has none the middles of its bars, with the ends of its bars."""
-    line, _, bars = container.lines
-    points = _xy(line.get_xydata()) if line is not None else pd.DataFrame()
-    across = 0 if container.has_xerr else 1
-    ends = [segment[:, across] for bar in bars[:1] for segment in bar.get_segments() if len(segment)]
-    middles = [segment.mean(axis=0) for bar in bars[:1] for segment in bar.get_segments() if len(segment)]
-    if len(points) != len(ends):
-        points = _xy(middles)
-    return points.assign(low=[min(each) for each in ends], high=[max(each) for each in ends]) if ends else points
+    """Return the points of an error bar with the ends of its bars."""
+    line, _, (bars,) = container.lines
+    ends = [segment[:, 0 if container.has_xerr else 1] for segment in bars.get_segments()]
+    return _xy(line.get_xydata()).assign(low=[min(each) for each in ends], high=[max(each) for each in ends])
 
 
 def _points(artist: Artist) -> tuple[str, pd.DataFrame]:

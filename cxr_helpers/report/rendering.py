@@ -1,21 +1,28 @@
 """The report: executed chapters in, the thesis and its supplement as web page and PDF out. Nothing is executed here."""
 
+import datetime
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nbformat
+import yaml
 from pandocfilters import Header, RawBlock, Space, Str
 
 from cxr_helpers import paths
 from cxr_helpers.base import plugins
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.config import one_of
-from cxr_helpers.report import chapters, front_matter, html_page, references, tree, typst_pdf
-from cxr_helpers.report.tree import Document, Part
+from cxr_helpers.data import dataset, manifest
+from cxr_helpers.report import chapters, html_page, references, tree, typst_pdf
+from cxr_helpers.report.tree import Cell, Document, Node, Part
+from cxr_helpers.training import run_environment
 from cxr_helpers.workflow import chapter_files, shown_data
 
 FORMATS = ("html", "pdf")
 DOCUMENTS = ("thesis", "supplement")
+SOURCE, INTRODUCTION = "front_matter.md", "introduction.md"  # in reports/
+CITATION = paths.ROOT / "CITATION.cff"
+READER = "markdown-raw_html-raw_tex-implicit_figures"
 
 
 def render(profile: str, documents: Sequence[str] = DOCUMENTS, formats: Sequence[str] = FORMATS) -> list[Path]:
@@ -26,7 +33,7 @@ def render(profile: str, documents: Sequence[str] = DOCUMENTS, formats: Sequence
     """
     for name in documents:
         one_of("document", name, DOCUMENTS)
-    written, made = [], assemble(documents, profile, front_matter.facts(profile))
+    written, made = [], assemble(documents, profile, facts(profile))
     for name, document in made.items():
         for chapter in chapter_files.of(name):
             shown_data.store(nbformat.read(chapter_files.executed(chapter, profile), as_version=4), chapter, profile)
@@ -65,16 +72,16 @@ def assemble(documents: Sequence[str], profile: str, facts: Mapping[str, str], b
     cited, made = references.keys(), {}
     for name in documents:
         labels = references.links(name, names)
-        before = front_matter.parts(bodies[name], profile) if name == "thesis" else []
+        before = _before(bodies[name], profile) if name == "thesis" else []
         body = references.resolved([Part(part.name, _cells(part)) for part in bodies[name]], labels, cited)
         figures = {path: content for found in read.values() for chapter in found for path, content in chapter.figures.items()}
         tables = {path: content for found in read.values() for chapter in found for path, content in chapter.data.items()}
-        meta = front_matter.variables(name, profile, facts)
+        meta = _variables(name, profile, facts)
         made[name] = Document(references.resolved(before, labels, cited), body, names[name], figures, tables, meta)
     return made
 
 
-def _cells(part: Part, belongs: str = "") -> list[tree.Cell]:
+def _cells(part: Part, belongs: str = "") -> list[Cell]:
     """Return the cells of a chapter that were tagged for a part of the report, or those of the chapter itself."""
     return [cell for cell in part.cells if cell.belongs == belongs]
 
@@ -84,8 +91,80 @@ def _details(part: Part) -> Part:
     level, (_, classes, pairs), words = part.blocks[0]["c"]
     name = f"{part.name}_details"
     title = Header(level, [f"ch:{name}", classes, pairs], [*words, Str(":"), Space(), Str("details")])
-    cells = [tree.Cell(cell.place, cell.blocks) for cell in _cells(part, "supplement")]
+    cells = [Cell(cell.place, cell.blocks) for cell in _cells(part, "supplement")]
     first = next((block["t"] for cell in cells for block in cell.blocks), None)
     placement = "none" if first == "Figure" else "auto"  # it may not move before the title
     placed = RawBlock("typst", f"#show figure.where(kind: image): set figure(placement: {placement})")
-    return Part(name, [tree.Cell(f"chapter {part.name}", [title, placed]), *cells])
+    return Part(name, [Cell(f"chapter {part.name}", [title, placed]), *cells])
+
+
+def _before(chapters: list[Part], profile: str) -> list[Part]:
+    """Return what stands before the first chapter: abstract, key results, and the introduction.
+
+    The abstract is the front matter's text, cells tagged `abstract`, and the page's panels; key results are cells tagged so.
+    """
+    cells = [cell for part in chapters for cell in part.cells]
+    opening = [_title(SOURCE, "abstract", [Str("Abstract")]), Cell(SOURCE, _parsed(SOURCE)["blocks"])]
+    opening += [cell for cell in cells if cell.belongs == "abstract"]
+    panels = (plugins.load("panels", name)(profile) for name in plugins.names("panels"))  # of the web page alone
+    opening += [Cell("panels", [RawBlock("html", markup)]) for markup in panels if markup]
+    if results := [cell for cell in cells if cell.belongs == "key-results"]:
+        opening += [_title(SOURCE, "key-results", [Str("Key"), Space(), Str("results")]), *results]
+    found = [Part("abstract", opening)]
+    if (paths.ROOT / "reports" / INTRODUCTION).is_file():
+        heading, *blocks = _parsed(INTRODUCTION)["blocks"]
+        found.append(Part("introduction", [_title(INTRODUCTION, "introduction", heading["c"][2]), Cell(INTRODUCTION, blocks)]))
+    return found
+
+
+def _title(place: str, identifier: str, words: list[Node]) -> Cell:
+    return Cell(place, [Header(1, [identifier, ["unnumbered"], []], words)])
+
+
+def _variables(document: str, profile: str, facts: Mapping[str, str]) -> Node:
+    """Return the variables of the templates as pandoc metadata: those of the front matter, and those of this rendering."""
+    own = {
+        "facts": [{"name": name, "value": value} for name, value in facts.items()],
+        "profile": profile,
+        "revision": facts["Revision"],
+        "date": facts["Date"],
+        "source": facts.get("Source", ""),
+        "synthetic": profile != "full",
+    }
+    if document == "supplement":  # the abbreviations stand in the thesis
+        own |= {"subtitle": "Supplement", "supplement": True, "abbreviations": []}
+    cited = yaml.safe_load(CITATION.read_text(encoding="utf-8"))  # the template makes BibTeX and schema.org of it
+    own |= {"author": [author["name"] for author in cited["authors"]], "year": facts["Date"].split()[-1]}
+    own |= {"cited": {name: cited[name] for name in ("title", "license", "keywords")}}
+    return _parsed(SOURCE)["meta"] | {name: _node(value) for name, value in own.items()}
+
+
+def facts(profile: str) -> dict[str, str]:
+    """Return what the title page says of this rendering: date, data, profile, revision, and where the source is public."""
+    today, source = datetime.date.today(), run_environment.repository()
+    return {
+        "Date": f"{today.day} {today:%B %Y}",
+        "Data": _data(profile),
+        "Profile": "full (real images)" if profile == "full" else "smoke (synthetic images)",
+        "Revision": run_environment.revision(),
+        **({"Source": source} if source else {}),
+    }
+
+
+def _data(profile: str) -> str:
+    images = manifest.load(profile)
+    origin = "drawn by the program" if profile == "smoke" else f"of {dataset.DATASET.name}, {dataset.discover(profile).pixels}"
+    return f"{len(images):,} images {origin}; manifest {manifest.data_hash(images)[:8]}"
+
+
+def _parsed(name: str) -> Node:
+    return tree.parsed((paths.ROOT / "reports" / name).read_text(encoding="utf-8"), READER)
+
+
+def _node(value: object) -> Node:
+    """Return a value as pandoc's metadata have it."""
+    if isinstance(value, dict):
+        return {"t": "MetaMap", "c": {name: _node(each) for name, each in value.items()}}
+    if isinstance(value, list):
+        return {"t": "MetaList", "c": [_node(each) for each in value]}
+    return {"t": "MetaBool" if isinstance(value, bool) else "MetaString", "c": value}

@@ -48,11 +48,6 @@ def cell(row, form: Format = 3) -> str:
     return estimate(row.value, row.ci_low, row.ci_high, form)
 
 
-def interval(row, form: Format = 3) -> str:
-    """Return "0.931–0.967" of anything with `ci_low` and `ci_high`."""
-    return between(row.ci_low, row.ci_high, form)
-
-
 def signed(value: float, low: float, high: float, form: str = "{:+.3f}") -> str:
     """Return "+0.012 (+0.003 to +0.021)" of a difference and its interval."""
     return estimate(value, low, high, form)
@@ -61,7 +56,7 @@ def signed(value: float, low: float, high: float, form: str = "{:+.3f}") -> str:
 def phrase(table: pd.DataFrame, metric: str) -> str:
     """Return "0.912 (95 % CI 0.890–0.934)" from a metric table as `metrics.evaluate` gives it."""
     row = table.loc[metric]
-    return f"{row.value:.3f} (95 % CI {interval(row)})"
+    return f"{row.value:.3f} (95 % CI {between(row.ci_low, row.ci_high)})"
 
 
 def p_value(value: float) -> str:

@@ -177,7 +177,9 @@ def _measured(profile: str, text: dict, figure: dict) -> Found:
     if profile == "smoke":
         return Found("waits: synthetic images", False, value, low, high)
     facts = ["measured", figure.get("apart"), verdicts.LIMIT + figure["limits"] if "limits" in figure else None]
-    if verdicts.kind(figure["metric"]) == verdicts.GROWTH and verdicts.too_wide(figure["value"], value, low, high):
+    # A whole order wide, or around the claim although ours is more than half an order away: "consistent" then says little.
+    wide = high - low >= 1 or (low <= figure["value"] <= high and abs(value - figure["value"]) > 0.5)
+    if wide and verdicts.kind(figure["metric"]) == verdicts.GROWTH:
         facts.append(verdicts.TOO_WIDE)
     return Found(f"real: {'; '.join(filter(None, facts))}", "apart" not in figure, value, low, high)
 

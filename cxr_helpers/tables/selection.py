@@ -1,6 +1,6 @@
 """Which runs, thresholds and images a chapter shows. Whatever is chosen, is chosen on validation images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,11 +16,6 @@ THRESHOLD = 0.5  # what the source documents use
 def thresholds(runs: Sequence[Record]) -> list[float]:
     """Return each run's operating point: the one that it was made with, or that which its validation images give."""
     return [run.info["threshold"] if "threshold" in run.info else metrics.operating_point(run.split("val")) for run in runs]
-
-
-def given(runs: Mapping[str, Sequence[Record]]) -> dict[str, list[float]]:
-    """Return the operating points of those experiments that were made with one: they are shown at no other."""
-    return {name: thresholds(part) for name, part in runs.items() if all("threshold" in run.info for run in part)}
 
 
 def scores(runs: Sequence[Record], split: str = "test") -> list[pd.DataFrame]:

@@ -65,14 +65,6 @@ def verdict(reported: float, readings: Sequence[float], reached: Sequence[bool])
     return INSIDE if any(reached) or min(readings) <= reported <= max(readings) else OUTSIDE
 
 
-def too_wide(order: float, ours: float, low: float, high: float) -> bool:
-    """Tell whether an interval of a growth's order cannot tell the claimed order from the next: "consistent" then says little.
-
-    It is a whole order wide, or holds the claim although ours lies more than half an order away.
-    """
-    return high - low >= 1 or (low <= order <= high and abs(ours - order) > 0.5)
-
-
 def agrees(
     metric: str,
     reported: float,

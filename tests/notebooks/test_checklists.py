@@ -8,7 +8,7 @@ import pytest
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.report import checklists
-from cxr_helpers.report import front_matter, rendering, tree
+from cxr_helpers.report import rendering, tree
 from cxr_helpers.workflow import chapter_files, shown_data
 
 POINTER = re.compile(r"@((?:fig|tbl|ch|sec):[\w-]+)")
@@ -91,7 +91,7 @@ def test_the_appendices_are_card_datasheet_and_one_table_a_checklist():
 
 @pytest.mark.report
 def test_every_pointer_resolves_in_the_executed_chapters(smoke_run):
-    made = rendering.assemble(["thesis"], "smoke", front_matter.facts("smoke"))
+    made = rendering.assemble(["thesis"], "smoke", rendering.facts("smoke"))
     labels = set(made["thesis"].names) | sections()
     labels |= {label for name in chapter_files.of("thesis") for label in shown_data.sentences(name, "smoke").label}
     there = {pointer for pointer in APPENDED | {f"ch:{name}" for name in APPENDICES}}

@@ -125,7 +125,7 @@ def limits_expected(scores, threshold) -> dict[str, str]:
     """Return the intervals as every table of the report has them."""
     found = metrics.evaluate(scores.assign(y_score=scores.y_score.round(explorer.DIGITS)), threshold)
     return {
-        name: f"({formatting.interval(found.loc[key])})"
+        name: f"({formatting.between(found.loc[key].ci_low, found.loc[key].ci_high)})"
         for name, key in (("sensitivity", "recall"), ("specificity", "specificity"))
     }
 

@@ -82,7 +82,7 @@ def checkout():
     folder = Path(tempfile.mkdtemp(prefix="cxr-faults-"))
     root = copy(folder / NAME)
     (root / "cxr_helpers" / "training" / "__init__.py").write_text(TRAINING)
-    title = root / "cxr_helpers" / "report" / "front_matter.py"  # pages are compared to the last byte, over midnight too
+    title = root / "cxr_helpers" / "report" / "rendering.py"  # pages are compared to the last byte, over midnight too
     assert (text := title.read_text()).count(TODAY) == 1
     title.write_text(text.replace(TODAY, "datetime.date(2026, 1, 1)"))
     (root / "cxr_helpers" / "experiments.toml").write_text(ALPHA)

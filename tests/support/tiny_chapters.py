@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from cxr_helpers import paths
 from cxr_helpers.extras.report import checklists
-from cxr_helpers.report import document, front_matter
+from cxr_helpers.report import document, rendering
 from cxr_helpers.workflow import chapter_files, shown_data
 
 FRONT_MATTER = paths.ROOT / "reports" / "front_matter.md"
@@ -82,7 +82,7 @@ def workplace(patch, root):
     patch.setattr(paths, "ROOT", root)
     patch.setattr(paths, "NOTEBOOKS", root / "notebooks")
     patch.setattr(checklists, "FOLDER", root / "checklists")
-    patch.setattr(front_matter, "_data", lambda profile: "7 images")
+    patch.setattr(rendering, "_data", lambda profile: "7 images")
 
     def write(profile="smoke", **chapters):
         for name, notebook in chapters.items():

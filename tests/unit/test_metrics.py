@@ -9,7 +9,7 @@ from sklearn import metrics as sklearn_metrics
 from tiny_scores import FOUR, random_scores, scores
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import bootstrap, curves, metrics
+from cxr_helpers.evaluation import bootstrap, metrics
 
 
 def test_values_worked_out_by_hand():
@@ -187,26 +187,26 @@ def test_runs_on_different_images_are_refused():
 
 def test_the_roc_band_holds_the_curve_and_its_area():
     images = random_scores(ties=False)
-    band = curves.roc_band([images], n_boot=200)
+    band = metrics.roc_band([images], n_boot=200)
     fpr, tpr, _ = sklearn_metrics.roc_curve(images.y_true, images.y_score)
-    assert band.y[1:].to_list() == pytest.approx([tpr[fpr <= x + 1e-12][-1] for x in curves.GRID], abs=0.02)
+    assert band.y[1:].to_list() == pytest.approx([tpr[fpr <= x + 1e-12][-1] for x in metrics.GRID], abs=0.02)
     assert np.trapezoid(band.y, band.x) == pytest.approx(sklearn_metrics.roc_auc_score(images.y_true, images.y_score), abs=0.005)
     assert ((band.ci_low <= band.y + 1e-9) & (band.y <= band.ci_high + 1e-9)).mean() > 0.95
     assert (band.iloc[0] == 0).all()
 
 
 def test_the_pr_band_gives_the_precision_of_the_highest_threshold_that_reaches_a_sensitivity():
-    band = curves.pr_band([FOUR], n_boot=20).set_index("x").y
+    band = metrics.pr_band([FOUR], n_boot=20).set_index("x").y
     assert band[0] == band[0.5] == 1  # 0.9 alone: one of two positives, no false alarm
     assert band[0.505] == band[1] == pytest.approx(2 / 3)
 
 
 def test_reliability_uses_the_bins_of_the_calibration_error():
     images = random_scores()
-    table = curves.reliability(images)
+    table = metrics.reliability(images)
     error = (table.n * (table.predicted - table.observed).abs()).sum() / table.n.sum()
     assert error == pytest.approx(metrics.evaluate(images, n_boot=20).value.ece)
-    one = curves.reliability(scores([1, 0], [0.5, 0.5])).iloc[0]
+    one = metrics.reliability(scores([1, 0], [0.5, 0.5])).iloc[0]
     assert (one.n, one.observed) == (2, 0.5) and one.ci_low == pytest.approx(0.0945, abs=1e-4)  # Wilson, 1 of 2
 
 
@@ -223,7 +223,7 @@ def test_the_interval_of_a_bin_holds_its_share_even_where_rounding_says_otherwis
         y_score = np.r_[np.full(n, 0.99), 0.01]
         ids = [f"i{i}" for i in range(n + 1)]
         scores = pd.DataFrame({"image_id": ids, "patient_id": ids, "split": "test", "y_true": y_true, "y_score": y_score})
-        table = curves.reliability(scores)
+        table = metrics.reliability(scores)
         assert (table.ci_low <= table.observed).all() and (table.observed <= table.ci_high).all()
 
 

@@ -22,7 +22,7 @@ from cxr_helpers.base import lazy, stored_results
 from cxr_helpers.base.progress import say, since
 from cxr_helpers.errors import CxrError
 from cxr_helpers.records import Record
-from cxr_helpers.report import front_matter, rendering
+from cxr_helpers.report import rendering
 from cxr_helpers.workflow import chapter_files, shown_data
 
 pypdf = lazy.module("pypdf")
@@ -125,7 +125,7 @@ def _pages(documents: dict[str, list[str]], profile: str, build: Path) -> list[s
     """Return a sentence for each page and PDF that is not what the chapters give now, with the first place that differs."""
     sentences, stored = [], {name: (paths.reports(profile) / f"{name}.html").read_text(encoding="utf-8") for name in documents}
     for name, html in stored.items():
-        facts = {fact: value for fact, value in front_matter.facts(profile).items() if fact != "Source"}
+        facts = {fact: value for fact, value in rendering.facts(profile).items() if fact != "Source"}
         facts |= {fact.capitalize(): value for fact, value in STATED.findall(html)}
         anew = rendering.assemble([name], profile, facts, build=build)[name]
         pairs = {"html": (html.splitlines(), rendering.content(anew, "html").decode().splitlines())}
