@@ -205,7 +205,7 @@ def _check_whole(header: Image.Image, data: bytes) -> None:
         if header.format == "PNG":
             _opened(data).verify()
         elif header.tag_v2.get(_PHOTOMETRIC) not in (1, 2):
-            raise NoImage("a TIFF file of colours by a palette, or whose zero is no black")
+            raise NoImage("a TIFF file that is neither grey of black as zero nor RGB")
         if getattr(header, "n_frames", 1) != 1:
             raise NoImage("a file of several pictures")
     except NoImage:

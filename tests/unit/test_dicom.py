@@ -139,7 +139,8 @@ def test_padding_is_black_in_an_inverted_image_too(read):
 @pytest.mark.parametrize(("tags", "words"), [
     ({"Modality": "CT"}, r"no radiograph by its tags \(Modality CT\)"),
     ({"ViewPosition": "LL"}, r"a lateral view by its tags \(ViewPosition LL\)"),
-    ({"ViewPosition": "PA", "Modality": "DX"}, "^$"),
+    ({"Modality": "DX", "BodyPartExamined": "hand "}, r"no chest radiograph by its tags \(BodyPartExamined HAND\)"),
+    ({"ViewPosition": "PA", "Modality": "DX", "BodyPartExamined": "CHEST"}, "^$"),
     ({"Modality": "Doe^Jane"}, "^$"),
 ])  # fmt: skip
 def test_tags_warn_in_words_of_a_closed_list(tmp_path, tags, words):

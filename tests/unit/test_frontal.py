@@ -209,3 +209,14 @@ def test_an_image_of_few_greys_is_warned_of(greys):
     image = np.tile(np.arange(256).clip(max=greys - 1).astype("uint8"), (200, 1))
     assert out_of_distribution.poor(image) == "has fewer than 8 grey values"
     assert not out_of_distribution.poor(synthetic.image(1, "NORMAL").image)
+
+
+@pytest.mark.parametrize("how", [cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4])
+def test_a_small_image_that_was_enlarged_is_warned_of(how):
+    image = synthetic.image(1, "NORMAL").image
+    noisy = np.clip(cv2.resize(image, (500, 400)) + np.random.default_rng(0).normal(0, 8, (400, 500)), 0, 255).astype("uint8")
+    assert not out_of_distribution.poor(noisy) and not out_of_distribution.poor(cv2.resize(noisy, (224, 224)))
+    small = cv2.resize(noisy, (28, 28), interpolation=cv2.INTER_AREA)
+    for side in (112, 224, 1000):
+        enlarged = cv2.resize(small, (side, side), interpolation=how)
+        assert out_of_distribution.poor(enlarged) == out_of_distribution.ENLARGED

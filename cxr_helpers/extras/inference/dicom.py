@@ -1,7 +1,7 @@
 """The image in a DICOM file as grey values that a reader would see: rescaled, windowed, bright for dense tissue.
 
-Of the file's other contents, names and numbers of patients among them, nothing is kept or written anywhere; of what Modality and
-ViewPosition say, only whether they are of `NO_RADIOGRAPH` and `LATERAL`.
+Of the file's other contents, names and numbers of patients among them, nothing is kept or written anywhere; of what Modality,
+ViewPosition and BodyPartExamined say, only whether they are of `NO_RADIOGRAPH`, `LATERAL` and `ELSEWHERE`.
 """
 
 import contextlib
@@ -27,9 +27,13 @@ uid = lazy.module("pydicom.uid")
 MAGIC = slice(128, 132)  # bytes that say b"DICM"
 _DEFLATED = b"1.2.840.10008.1.2.1.99"  # a transfer syntax whose few bytes may unpack to any number
 INVERTED, PLAIN = "MONOCHROME1", "MONOCHROME2"  # the smallest value is shown white, or black
-NO_RADIOGRAPH = ("CT", "MR", "US", "MG", "NM", "PT", "XA", "ES", "OP", "PX", "IO", "SEG", "RTIMAGE", "RTDOSE")
+NO_RADIOGRAPH = ("CT", "MR", "US", "MG", "NM", "PT", "XA", "ES", "OP", "PX", "IO", "SEG", "RTIMAGE", "RTDOSE", "XC", "SM", "GM")
 _BEHIND = (*range(0x7FE1, 0x8000, 2), 0xFFFA, 0xFFFC)  # groups of a maker, signatures, padding
 _OVERLAY_BIT = (0x6000, 0x0102)  # where in a value an overlay is
+ELSEWHERE = (
+    *("HEAD", "SKULL", "JAW", "NECK", "CSPINE", "LSPINE", "ABDOMEN", "BREAST", "PELVIS", "HIP", "LEG", "FEMUR", "KNEE", "ANKLE"),
+    *("FOOT", "HAND", "WRIST", "FINGER", "ARM", "FOREARM", "ELBOW", "HUMERUS", "SHOULDER"),
+)
 LATERAL = ("LATERAL", "LL", "RL", "LLD", "RLD", "LLO", "RLO")
 _LEVELS = 65_536  # grey levels that are told apart
 _ROOM = threading.Semaphore(1)  # an image of many pixels has the memory for itself
@@ -112,10 +116,14 @@ def _check(image: "pydicom.Dataset") -> None:
 
 def _warning(image: "pydicom.Dataset") -> str:
     """Return what the tags say against a frontal radiograph, in words that the file cannot choose."""
-    modality, view = (str(image.get(tag) or "").strip().upper() for tag in ("Modality", "ViewPosition"))
-    if modality in NO_RADIOGRAPH:
-        return f"is no radiograph by its tags (Modality {modality})"
-    return f"is a lateral view by its tags (ViewPosition {view})" if view in LATERAL else ""
+    for tag, words, known in (
+        ("Modality", "no radiograph", NO_RADIOGRAPH),
+        ("BodyPartExamined", "no chest radiograph", ELSEWHERE),
+        ("ViewPosition", "a lateral view", LATERAL),
+    ):
+        if (said := str(image.get(tag) or "").strip().upper()) in known:
+            return f"is {words} by its tags ({tag} {said})"
+    return ""
 
 
 def _damage(image: "pydicom.Dataset", data: bytes, beyond: bool) -> str:

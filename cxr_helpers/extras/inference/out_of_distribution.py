@@ -37,6 +37,7 @@ WARNINGS = {
 }
 SMALL = 112  # pixels of the shorter side: half of what every image is brought to
 FEW_GREYS = 8  # a window of no width, a scan of 1 bit
+ENLARGED = "shows no more than an image of 64 pixels a side (enlarged from a small one?)"
 COLOURED = "is in colour (a photograph?)"
 STEPPED = "changes its greys at a row of its JPEG blocks (a damaged file?)"
 MISQUANTISED = "has single odd entries in a quantisation table (a damaged file?)"
@@ -46,6 +47,7 @@ _LUNGS = slice(8, 20)  # rows
 _MIDDLE = slice(11, 21)  # of an edge
 _BLOCK, _JUMP, _VARIED = 8, 8, 3  # rows; grey values: of a step, and the standard deviation of a row that shows something
 _FEW = 4  # of a table's 64 entries
+_SEEN, _DETAIL, _REPEATED = 224, 0.02, 0.7  # pixels; a share of the greys' standard deviation, and of rows or columns
 _COLOUR = 32  # grey values by which the channels of a coloured pixel differ at least
 _COLOURED_SHARE = 0.05  # of all pixels: an annotation covers fewer
 
@@ -143,11 +145,20 @@ def _bank(chest: bytes, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray,
 
 
 def poor(image: np.ndarray) -> str:
-    """Say that an image (H, W) uint8 has too few pixels or greys to show what the model was trained on, or return ""."""
+    """Say that an image (H, W) uint8 has too few pixels, greys or details to show what the model was trained on, or return ""."""
     if min(image.shape) < SMALL:
         return f"has only {min(image.shape)} pixels on its shorter side"
-    few = np.count_nonzero(np.bincount(image.ravel())) < FEW_GREYS
-    return f"has fewer than {FEW_GREYS} grey values" if few else ""
+    if np.count_nonzero(np.bincount(image.ravel())) < FEW_GREYS:
+        return f"has fewer than {FEW_GREYS} grey values"
+    return ENLARGED if _enlarged(image) else ""
+
+
+def _enlarged(image: np.ndarray) -> bool:
+    """Tell whether rows and columns of an image (H, W) uint8 are repeated, or half of what the network sees shows all of it."""
+    repeated = min((each[1:] == each[:-1]).all(axis=1).mean() for each in (image, image.T))
+    seen = resize(image, _SEEN).astype(np.float32)
+    lost = seen - cv2.resize(resize(image, _SEEN // 2), seen.shape, interpolation=cv2.INTER_CUBIC)
+    return bool(repeated > _REPEATED or lost.std() < _DETAIL * max(1, seen.std()))
 
 
 def damaged(path: Path, image: np.ndarray) -> str:
