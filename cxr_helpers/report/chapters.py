@@ -10,7 +10,7 @@ from traitlets.config import Config
 
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
-from cxr_helpers.workflow import chapter_files, shown_data
+from cxr_helpers.workflow import chapter_files
 
 EXPORT = {
     "MarkdownExporter": {"template_name": "chapter", "extra_template_basedirs": [str(paths.TEMPLATE)]},
@@ -40,7 +40,7 @@ def read(path: Path, profile: str) -> Chapter:
     notebook = nbformat.read(path, as_version=4)
     source = chapter_files.source(name)
     address = Path(os.path.relpath(source, paths.reports(profile))).as_posix()
-    for number, cell in shown_data.numbered(notebook):
+    for number, cell in chapter_files.numbered(notebook):
         cell.metadata["cxr_cell"] = str(number)
         failed = [output for output in cell.get("outputs", []) if output.output_type == "error"]
         if failed or (cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None):
@@ -49,9 +49,9 @@ def read(path: Path, profile: str) -> Chapter:
             )
             raise CxrError(f"The report is not rendered: chapter {name}, cell {number} {why}")
     stored = {}
-    for number, note, data in shown_data.shown(notebook):
+    for number, note, data in chapter_files.shown(notebook):
         if note.get("label"):
-            file = shown_data.file_name(note["label"])
+            file = chapter_files.file_name(note["label"])
             stored[file] = data["text/csv"]
             note["origin"] = f"Data: [`{file}`](data/{file}), [sources](data/sources-{name}.json), "
             note["origin"] += f"[cell {number} of `{source.name}`]({address})."

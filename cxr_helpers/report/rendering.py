@@ -16,7 +16,7 @@ from cxr_helpers.data import dataset, manifest
 from cxr_helpers.report import chapters, html_page, references, tree, typst_pdf
 from cxr_helpers.report.tree import Cell, Document, Node, Part
 from cxr_helpers.training import run_environment
-from cxr_helpers.workflow import chapter_files, shown_data
+from cxr_helpers.workflow import chapter_files
 
 FORMATS = ("html", "pdf")
 DOCUMENTS = ("thesis", "supplement")
@@ -36,7 +36,7 @@ def render(profile: str, documents: Sequence[str] = DOCUMENTS, formats: Sequence
     written, made = [], assemble(documents, profile, facts(profile))
     for name, document in made.items():
         for chapter in chapter_files.of(name):
-            shown_data.store(nbformat.read(chapter_files.executed(chapter, profile), as_version=4), chapter, profile)
+            chapter_files.store(nbformat.read(chapter_files.executed(chapter, profile), as_version=4), chapter, profile)
         for kind in formats:
             written.append(paths.reports(profile) / f"{name}.{kind}")
             atomic_write(written[-1], content(document, kind))

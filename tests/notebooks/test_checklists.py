@@ -9,7 +9,7 @@ from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.report import checklists
 from cxr_helpers.report import rendering, tree
-from cxr_helpers.workflow import chapter_files, shown_data
+from cxr_helpers.workflow import chapter_files
 
 POINTER = re.compile(r"@((?:fig|tbl|ch|sec):[\w-]+)")
 FILE = re.compile(r"`([\w./-]*/[\w./-]+|[A-Z]\w+)`")
@@ -93,7 +93,7 @@ def test_the_appendices_are_card_datasheet_and_one_table_a_checklist():
 def test_every_pointer_resolves_in_the_executed_chapters(smoke_run):
     made = rendering.assemble(["thesis"], "smoke", rendering.facts("smoke"))
     labels = set(made["thesis"].names) | sections()
-    labels |= {label for name in chapter_files.of("thesis") for label in shown_data.sentences(name, "smoke").label}
+    labels |= {label for name in chapter_files.of("thesis") for label in chapter_files.sentences(name, "smoke").label}
     there = {pointer for pointer in APPENDED | {f"ch:{name}" for name in APPENDICES}}
     code = "".join(chapter_files.source(name).read_text(encoding="utf-8") for name in chapter_files.of("supplement"))
     named = {pointer for text in texts() for pointer in POINTER.findall(text)} - labels - there

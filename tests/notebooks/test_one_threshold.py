@@ -6,7 +6,7 @@ import pytest
 from cxr_helpers import records
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.tables import candidates, selection
-from cxr_helpers.workflow import shown_data
+from cxr_helpers.workflow import chapter_files
 
 SHOWN = {metrics.TITLES[name]: name for name in ("accuracy", "recall", "specificity")}
 OFFICIAL = "official test"  # what tables with a column "images" call the images that the others are all of
@@ -18,7 +18,7 @@ def elsewhere(profile: str) -> list[str]:
     for name in candidates.made(profile):
         runs = records.of(name, profile)
         own = metrics.evaluate(selection.scores(runs), selection.thresholds(runs)).value
-        for path in sorted(shown_data.folder(profile).glob("tbl-*.csv")):
+        for path in sorted(chapter_files.folder(profile).glob("tbl-*.csv")):
             table = pd.read_csv(path)
             if "experiment" not in table or not {*SHOWN} & {*table}:
                 continue
@@ -36,6 +36,6 @@ def test_no_table_has_another_operating_point(smoke_run):
 
 
 def test_nor_has_one_of_the_committed_report():
-    if not (shown_data.folder("full") / "tbl-final-duplicates.csv").is_file():
+    if not (chapter_files.folder("full") / "tbl-final-duplicates.csv").is_file():
         pytest.skip("the committed report was rendered before all tables had one operating point")
     assert elsewhere("full") == []

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from cxr_helpers import experiments, paths
-from cxr_helpers.workflow import chapter_files, shown_data
+from cxr_helpers.workflow import chapter_files
 
 
 def unexpected(chapter: str, profile: str) -> list[str]:
@@ -21,12 +21,12 @@ def unexpected(chapter: str, profile: str) -> list[str]:
             return source.split("/")[-2] in runs
         return any(fnmatch.fnmatch(source, pattern) for pattern in patterns)
 
-    return [source for source in shown_data.sources(chapter, profile) if not said(source)]
+    return [source for source in chapter_files.sources(chapter, profile) if not said(source)]
 
 
 def unread(chapter: str, profile: str) -> list[str]:
     """Return what a chapter says that it reads, and was not seen to read although it is there."""
-    seen = set(shown_data.sources(chapter, profile))
+    seen = set(chapter_files.sources(chapter, profile))
     known, missed = experiments.load(profile), []
     for entry in (entry for entry in chapter_files.reads(chapter) if entry not in ("all experiments", "final_model")):
         pattern = entry.removeprefix("experiment:")

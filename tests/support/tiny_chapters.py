@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from cxr_helpers import paths
 from cxr_helpers.extras.report import checklists
 from cxr_helpers.report import document, rendering
-from cxr_helpers.workflow import chapter_files, shown_data
+from cxr_helpers.workflow import chapter_files
 
 FRONT_MATTER = paths.ROOT / "reports" / "front_matter.md"
 
@@ -89,6 +89,6 @@ def workplace(patch, root):
             for path in (chapter_files.source(name), chapter_files.executed(name, profile)):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 nbformat.write(notebook, path)
-            shown_data.store(notebook, name, profile)
+            chapter_files.store(notebook, name, profile)
 
     return write

@@ -7,7 +7,7 @@ from tiny_chapters import chapter, figure, shown, table
 
 from cxr_helpers import paths
 from cxr_helpers.report import document
-from cxr_helpers.workflow import shown_data
+from cxr_helpers.workflow import chapter_files
 
 
 def two_cells():
@@ -19,26 +19,26 @@ def two_cells():
 
 
 def test_numbers_are_stored_as_they_are_and_not_as_they_are_shown(workplace):
-    files = shown_data.files(two_cells(), "01_one")
+    files = chapter_files.files(two_cells(), "01_one")
     assert files["tbl-auc.csv"] == "model,AUC,images\nvgg16,0.9876543,624\n"
     assert files["fig-roc.csv"].splitlines() == ["panel,kind,x,y", "panel 1,line,0,0", "panel 1,line,1,1"]
 
 
 def test_sentences_and_captions_are_stored_with_their_cells(workplace):
-    lines = shown_data.files(two_cells(), "01_one")["text-01_one.csv"].splitlines()
+    lines = chapter_files.files(two_cells(), "01_one")["text-01_one.csv"].splitlines()
     assert lines[:3] == ["cell,label,sentence", "2,tbl:auc,Areas of 3 models.", '3,,"It is **0.99**, says the table."']
 
 
 def test_a_chapter_names_what_it_comes_from(workplace):
-    said = json.loads(shown_data.files(two_cells(), "01_one")["sources-01_one.json"])
+    said = json.loads(chapter_files.files(two_cells(), "01_one")["sources-01_one.json"])
     assert said == {"reports/runs/a/run.json": "12ab"}
-    shown_data.store(two_cells(), "01_one", "smoke")
-    assert shown_data.sources("01_one", "smoke") == said and shown_data.sources("02_two", "smoke") == {}
+    chapter_files.store(two_cells(), "01_one", "smoke")
+    assert chapter_files.sources("01_one", "smoke") == said and chapter_files.sources("02_two", "smoke") == {}
 
 
 def test_what_a_chapter_shows_no_more_goes(workplace):
-    shown_data.store(two_cells(), "01_one", "smoke")
-    shown_data.store(chapter("Two", table("tbl:other")), "02_two", "smoke")
-    shown_data.store(chapter("One", figure("fig:roc")), "01_one", "smoke")
+    chapter_files.store(two_cells(), "01_one", "smoke")
+    chapter_files.store(chapter("Two", table("tbl:other")), "02_two", "smoke")
+    chapter_files.store(chapter("One", figure("fig:roc")), "01_one", "smoke")
     names = {path.name for path in (paths.reports("smoke") / "data").iterdir()}
     assert "tbl-auc.csv" not in names and {"fig-roc.csv", "tbl-other.csv", "text-01_one.csv"} <= names

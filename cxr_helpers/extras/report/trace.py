@@ -14,7 +14,7 @@ import pandas as pd
 from cxr_helpers import experiments, paths, records
 from cxr_helpers.errors import CxrError
 from cxr_helpers.tables import final_model
-from cxr_helpers.workflow import chapter_files, shown_data
+from cxr_helpers.workflow import chapter_files
 
 NUMBER = re.compile(r"(?<![\w.])(?<![A-Za-z_][-–])[+\u2212-]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[\u2212+-]?\d+)?(?!\.?\w)")
 WRITTEN = str.maketrans({"\u2212": "-", ",": None, "+": None, "%": None, " ": None, "\u00a0": None})
@@ -54,7 +54,7 @@ def trace(number: str, profile: str) -> Iterator[str]:
     if len(found) > MANY:
         yield f"  and {len(found) - MANY} more; more digits name fewer places."
     for chapter in dict.fromkeys(place.chapter for place in found[:MANY]):
-        count = len(shown_data.sources(chapter, profile))
+        count = len(chapter_files.sources(chapter, profile))
         yield f"{chapter} read {f'{count} stored results: sources-{chapter}.json beside its data' if count else NOTHING}"
 
 
@@ -62,10 +62,10 @@ def places(wanted: decimal.Decimal, profile: str) -> list[Place]:
     """Return where the report's data hold a number: sentences and captions, then tables, then what figures draw."""
     found = []
     for chapter in chapter_files.names():
-        for said in shown_data.sentences(chapter, profile).itertuples():
+        for said in chapter_files.sentences(chapter, profile).itertuples():
             if any(rounds_to(text, wanted) for text in NUMBER.findall(said.sentence)):
                 found.append(Place(chapter, said.cell, said.label, CAPTION if said.label else "", said.sentence))
-            rows = _rows(shown_data.folder(profile) / shown_data.file_name(said.label)) if said.label else []
+            rows = _rows(chapter_files.folder(profile) / chapter_files.file_name(said.label)) if said.label else []
             found += [Place(chapter, said.cell, said.label, *cell) for row in rows for cell in _cells(row, wanted)]
     return sorted(found, key=lambda place: place.within not in ("", CAPTION) and (1 + place.label.startswith("fig")))
 

@@ -23,7 +23,7 @@ from cxr_helpers.base.progress import say, since
 from cxr_helpers.errors import CxrError
 from cxr_helpers.records import Record
 from cxr_helpers.report import rendering
-from cxr_helpers.workflow import chapter_files, shown_data
+from cxr_helpers.workflow import chapter_files
 
 pypdf = lazy.module("pypdf")
 
@@ -51,7 +51,7 @@ def verify(profile: str, cores: int) -> list[str]:
     with recomputed(profile, cores, list(itertools.chain(*documents.values()))) as build:
         anew, changed = 0, []
         for chapter in itertools.chain(*documents.values()):
-            files = shown_data.files(nbformat.read(build / "executed" / f"{chapter}.ipynb", as_version=4), chapter)
+            files = chapter_files.files(nbformat.read(build / "executed" / f"{chapter}.ipynb", as_version=4), chapter)
             anew += len(files)
             changed += [sentence for name, content in files.items() for sentence in differences(name, content, profile)]
         say(f"verify: {anew:,} data files computed anew in {since(started)}; {len(changed)} differences")
@@ -81,7 +81,7 @@ def changed_sources(profile: str) -> list[str]:
     """Return a sentence for each stored result that is not what the chapters have read."""
     read = {}
     for chapter in chapter_files.names():
-        read |= shown_data.sources(chapter, profile)
+        read |= chapter_files.sources(chapter, profile)
     sentences = []
     for name, digest in read.items():
         path = paths.ROOT / name
@@ -93,7 +93,7 @@ def changed_sources(profile: str) -> list[str]:
 
 def differences(name: str, anew: str, profile: str) -> list[str]:
     """Return a sentence for the first place at which a stored data file is not what was computed anew; none if there is none."""
-    path = shown_data.folder(profile) / name
+    path = chapter_files.folder(profile) / name
     if not path.is_file():
         return [f"{name} is missing; `cxr execute` of its chapter writes it."]
     stored = path.read_text(encoding="utf-8")
