@@ -14,7 +14,8 @@ import typer
 from cxr_helpers.base import environment, lazy, plugins, typed
 from cxr_helpers.base.progress import printable, say, since
 from cxr_helpers.errors import CxrError
-from cxr_helpers.workflow.options import AskedProfile, Profile
+from cxr_helpers.workflow import pipeline
+from cxr_helpers.workflow.pipeline import AskedProfile, Profile
 
 experiments = lazy.module("cxr_helpers.experiments")
 manifest = lazy.module("cxr_helpers.data.manifest")
@@ -22,7 +23,6 @@ records = lazy.module("cxr_helpers.records")
 training = lazy.module("cxr_helpers.training")
 chapter_files = lazy.module("cxr_helpers.workflow.chapter_files")
 execution = lazy.module("cxr_helpers.workflow.execution")
-pipeline = lazy.module("cxr_helpers.workflow.pipeline")
 rendering = lazy.module("cxr_helpers.report.rendering")
 
 _ROOM = "make room on that disk, or set CXR_BUILD_DIR to a folder on another one"

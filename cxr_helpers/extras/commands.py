@@ -12,7 +12,7 @@ from cxr_helpers.base import lazy
 from cxr_helpers.base.progress import say, since
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras import image_commands
-from cxr_helpers.workflow.options import Profile
+from cxr_helpers.workflow.pipeline import Profile
 
 pd = lazy.module("pandas")
 manifest = lazy.module("cxr_helpers.data.manifest")

@@ -9,13 +9,12 @@ import yaml
 from pandocfilters import Header, RawBlock, Space, Str
 
 from cxr_helpers import paths
-from cxr_helpers.base import plugins
+from cxr_helpers.base import environment, plugins
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.config import one_of
 from cxr_helpers.data import dataset, manifest
 from cxr_helpers.report import chapters, html_page, references, tree, typst_pdf
 from cxr_helpers.report.tree import Cell, Document, Node, Part
-from cxr_helpers.training import run_environment
 from cxr_helpers.workflow import chapter_files
 
 FORMATS = ("html", "pdf")
@@ -141,12 +140,12 @@ def _variables(document: str, profile: str, facts: Mapping[str, str]) -> Node:
 
 def facts(profile: str) -> dict[str, str]:
     """Return what the title page says of this rendering: date, data, profile, revision, and where the source is public."""
-    today, source = datetime.date.today(), run_environment.repository()
+    today, source = datetime.date.today(), environment.repository()
     return {
         "Date": f"{today.day} {today:%B %Y}",
         "Data": _data(profile),
         "Profile": "full (real images)" if profile == "full" else "smoke (synthetic images)",
-        "Revision": run_environment.revision(),
+        "Revision": environment.revision(),
         **({"Source": source} if source else {}),
     }
 

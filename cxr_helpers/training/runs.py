@@ -16,7 +16,6 @@ from cxr_helpers.records import Product, Record
 
 keras = lazy.module("keras")
 network = lazy.module("cxr_helpers.training.network")
-run_environment = lazy.module("cxr_helpers.training.run_environment")
 weights = lazy.module("cxr_helpers.models.weights")
 
 Build = Callable[[Config], "keras.Model"]
@@ -67,7 +66,7 @@ def _made(config: Config, profile: str, make: Callable[[Config, str], Product], 
         said, tables = make(config, profile)
     finally:
         keras.config.set_dtype_policy("float32")
-    info = {"profile": profile} | said | run_environment.current()
+    info = {"profile": profile} | said | environment.current()
     info |= {"wall_time_s": round(time.perf_counter() - started, 1), "peak_memory_mb": round(environment.peak_memory())}
     return records.write(config, profile, info, tables, store)
 

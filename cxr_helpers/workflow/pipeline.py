@@ -10,15 +10,26 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from cxr_helpers import experiments, paths
 from cxr_helpers.base import environment, lazy, plugins
 from cxr_helpers.base.progress import say, since
-from cxr_helpers.data import dataset, manifest
 from cxr_helpers.errors import CxrError
-from cxr_helpers.workflow import chapter_files
 
 psutil = lazy.module("psutil")
+dataset = lazy.module("cxr_helpers.data.dataset")
+manifest = lazy.module("cxr_helpers.data.manifest")
+chapter_files = lazy.module("cxr_helpers.workflow.chapter_files")
+
+# The option --profile of the commands of `cxr`.
+_HELP = "full (real images), smoke (synthetic images) or auto"
+AskedProfile = Annotated[str, typer.Option("--profile", help=_HELP)]  # as it was given
+Profile = Annotated[
+    str, typer.Option("--profile", help=_HELP, callback=lambda given: dataset.resolve_profile(given))
+]  # "full" or "smoke"
 
 
 def run(profile: str, retrain: bool = False, cores: int | None = None, only: str | None = None, supplement: bool = False) -> None:

@@ -69,7 +69,7 @@ def made(workplace, monkeypatch):
 
     monkeypatch.setattr(network, "make", make)
     monkeypatch.setattr(runs.plugins, "names", lambda group: [])
-    monkeypatch.setattr(runs.run_environment, "current", lambda: {})
+    monkeypatch.setattr(runs.environment, "current", lambda: {})
     return trained
 
 

@@ -4,15 +4,15 @@ import pytest
 from tiny_chapters import first_chapter, second_chapter, workplace
 
 from cxr_helpers import paths
+from cxr_helpers.base import environment
 from cxr_helpers.report import rendering
-from cxr_helpers.training import run_environment
 
 
 @pytest.fixture
 def remote(monkeypatch, tmp_path):
     """Return a function that sets what git says of its remote, in a root without a `pyproject.toml`."""
     monkeypatch.setattr(paths, "ROOT", tmp_path)
-    return lambda address: monkeypatch.setattr(run_environment, "_git", lambda *_: address)
+    return lambda address: monkeypatch.setattr(environment, "_git", lambda *_: address)
 
 
 @pytest.mark.parametrize(
@@ -30,21 +30,21 @@ def remote(monkeypatch, tmp_path):
 )
 def test_the_address_of_a_public_remote_is_known_without_its_password(remote, address, public):
     remote(address)
-    assert run_environment.repository() == public
+    assert environment.repository() == public
 
 
 def test_without_a_public_remote_the_project_says_where_it_is(remote, tmp_path):
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\n[project.urls]\nSource = "https://github.com/ann/cxr"\n')
     remote("/srv/git/cxr.git")
-    assert run_environment.repository() == "https://github.com/ann/cxr"
+    assert environment.repository() == "https://github.com/ann/cxr"
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\n')
-    assert run_environment.repository() is None
+    assert environment.repository() is None
 
 
 def pages(patch, root, address):
     """Return the page of a report of two chapters in a repository whose remote is `address`."""
     write = workplace(patch, root)
-    patch.setattr(run_environment, "repository", lambda: address)
+    patch.setattr(environment, "repository", lambda: address)
     write("full", **{"01_eda": first_chapter(), "02_models": second_chapter()})
     (path,) = rendering.render("full", ["thesis"], formats=("html",))
     return path.read_text(encoding="utf-8")

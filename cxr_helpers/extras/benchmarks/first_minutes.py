@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from cxr_helpers import paths
-from cxr_helpers.base import lazy
+from cxr_helpers.base import environment, lazy
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.base.progress import say
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.benchmarks import harness
-from cxr_helpers.training import run_environment
 
 measured_on = lazy.module("cxr_helpers.extras.makers.measured_on")
 predict = lazy.module("cxr_helpers.extras.inference.predict")
@@ -67,7 +66,7 @@ def measure(profile: str) -> Path:
     Raises:
         CxrError: a command fails.
     """
-    rows, about = [], {"machine": measured_on.about()["machine"], "revision": run_environment.revision()}
+    rows, about = [], {"machine": measured_on.about()["machine"], "revision": environment.revision()}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _draw(folder)

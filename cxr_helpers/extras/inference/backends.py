@@ -25,7 +25,6 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.training.cached_features import Runner, keras_runner
 
 keras = lazy.module("keras")
-run_environment = lazy.module("cxr_helpers.training.run_environment")
 
 KERAS, OPENVINO, BFLOAT16 = "keras", "openvino", "openvino_bf16"
 TITLES = {KERAS: "Keras", OPENVINO: "OpenVINO", BFLOAT16: "OpenVINO, bfloat16"}
@@ -163,7 +162,7 @@ def chosen(backbone: keras.Model, images: int) -> str:
     Networks with depthwise convolutions, which bfloat16 changes most, are computed in float32 unless CXR_BACKEND says otherwise.
     """
     light = any(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in backbone._flatten_layers())
-    worthwhile = images >= FEW and backbone.compute_dtype == "float32" and run_environment.accelerator() is None
+    worthwhile = images >= FEW and backbone.compute_dtype == "float32" and environment.accelerator() is None
     return best(exact=light) if os.environ.get(CHOICE) or worthwhile else KERAS
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from cxr_helpers import experiments, paths
-from cxr_helpers.base import progress, stored_results
+from cxr_helpers.base import environment, progress, stored_results
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.config import Config, one_of
 from cxr_helpers.data import batches, manifest, packing, splits
@@ -24,7 +24,7 @@ from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.makers import measured_on
 from cxr_helpers.models import catalogue
 from cxr_helpers.tables import reported_vs_reproduced
-from cxr_helpers.training import cached_features, fitting, run_environment
+from cxr_helpers.training import cached_features, fitting
 
 METRICS = ["accuracy", "bce", "roc_auc", "recall", "specificity", "precision", "f1"]
 
@@ -116,7 +116,7 @@ def _train(training: Training, text: dict, profile: str) -> Iterator[dict]:
     )
     fitting.compile_model(head, config, config.epochs * len(steps))
     history, _ = fitting.timed_fit(head, config, steps, (plain[val], labels[val]), [scoring])
-    about = {"seconds": round(time.perf_counter() - started, 1), "git_revision": run_environment.revision()}
+    about = {"seconds": round(time.perf_counter() - started, 1), "git_revision": environment.revision()}
     for label, rule in text["stopping"]["options"].items():
         epoch = stopped(history, rule)
         row = {"key": training.key, **training.options, "stopping": label, "epoch": epoch + 1, "seed": config.seed}
