@@ -1,8 +1,10 @@
 """The final model: what it reaches on the official test images and outside of them, and which goals it meets."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cxr_helpers import paths
@@ -11,7 +13,8 @@ from cxr_helpers.base.files import atomic_write
 from cxr_helpers.data import manifest
 from cxr_helpers.evaluation import calibration, metrics
 from cxr_helpers.records import Record
-from cxr_helpers.tables import candidates, external_sets, statistics
+from cxr_helpers.tables import candidates, selection, statistics
+from cxr_helpers.training import rescoring
 
 FILE = "final_model.json"
 # Name in FILE -> the metric of `metrics`.
@@ -21,6 +24,20 @@ GOALS = {"roc_auc": (0.994, False), "accuracy": (0.965, False), "specificity": (
 # Column of reports/published.csv -> the metric of `metrics`.
 _PUBLISHED = {"accuracy": "accuracy", "ROC AUC": "roc_auc", "sensitivity": "recall", "specificity": "specificity"}
 OURS = "final model, @ch:08_final_model"
+ADULT_AGE = 18  # years
+# Name -> (what the figure is of, its goal for the AUC or None); fixed before a model was chosen, and no choice was made on them.
+SETS = {
+    "nih_radiologists": ("NIH, radiologists' class", 0.90),
+    "nih_radiologists_ap": ("NIH, radiologists' class, view AP", None),
+    "nih_radiologists_pa": ("NIH, radiologists' class, view PA", None),
+    "nih_text_mined": ("NIH, labels mined from reports", None),
+    "nih_children": ("NIH, children, labels mined from reports", None),
+    "external_adult": ("case reports, adults", 0.85),
+    "rsna_lungs_ap": ("RSNA, lungs alone, view AP", 0.80),
+    "rsna_lungs_pa": ("RSNA, lungs alone, view PA", 0.80),
+    "rsna_lungs_children": ("RSNA, lungs alone, children", None),
+}
+STORED = ("nih_radiologists", "nih_children", "external_adult", "rsna_lungs_ap", "rsna_lungs_pa")  # in final_model.json
 
 
 def verdict(missed_by: float) -> str:
@@ -59,14 +76,17 @@ def write(run: Record, profile: str) -> Path:
 
     Holds run_id, threshold and temperature (unrounded), `official_test` with the names of `FIGURES`, each with NAME_ci =
     [low, high], the same as `duplicates_removed` (with n), `ece_bound` (97.5 % of perfectly calibrated scores of as many images
-    have a smaller ECE), `external` (see `external_sets.figures`), and external_auc with external_auc_ci, which are null where the
+    have a smaller ECE), `external` (see `hospital_figures`), and external_auc with external_auc_ci, which are null where the
     adult images were never scored.
     """
-    test, elsewhere = run.split("test"), external_sets.figures(external_sets.scores(run, profile))
+    test, elsewhere = run.split("test"), hospital_figures(hospital_scores(run, profile))
     alone, adults = without_duplicates(test, profile), elsewhere.get("external_adult", {"auc": None, "auc_ci": None})
     content = {"run_id": run.run_id, "threshold": run.info["threshold"], "temperature": run.info["temperature"]}
-    content |= {"official_test": _figures(test, run), "ece_bound": float(calibration.perfect(test).ci_high["ece"])}
-    content |= {"duplicates_removed": {"n": len(alone), **_figures(alone, run)}, "external": elsewhere}
+    content |= {
+        "official_test": _figures(test, run.info["threshold"]),
+        "ece_bound": float(calibration.perfect(test).ci_high["ece"]),
+    }
+    content |= {"duplicates_removed": {"n": len(alone), **_figures(alone, run.info["threshold"])}, "external": elsewhere}
     content |= {"external_auc": adults["auc"], "external_auc_ci": adults["auc_ci"]}
     path = paths.tables(profile) / FILE
     atomic_write(path, json.dumps(content, indent=2) + "\n")
@@ -80,10 +100,10 @@ def without_duplicates(scores: pd.DataFrame, profile: str) -> pd.DataFrame:
     return scores[~scores.image_id.isin(again.index[again.duplicated()])].reset_index(drop=True)
 
 
-def _figures(scores: pd.DataFrame, run: Record) -> dict:
-    """Return `FIGURES` of some test images at the run's threshold: NAME and NAME_ci."""
-    table, found = metrics.evaluate(scores, run.info["threshold"]).astype(float), {}
-    for name, metric in FIGURES.items():
+def _figures(scores: pd.DataFrame, threshold: float, names: Mapping[str, str] = FIGURES) -> dict:
+    """Return metrics of some images at a threshold, named as in `FIGURES`: NAME and NAME_ci."""
+    table, found = metrics.evaluate(scores, threshold).astype(float), {}
+    for name, metric in names.items():
         found |= {name: table.value[metric], f"{name}_ci": [table.ci_low[metric], table.ci_high[metric]]}
     return found
 
@@ -97,3 +117,54 @@ def beside_published(run: Record) -> pd.DataFrame:
     table = pd.concat([published, pd.DataFrame([row])], ignore_index=True)
     table.attrs["digits"] = {name: lambda value, ours=row[name]: 3 if value == ours else "{:g}" for name in _PUBLISHED}
     return table
+
+
+def hospital_scores(run: Record, profile: str) -> dict[str, pd.DataFrame]:
+    """Return the scores behind each name of `SETS` whose images the run has scored, as `metrics` takes them."""
+    found, adults = {}, rescoring.of(run, profile, rescoring.EXTERNAL)
+    if adults is not None:
+        found["external_adult"] = adults
+    nih, lungs = (rescoring.stored(run, name) for name in (rescoring.NIH, rescoring.LUNGS))
+    if nih is not None:
+        judged = _judged(nih)
+        found |= {"nih_radiologists": judged, "nih_text_mined": nih, "nih_children": nih[_young(nih)]}
+        found |= {f"nih_radiologists_{view.lower()}": judged[judged["view"] == view] for view in ("AP", "PA")}
+    if lungs is not None:
+        judged = _judged(lungs)
+        found |= {f"rsna_lungs_{view.lower()}": judged[judged["view"] == view] for view in ("AP", "PA")}
+        found["rsna_lungs_children"] = judged[_young(judged)]
+    return {name: found[name].reset_index(drop=True) for name in SETS if name in found}
+
+
+def hospital_figures(scored: Mapping[str, pd.DataFrame]) -> dict[str, dict]:
+    """Return auc, auc_ci, n and n_normal of each name of `STORED` that was scored."""
+    rows = {}
+    for name in filter(scored.__contains__, STORED):
+        counted = {"n": len(scored[name]), "n_normal": int((scored[name].y_true == 0).sum())}
+        rows[name] = _figures(scored[name], selection.THRESHOLD, {"auc": "roc_auc"}) | counted
+    return rows
+
+
+def hospital_table(scored: dict[str, pd.DataFrame], threshold: float) -> pd.DataFrame:
+    """Return one row per set: images, normal ones, those of children, figures at the threshold, goal, AUC of the mask alone."""
+    rows = []
+    for name, part in scored.items():
+        title, goal = SETS[name]
+        found = metrics.evaluate(part, threshold)
+        row = {"images of": title, "n": len(part), "normal": int((part.y_true == 0).sum())}
+        row |= {"children": int(_young(part).sum()) if "age" in part else 0, "goal, AUC": goal or np.nan}
+        for key in ("roc_auc", "recall", "specificity"):
+            row |= statistics.columns(metrics.TITLES[key], found.loc[key])
+        alone = metrics.evaluate(part.assign(y_score=part.by_mask)).loc["roc_auc"] if "by_mask" in part else None
+        rows.append(row | statistics.columns("AUC, mask alone", alone))
+    return statistics.shown_as(rows, {"goal, AUC": 2, "n": 0, "normal": 0, "children": 0})
+
+
+def _judged(images: pd.DataFrame) -> pd.DataFrame:
+    """Return the images that radiologists called opacity or normal, labelled by them."""
+    judged = images[images.finding.isin(["Lung Opacity", "Normal"])]
+    return judged.assign(y_true=(judged.finding == "Lung Opacity").astype(int))
+
+
+def _young(images: pd.DataFrame) -> pd.Series:
+    return pd.to_numeric(images.age) < ADULT_AGE

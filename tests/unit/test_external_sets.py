@@ -15,7 +15,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import own_images, published_model
 from cxr_helpers.extras.makers import rescored
 from cxr_helpers.extras.other_sets import hospital_images
-from cxr_helpers.tables import external_sets, final_model
+from cxr_helpers.tables import final_model
 from cxr_helpers.training import rescoring
 
 RIGHT = [0.2, 0.8, 0.2, 0.8]
@@ -86,15 +86,15 @@ def run(workplace, monkeypatch):
 
 
 def test_radiologists_judge_first_and_children_stand_apart(run):
-    scored = external_sets.scores(run, "smoke")
-    assert list(scored) == [name for name in external_sets.SETS if name.startswith("nih")]
+    scored = final_model.hospital_scores(run, "smoke")
+    assert list(scored) == [name for name in final_model.SETS if name.startswith("nih")]
     judged = scored["nih_radiologists"].set_index("image_id").y_true
     assert judged.to_dict() == {"a": 0, "b": 1, "e": 0, "f": 1}  # their class, not the report's; no third class
     assert scored["nih_children"].image_id.tolist() == ["c", "d"]
-    found = external_sets.figures(scored)
+    found = final_model.hospital_figures(scored)
     assert found["nih_radiologists"]["auc"] == 0.75 and found["nih_radiologists"]["n_normal"] == 2
     assert found["nih_children"] | {"auc_ci": 0} == {"auc": 1.0, "n": 2, "n_normal": 1, "auc_ci": 0}
-    table = external_sets.table(scored, 0.5).set_index("images of")
+    table = final_model.hospital_table(scored, 0.5).set_index("images of")
     assert table.loc["NIH, radiologists' class, view PA", "ROC AUC"] == 0
 
 
