@@ -1,4 +1,4 @@
-"""What extras announce to the core, which never imports them: entry points of the installed package (pyproject.toml)."""
+"""Networks, and what extras announce to the core, which never imports them: entry points of the installed package."""
 
 from importlib import metadata
 from typing import Any

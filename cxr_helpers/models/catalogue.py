@@ -1,41 +1,20 @@
 """The networks of the report by name: flat Keras graphs from raw pixels (0..255) to P(PNEUMONIA).
 
-Each is built in a file of its own, from a configuration's model, size, start, dropout and width. A layer named "features"
-separates backbone and head. Scaling is part of the network; augmentation is not.
+Each is built in a file of its own (announced in pyproject.toml), from a configuration's model, size, start, dropout and width.
+A layer named "features" separates backbone and head. Scaling is part of the network; augmentation is not.
 """
-
-from collections.abc import Callable
 
 import keras
 import pandas as pd
 
 from cxr_helpers.base import plugins
-from cxr_helpers.config import Config, one_of
+from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
-from cxr_helpers.models import mobilenet, mobilenetv2, resnet50, vgg16
-
-Builder = Callable[[Config], tuple[keras.Model, str]]
-BUILDERS: dict[str, Builder] = {
-    "vgg16": vgg16.build,
-    **dict.fromkeys(("resnet50", "resnet101", "resnet152"), resnet50.build),
-    "mobilenet": mobilenet.build,
-    "mobilenetv2": mobilenetv2.build,
-}
-
-
-def names() -> list[str]:
-    """Return the names of all networks, those of the extras last."""
-    return [*BUILDERS, *plugins.names("networks")]
-
-
-def builder(name: str) -> Builder:
-    """Return the function that builds a network; an unknown name is a CxrError."""
-    return BUILDERS.get(name) or plugins.load("networks", name)
 
 
 def build(config: Config) -> tuple[keras.Model, str]:
-    """Return (model, note on its start) for a configuration, with `trainable` set layer by layer."""
-    model, note = builder(one_of("model", config.model, names()))(config)
+    """Return (model, note on its start) for a configuration, with `trainable` set layer by layer; errors as `plugins.load`."""
+    model, note = plugins.load("networks", config.model)(config)
     unfreeze(model, config.trainable)
     return model, note
 

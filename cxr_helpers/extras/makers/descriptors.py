@@ -6,7 +6,7 @@ import numpy as np
 from skimage.feature import hog as oriented_gradients
 from tqdm import tqdm
 
-from cxr_helpers.base import environment
+from cxr_helpers.base import environment, plugins
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.models import catalogue
@@ -29,8 +29,8 @@ def matrix(config: Config, profile: str, images: np.ndarray, data_hash: str) -> 
         return flat(images), "no network"
     if config.features == "hog":
         return hog(images), "no network"
-    if config.features not in catalogue.names():
-        known = ", ".join(("hog", "pca", *catalogue.names()))
+    if config.features not in plugins.names("networks"):
+        known = ", ".join(("hog", "pca", *plugins.names("networks")))
         raise CxrError(f"Config: features={config.features!r} is unknown; choose one of {known}.")
     options = {name: getattr(config, name) for name in ("start", "size", "variant", "seed")}
     network = Config(config.features, trainable="head", **options)
