@@ -13,7 +13,7 @@ from cxr_helpers.base import environment, plugins
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.config import one_of
 from cxr_helpers.data import dataset, manifest
-from cxr_helpers.report import chapters, html_page, references, tree, typst_pdf
+from cxr_helpers.report import html_page, references, tree, typst_pdf
 from cxr_helpers.report.tree import Cell, Document, Node, Part
 from cxr_helpers.workflow import chapter_files
 
@@ -59,7 +59,7 @@ def assemble(documents: Sequence[str], profile: str, facts: Mapping[str, str], b
     for name in DOCUMENTS:
         files = [folder / f"{chapter}.ipynb" for chapter in chapter_files.of(name)]
         if name in documents or (files and all(path.is_file() for path in files)):  # the other numbers what is mentioned
-            read[name] = [chapters.read(path, profile) for path in files]
+            read[name] = [tree.read(path, profile) for path in files]
     if "supplement" in read:  # it ends in the chapters that no notebook computes
         for each in plugins.names("appendices"):
             read["supplement"] += plugins.load("appendices", each)(profile)

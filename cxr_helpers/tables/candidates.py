@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from cxr_helpers import experiments, records
-from cxr_helpers.evaluation import bootstrap, calibration
+from cxr_helpers.evaluation import bootstrap, metrics
 from cxr_helpers.records import Record
 from cxr_helpers.tables import statistics
 from cxr_helpers.training import rescoring
@@ -56,7 +56,7 @@ def losses(runs: Sequence[Record], profile: str) -> pd.DataFrame:
     parts = []
     for run in runs:
         images = rescoring.corrupted_validation(run, profile)
-        images = images.assign(loss=calibration.cross_entropy(images), image_id=images.image_id.str.rpartition("/")[0])
+        images = images.assign(loss=metrics.cross_entropy(images), image_id=images.image_id.str.rpartition("/")[0])
         parts.append(images.groupby(["image_id", "patient_id"]).loss.mean())
     return pd.concat(parts, axis=1, keys=[run.run_id for run in runs]).assign(loss=lambda t: t.mean(axis=1)).reset_index()
 

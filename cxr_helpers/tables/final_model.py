@@ -11,7 +11,7 @@ from cxr_helpers import paths
 from cxr_helpers.base import stored_results
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.data import manifest
-from cxr_helpers.evaluation import calibration, metrics
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.records import Record
 from cxr_helpers.tables import candidates, selection, statistics
 from cxr_helpers.training import rescoring
@@ -84,7 +84,7 @@ def write(run: Record, profile: str) -> Path:
     content = {"run_id": run.run_id, "threshold": run.info["threshold"], "temperature": run.info["temperature"]}
     content |= {
         "official_test": _figures(test, run.info["threshold"]),
-        "ece_bound": float(calibration.perfect(test).ci_high["ece"]),
+        "ece_bound": float(metrics.perfect(test).ci_high["ece"]),
     }
     content |= {"duplicates_removed": {"n": len(alone), **_figures(alone, run.info["threshold"])}, "external": elsewhere}
     content |= {"external_auc": adults["auc"], "external_auc_ci": adults["auc_ci"]}

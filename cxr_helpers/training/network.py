@@ -14,7 +14,7 @@ from cxr_helpers.base.files import atomic_path
 from cxr_helpers.config import Config
 from cxr_helpers.data import batches, dataset, manifest, packing, splits
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import calibration
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.models import catalogue
 from cxr_helpers.records import Product, model_path
 from cxr_helpers.training import fitting
@@ -73,7 +73,7 @@ def images_info(profile: str, table: pd.DataFrame) -> dict:
 
 def train_metrics(scores: pd.DataFrame) -> dict[str, float]:
     """Return loss and accuracy (threshold 0.5) on the training images as they are, without augmentation."""
-    loss, right = calibration.cross_entropy(scores), (scores.y_score >= 0.5) == scores.y_true
+    loss, right = metrics.cross_entropy(scores), (scores.y_score >= 0.5) == scores.y_true
     return {"loss": round(float(loss.mean()), 6), "accuracy": round(float(right.mean()), 6)}
 
 

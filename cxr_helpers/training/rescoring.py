@@ -14,7 +14,7 @@ import pandas as pd
 from cxr_helpers import paths, records
 from cxr_helpers.base import plugins
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import calibration
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.records import Record
 
 EXTERNAL, VALIDATION = "external.csv", "perturbed_val.csv.gz"
@@ -50,7 +50,7 @@ def _still_those_of(run: Record, found: list[Record]) -> bool:
 
 def at_temperature(run: Record, scores: list[pd.Series]) -> np.ndarray:
     """Return what a run makes of the scores of what it joins, one array a member: their mean, at its temperature."""
-    return calibration.at_temperature(np.mean(scores, axis=0), run.info.get("temperature", 1.0))
+    return metrics.at_temperature(np.mean(scores, axis=0), run.info.get("temperature", 1.0))
 
 
 def networks(run: Record, profile: str) -> list[Record]:

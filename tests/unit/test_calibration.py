@@ -6,7 +6,7 @@ from scipy.special import expit, logit
 from tiny_scores import FOUR, random_scores, scores
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import calibration, metrics
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.statistics import temperature_scaling
 
 
@@ -49,7 +49,7 @@ def test_scaling_keeps_the_order():
 
 def test_a_perfect_model_has_the_error_of_its_own_scores():
     # Two images at 0.5 in one bin: labels (0, 0) and (1, 1) miss by one half, the other two cases by nothing.
-    found = calibration.perfect(scores([0, 1], [0.5, 0.5]), n_draws=20000)
+    found = metrics.perfect(scores([0, 1], [0.5, 0.5]), n_draws=20000)
     assert found.value.ece == pytest.approx(0.25, abs=0.01)
     assert found.value.brier == pytest.approx(0.25)
     assert list(found.loc["ece", ["ci_low", "ci_high"]]) == [0, 0.5]
@@ -58,7 +58,7 @@ def test_a_perfect_model_has_the_error_of_its_own_scores():
 def test_calibrated_scores_look_perfect_and_sharpened_ones_do_not():
     for temperature, inside in ((1, True), (3, False)):
         images = calibrated(n=600, temperature=temperature)
-        found, reference = metrics.points(images), calibration.perfect(images)
+        found, reference = metrics.points(images), metrics.perfect(images)
         for name in ("ece", "brier"):
             assert (found[name] <= reference.ci_high[name]) == inside
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from tiny_scores import random_scores
 
-from cxr_helpers.evaluation import calibration, metrics
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.statistics import paired
 from cxr_helpers.extras.tables import evaluation_tables as evaluated
 from cxr_helpers.tables import selection
@@ -55,7 +55,7 @@ def test_a_threshold_counts_where_it_is_given_and_nowhere_else(found):
 def test_an_ece_stands_beside_what_perfect_scores_would_show(found):
     table = evaluated.calibration_errors(found).set_index("experiment")
     (test,) = selection.part(found["good"][:1])
-    perfect = calibration.perfect(test).loc["ece"]
+    perfect = metrics.perfect(test).loc["ece"]
     assert table.ECE.good == metrics.points(test).ece and table.bound.good == perfect.ci_high
     wrong = test.assign(y_score=1 - test.y_score)
     assert evaluated.calibration_errors({"wrong": [wrong]})["above the bound"].item() == "yes"

@@ -9,7 +9,7 @@ from cxr_helpers.config import Config
 from cxr_helpers.extras.report import checklists
 from cxr_helpers.extras.report.checklists import listed, table
 from cxr_helpers.records import Record
-from cxr_helpers.report.chapters import Chapter
+from cxr_helpers.report.tree import Chapter
 
 
 def chapters(profile: str) -> list[Chapter]:

@@ -9,7 +9,7 @@ import pandas as pd
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import published_model
-from cxr_helpers.report.chapters import Chapter
+from cxr_helpers.report.tree import Chapter
 from cxr_helpers.tables import formatting
 
 FOLDER = paths.ROOT / "reports" / "checklists"

@@ -3,14 +3,14 @@
 import numpy as np
 from scipy.special import expit, logit
 
-from cxr_helpers.evaluation import calibration
+from cxr_helpers.evaluation import metrics
 
 _STEPS, _CLOSE = 10_000, 1e-9
 
 
 def reweighed(y_score: np.ndarray, prior: float, new: float) -> np.ndarray:
     """Return the scores (N,) of a model that holds at the prevalence `prior`, as they would be at the prevalence `new`."""
-    return expit(calibration.logits(y_score) + logit(new) - logit(prior))
+    return expit(metrics.logits(y_score) + logit(new) - logit(prior))
 
 
 def by_em(y_score: np.ndarray, prior: float) -> float:

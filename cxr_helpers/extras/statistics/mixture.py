@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import logit
 from sklearn.mixture import GaussianMixture
 
-from cxr_helpers.evaluation import calibration
+from cxr_helpers.evaluation import metrics
 
 FEWEST = 50  # images; of fewer the two means are guesses
 SEPARATION = 3.5  # standard deviations between the means; images of one class are split in two with less
@@ -40,7 +40,7 @@ def adapt(y_score: np.ndarray, threshold: float, surest: float = SUREST) -> Adap
     """
     if len(y_score) < FEWEST:
         return Adapted(y_score, f"{len(y_score)} images are fewer than {FEWEST}")
-    found = calibration.logits(np.asarray(y_score, float)).clip(-surest, surest)[:, None]
+    found = metrics.logits(np.asarray(y_score, float)).clip(-surest, surest)[:, None]
     start = np.percentile(found, (10, 90))[:, None]
     if start[0] == start[1]:
         return Adapted(y_score, "the scores have one value")

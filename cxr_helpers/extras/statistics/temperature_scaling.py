@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.evaluation import calibration, metrics
+from cxr_helpers.evaluation import metrics
 
 TEMPERATURES = (0.05, 20.0)  # where validation images are distinguished without an error, no least temperature exists
 
@@ -19,7 +19,7 @@ def fit(val_scores: pd.DataFrame) -> float:
     if not (val_scores["split"] == "val").all():
         raise CxrError('A temperature is fitted on validation only; pass scores whose split is "val" throughout.')
     scores = metrics.checked(val_scores)
-    y_true, logits = scores.y_true.to_numpy(), calibration.logits(scores.y_score.to_numpy(float))
+    y_true, logits = scores.y_true.to_numpy(), metrics.logits(scores.y_score.to_numpy(float))
 
     def _cross_entropy(log_temperature: float) -> float:
         scaled = logits / np.exp(log_temperature)
@@ -30,4 +30,4 @@ def fit(val_scores: pd.DataFrame) -> float:
 
 def tempered(scores: pd.DataFrame, temperature: float) -> pd.DataFrame:
     """Return the scores with y_score = sigmoid(logit / temperature); their order, and so the AUC, stays."""
-    return scores.assign(y_score=calibration.at_temperature(scores.y_score.to_numpy(float), temperature))
+    return scores.assign(y_score=metrics.at_temperature(scores.y_score.to_numpy(float), temperature))

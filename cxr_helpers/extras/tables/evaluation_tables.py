@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from cxr_helpers.evaluation import calibration, metrics
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.statistics import paired
 from cxr_helpers.tables import selection, statistics
 
@@ -58,7 +58,7 @@ def calibration_errors(scores: _Scores) -> pd.DataFrame:
     rows = []
     for name, (first, *_) in scores.items():
         (test,) = selection.part([first])
-        found, perfect = metrics.evaluate(test), calibration.perfect(test).loc["ece"]
+        found, perfect = metrics.evaluate(test), metrics.perfect(test).loc["ece"]
         above = "yes" if found.value["ece"] > perfect.ci_high else "no"
         row = {"experiment": name} | statistics.columns("ECE", found.loc["ece"])
         row |= {"perfectly calibrated": perfect.value, "bound": perfect.ci_high, "above the bound": above}

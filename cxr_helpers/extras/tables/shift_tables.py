@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from cxr_helpers.evaluation import calibration, metrics
+from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.statistics import label_shift, mixture
 from cxr_helpers.records import Record
 from cxr_helpers.tables import statistics
@@ -31,7 +31,7 @@ def corrections(run: Record) -> pd.DataFrame:
         rows.append(_row(f"{name}: {prevalence:.3f}", uses, test.assign(y_score=scores), limit))
     for name, offset in (("temperature", False), ("slope and intercept", True)):
         slope, moved = _fitted(test, offset)
-        scores, own = (expit(slope * calibration.logits(np.asarray(each)) + moved) for each in (test.y_score, [limit]))
+        scores, own = (expit(slope * metrics.logits(np.asarray(each)) + moved) for each in (test.y_score, [limit]))
         what = f"{name}: {1 / slope:.2f}" if not offset else f"{name}: {slope:.2f}, {moved:+.2f}"
         rows.append(_row(what, _LABELS, test.assign(y_score=scores), float(own[0])))
     adapted = rescoring.stored(run, rescoring.ADAPTED)
@@ -55,7 +55,7 @@ def priors(run: Record) -> dict[str, float]:
 
 def normals(run: Record) -> pd.DataFrame:
     """Return mean score and mean log-odds of each class on validation and on the official test images."""
-    parts = run.scores[run.scores.split.isin(["val", "test"])].assign(logit=lambda t: calibration.logits(t.y_score.to_numpy()))
+    parts = run.scores[run.scores.split.isin(["val", "test"])].assign(logit=lambda t: metrics.logits(t.y_score.to_numpy()))
     grouped = parts.groupby(["y_true", "split"], sort=True)
     table = grouped.agg(images=("image_id", "size"), score=("y_score", "mean"), log_odds=("logit", "mean")).reset_index()
     table["class"] = table.y_true.map({0: "NORMAL", 1: "PNEUMONIA"})
@@ -99,6 +99,6 @@ def _row(name: str, uses: str, scores: pd.DataFrame, threshold: float) -> dict:
 
 def _fitted(scores: pd.DataFrame, offset: bool) -> tuple[float, float]:
     """Return slope and intercept (0 without `offset`) of the log-odds that fit the labels best (Platt 1999)."""
-    log_odds = calibration.logits(scores.y_score.to_numpy())[:, None]
+    log_odds = metrics.logits(scores.y_score.to_numpy())[:, None]
     found = LogisticRegression(C=np.inf, fit_intercept=offset).fit(log_odds, scores.y_true)
     return float(found.coef_.item()), float(found.intercept_[0]) if offset else 0.0
