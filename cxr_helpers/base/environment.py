@@ -1,6 +1,5 @@
 """What a process finds: environment variables, settled before libraries read them, cores, memory; code, packages and machine."""
 
-import contextlib
 import datetime
 import importlib.metadata
 import os
@@ -29,7 +28,7 @@ DEFAULTS = {
 }
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OPENCV_FOR_THREADS_NUM", "NUMBA_NUM_THREADS")
 _RSS_UNIT = 1024**2 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes on macOS, in kB elsewhere
-_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_STATUS = Path("/proc/self/status")
 REMOTE = re.compile(r"(?:https://|ssh://|git@)(?:[^@/]+@)?((?:[\w-]+\.)+[a-z]{2,})(?::\d+)?[:/]([\w.-]+/[\w./-]+?)(?:\.git)?/?")
 PACKAGES = (
     *("keras", "tensorflow", "jax", "torch", "numpy", "scikit-learn", "scikit-image", "optuna"),
@@ -64,17 +63,11 @@ def settle() -> None:
 
 
 def peak_memory() -> float:
-    """Return the most memory (MB of 2**20 bytes) that this process has held since it began, or since `forget_peak`."""
+    """Return the most memory (MB of 2**20 bytes) that this process has held since it began."""
     if _STATUS.is_file():
         line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _RSS_UNIT
-
-
-def forget_peak() -> None:
-    """Let the peak begin anew at what the process holds now; only Linux can."""
-    with contextlib.suppress(OSError):
-        _CLEAR.write_text("5")  # see proc(5)
 
 
 def cores() -> int:

@@ -59,7 +59,6 @@ def _made(config: Config, profile: str, make: Callable[[Config, str], Product], 
     if config.start == "imagenet":
         weights.find(config.features or config.model)
     started = time.perf_counter()
-    environment.forget_peak()  # of the runs before this one
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
     try:

@@ -6,7 +6,6 @@ import time
 import numpy as np
 import pytest
 
-from cxr_helpers.base import environment
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.benchmarks import fresh_process
 
@@ -38,13 +37,3 @@ def test_a_process_that_dies_is_one_sentence():
 def test_the_meter_returns_the_result_and_the_seconds():
     result, seconds, _ = fresh_process.Meter()(lambda: time.sleep(0.05) or "done")
     assert result == "done" and 0.05 <= seconds < 1
-
-
-@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="only Linux can forget a peak")
-def test_a_forgotten_peak_leaves_what_is_held():
-    np.ones(64 * 2**17)
-    high = environment.peak_memory()
-    environment.forget_peak()
-    assert environment.peak_memory() < high - 50
-    kept = np.ones(32 * 2**17)
-    assert environment.peak_memory() < high and kept.size
