@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from cxr_helpers.records import Record
 from cxr_helpers.tables import selection
 
 FILE = "explanations.npz"
+DRAWN = "measurements/drawn_examples.npz"  # in the reports; extras/saliency/stored_maps.py says what is in it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,15 +50,10 @@ def load(record: Record) -> Explained:
     return Explained(answered, images, maps, about)
 
 
-def drawn_path(profile: str) -> Path:
-    """Return where the examples with drawn lesions and lungs are stored; extras/saliency/stored_maps.py says what they are."""
-    return paths.reports(profile) / "measurements" / "drawn_examples.npz"
-
-
 def drawn(profile: str) -> dict[str, np.ndarray] | None:
     """Return the stored examples, array by name, None where they were not made; a broken file is a CxrError."""
     names = ("image_id", "images", "masks", "gradcam", "shap_partition", "y_score", "about", "lung_id", "lungs")
-    path = drawn_path(profile)
+    path = paths.reports(profile) / DRAWN
     if not path.is_file():
         return None
     stored_results.note(path)

@@ -13,7 +13,7 @@ from cxr_helpers.base import environment, plugins
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.config import one_of
 from cxr_helpers.data import dataset, manifest
-from cxr_helpers.report import html_page, references, tree, typst_pdf
+from cxr_helpers.report import pages, references, tree
 from cxr_helpers.report.tree import Cell, Document, Node, Part
 from cxr_helpers.workflow import chapter_files
 
@@ -46,7 +46,7 @@ def render(profile: str, documents: Sequence[str] = DOCUMENTS, formats: Sequence
 
 def content(document: Document, kind: str) -> bytes:
     """Return a document as web page ("html") or as PDF ("pdf")."""
-    return html_page.page(document).encode() if kind == "html" else typst_pdf.compiled(document)
+    return pages.html(document).encode() if kind == "html" else pages.pdf(document)
 
 
 def assemble(documents: Sequence[str], profile: str, facts: Mapping[str, str], build: Path | None = None) -> dict[str, Document]:

@@ -43,7 +43,7 @@ def choose(candidates: _Runs, profile: str) -> Record:
 
 def held(candidates: _Runs, profile: str) -> dict[str, int]:
     """Return the candidates that hold the result (see `choose`): experiment -> networks that it joins; the least loss first."""
-    first = least(candidates, profile)
+    first = min(candidates, key=lambda name: losses(candidates[name], profile).loss.mean())
     gaps = differences(candidates, first, profile)
     return {name: len(rescoring.networks(candidates[name][0], profile)) for name in [first, *gaps.index[gaps.ci_low <= 0]]}
 
@@ -80,8 +80,3 @@ def ranking(runs: _Runs, reference: str, profile: str) -> pd.DataFrame:
         row = {"experiment": name, "seeds": len(own), LOSS: by_run.mean(), "SD": by_run.std()}
         rows.append(row | statistics.columns(DIFFERENCE, None if name == reference else gaps.loc[name]))
     return statistics.shown_as(rows, {DIFFERENCE: "+"}).sort_values(LOSS, kind="stable", ignore_index=True)
-
-
-def least(runs: _Runs, profile: str) -> str:
-    """Return the name of the experiment with the least loss."""
-    return min(runs, key=lambda name: losses(runs[name], profile).loss.mean())

@@ -23,7 +23,7 @@ from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import published_model
 from cxr_helpers.extras.report import checklists
 from cxr_helpers.models import weights
-from cxr_helpers.report import tree, typst_pdf
+from cxr_helpers.report import pages, tree
 from cxr_helpers.workflow import chapter_files, execution
 from cxr_helpers.workflow.execution import PACKAGE
 
@@ -145,13 +145,13 @@ def test_no_name_becomes_html(hostile):
 
 def test_no_name_becomes_typst(hostile):
     opening = tree.Part("abstract", [])
-    source = typst_pdf.source(tree.Document([opening], [hostile], {}, {}, {}, {}))
+    source = pages.typst_source(tree.Document([opening], [hostile], {}, {}, {}, {}))
     assert "read(" in source
     for position in (match.start() for match in re.finditer(r"#read\(", source)):
         before = source[:position]
         assert before.endswith("\\") or before.count("`") % 2 == 1, source[position - 20 : position + 20]
     plain = tree.Cell("x", [{"t": "Para", "c": [Str("#read(1)")]}])
-    words = typst_pdf.source(tree.Document([opening], [tree.Part("x", [plain])], {}, {}, {}, {}))
+    words = pages.typst_source(tree.Document([opening], [tree.Part("x", [plain])], {}, {}, {}, {}))
     assert "\\#read(1)" in words
 
 

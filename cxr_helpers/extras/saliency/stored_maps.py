@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cxr_helpers import paths
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
@@ -87,7 +88,7 @@ def make_drawn(record: Record, profile: str = "full") -> Path:
         "y_score": scores[chosen],
     }
     maps = {"gradcam": heat.astype("float16"), "shap_partition": values.astype("float32"), "about": about}
-    content, path = io.BytesIO(), explanations.drawn_path(profile)
+    content, path = io.BytesIO(), paths.reports(profile) / explanations.DRAWN
     np.savez_compressed(content, **images, **maps, lung_id=shown.to_numpy(str), lungs=drawn)
     atomic_write(path, content.getvalue())
     return path

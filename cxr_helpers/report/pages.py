@@ -1,17 +1,23 @@
-"""A document as one HTML file that asks for nothing outside itself; its one script is its own and named by its hash."""
+"""A document as one HTML file, which asks for nothing outside itself and whose one script is named by its hash, and as PDF.
+
+The PDF is set by Typst: A4, numbered, with contents and lists that Typst makes itself.
+"""
 
 import base64
 import hashlib
+import json
 import re
 from urllib.parse import quote
 
 import cv2
 import numpy as np
-from pandocfilters import Div, Header, RawBlock, Space, Span, Str
+import typst
+from pandocfilters import Div, Header, Link, Plain, RawBlock, RawInline, Space, Span, Str
 
 from cxr_helpers import paths
+from cxr_helpers.errors import CxrError
 from cxr_helpers.report import tree
-from cxr_helpers.report.tree import Document, Node
+from cxr_helpers.report.tree import Document, Node, Part
 
 SOURCE = re.compile(r'src="(figures/[^"]+\.svg)"')
 DATA = re.compile(r'href="data/([^"]+\.csv)"')
@@ -25,14 +31,17 @@ CHAPTER = re.compile(r'(<a href="[^"]*"><code>(notebooks/[^<]+)</code></a>)')  #
 GITHUB, COLAB = "https://github.com/", "https://colab.research.google.com/github/"
 WIDE = 6  # columns; tables with more are set smaller
 DEEPEST = 3  # level of headings with a number
-ARGUMENTS = [
+TO_HTML = [
     *("--standalone", f"--template={paths.TEMPLATE / 'page.html'}", "--mathml", "--syntax-highlighting=none"),
     *("--toc", "--toc-depth=3", "--section-divs", "--shift-heading-level-by=1"),  # the page's title is its one <h1>
     *tree.CITED,
 ]
+TO_TYPST = ["--standalone", f"--template={paths.TEMPLATE / 'thesis.typ'}", *tree.CITED]
+OTHER = re.compile(r"(thesis|supplement)\.html(#.*)?")  # links lead to the other document's PDF
+PAGE_ONLY = ("page-only", "origin", "notebook")
 
 
-def page(document: Document) -> str:
+def html(document: Document) -> str:
     """Return a document as HTML."""
     names, meta = document.names, dict(document.meta)
     for name, file in (("styles", "page.css"), ("script", "page.js")):
@@ -40,8 +49,8 @@ def page(document: Document) -> str:
     content = [block for part in document.before for block in part.blocks]
     for part in document.chapters:
         counts = [names[f"ch:{part.name}"].split()[-1], *[0] * (DEEPEST - 1)]
-        content += [_numbered(block, counts) if block["t"] == "Header" else _float(block, names) for block in part.blocks]
-    html = tree.write([*content, *document.references], meta, "html5", ARGUMENTS)
+        content += [_numbered(block, counts) if block["t"] == "Header" else _shown(block, names) for block in part.blocks]
+    html = tree.write([*content, *document.references], meta, "html5", TO_HTML)
     html = html.replace("<pre class=", '<pre tabindex="0" class=')  # a wide listing is scrolled by keyboard, too
     if source := meta["source"]["c"]:
         html = _hosted(html, source)
@@ -98,7 +107,7 @@ def _numbered(heading: Node, counts: list) -> Node:
     return Header(level, identity, [Span(["", ["number"], []], [Str(number)]), Space(), *words])
 
 
-def _float(block: Node, names: dict[str, str]) -> Node:
+def _shown(block: Node, names: dict[str, str]) -> Node:
     """Return a figure or table with its number before the caption, a table in a box that scrolls; other blocks as they are."""
     key = tree.label(block)
     if not key:
@@ -110,3 +119,49 @@ def _float(block: Node, names: dict[str, str]) -> Node:
     classes = ["table-scroll", "wide"] if len(block["c"][2]) > WIDE else ["table-scroll"]
     # A table that is wider than the screen scrolls by itself, by keyboard too.
     return Div(["", classes, [["tabindex", "0"], ["role", "region"], ["aria-label", names[key]]]], [block])
+
+
+def typst_source(document: Document) -> str:
+    """Return the Typst source of a document."""
+    opening, *introduction = [*document.before, Part("", [])]
+    content = [*_blocks(opening), RawBlock("typst", "#contents()\n#show: chapters")]
+    content += [block for part in (*introduction, *document.chapters) for block in _blocks(part)]
+
+    def to_pdf(kind: str, content: list) -> Node | None:
+        other = OTHER.fullmatch(content[2][0]) if kind == "Link" else None
+        return other and Link(content[0], content[1], [f"{other[1]}.pdf", ""])
+
+    content = tree.transform([*content, *document.references], to_pdf)
+    # Not smart: pandoc has set the quotation marks, and Typst makes a prime of an apostrophe after a number.
+    return tree.write(content, document.meta, "typst-smart", TO_TYPST)
+
+
+def pdf(document: Document) -> bytes:
+    """Return the PDF of a document, a CxrError if Typst refuses it."""
+    try:
+        # The fonts that the wheel carries, and no others: the same pages on every machine.
+        return typst.compile({"main.typ": typst_source(document).encode(), **document.figures}, ignore_system_fonts=True)
+    except RuntimeError as error:
+        raise CxrError(f"Typst could not set the PDF: {error}") from error
+
+
+def _blocks(part: Part) -> list[Node]:
+    """Return what a part prints; a figure goes to the head or foot of a page, but not beyond the part's end."""
+    printed = [_printed(block) for block in part.blocks if not any(tree.has_class(block, name) for name in PAGE_ONLY)]
+    return [*printed, RawBlock("typst", "#place.flush()")] if printed else []
+
+
+def _printed(block: Node) -> Node:
+    """Return a figure or table with its caption cut after the first sentence, a figure with its picture; others as they are."""
+    if not tree.label(block):
+        return block
+    first, rest = tree.split_caption(tree.caption(block))
+    # `more` hides itself in the lists of figures and tables.
+    block = tree.with_caption(block, [*first, RawInline("typst", "#more["), *rest, RawInline("typst", "]")])
+    if block["t"] == "Table":
+        return block
+    # The escapes of a Typst string are those of JSON as far as quotes and backslashes go.
+    alt, path = (json.dumps(text, ensure_ascii=False) for text in tree.image(block))
+    identity, words, _ = block["c"]
+    call = f"#picture({path}, alt: {alt})#metadata(none)<at-{tree.label(block)}>"
+    return {"t": "Figure", "c": [identity, words, [Plain([RawInline("typst", call)])]]}
