@@ -57,9 +57,8 @@ def executed(chapter: str, profile: str, scratch: bool = False) -> Path:
 def reads(chapter: str, whole: bool = True) -> list[str]:
     """Return what a chapter says that it reads, in the field `cxr` of its notebook's metadata.
 
-    Each is "experiment:NAME" (or a pattern of names), "final_model" (its candidates and what they join), "all experiments", or
-    the pattern of a file below `reports/` ("measurements/speed.csv"). What it `shows_if_made` counts with `whole` only: a chapter
-    that is made alone does without. A notebook that says nothing is a CxrError.
+    Each is "experiment:NAME" (or a pattern of names) or the pattern of a file below `reports/` ("measurements/speed.csv"). What
+    it `shows_if_made` counts with `whole` only: a chapter that is made alone does without. One that says nothing is a CxrError.
     """
     try:
         said = json.loads(source(chapter).read_text(encoding="utf-8"))["metadata"]["cxr"]
@@ -69,30 +68,24 @@ def reads(chapter: str, whole: bool = True) -> list[str]:
 
 
 def experiments_read(chapter: str, profile: str, whole: bool = True) -> list[str]:
-    """Return the experiments among what a chapter reads, in the order of experiments.toml; a name that is none is a CxrError."""
-    known, found = experiments.load(profile), set()
-    for entry in reads(chapter, whole):
-        if entry == "all experiments":
-            named = set(known)
-        elif entry == "final_model":
-            rows, named = experiments.of_chapter("08_final_model", profile), set()
-            todo = [each.name for each in rows if each.configs[0].model == "calibrated"]
-            while todo:  # these, and those whose runs they join, and those that these join
-                named.add(todo.pop())
-                todo += {member for name in named for member in known[name].configs[0].members} - named
-        elif entry.startswith("experiment:"):
-            named = set(fnmatch.filter(known, entry.removeprefix("experiment:")))
-        else:  # a file
-            continue
-        if not named:
+    """Return the experiments among what a chapter reads, and those whose runs they join, in the order of experiments.toml.
+
+    A name that is none is a CxrError.
+    """
+    known, found, todo = experiments.load(profile), set(), []
+    for entry in (entry for entry in reads(chapter, whole) if entry.startswith("experiment:")):
+        if not (named := fnmatch.filter(known, entry.removeprefix("experiment:"))):
             raise CxrError(f"{source(chapter)} reads {entry!r}, which no experiment of experiments.toml is.")
-        found |= named
+        todo += named
+    while todo:
+        found.add(name := todo.pop())
+        todo += set(known[name].configs[0].members) - found
     return [name for name in known if name in found]
 
 
 def files_read(chapter: str, profile: str) -> list[Path]:
     """Return the files among what a chapter reads, as far as they are there: those of the profile, or typed for all of them."""
-    patterns = [entry for entry in reads(chapter) if not entry.startswith(("experiment:", "final_model", "all "))]
+    patterns = [entry for entry in reads(chapter) if not entry.startswith("experiment:")]
     folders = dict.fromkeys((paths.reports(profile), paths.reports("full")))
     return sorted({path for pattern in patterns for folder in folders for path in folder.glob(pattern)})
 

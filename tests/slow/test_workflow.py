@@ -33,7 +33,7 @@ def checkout(tmp_path_factory):
     write_chapter(root / "notebooks", CHAPTERS[0], "print('images')")
     count = ("from cxr_helpers import records", "print(len(records.every(profile)))")
     write_chapter(root / "notebooks", CHAPTERS[1], *count, reads=("experiment:alpha",))
-    write_chapter(root / "notebooks", CHAPTERS[2], *count, reads=("all experiments",))
+    write_chapter(root / "notebooks", CHAPTERS[2], *count, reads=("experiment:*",))
     write_chapter(root / "notebooks" / "supplement", "s01_more", "print('more')")
     done = run(root)
     assert done.returncode == 0, done.stdout + done.stderr

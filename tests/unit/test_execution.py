@@ -111,12 +111,12 @@ def says_that_it_reads(folder, name, **said):
 
 def test_a_chapter_says_what_it_reads(folder):
     said = ["experiment:vgg16_*", "experiment:resnet50_thesis", "measurements/speed.csv", "published*.csv"]
-    says_that_it_reads(folder, "01_eda", reads=said, shows_if_made=["final_model"])
+    says_that_it_reads(folder, "01_eda", reads=said, shows_if_made=["experiment:calibrated_*"])
     whole, alone = (chapter_files.experiments_read("01_eda", "smoke", whole) for whole in (True, False))
     assert {"vgg16_thesis", "vgg16_224", "resnet50_thesis"} <= set(alone) and not {"calibrated_ensemble", "resnet50_depth"} & set(
         alone
     )
-    assert "calibrated_ensemble" in whole and "recipe_crop" not in whole
+    assert {"calibrated_ensemble", "recipe_mobilenet"} <= set(whole) and "recipe_crop" not in whole
     (paths.reports("smoke") / "measurements").mkdir(parents=True)
     typed, measured = paths.reports("full") / "published_b.csv", paths.reports("smoke") / "measurements" / "speed.csv"
     for path in (typed, measured):
