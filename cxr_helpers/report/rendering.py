@@ -55,15 +55,14 @@ def assemble(documents: Sequence[str], profile: str, facts: Mapping[str, str], b
     `facts` are those of the title pages; `build` is the build folder with the executed chapters (default: that of the profile).
     """
     folder = (build or paths.build(profile)) / "executed"
-    read = {}
+    bodies = {}
     for name in DOCUMENTS:
         files = [folder / f"{chapter}.ipynb" for chapter in chapter_files.of(name)]
         if name in documents or (files and all(path.is_file() for path in files)):  # the other numbers what is mentioned
-            read[name] = [tree.read(path, profile) for path in files]
-    if "supplement" in read:  # it ends in the chapters that no notebook computes
+            bodies[name] = [tree.read(path, profile) for path in files]
+    if "supplement" in bodies:  # it ends in the chapters that no notebook computes
         for each in plugins.names("appendices"):
-            read["supplement"] += plugins.load("appendices", each)(profile)
-    bodies = {name: [tree.parse(chapter) for chapter in found] for name, found in read.items()}
+            bodies["supplement"] += plugins.load("appendices", each)(profile)
     if len(bodies) == len(DOCUMENTS):  # between the supplement's notebooks and what no notebook computes
         place = len(chapter_files.of("supplement"))
         bodies["supplement"][place:place] = [_details(part) for part in bodies["thesis"] if _cells(part, "supplement")]
@@ -73,8 +72,8 @@ def assemble(documents: Sequence[str], profile: str, facts: Mapping[str, str], b
         labels = references.links(name, names)
         before = _before(bodies[name], profile) if name == "thesis" else []
         body = references.resolved([Part(part.name, _cells(part)) for part in bodies[name]], labels, cited)
-        figures = {path: content for found in read.values() for chapter in found for path, content in chapter.figures.items()}
-        tables = {path: content for found in read.values() for chapter in found for path, content in chapter.data.items()}
+        figures = {path: content for parts in bodies.values() for part in parts for path, content in part.figures.items()}
+        tables = {path: content for parts in bodies.values() for part in parts for path, content in part.data.items()}
         meta = _variables(name, profile, facts)
         made[name] = Document(references.resolved(before, labels, cited), body, names[name], figures, tables, meta)
     return made

@@ -43,16 +43,6 @@ EXPORT = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Chapter:
-    """A chapter before it is parsed: its name, its Markdown, its figures (relative path -> SVG bytes), its data (file -> CSV)."""
-
-    name: str
-    markdown: str
-    figures: dict[str, bytes]
-    data: dict[str, str] = dataclasses.field(default_factory=dict)
-
-
-@dataclasses.dataclass(frozen=True)
 class Cell:
     """What one notebook cell says: `place` names it in messages.
 
@@ -66,10 +56,12 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A chapter as a tree: its name and its cells in order."""
+    """A chapter as a tree: its name, its cells in order, its figures (relative path -> SVG bytes), its data (file -> CSV)."""
 
     name: str
     cells: list[Cell]
+    figures: dict[str, bytes] = dataclasses.field(default_factory=dict)
+    data: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def blocks(self) -> list[Node]:
@@ -97,7 +89,7 @@ class Document:
         return [Header(1, ["references", ["unnumbered"], []], [Str("References")]), Div(["refs", [], []], [])]
 
 
-def read(path: Path, profile: str) -> Chapter:
+def read(path: Path, profile: str) -> Part:
     """Read the executed notebook at `path`; a missing one, or one with a cell that failed or never ran, is a CxrError.
 
     A line below its title leads to its source, one below a figure or table to its data.
@@ -131,15 +123,15 @@ def read(path: Path, profile: str) -> Chapter:
     markdown, resources = MarkdownExporter(config=Config(EXPORT)).from_notebook_node(
         notebook, {"unique_key": name, "output_files_dir": "figures"}
     )
-    return Chapter(name, markdown, resources["outputs"], stored)
+    return dataclasses.replace(parse(name, markdown), figures=resources["outputs"], data=stored)
 
 
-def parse(chapter: Chapter) -> Part:
+def parse(name: str, markdown: str) -> Part:
     """Parse a chapter's Markdown; its first cell must begin with the one `# Title` of the chapter, else it is a CxrError."""
-    part = Part(chapter.name, [_cell(block, chapter.name) for block in blocks(chapter.markdown)])
+    part = Part(name, [_cell(block, name) for block in blocks(markdown)])
     body = [block for cell in part.cells if not cell.belongs for block in cell.blocks]
     if not body or [block for block in body if block["t"] == "Header" and block["c"][0] == 1] != body[:1]:
-        raise CxrError(f"Chapter {chapter.name} must begin with its one `# Title`; use `##` below it.")
+        raise CxrError(f"Chapter {name} must begin with its one `# Title`; use `##` below it.")
     return part
 
 

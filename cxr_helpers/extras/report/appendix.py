@@ -9,16 +9,16 @@ from cxr_helpers.config import Config
 from cxr_helpers.extras.report import checklists
 from cxr_helpers.extras.report.checklists import listed, table
 from cxr_helpers.records import Record
-from cxr_helpers.report.tree import Chapter
+from cxr_helpers.report.tree import Part
 
 
-def chapters(profile: str) -> list[Chapter]:
+def chapters(profile: str) -> list[Part]:
     """Return the chapters that no notebook computes, in the order in which the supplement has them."""
     made = [name for name, each in experiments.load(profile).items() if records.recorded(each, profile)]
     return [run_records({name: records.of(name, profile) for name in made}), *checklists.chapters(profile)]
 
 
-def run_records(made: Mapping[str, Sequence[Record]]) -> Chapter:
+def run_records(made: Mapping[str, Sequence[Record]]) -> Part:
     """Return the chapter that lists the runs of every experiment: what they were, and the configuration that made them."""
     if not made:
         return listed("run_records", "# Run records\n\nNo training run has been recorded for this profile.")

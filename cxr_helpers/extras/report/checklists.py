@@ -9,7 +9,8 @@ import pandas as pd
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import published_model
-from cxr_helpers.report.tree import Chapter
+from cxr_helpers.report import tree
+from cxr_helpers.report.tree import Part
 from cxr_helpers.tables import formatting
 
 FOLDER = paths.ROOT / "reports" / "checklists"
@@ -18,7 +19,7 @@ PIPE_TABLE = re.compile(r"^\|.*(?:\n\|.*)+", re.MULTILINE)
 TITLE = re.compile(r"\A# (.*)")
 
 
-def chapters(profile: str) -> list[Chapter]:
+def chapters(profile: str) -> list[Part]:
     """Return the appendices in the order in which the report has them; without their folder there are none.
 
     Raises:
@@ -50,7 +51,7 @@ def items(file: Path) -> pd.DataFrame:
     return rows
 
 
-def _checklist(file: Path) -> Chapter:
+def _checklist(file: Path) -> Part:
     document, rows = tomllib.loads(file.read_text(encoding="utf-8")), items(file)
     answers = rows["where"].where(rows["where"] != "", "*Not done.* " + rows.not_done)
     rows = pd.DataFrame({"Item": rows.number, "Part": rows.section, "Topic": rows.topic, "Answer": answers})
@@ -58,7 +59,7 @@ def _checklist(file: Path) -> Chapter:
     return listed(file.stem, f"# {document['title']}\n\n{document['source']}\n\n{shown}")
 
 
-def _card(profile: str) -> Chapter:
+def _card(profile: str) -> Part:
     """Return the model card, its title the same for every model and its table one with caption and number."""
     file = published_model.folder(profile) / "default.md"
     if not file.is_file():
@@ -72,9 +73,9 @@ def _card(profile: str) -> Chapter:
     return listed("model_card", boxed)
 
 
-def listed(name: str, markdown: str) -> Chapter:
+def listed(name: str, markdown: str) -> Part:
     """Return a chapter that no notebook computes, of one cell and no figures, from Markdown that begins with its title."""
-    return Chapter(name, f':::::::::: {{.cell number="1"}}\n\n{markdown}\n\n::::::::::\n', {})
+    return tree.parse(name, f':::::::::: {{.cell number="1"}}\n\n{markdown}\n\n::::::::::\n')
 
 
 def table(label: str, caption: str, rows, digits: int = 3) -> str:
