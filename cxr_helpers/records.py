@@ -170,8 +170,7 @@ def read(folder: Path) -> Record:
         if (number := info.get("format", 1)) != FORMAT:
             raise CxrError(f"Its format is {number}, and this version reads format {FORMAT}; {RESTORE}, or update the checkout.")
         config = Config(**info["config"])
-        named = config.key == info["config_hash"] and config.run_id == folder.name
-        whole = named and info["info_sha256"] == _digest(info)
+        whole = config.run_id == folder.name and info["info_sha256"] == _digest(info)
     except CxrError as error:
         raise CxrError(f"{path} cannot be used. {error}") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -140,14 +140,11 @@ def compile_model(model: keras.Model, config: Config, steps: int) -> None:
     loss = getattr(keras.losses, f"{kind}{'Focal' if config.loss == 'focal' else ''}Crossentropy")
     metric = getattr(keras.metrics, f"{kind}Accuracy")
     metrics = [metric(name="accuracy")]
-    model.compile(optimizer, loss(label_smoothing=config.label_smoothing), metrics=metrics, jit_compile=_fused(model) or "auto")
-
-
-def _fused(model: keras.Model) -> bool:
-    """Tell whether XLA shall make one pass of an optimiser's many over the weights: it pays for large layers without a kernel."""
+    # XLA makes one pass of an optimiser's many over the weights: it pays for large layers without a kernel.
     layers = keras.layers
     plain = all(isinstance(each, layers.InputLayer | layers.Flatten | layers.Dropout | layers.Dense) for each in model.layers)
-    return plain and model.count_params() > LARGE and keras.backend.backend() == "tensorflow"
+    fused = plain and model.count_params() > LARGE and keras.backend.backend() == "tensorflow"
+    model.compile(optimizer, loss(label_smoothing=config.label_smoothing), metrics=metrics, jit_compile=fused or "auto")
 
 
 def streaming(task: Task) -> tuple[keras.Model, batches.Batches]:

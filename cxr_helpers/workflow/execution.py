@@ -42,7 +42,14 @@ def execute(chapter: str, profile: str, parameters: Mapping[str, object] = Mappi
     build folder. An unknown profile or parameter, a file that is no notebook, or a failing cell, which is named, is a CxrError.
     """
     given = {**parameters, "profile": one_of("profile", profile, ("full", "smoke"))}
-    notebook = _checked(chapter, given)
+    source = chapter_files.source(chapter)
+    try:
+        notebook, known = nbformat.read(source, as_version=4), papermill.inspect_notebook(str(source))
+    except (OSError, ValueError, nbformat.ValidationError) as error:
+        raise CxrError(f"{source} cannot be used ({type(error).__name__}); restore it from git.") from error
+    if unknown := [name for name in given if name not in known]:  # papermill would only warn, and run without it
+        said = ", ".join(known) or "none"
+        raise CxrError(f"Chapter {chapter} has no parameter `{unknown[0]}`; its cell tagged `parameters` sets {said}.")
     target = chapter_files.executed(chapter, profile, scratch=bool(parameters))
     partial = target.with_suffix(".partial.ipynb")  # stays, with its traceback, if a cell fails
     partial.parent.mkdir(parents=True, exist_ok=True)
@@ -85,16 +92,3 @@ def _run(notebook: NotebookNode, chapter: str, parameters: dict[str, object], pa
         except RuntimeError as error:
             if last or isinstance(error, DeadKernelError):  # which is one, too
                 raise
-
-
-def _checked(chapter: str, given: Mapping[str, object]) -> NotebookNode:
-    """Return the notebook; refuse a parameter that it does not set, since papermill would only warn and run without it."""
-    source = chapter_files.source(chapter)
-    try:
-        notebook, known = nbformat.read(source, as_version=4), papermill.inspect_notebook(str(source))
-    except (OSError, ValueError, nbformat.ValidationError) as error:
-        raise CxrError(f"{source} cannot be used ({type(error).__name__}); restore it from git.") from error
-    if unknown := [name for name in given if name not in known]:
-        said = ", ".join(known) or "none"
-        raise CxrError(f"Chapter {chapter} has no parameter `{unknown[0]}`; its cell tagged `parameters` sets {said}.")
-    return notebook
