@@ -23,7 +23,7 @@ SOURCE = re.compile(r'src="(figures/[^"]+\.svg)"')
 DATA = re.compile(r'href="data/([^"]+\.csv)"')
 UNQUOTED = " /:;,=+()!*?@$'[]{}|<>"  # what a quoted data URI may hold as it is: less than base64 would need
 SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
-IMAGE = b"data:image/jpeg"  # as `drawn.svg` stores images
+IMAGE = b"data:image/jpeg"  # as `document.svg` stores images
 RASTER = re.compile(rb"data:image/(jpeg|png);base64,([A-Za-z0-9+/= ]+)")
 SIZE = re.compile(rb'width="([\d.]+)pt" height="([\d.]+)pt"')
 FILE = re.compile(r'href="(?:(?:\.\./)+(notebooks/[^"]+)|(data/sources-[^"]+))"')  # of the repository, as links name it

@@ -118,8 +118,7 @@ def configuration(config: Config) -> pd.DataFrame:
 
     rows = []
     for field in dataclasses.fields(config):
-        value, default = getattr(config, field.name), field.default
-        known = default is not dataclasses.MISSING
-        row = {"field": f"`{field.name}`", "value": said(value), "default": said(default) if known else "–"}
-        rows.append(row | {"departs": "●" if not known or value != default else ""})
+        default = "" if field.default is dataclasses.MISSING else field.default
+        row = {"field": f"`{field.name}`", "value": said(getattr(config, field.name)), "default": said(default)}
+        rows.append(row | {"departs": "●" if field.name in config.departures() else ""})
     return pd.DataFrame(rows)

@@ -8,7 +8,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.report import document, drawn
+from cxr_helpers.report import document
 from cxr_helpers.tables import formatting
 
 
@@ -54,14 +54,14 @@ def test_figure_without_words_is_refused(shown, label, caption, alt, complaint):
 
 
 def test_same_figure_gives_same_svg():
-    assert drawn.svg(line_figure()) == drawn.svg(line_figure())
+    assert document.svg(line_figure()) == document.svg(line_figure())
 
 
 def test_images_in_a_figure_become_jpeg_and_rasterised_points_stay_png():
     fig, (left, right) = plt.subplots(1, 2, figsize=(4, 2))
     left.imshow(np.random.default_rng(0).integers(0, 256, (128, 128)), cmap="gray")
     right.scatter(range(50), range(50), rasterized=True)
-    kinds = re.findall(r"data:image/(\w+);base64", drawn.svg(fig))
+    kinds = re.findall(r"data:image/(\w+);base64", document.svg(fig))
     assert sorted(kinds) == ["jpeg", "png"]
 
 

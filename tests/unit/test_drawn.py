@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from cxr_helpers.report import drawn
+from cxr_helpers.report import document
 
 
 def figure_of(draw):
@@ -14,7 +14,7 @@ def figure_of(draw):
 
 
 def test_a_picture_has_no_numbers():
-    assert drawn.numbers(figure_of(lambda ax: ax.imshow(np.zeros((40, 40))))).empty
+    assert document.numbers_of(figure_of(lambda ax: ax.imshow(np.zeros((40, 40))))).empty
 
 
 def forest(ax):
@@ -44,7 +44,7 @@ DRAWINGS = {
 @pytest.mark.parametrize("drawing", DRAWINGS)
 def test_what_is_drawn_is_listed(drawing):
     draw, expected = DRAWINGS[drawing]
-    rows = drawn.numbers(figure_of(draw)).drop(columns="panel").to_numpy().tolist()
+    rows = document.numbers_of(figure_of(draw)).drop(columns="panel").to_numpy().tolist()
     said = [[value for value in row if value is not None and value == value] for row in rows]
     assert expected in [[round(value, 6) if isinstance(value, float) else value for value in row] for row in said]
 
@@ -55,6 +55,6 @@ def test_series_and_panels_have_names_and_long_series_are_thinned():
     left.plot(np.arange(2000), label="long")
     left.set_title("Loss", loc="left")
     right.plot([0, 1], [0, 1])
-    table = drawn.numbers(fig)
+    table = document.numbers_of(fig)
     assert list(table.panel.unique()) == ["Loss", "panel 2"]
-    assert (table.panel == "Loss").sum() == drawn.LONGEST and table.y.iloc[drawn.LONGEST - 1] == 1999
+    assert (table.panel == "Loss").sum() == document.LONGEST and table.y.iloc[document.LONGEST - 1] == 1999
