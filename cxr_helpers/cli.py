@@ -11,8 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cxr_helpers.base import environment, lazy, plugins, typed
+from cxr_helpers.base import environment, lazy, plugins
 from cxr_helpers.base.progress import printable, say, since
+from cxr_helpers.config import LARGEST_SEED, check_variables
 from cxr_helpers.errors import CxrError
 from cxr_helpers.workflow import pipeline
 from cxr_helpers.workflow.pipeline import AskedProfile, Profile
@@ -66,7 +67,7 @@ def _show_version(asked: bool) -> None:
 def _settle(
     version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_show_version, help="show it and end")] = False,
 ) -> None:
-    typed.check_variables()
+    check_variables()
     environment.settle()
 
 
@@ -94,7 +95,7 @@ def prepare(profile: AskedProfile = "auto") -> None:
 def train(
     names: Annotated[list[str], typer.Argument(metavar="EXPERIMENT...", help="experiments of cxr_helpers/experiments.toml")],
     profile: Profile = "auto",
-    seed: Annotated[int | None, typer.Option(min=0, max=typed.LARGEST_SEED, help="one seed instead of its own")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=LARGEST_SEED, help="one seed instead of its own")] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="train afresh although a record exists")] = False,
 ) -> None:
     """Make the runs of experiments, one per protocol and seed; a run whose record exists is left as it is."""

@@ -7,8 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from cxr_helpers.base import typed
-from cxr_helpers.config import Config, one_of
+from cxr_helpers.config import Config, Repeats, Row, one_of
 from cxr_helpers.errors import CxrError
 
 FILE = Path(__file__).with_name("experiments.toml")
@@ -49,7 +48,7 @@ def load(profile: str, file: Path = FILE) -> dict[str, Experiment]:
     rows = {}
     for name, given in document.items():
         try:
-            row = typed.Row.model_validate(given)
+            row = Row.model_validate(given)
             changes = shared | row.smoke if profile == "smoke" else {}
             for suffix, variant in row.variants.items():
                 each, title = (f"{name}_{suffix}", f"{row.title}: {WAYS.get(suffix, suffix)}") if suffix else (name, row.title)
@@ -57,7 +56,7 @@ def load(profile: str, file: Path = FILE) -> dict[str, Experiment]:
                     values = {"seeds": row.seeds, "protocols": row.protocols} | row.config | changed | variant
                     if "seed" in values:
                         raise CxrError(f"seed={values['seed']!r}: a seed stands beside it: seeds = [0, 1, 2].")
-                    repeats = typed.Repeats(seeds=values.pop("seeds"), protocols=values.pop("protocols"))
+                    repeats = Repeats(seeds=values.pop("seeds"), protocols=values.pop("protocols"))
                     parts = repeats.protocols or [values.get("protocol", "official")]
                     made = [values | {"protocol": part, "seed": seed} for part in parts for seed in repeats.seeds]
                     configs = tuple(Config(**one) for one in made)
@@ -103,7 +102,7 @@ def configuration(name: str, profile: str, default: str = "", **parameters: obje
         one_of("parameter", parameter, written)
     if "seeds" in parameters:
         given = parameters["seeds"]
-        parameters["seeds"] = typed.Repeats(seeds=list(given) if isinstance(given, list | tuple) else [given]).seeds
+        parameters["seeds"] = Repeats(seeds=list(given) if isinstance(given, list | tuple) else [given]).seeds
     changes = {field: value for field, value in parameters.items() if value != written[field]}
     values = {field: value for field, value in changes.items() if field != "seeds"}
     configs = [dataclasses.replace(config, **values) for config in experiment.configs]

@@ -4,8 +4,7 @@ import pytest
 from checkouts import ALPHA
 from commands import cxr
 
-from cxr_helpers import experiments
-from cxr_helpers.base import typed
+from cxr_helpers import config, experiments
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.inference import backends
 
@@ -54,18 +53,18 @@ def test_a_fault_of_a_row_is_named_with_its_row(tmp_path, text, words):
     ],
 )
 def test_a_variable_that_cannot_be_used_is_named(monkeypatch, name, value, words):
-    typed.check_variables()
+    config.check_variables()
     monkeypatch.setenv(name, "")
-    typed.check_variables()
+    config.check_variables()
     monkeypatch.setenv(name, value)
     with pytest.raises(CxrError, match=words):
-        typed.check_variables()
+        config.check_variables()
 
 
 def test_every_backend_may_be_named(monkeypatch):
     for name in backends.TITLES:
         monkeypatch.setenv("CXR_BACKEND", name)
-        typed.check_variables()
+        config.check_variables()
 
 
 def test_the_real_command_says_it_before_it_works(tmp_path):
