@@ -7,8 +7,8 @@ import itertools
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 from cxr_helpers import paths
@@ -28,19 +28,8 @@ _OTHER = (
 SET_FILE = "set.json"  # beside the results of real images: the `names` of their set, and what `manifest.identity` says of it
 _ALIKE = 0.1  # grey values by which copies of the whole published set may differ on average; those at hand do by 0.02
 
-
-@dataclass(frozen=True)
-class Dataset:
-    """What is published about a data set: where it comes from and how many images each folder and class holds."""
-
-    name: str
-    citation: str
-    doi: str
-    kaggle_handle: str
-    counts: dict[tuple[str, str], int]
-
-
-DATASET = Dataset(
+# What is published about the data set: where it comes from, and how many images each folder and class holds.
+DATASET = SimpleNamespace(
     name="Guangzhou paediatric chest X-rays",
     citation="Kermany, Zhang, Goldbaum, Mendeley Data, version 2, 2018",
     doi="10.17632/rscbjbr9sj",
