@@ -40,11 +40,11 @@ def words(fig):
     ],
 )
 def test_a_family_has_one_colour_whatever_its_experiment_is_called(name, family):
-    assert plots.colour(name) == plots.COLOURS[family]
+    assert plots.colour(name) == style.COLOURS[family]
 
 
 def test_no_trained_network_looks_like_a_shortcut_baseline():
-    assert [name for name in experiments.load("full") if plots.colour(name) == plots.COLOURS["baseline"]] == []
+    assert [name for name in experiments.load("full") if plots.colour(name) == style.COLOURS["baseline"]] == []
 
 
 # Linear RGB as people without red-sensitive or without green-sensitive cones see it (Machado, Oliveira and Fernandes 2009).
@@ -66,14 +66,14 @@ def lab(shade, seen):
 
 @pytest.mark.parametrize("eyes", SEEN)
 def test_the_colours_of_two_families_are_distinguishable_by_all_eyes(eyes):
-    shades = {family: lab(shade, np.array(SEEN[eyes])) for family, shade in plots.COLOURS.items()}
+    shades = {family: lab(shade, np.array(SEEN[eyes])) for family, shade in style.COLOURS.items()}
     for one, other in itertools.combinations(shades, 2):
         assert np.linalg.norm(shades[one] - shades[other]) > 15, (one, other)  # 2.3 are just noticed side by side
 
 
 def test_colours_are_distinct_and_experiments_of_a_family_differ_in_the_line():
-    assert len(set(plots.COLOURS.values()) | set(plots.CLASS_COLOURS.values())) == len(plots.COLOURS) + 3
-    normal, bacteria, virus = (relative_luminance(plots.CLASS_COLOURS[name]) for name in ("NORMAL", "bacteria", "virus"))
+    assert len(set(style.COLOURS.values()) | set(style.CLASS_COLOURS.values())) == len(style.COLOURS) + 3
+    normal, bacteria, virus = (relative_luminance(style.CLASS_COLOURS[name]) for name in ("NORMAL", "bacteria", "virus"))
     assert normal - virus > 0.1 and virus - bacteria > 0.1  # distinguishable in grey print
     looks = style.looks(["MobileNet a", "MobileNet b", "VGG-16"])
     assert looks["MobileNet a"]["color"] == looks["MobileNet b"]["color"]
