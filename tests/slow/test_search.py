@@ -15,11 +15,11 @@ import tiny_bright
 from checkouts import SUPPORT
 from tiny_search import bowl, place
 
+from cxr_helpers import training
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import search, trials
 from cxr_helpers.records import model_path
-from cxr_helpers.training import runs
 
 TINY = Config("custom_cnn", size=32, epochs=2, trainable="head")
 
@@ -149,10 +149,10 @@ def reports(workplace, monkeypatch):
 
 
 def test_a_run_trains_the_chosen_values_under_its_own_name_and_seed(reports):
-    record = runs.train(dataclasses.replace(TINY, search="random"), "smoke")
+    record = training.train(dataclasses.replace(TINY, search="random"), "smoke")
     table = trials.load("random", "smoke")
     assert len(table) == 2 and record.info["chosen"] == trials.chosen(table) and record.info["study"] == table.study[0]
-    plain = runs.train(dataclasses.replace(TINY, **record.info["chosen"]), "smoke")
+    plain = training.train(dataclasses.replace(TINY, **record.info["chosen"]), "smoke")
     pd.testing.assert_frame_equal(record.scores, plain.scores)  # the trials before it left no trace
     assert model_path("smoke", record.run_id).stat().st_size == record.info["model_bytes"]
 

@@ -6,12 +6,11 @@ import pytest
 import tiny_bright
 from sklearn.metrics import roc_auc_score
 
-from cxr_helpers import records
+from cxr_helpers import records, training
 from cxr_helpers.base import plugins
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import classical
-from cxr_helpers.training import runs
 
 SPLITS = np.repeat(["train", "val", "test"], [40, 20, 20])
 
@@ -30,7 +29,7 @@ def bright_images(table, workplace, monkeypatch):
 
 @pytest.mark.parametrize("model", classical.ESTIMATORS)
 def test_every_estimator_finds_the_bright_square(bright_images, model):
-    record = runs.train(Config(model, features="pca", size=32), "smoke")
+    record = training.train(Config(model, features="pca", size=32), "smoke")
     test = record.split("test")
     assert list(record.scores.columns) == records.SCORE_COLUMNS and set(record.scores.split) == {"val", "test"}
     assert roc_auc_score(test.y_true, test.y_score) == 1
@@ -41,7 +40,7 @@ def test_every_estimator_finds_the_bright_square(bright_images, model):
 
 def test_equal_seeds_give_equal_scores(bright_images):
     config = Config("elm", features="hog", size=32, seed=3)
-    first, again = (runs.train(config, "smoke", retrain=True).scores for _ in range(2))
+    first, again = (training.train(config, "smoke", retrain=True).scores for _ in range(2))
     pd.testing.assert_frame_equal(first, again)
 
 

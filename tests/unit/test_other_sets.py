@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cxr_helpers import records
+from cxr_helpers import records, training
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.makers import other_set_runs
@@ -13,7 +13,6 @@ from cxr_helpers.extras.other_sets import image_sets, synthetic_sets
 from cxr_helpers.extras.other_sets.chestxray14 import LABELS as EVERY
 from cxr_helpers.extras.statistics import multilabel
 from cxr_helpers.models import catalogue
-from cxr_helpers.training import runs
 
 LABELS = tuple(label for label in EVERY if label != "Hernia")  # which fewer than twenty of the synthetic images show
 TINY = Config("custom_cnn", size=32, epochs=6, batch_size=16, data="nih")
@@ -28,7 +27,7 @@ def own_folders(workplace, monkeypatch, tmp_path_factory):
 
 
 def test_a_sigmoid_for_every_label_learns_what_can_be_seen():
-    record = runs.train(TINY, "smoke")
+    record = training.train(TINY, "smoke")
     assert record.table("history").loss.iloc[-1] < record.table("history").loss.iloc[0]
     assert list(record.scores) == [*records.SCORE_COLUMNS, "label"]
     assert record.scores.groupby("split").label.value_counts().groupby("split").nunique().to_dict() == {"test": 1, "val": 1}
@@ -60,7 +59,7 @@ def test_new_units_leave_the_rest_of_the_network_as_it_was():
 
 def test_a_frozen_backbone_is_trained_on_stored_features():
     config = dataclasses.replace(TINY, trainable="head", views=2, augmentation="kilaru", epochs=2)
-    record = runs.train(config, "smoke")
+    record = training.train(config, "smoke")
     assert len(list((records.paths.build("smoke") / "features").glob("*.npy"))) == 2
     assert record.scores.label.nunique() == len(LABELS)
 
@@ -68,14 +67,14 @@ def test_a_frozen_backbone_is_trained_on_stored_features():
 @pytest.mark.parametrize(("data", "policy"), [("skin", "skin"), ("brain", "none")])
 def test_binary_sets_are_learnt(data, policy):
     config = dataclasses.replace(TINY, data=data, augmentation=policy, patience=3)
-    record = runs.train(config, "smoke")
+    record = training.train(config, "smoke")
     assert list(record.scores) == records.SCORE_COLUMNS
     test = record.split("test")
     assert test.y_score[test.y_true == 1].median() > test.y_score[test.y_true == 0].median()
 
 
 def test_an_estimator_sees_the_features_of_its_own_set():
-    record = runs.train(Config("logistic", size=32, features="pca", data="brain"), "smoke")
+    record = training.train(Config("logistic", size=32, features="pca", data="brain"), "smoke")
     test = record.split("test")
     assert record.info["images"] == {"train": 144, "test": 40, "val": 16}
     assert len(test) == 40
@@ -92,7 +91,7 @@ def test_an_estimator_sees_the_features_of_its_own_set():
 )
 def test_what_a_set_does_not_have_is_refused(changes, sentence):
     with pytest.raises(CxrError, match=sentence):
-        runs.train(dataclasses.replace(TINY, **changes), "smoke")
+        training.train(dataclasses.replace(TINY, **changes), "smoke")
 
 
 def test_a_record_counts_the_files_that_were_left_out(tmp_path, monkeypatch):
@@ -100,5 +99,5 @@ def test_a_record_counts_the_files_that_were_left_out(tmp_path, monkeypatch):
     broken = min((tmp_path / "nih" / "images").iterdir())
     broken.write_bytes(b"")
     monkeypatch.setenv("CXR_SETS_DIR", str(tmp_path))
-    record = runs.train(dataclasses.replace(TINY, epochs=1), "full")
+    record = training.train(dataclasses.replace(TINY, epochs=1), "full")
     assert record.info["images_left_out"] == 1 and f"images/{broken.name}" not in set(record.scores.image_id)

@@ -8,7 +8,7 @@ from keras import layers
 from cxr_helpers import experiments, paths, training
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
-from cxr_helpers.training import network, runs
+from cxr_helpers.training import network
 
 CONFIG = Config("custom_cnn", size=32, epochs=1)
 
@@ -68,8 +68,8 @@ def made(workplace, monkeypatch):
         return {}, {}
 
     monkeypatch.setattr(network, "make", make)
-    monkeypatch.setattr(runs.plugins, "names", lambda group: [])
-    monkeypatch.setattr(runs.environment, "current", lambda: {})
+    monkeypatch.setattr(training.plugins, "names", lambda group: [])
+    monkeypatch.setattr(training.environment, "current", lambda: {})
     return trained
 
 

@@ -6,12 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from cxr_helpers import records
+from cxr_helpers import records, training
 from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.networks import resnet18
 from cxr_helpers.models import weights
-from cxr_helpers.training import runs
 
 CONFIG = Config("resnet18_layer3", size=64, start="imagenet")
 CONFIG_RANDOM = Config("resnet18_layer3", size=64)
@@ -116,5 +115,5 @@ def test_a_file_of_another_hash_is_refused_before_any_work(config, file, tmp_pat
     monkeypatch.setattr(records.paths, "runs", lambda profile: tmp_path / "runs")
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(CxrError, match=r"bnfolded.npz is not the expected weight file \(its SHA-256 differs\); fetch it again"):
-        runs.train(config, "smoke")
+        training.train(config, "smoke")
     assert list(tmp_path.iterdir()) == [file.parent]

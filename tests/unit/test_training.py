@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxr_helpers import records
+from cxr_helpers import records, training
 from cxr_helpers.config import Config
 from cxr_helpers.data import dataset, manifest, packing, splits
 from cxr_helpers.errors import CxrError
-from cxr_helpers.training import fitting, network, runs
+from cxr_helpers.training import fitting, network
 
 TINY = Config("custom_cnn", size=32, epochs=4, batch_size=8, learning_rate=1e-3)
 
@@ -34,7 +34,7 @@ def bright_images(workplace, monkeypatch):
 
 
 def test_loss_falls_and_record_is_complete(bright_images):
-    record = runs.train(TINY, "smoke")
+    record = training.train(TINY, "smoke")
     assert record.table("history").loss.iloc[-1] < record.table("history").loss.iloc[0]
     assert list(record.scores.columns) == records.SCORE_COLUMNS
     assert record.scores.split.value_counts().to_dict() == {"val": 8, "test": 8}
@@ -44,11 +44,11 @@ def test_loss_falls_and_record_is_complete(bright_images):
 
 
 def test_asked_again_it_loads_and_retrained_it_repeats_itself(bright_images, monkeypatch):
-    first = runs.train(TINY, "smoke")
-    second = runs.train(TINY, "smoke", retrain=True)
+    first = training.train(TINY, "smoke")
+    second = training.train(TINY, "smoke", retrain=True)
     pd.testing.assert_frame_equal(first.scores, second.scores)
     monkeypatch.setattr(network.catalogue, "build", lambda config: pytest.fail("trained although a record exists"))
-    assert runs.train(TINY, "smoke").info == second.info
+    assert training.train(TINY, "smoke").info == second.info
 
 
 def test_a_large_head_is_trained_in_fused_passes_to_the_same_weights(monkeypatch):
@@ -71,7 +71,7 @@ def test_a_large_head_is_trained_in_fused_passes_to_the_same_weights(monkeypatch
 
 def test_stored_features_train_only_the_head(bright_images):
     config = dataclasses.replace(TINY, trainable="head", views=2, augmentation="kilaru", epochs=3)
-    record = runs.train(config, "smoke")
+    record = training.train(config, "smoke")
     assert len(record.table("history")) == 3
     head = record.info["trainable_parameters"]
     assert head < record.info["parameters"]
@@ -80,12 +80,12 @@ def test_stored_features_train_only_the_head(bright_images):
 
 
 def test_thesis_softmax_scores_are_the_pneumonia_unit(bright_images):
-    record = runs.train(Config("vgg16", size=32, epochs=1, batch_size=8, learning_rate=1e-4), "smoke")
+    record = training.train(Config("vgg16", size=32, epochs=1, batch_size=8, learning_rate=1e-4), "smoke")
     assert record.scores.y_score.between(0, 1).all()
 
 
 def test_a_record_edited_by_hand_is_refused(bright_images):
-    record = runs.train(dataclasses.replace(TINY, epochs=1), "smoke")
+    record = training.train(dataclasses.replace(TINY, epochs=1), "smoke")
     path = record.folder / "scores.csv"
     path.write_text(path.read_text().replace(",1,", ",0,", 1))
     with pytest.raises(CxrError, match="SHA-256"):
@@ -93,7 +93,7 @@ def test_a_record_edited_by_hand_is_refused(bright_images):
 
 
 def test_a_broken_run_json_is_named(bright_images):
-    record = runs.train(dataclasses.replace(TINY, epochs=1), "smoke")
+    record = training.train(dataclasses.replace(TINY, epochs=1), "smoke")
     (record.folder / "run.json").write_text('{"config": {')
     with pytest.raises(CxrError, match="run.json is not a run record"):
         records.read(record.folder)
