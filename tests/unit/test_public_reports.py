@@ -2,9 +2,8 @@
 
 A number is that of an issue or pull request on GitHub; the test does what its author did, to this project's own functions.
 
-Sought, and not found in the stored threads, so that nothing here is claimed of them: mlmed/torchxrayvision#161,
-pydicom/pydicom#614 and #1440, keras-team/keras#20542, tensorflow/tensorflow#72915, nteract/papermill#474, jupyter/nbconvert#1035
-and #2170.
+Sought twice, and not found in the stored threads, so that nothing here is claimed of them: mlmed/torchxrayvision#161,
+pydicom/pydicom#614 and #1440, keras-team/keras#20542, tensorflow/tensorflow#72915, jupyter/nbconvert#1035 and #2170.
 """
 
 import io
@@ -322,6 +321,19 @@ def test_lossless_compressions_give_the_plain_pixels(read, name):
     np.testing.assert_array_equal(read(data).pixels, read(image()).pixels)
 
 
+@complaint("pydicom/pydicom#2008", "pydicom/pydicom#2010")
+@pytest.mark.parametrize("bits", [6, 7, 8])
+def test_jpeg_ls_of_few_bits_is_right_or_refused(read, bits):
+    values = np.tile(np.arange(64, dtype="uint16") << bits - 6, (40, 1))
+    whole = image(values, BitsStored=bits, HighBit=bits - 1)
+    made = pydicom.dcmread(io.BytesIO(stored_as(whole, "JPEGLSLossless")))
+    made.BitsAllocated = 16
+    try:
+        np.testing.assert_array_equal(read(written(made)).pixels, read(whole).pixels)
+    except image_files.Refused as refusal:
+        assert bits < 8 and refusal.reason == "a damaged DICOM file"
+
+
 # predictions
 
 
@@ -472,11 +484,12 @@ def test_a_parameter_that_a_chapter_does_not_set_is_refused(workplace, monkeypat
         execution.execute("01_eda", "smoke", {"alpha": 0.1})
 
 
-@complaint("nteract/papermill#478", "nteract/papermill#125", "nteract/papermill#476")
-def test_a_kernel_that_dies_ends_the_chapter_in_one_sentence(workplace, monkeypatch):
+@complaint("nteract/papermill#478", "nteract/papermill#125", "nteract/papermill#476", "nteract/papermill#474")
+@pytest.mark.parametrize(("cell", "words"), [("import os; os._exit(1)", "lost its kernel"), ("1 / 0", "cell [0-9] failed with Zero")])
+def test_a_kernel_that_dies_is_told_from_a_cell_that_fails(workplace, monkeypatch, cell, words):
     monkeypatch.setattr(paths, "NOTEBOOKS", workplace / "notebooks")
-    write_chapter(workplace / "notebooks", "01_eda", "import os; os._exit(1)")
-    with pytest.raises(CxrError, match="01_eda lost its kernel"):
+    write_chapter(workplace / "notebooks", "01_eda", cell)
+    with pytest.raises(CxrError, match=f"01_eda,? .*{words}"):
         execution.execute("01_eda", "smoke")
 
 
