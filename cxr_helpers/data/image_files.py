@@ -5,6 +5,8 @@ import hashlib
 import io
 import os
 import re
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +31,12 @@ _DEEP = ("I", "I;16", "I;16B")  # Pillow's names for 16-bit grey
 _DEEP_COLOUR = "16-bit colour image"  # which shows only once it is decoded, since Pillow narrows it unasked
 _SCANS = 100  # of a progressive JPEG, which has about ten; each costs a pass over all pixels
 _SCAN = b"\xff\xda"
-_ORIENTATION, _PHOTOMETRIC = 0x0112, 262  # tags of EXIF and of TIFF
+_ORIENTATION, _PHOTOMETRIC, _COMPRESSION = 0x0112, 262, 259  # tags of EXIF and of TIFF
+# In a process of its own, since libtiff prints its complaints.
+_LOAD = "import io, sys; from PIL import Image; Image.open(io.BytesIO(sys.stdin.buffer.read())).load()"
+_PATIENCE = 60  # seconds
+# Pillow warns of large images, which are refused here by a limit of their own, and of broken tags.
+warnings.filterwarnings("ignore", module="PIL")
 _TURNS = {  # what brings an image upright that a camera held in another way
     **{2: np.fliplr, 3: lambda pixels: np.rot90(pixels, 2), 4: np.flipud, 5: np.transpose},
     **{6: lambda pixels: np.rot90(pixels, -1), 7: lambda pixels: np.rot90(pixels, 2).T, 8: np.rot90},
@@ -117,9 +124,7 @@ def _readers() -> list[Callable[[bytes], tuple[np.ndarray, str] | None]]:
 def _opened(data: bytes) -> Image.Image:
     """Return what Pillow makes of a file's header; it decodes nothing yet."""
     try:
-        # Pillow would warn of large images, which are refused here by a limit of their own, and of broken tags.
-        with warnings.catch_warnings(action="ignore"):
-            return Image.open(io.BytesIO(data))
+        return Image.open(io.BytesIO(data))
     except Image.DecompressionBombError as error:
         raise NoImage(TOO_LARGE) from error
     except (OSError, SyntaxError, ValueError) as error:
@@ -135,8 +140,7 @@ def _decoded(data: bytes, at_least: int | None) -> tuple[np.ndarray, str, str]:
         raise NoImage(f"{header.format} file, neither JPEG, PNG, TIFF nor DICOM")
     _check_size(*header.size)
     told = b"Exif\0" in data or b"eXIf" in data  # else Pillow would decode a PNG file to look for it; OpenCV turns a TIFF itself
-    with warnings.catch_warnings(action="ignore"):  # of broken tags
-        upright = _TURNS.get(header.getexif().get(_ORIENTATION) if told else None, np.asarray)
+    upright = _TURNS.get(header.getexif().get(_ORIENTATION) if told else None, np.asarray)
     pixels, mode, note = _of_jpeg(header, data, at_least) if header.format == "JPEG" else _of_others(header, data)
     return np.ascontiguousarray(upright(pixels)), mode, note
 
@@ -206,6 +210,8 @@ def _check_whole(header: Image.Image, data: bytes) -> None:
             _opened(data).verify()
         elif header.tag_v2.get(_PHOTOMETRIC) not in (1, 2):
             raise NoImage("a TIFF file that is neither grey of black as zero nor RGB")
+        elif header.tag_v2.get(_COMPRESSION, 1) != 1:  # of a damaged stream OpenCV takes what is left
+            subprocess.run([sys.executable, "-P", "-c", _LOAD], input=data, capture_output=True, check=True, timeout=_PATIENCE)
         if getattr(header, "n_frames", 1) != 1:
             raise NoImage("a file of several pictures")
     except NoImage:

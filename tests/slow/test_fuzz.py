@@ -22,10 +22,11 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
 
 from cxr_helpers.data import image_files
-from cxr_helpers.extras.inference import out_of_distribution
+from cxr_helpers.extras.inference import out_of_distribution, published_model
 
 FILES = 2000  # at least, all different
 LONG = int(os.environ.get("CXR_FUZZ") or 20_000)  # of the long form, anew each time
+FRONTAL = ("real.jpeg", "real.png")
 MEMORY = 1200  # MB, of a command that reads all of them
 
 
@@ -246,19 +247,29 @@ def beside_pixels(png: Path) -> bytes:
     return kept
 
 
-def damage(path: Path, data: bytes, whole: np.ndarray | None) -> str:
+def said(path: Path, frontal: bool) -> tuple[np.ndarray, set[str]]:
+    """Return a file's pixels and what `cxr predict` warns of; its rules for chests count where the whole file is `frontal`."""
+    read = image_files.read(path)
+    words = [read.warning, out_of_distribution.damaged(path, read.pixels), out_of_distribution.poor(read.pixels)]
+    words += [out_of_distribution.COLOURED] if read.mode != "L" and out_of_distribution.coloured(path) else []
+    if frontal:
+        rules = out_of_distribution.load(published_model.folder())
+        words += out_of_distribution.warnings(out_of_distribution.thumbnail(read.pixels)[None], rules)
+    return read.pixels, {each for each in words if each}
+
+
+def damage(path: Path, data: bytes, whole: tuple[np.ndarray, set[str]] | None, frontal: bool) -> str:
     """Say what became of a spoiled file: refused, as the whole one, warned of, or how far its greys are other ones."""
     found = outcome(path, data)
     if found != "image":
         return "refused"
-    read = image_files.read(path)
-    pixels = read.pixels
-    if whole is not None and np.array_equal(pixels, whole):
+    pixels, words = said(path, frontal)
+    if whole is not None and np.array_equal(pixels, whole[0]):
         return "equal"
-    if "damaged" in read.warning + out_of_distribution.damaged(path, pixels):
+    if words - (whole[1] if whole else set()):
         return "warned of"
-    alike = whole is not None and pixels.shape == whole.shape
-    return "few greys" if alike and np.abs(pixels.astype(int) - whole).mean() <= 3 else "other greys"
+    alike = whole is not None and pixels.shape == whole[0].shape
+    return "few greys" if alike and np.abs(pixels.astype(int) - whole[0]).mean() <= 3 else "other greys"
 
 
 @only_long
@@ -269,11 +280,11 @@ def test_many_more_spoiled_files(tmp_path):
     for name, data in seeds().items():
         (tmp_path / "whole").write_bytes(data)
         with contextlib.suppress(image_files.Refused):
-            whole[name] = image_files.read(tmp_path / "whole").pixels
+            whole[name] = said(tmp_path / "whole", name in FRONTAL)
     for data, name in found.items():
-        kinds[name.rpartition(".")[2]][damage(tmp_path / "image", data, whole.get(name))] += 1
+        kinds[name.rpartition(".")[2]][damage(tmp_path / "image", data, whole.get(name), name in FRONTAL)] += 1
     print(f"{len(found):,} files, no crash: { {kind: dict(counts) for kind, counts in kinds.items()} }")
     print(f"made from: {dict(collections.Counter(found.values()).most_common())}")
     assert not kinds["png"]["few greys"] + kinds["png"]["other greys"]
-    for kind in ("jpeg", "dcm"):
-        assert kinds[kind]["other greys"] <= 0.01 * kinds[kind].total(), kind
+    for kind in ("jpeg", "dcm", "tif"):
+        assert kinds[kind]["other greys"] <= 0.02 * kinds[kind].total(), kind

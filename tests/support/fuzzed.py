@@ -37,6 +37,8 @@ def seeds() -> dict[str, bytes]:
         "grey.png": cv2.imencode(".png", image)[1].tobytes(),
         "colour.png": cv2.imencode(".png", colour)[1].tobytes(),
         "deep.png": cv2.imencode(".png", image.astype(np.uint16) * 257)[1].tobytes(),
+        "plain.tif": _tiff(image, "raw"),
+        "packed.tif": _tiff(image, "tiff_lzw"),
         "explicit.dcm": dicom(image, ExplicitVRLittleEndian),
         "implicit.dcm": dicom(image, ImplicitVRLittleEndian, WindowCenter=2048, WindowWidth=1024),
         "rle.dcm": dicom(image, RLELossless),
@@ -55,6 +57,11 @@ def _with_exif(image: np.ndarray) -> bytes:
     exif, target = Image.Exif(), io.BytesIO()
     exif[0x010E], exif[0x013B] = f"patient {IDENTITY}", IDENTITY  # description, artist
     Image.fromarray(image).save(target, "JPEG", exif=exif, comment=IDENTITY.encode())
+    return target.getvalue()
+
+
+def _tiff(image: np.ndarray, compression: str) -> bytes:
+    Image.fromarray(image).save(target := io.BytesIO(), "TIFF", compression=compression)
     return target.getvalue()
 
 

@@ -255,8 +255,8 @@ def test_a_fault_of_the_program_shows_where_it_is_and_ends_in_one_sentence_on_wh
 def test_formats_says_how_much_damage_nobody_sees():
     counted = (paths.ROOT / "reports/fuzz.txt").read_text(encoding="utf-8")
     kinds = ast.literal_eval(counted.partition("no crash: ")[2].splitlines()[0])
-    shares = [f"{kinds[kind].get('other greys', 0):,} of {sum(kinds[kind].values()):,}" for kind in ("jpeg", "dcm", "png")]
-    assert "{} JPEG, {} DICOM and {} PNG".format(*shares) in invoke("formats").stdout
+    shares = [f"{kinds[kind].get('other greys', 0):,} of {sum(kinds[kind].values()):,}" for kind in ("jpeg", "dcm", "tif", "png")]
+    assert "{} JPEG, {} DICOM, {} TIFF and {} PNG".format(*shares) in invoke("formats").stdout
 
 
 def test_methods_are_read_as_they_are_meant(answers, monkeypatch):

@@ -6,6 +6,7 @@ import itertools
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from tiny_images import save
 
 from cxr_helpers.data import image_files
@@ -220,3 +221,19 @@ def test_a_small_image_that_was_enlarged_is_warned_of(how):
     for side in (112, 224, 1000):
         enlarged = cv2.resize(small, (side, side), interpolation=how)
         assert out_of_distribution.poor(enlarged) == out_of_distribution.ENLARGED
+
+
+def test_what_stands_behind_the_pixels_of_a_tiff_file_is_warned_of_and_a_wrong_code_refused(tmp_path):
+    image, path = synthetic.image(1, "NORMAL").image, tmp_path / "image.tif"
+    for compression in ("raw", "tiff_lzw"):
+        Image.fromarray(image).save(path, compression=compression)
+        whole = path.read_bytes()
+        np.testing.assert_array_equal(image_files.read(path).pixels, image)
+        assert out_of_distribution.damaged(path, image) == ""
+        if compression == "raw":
+            path.write_bytes(whole[:2000] + b"damage" + whole[2000:])
+            assert out_of_distribution.damaged(path, image_files.read(path).pixels) == out_of_distribution.LONGER
+        else:
+            path.write_bytes(whole[:2000] + b"\xff" * 8 + whole[2008:])
+            with pytest.raises(image_files.Refused, match="truncated or damaged"):
+                image_files.read(path)

@@ -18,6 +18,7 @@ from PIL import Image
 from cxr_helpers.base import lazy
 from cxr_helpers.data.grey_range import extremes
 from cxr_helpers.data.image_files import LARGEST, TOO_LARGE, NoImage, jpeg_fits
+from cxr_helpers.extras.inference.out_of_distribution import LONGER
 
 pydicom = lazy.module("pydicom")
 encaps = lazy.module("pydicom.encaps")
@@ -30,10 +31,7 @@ INVERTED, PLAIN = "MONOCHROME1", "MONOCHROME2"  # the smallest value is shown wh
 NO_RADIOGRAPH = ("CT", "MR", "US", "MG", "NM", "PT", "XA", "ES", "OP", "PX", "IO", "SEG", "RTIMAGE", "RTDOSE", "XC", "SM", "GM")
 _BEHIND = (*range(0x7FE1, 0x8000, 2), 0xFFFA, 0xFFFC)  # groups of a maker, signatures, padding
 _OVERLAY_BIT = (0x6000, 0x0102)  # where in a value an overlay is
-ELSEWHERE = (
-    *("HEAD", "SKULL", "JAW", "NECK", "CSPINE", "LSPINE", "ABDOMEN", "BREAST", "PELVIS", "HIP", "LEG", "FEMUR", "KNEE", "ANKLE"),
-    *("FOOT", "HAND", "WRIST", "FINGER", "ARM", "FOREARM", "ELBOW", "HUMERUS", "SHOULDER"),
-)
+ELSEWHERE = "SKULL HEAD NECK CSPINE LSPINE ABDOMEN BREAST PELVIS HIP LEG KNEE ANKLE FOOT HAND WRIST ARM ELBOW SHOULDER".split()
 LATERAL = ("LATERAL", "LL", "RL", "LLD", "RLD", "LLO", "RLO")
 _LEVELS = 65_536  # grey levels that are told apart
 _ROOM = threading.Semaphore(1)  # an image of many pixels has the memory for itself
@@ -98,9 +96,8 @@ def _check(image: "pydicom.Dataset") -> None:
     kind = str(image.get("PhotometricInterpretation", ""))
     if "PixelData" not in image:
         raise NoImage("a DICOM file without pixels")
-    if int(image.get("NumberOfFrames") or 1) != 1 or kind not in (INVERTED, PLAIN):
-        raise NoImage("a DICOM file that is no single grey frame")
-    if int(image.get("SamplesPerPixel", 1)) != 1 or int(image.BitsAllocated) > 32:
+    frames, samples = (int(image.get(tag) or 1) for tag in ("NumberOfFrames", "SamplesPerPixel"))
+    if (frames, samples) != (1, 1) or kind not in (INVERTED, PLAIN) or int(image.BitsAllocated) > 32:
         raise NoImage("a DICOM file that is no single grey frame")
     if int(image.Rows) * int(image.Columns) > LARGEST:  # before anything of that size is made
         raise NoImage(TOO_LARGE)
@@ -116,11 +113,8 @@ def _check(image: "pydicom.Dataset") -> None:
 
 def _warning(image: "pydicom.Dataset") -> str:
     """Return what the tags say against a frontal radiograph, in words that the file cannot choose."""
-    for tag, words, known in (
-        ("Modality", "no radiograph", NO_RADIOGRAPH),
-        ("BodyPartExamined", "no chest radiograph", ELSEWHERE),
-        ("ViewPosition", "a lateral view", LATERAL),
-    ):
+    kinds = {"Modality": NO_RADIOGRAPH, "BodyPartExamined": ELSEWHERE, "ViewPosition": LATERAL}
+    for (tag, known), words in zip(kinds.items(), ("no radiograph", "no chest radiograph", "a lateral view"), strict=True):
         if (said := str(image.get(tag) or "").strip().upper()) in known:
             return f"is {words} by its tags ({tag} {said})"
     return ""
@@ -135,7 +129,7 @@ def _damage(image: "pydicom.Dataset", data: bytes, beyond: bool) -> str:
     if ("WindowCenter" in image) != ("WindowWidth" in image):
         return "names one half of its window (a damaged file?)"
     if behind and not pixels.is_undefined_length and struct.unpack_from(order, behind + b"\0")[0] not in _BEHIND:
-        return "goes on behind its pixels with what does not belong there (a damaged file?)"
+        return LONGER
     return ""
 
 

@@ -40,6 +40,7 @@ FEW_GREYS = 8  # a window of no width, a scan of 1 bit
 ENLARGED = "shows no more than an image of 64 pixels a side (enlarged from a small one?)"
 COLOURED = "is in colour (a photograph?)"
 STEPPED = "changes its greys at a row of its JPEG blocks (a damaged file?)"
+LONGER = "goes on behind its pixels with what does not belong there (a damaged file?)"
 MISQUANTISED = "has single odd entries in a quantisation table (a damaged file?)"
 _SCALES = (0.9, 1.0, 1.15, 1.3)  # of height and width, each by itself: a chest fills its image now more, now less
 _CHEST = (slice(2, 30), slice(4, 28))  # rows and columns of the mean image that are looked for
@@ -162,11 +163,22 @@ def _enlarged(image: np.ndarray) -> bool:
 
 
 def damaged(path: Path, image: np.ndarray) -> str:
-    """Say what speaks for damage in a JPEG file, whose stream has no checksum, and its image (H, W) uint8; or return ""."""
-    with open(path, "rb") as file:
-        if file.read(2) != b"\xff\xd8":
-            return ""
+    """Say what speaks for damage in a JPEG or TIFF file, which has no checksum, and its image (H, W) uint8; or return ""."""
+    data = path.read_bytes()
+    if data.startswith((b"II*\0", b"MM\0*")) and data[128:132] != b"DICM":
+        return LONGER if _goes_on(data) else ""
+    if not data.startswith(b"\xff\xd8"):
+        return ""
     return MISQUANTISED if _misquantised(path) else STEPPED if _stepped(image) else ""
+
+
+def _goes_on(data: bytes) -> bool:
+    """Tell whether a TIFF file whose pixels stand behind its tags has more than zeros behind them."""
+    tags = Image.open(io.BytesIO(data)).tag_v2
+    places, lengths = (tags.get(names[0]) or tags.get(names[1]) or () for names in ((273, 324), (279, 325)))  # strips or tiles
+    head = int.from_bytes(data[4:8], "little" if data.startswith(b"II") else "big")
+    end = max(map(sum, zip(places, lengths, strict=False)), default=len(data))
+    return head < min(places, default=0) and bool(data[end:].strip(b"\0"))
 
 
 def _misquantised(path: Path) -> bool:
