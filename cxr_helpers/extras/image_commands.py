@@ -125,5 +125,5 @@ def formats() -> None:
     for name, readable in dicom.compressions().items():
         print(f"        {'yes' if readable else 'no '}  {name}")
     print("pip install python-gdcm adds JPEG Lossless, JPEG-LS and JPEG of 12 bits.")
-    print("Damage is refused or warned of, but for what nothing guards: a wrong bit in bare DICOM or TIFF values or in a JPEG stream.")
+    print("Damage is refused or warned of, but for what nothing guards: wrong bits in values (DICOM, TIFF) or a JPEG stream.")
     print(f"Of spoiled files {UNSEEN} had greys off by more than 3 on average, unseen (reports/fuzz.txt).")
