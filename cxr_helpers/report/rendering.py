@@ -1,19 +1,24 @@
 """The report: executed chapters in, the thesis and its supplement as web page and PDF out. Nothing is executed here."""
 
+import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
+import json
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import nbformat
+import pypandoc
 import yaml
-from pandocfilters import Header, RawBlock, Space, Str
+from pandocfilters import Header, Link, RawBlock, Space, Str
 
 from cxr_helpers import paths
 from cxr_helpers.base import environment, plugins
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.config import one_of
 from cxr_helpers.data import dataset, manifest
-from cxr_helpers.report import pages, references, tree
+from cxr_helpers.errors import CxrError
+from cxr_helpers.report import pages, tree
 from cxr_helpers.report.tree import Cell, Document, Node, Part
 from cxr_helpers.workflow import chapter_files
 
@@ -21,6 +26,8 @@ FORMATS = ("html", "pdf")
 DOCUMENTS = ("thesis", "supplement")
 SOURCE, INTRODUCTION = "front_matter.md", "introduction.md"  # in reports/
 CITATION = paths.ROOT / "CITATION.cff"
+PREFIX = {"thesis": "", "supplement": "S"}  # of the numbers in a document
+SECTION = 2  # the level of its heading
 READER = "markdown-raw_html-raw_tex-implicit_figures"
 
 
@@ -66,16 +73,16 @@ def assemble(documents: Sequence[str], profile: str, facts: Mapping[str, str], b
     if len(bodies) == len(DOCUMENTS):  # between the supplement's notebooks and what no notebook computes
         place = len(chapter_files.of("supplement"))
         bodies["supplement"][place:place] = [_details(part) for part in bodies["thesis"] if _cells(part, "supplement")]
-    names = {name: references.numbered([Part(part.name, _cells(part)) for part in body], name) for name, body in bodies.items()}
-    cited, made = references.keys(), {}
+    names = {name: numbered([Part(part.name, _cells(part)) for part in body], name) for name, body in bodies.items()}
+    cited, made = keys(), {}
     for name in documents:
-        labels = references.links(name, names)
+        labels = links(name, names)
         before = _before(bodies[name], profile) if name == "thesis" else []
-        body = references.resolved([Part(part.name, _cells(part)) for part in bodies[name]], labels, cited)
+        body = resolved([Part(part.name, _cells(part)) for part in bodies[name]], labels, cited)
         figures = {path: content for parts in bodies.values() for part in parts for path, content in part.figures.items()}
         tables = {path: content for parts in bodies.values() for part in parts for path, content in part.data.items()}
         meta = _variables(name, profile, facts)
-        made[name] = Document(references.resolved(before, labels, cited), body, names[name], figures, tables, meta)
+        made[name] = Document(resolved(before, labels, cited), body, names[name], figures, tables, meta)
     return made
 
 
@@ -166,3 +173,70 @@ def _node(value: object) -> Node:
     if isinstance(value, list):
         return {"t": "MetaList", "c": [_node(each) for each in value]}
     return {"t": "MetaBool" if isinstance(value, bool) else "MetaString", "c": value}
+
+
+def keys() -> set[str]:
+    """Return the keys that a chapter may cite."""
+    entries = json.loads(pypandoc.convert_file(str(tree.BIBLIOGRAPHY), "csljson", format="bibtex"))
+    return {entry["id"] for entry in entries}
+
+
+def numbered(parts: list[Part], document: str) -> dict[str, str]:
+    """Return what each label is called: {"fig:roc": "Figure 4", "ch:03_vgg16": "Chapter 3"}, in the supplement "Figure S4".
+
+    Figures and tables are numbered through a whole document; the sections of a chapter are labelled by its name and their
+    title's words ("sec:03_vgg16-the-network": "Section 3.1"). A label of two cells is a CxrError.
+    """
+    names, places, counts = {}, {}, {"Figure": 0, "Table": 0}
+    for number, part in enumerate(parts, 1):
+        chapter = f"{PREFIX[document]}{number}"
+        names[f"ch:{part.name}"] = f"Chapter {chapter}"
+        headings = [block["c"][1][0] for block in part.blocks if block["t"] == "Header" and block["c"][0] == SECTION]
+        names |= {f"sec:{identifier}": f"Section {chapter}.{count}" for count, identifier in enumerate(headings, 1)}
+        for cell in part.cells:
+            for block in filter(tree.label, cell.blocks):
+                key = tree.label(block)
+                if key in names:
+                    raise CxrError(f"Label {key} is used twice, in {places[key]} and in {cell.place}; rename one.")
+                counts[block["t"]] += 1
+                names[key], places[key] = f"{block['t']} {PREFIX[document]}{counts[block['t']]}", cell.place
+    return names
+
+
+def links(document: str, names: Mapping[str, Mapping[str, str]]) -> dict[str, Node]:
+    """Return the link for each label that a document may mention, from what each document that has been made calls its own.
+
+    Where the other one has not been made, what is not the document's own is mentioned as "the supplement".
+    """
+    (other,) = set(PREFIX) - {document}
+    own = {key: _link(name, f"#{key.removeprefix('sec:')}") for key, name in names[document].items()}
+    if other not in names:
+        return defaultdict(lambda: _link(f"the {other}", f"{other}.html"), own)
+    page = f"{other}.html#"
+    return {key: _link(f"{name} of the {other}", page + key.removeprefix("sec:")) for key, name in names[other].items()} | own
+
+
+def resolved(parts: list[Part], labels: Mapping[str, Node], cited: Collection[str]) -> list[Part]:
+    """Return `parts` with `@fig:`, `@tbl:`, `@ch:` and `@sec:` turned into links; an unknown one or citation is a CxrError."""
+
+    def resolve(kind: str, content: list, place: str) -> Node | None:
+        """Return the link for a mention of a label, None for everything else; `place` names the cell in messages."""
+        for key in (citation["citationId"] for citation in content[0]) if kind == "Cite" else ():
+            if key not in cited:
+                raise CxrError(f"{place} cites {key!r}, which is not in reports/references.bib; add it or correct it.")
+        if kind != "Span" or not (key := dict(content[0][2]).get("mention")):
+            return None
+        try:
+            return labels[key]
+        except KeyError:
+            raise CxrError(f"{place} refers to @{key}, which no chapter defines; correct the label.") from None
+
+    def cell_resolved(cell):
+        blocks = tree.transform(cell.blocks, lambda kind, content: resolve(kind, content, cell.place))
+        return dataclasses.replace(cell, blocks=blocks)
+
+    return [dataclasses.replace(part, cells=[cell_resolved(cell) for cell in part.cells]) for part in parts]
+
+
+def _link(name: str, target: str) -> Node:
+    return Link(["", [], []], [Str(name.replace(" ", "\u00a0", 1))], [target, ""])

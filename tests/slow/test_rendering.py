@@ -14,7 +14,7 @@ from tiny_chapters import chapter, executed, first_chapter, second_chapter, work
 from cxr_helpers import records
 from cxr_helpers.config import Config
 from cxr_helpers.extras.report import appendix
-from cxr_helpers.report import references, rendering, tree
+from cxr_helpers.report import rendering, tree
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,7 @@ def test_bibliography_has_unique_keys_and_is_read_whole():
     source = tree.BIBLIOGRAPHY.read_text(encoding="utf-8")
     keys = re.findall(r"^@\w+\{([^,]+),", source, flags=re.MULTILINE)
     assert len(keys) == len(set(keys))
-    assert set(keys) == references.keys()
+    assert set(keys) == rendering.keys()
 
 
 # ---- Pieces ------------------------------------------------------------------------------------------------------
@@ -195,9 +195,7 @@ def test_a_cell_that_is_tagged_shows_its_code_in_both(monkeypatch, tmp_path):
     listing = chapter("One", executed("weights = gradient.mean(axis=(0, 1))", tags=["show-code"]), executed("hidden()"))
     workplace(monkeypatch, tmp_path)("smoke", **{"01_eda": listing})
     page, printed = rendering.render("smoke", ["thesis"])
-    listed = (
-        '<pre tabindex="0" class="python"><code>weights = gradient.mean(axis=(0, 1))</code></pre>'
-    )
+    listed = '<pre tabindex="0" class="python"><code>weights = gradient.mean(axis=(0, 1))</code></pre>'
     assert listed in page.read_text(encoding="utf-8")
     assert any("weights = gradient.mean(axis=(0, 1))" in words(sheet) for sheet in pypdf.PdfReader(printed).pages)
     assert "hidden()" not in page.read_text(encoding="utf-8")
