@@ -35,10 +35,6 @@ class RandomResizedCrop(layers.Layer):
         boxes = ops.stack([wide, none, corner[0], none, high, corner[1], none, none], axis=1)
         return ops.image.affine_transform(images, boxes, interpolation="bilinear", fill_mode="nearest")
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        """Return the shape of the images, which does not change."""
-        return input_shape
-
     def _uniform(self, count, low: float, high: float):
         return keras.random.uniform((count,), low, high, seed=self.draws)
 
