@@ -1,1 +1,1 @@
-"""Explanation methods by name (`methods`), one module each, which explain the log-odds of PNEUMONIA (`targets`)."""
+"""Explanation methods by name (`methods`), one module each, which explain the log-odds of PNEUMONIA (`gradcam`)."""

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cxr_helpers.config import Config
-from cxr_helpers.explain import gradcam, targets
+from cxr_helpers.explain import gradcam
 from cxr_helpers.extras.networks import mobilenetv2_attention
 from cxr_helpers.models import catalogue
 
@@ -59,7 +59,7 @@ def test_a_saved_model_with_attention_can_be_explained(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
     images = np.random.default_rng(0).uniform(0, 255, (2, 96, 96)).astype("float32")
-    pixels = targets.batch(loaded, images)
+    pixels = gradcam.batch(loaded, images)
     np.testing.assert_allclose(loaded.predict(pixels, verbose=0), model.predict(pixels, verbose=0), atol=1e-6)
     assert gradcam.explained_layer(loaded).name == "attention_by_place"
     assert gradcam.gradcam(loaded, images, 1).shape == (2, 96, 96)

@@ -6,8 +6,7 @@ import pytest
 from tiny_models import GREY, SIDE, WHITE, detector, linear, nested, two_blobs
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import targets
-from cxr_helpers.explain.gradcam import explained_layer, gradcam
+from cxr_helpers.explain.gradcam import explained_layer, gradcam, log_odds_model
 
 IMAGE = two_blobs()[None]
 BRIGHT, DARK = (slice(4, 12), slice(4, 12)), (slice(20, 28), slice(16, 24))
@@ -119,7 +118,7 @@ def test_log_odds_are_those_of_the_probability():
     for units in (1, 2):
         model = detector(units, bias=0.7)
         p = model.predict(IMAGE[..., None], verbose=0)[0, -1]
-        z = targets.log_odds_model(model).predict(IMAGE[..., None], verbose=0)[0, 0]
+        z = log_odds_model(model).predict(IMAGE[..., None], verbose=0)[0, 0]
         assert z == pytest.approx(np.log(p / (1 - p)), abs=1e-5)
 
 

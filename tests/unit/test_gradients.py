@@ -11,7 +11,7 @@ import pytest
 
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain.targets import gradient
+from cxr_helpers.explain.gradcam import gradient
 
 X = np.array([[1.0, -2.0, 3.0], [0.5, 0.0, -1.0]], "float32")
 

@@ -6,7 +6,7 @@ import pytest
 from tiny_models import SIDE, detector, two_blobs
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain.targets import log_odds_model
+from cxr_helpers.explain.gradcam import log_odds_model
 from cxr_helpers.extras.saliency import integrated_gradients as module
 from cxr_helpers.extras.saliency import methods
 from cxr_helpers.extras.saliency.integrated_gradients import integrated_gradients

@@ -10,7 +10,7 @@ from tiny_models import GREY, SIDE, detector, linear, two_blobs
 
 from cxr_helpers import paths
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import targets
+from cxr_helpers.explain import gradcam
 from cxr_helpers.extras.saliency import lime, methods, occlusion, shap_maps
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -95,9 +95,9 @@ def test_unknown_method_lists_all():
 
 def test_private_copy_is_built_once_and_follows_the_weights():
     model = detector()
-    network = targets.log_odds_model(model)
+    network = gradcam.log_odds_model(model)
     model.get_layer("probability").set_weights([np.array([[3.0], [-3.0]]), np.full(1, 0.7)])
-    assert targets.log_odds_model(model) is network
+    assert gradcam.log_odds_model(model) is network
     # 16 of 1,024 pixels at +1 and 16 at -1 (0.5 / 127 apart from mid-grey) leave the bias.
     assert methods.log_odds(network, two_blobs()[None])[0] == pytest.approx(0.7, abs=1e-5)
 

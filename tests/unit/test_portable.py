@@ -11,7 +11,7 @@ from published_detector import published, rules  # noqa: F401
 from tiny_models import SIDE, detector, two_blobs
 
 from cxr_helpers import paths
-from cxr_helpers.explain import gradcam, targets
+from cxr_helpers.explain import gradcam
 from cxr_helpers.extras.inference import portable, published_model
 from cxr_helpers.extras.networks import joined
 
@@ -38,9 +38,9 @@ def test_it_gives_the_probabilities_and_maps_of_keras(build, tmp_path):
     images = np.stack([two_blobs(), dark, np.arange(SIDE * SIDE, dtype=np.uint32).reshape(SIDE, SIDE).astype(np.uint8)])
     portable.write(model, tmp_path / "model.onnx")
     scores, coarse = portable.Network(tmp_path / "model.onnx")(images)
-    expected = model.predict_on_batch(targets.batch(model, images))[:, -1]
+    expected = model.predict_on_batch(gradcam.batch(model, images))[:, -1]
     np.testing.assert_allclose(scores, expected, atol=1e-4)
-    for sign in (targets.PNEUMONIA, targets.NORMAL):
+    for sign in (gradcam.PNEUMONIA, gradcam.NORMAL):
         found = gradcam.enlarged(sign * coarse, images.shape[1:])
         np.testing.assert_allclose(found, gradcam.gradcam(model, images, sign), atol=5e-3)
 
@@ -58,7 +58,7 @@ def test_the_committed_model_scores_as_its_keras_file():
     network, _ = published_model.load_portable()
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (4, 8, 8)).astype(np.uint8).repeat(card.size // 8, axis=1).repeat(card.size // 8, axis=2)
-    expected = model.predict_on_batch(targets.batch(model, images))[:, -1]
+    expected = model.predict_on_batch(gradcam.batch(model, images))[:, -1]
     np.testing.assert_allclose(network(images)[0], expected, atol=1e-4)
 
 

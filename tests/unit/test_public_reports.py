@@ -33,7 +33,7 @@ from cxr_helpers.base.files import atomic_path
 from cxr_helpers.config import Config
 from cxr_helpers.data import batches, image_files, splits
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import gradcam, targets
+from cxr_helpers.explain import gradcam
 from cxr_helpers.extras.inference import own_images, predict
 from cxr_helpers.extras.saliency import shap_gradients
 from cxr_helpers.training import fitting
@@ -440,21 +440,21 @@ def test_a_loss_that_is_no_number_leaves_the_epochs_before_it(tmp_path):
 def test_the_peak_of_a_map_follows_what_is_seen_and_is_in_no_corner_of_its_own(row, column):
     seen = np.full((1, SIDE, SIDE), 127, "uint8")
     seen[0, row : row + 4, column : column + 4] = 254
-    found = gradcam.gradcam(detector(), seen, targets.PNEUMONIA)[0]
+    found = gradcam.gradcam(detector(), seen, gradcam.PNEUMONIA)[0]
     assert np.argwhere(found == found.max()).mean(axis=0) == pytest.approx([row + 1.5, column + 1.5], abs=3)
 
 
 @complaint("jacobgil/pytorch-grad-cam#325", "sicara/tf-explain#73", "Project-MONAI/MONAI#5530")
 def test_one_unit_has_a_map_for_either_class():
     seen = two_blobs()[None]
-    ill, normal = (gradcam.gradcam(detector(), seen, target)[0] for target in (targets.PNEUMONIA, targets.NORMAL))
+    ill, normal = (gradcam.gradcam(detector(), seen, target)[0] for target in (gradcam.PNEUMONIA, gradcam.NORMAL))
     assert ill[8, 8] == ill.max() > 0 == ill[24, 20] and normal[24, 20] == normal.max() > 0 == normal[8, 8]
 
 
 @complaint("tensorflow/tensorflow#44462", "tensorflow/tensorflow#44608", "keisen/tf-keras-vis#63", "keisen/tf-keras-vis#71")
 def test_a_network_within_a_network_has_the_map_of_the_flat_one():
     seen = two_blobs()[None]
-    for target in (targets.PNEUMONIA, targets.NORMAL):
+    for target in (gradcam.PNEUMONIA, gradcam.NORMAL):
         flat = gradcam.gradcam(detector(), seen, target)
         assert flat.max() == 1
         np.testing.assert_allclose(gradcam.gradcam(nested(), seen, target), flat, atol=1e-5)
@@ -485,9 +485,7 @@ def test_a_parameter_that_a_chapter_does_not_set_is_refused(workplace, monkeypat
 
 
 @complaint("nteract/papermill#478", "nteract/papermill#125", "nteract/papermill#476", "nteract/papermill#474")
-@pytest.mark.parametrize(
-    ("cell", "words"), [("import os; os._exit(1)", "lost its kernel"), ("1 / 0", "cell . failed with Z")]
-)
+@pytest.mark.parametrize(("cell", "words"), [("import os; os._exit(1)", "lost its kernel"), ("1 / 0", "cell . failed with Z")])
 def test_a_kernel_that_dies_is_told_from_a_cell_that_fails(workplace, monkeypatch, cell, words):
     monkeypatch.setattr(paths, "NOTEBOOKS", workplace / "notebooks")
     write_chapter(workplace / "notebooks", "01_eda", cell)

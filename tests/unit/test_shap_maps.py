@@ -5,7 +5,7 @@ import pytest
 from tiny_models import GREY, SIDE, WHITE, detector, linear, two_blobs
 
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import targets
+from cxr_helpers.explain import gradcam
 from cxr_helpers.extras.saliency import methods, shap_gradients, shap_maps
 
 RANDOM = np.random.default_rng(0)
@@ -52,7 +52,7 @@ def halves() -> tuple:
 
 def test_sampled_gradients_sum_to_about_the_difference():
     model, images = halves()
-    network = targets.log_odds_model(model)
+    network = gradcam.log_odds_model(model)
     base = methods.log_odds(network, np.stack([shap_maps.blurred(image) for image in images.astype("float32")]))
     owed = methods.log_odds(network, images) - base
     assert owed.min() > 0.04
@@ -74,7 +74,7 @@ def test_bright_blob_speaks_for_pneumonia_and_dark_one_against(channels):
     model = detector(channels=channels)
     kernel, _ = model.get_layer("filters").get_weights()
     model.get_layer("filters").set_weights([kernel, np.full(2, -0.5)])  # blurred blobs pass unseen
-    values = shap_maps.partition(model, two_blobs()[None], targets.PNEUMONIA, evaluations=200)[0]
+    values = shap_maps.partition(model, two_blobs()[None], gradcam.PNEUMONIA, evaluations=200)[0]
     assert values.shape == (SIDE, SIDE)
     assert values[6:10, 6:10].sum() > 0 > values[22:26, 18:22].sum()
 

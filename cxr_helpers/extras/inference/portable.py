@@ -14,7 +14,6 @@ from cxr_helpers.errors import CxrError
 keras, onnx, onnxruntime, tensorflow = map(lazy.module, ("keras", "onnx", "onnxruntime", "tensorflow"))
 backends = lazy.module("cxr_helpers.extras.inference.backends")
 gradcam = lazy.module("cxr_helpers.explain.gradcam")
-targets = lazy.module("cxr_helpers.explain.targets")
 
 OPSET = 17
 LOG_ODDS, MAP = "log_odds", "map"
@@ -80,7 +79,7 @@ def write(model: "keras.Model", path: Path) -> None:
 
 def _explained(model: "keras.Model"):
     """Return the function of TensorFlow pixels (1, H, W, C) -> log-odds (1, 1) and map (1, h, w), as `gradcam.gradcam` has it."""
-    network = targets.log_odds_model(model)
+    network = gradcam.log_odds_model(model)
     explained = gradcam.explained_layer(network).output
     below, above = keras.Model(network.input, explained), keras.Model([network.input, explained], network.output)
 

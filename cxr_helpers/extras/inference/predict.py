@@ -25,7 +25,6 @@ from cxr_helpers.extras.inference.writable import check_folder
 
 gradcam = lazy.module("cxr_helpers.explain.gradcam")
 overlay = lazy.module("cxr_helpers.explain.overlay")
-targets = lazy.module("cxr_helpers.explain.targets")
 
 BATCH = 32  # images that are read, then answered
 LONGEST_SIDE = 640  # pixels of an image in a heat map picture
@@ -147,7 +146,7 @@ class Predictor:
         ]
         if not self.maps:
             return found
-        signs = np.where(scores >= threshold, targets.PNEUMONIA, targets.NORMAL)
+        signs = np.where(scores >= threshold, gradcam.PNEUMONIA, gradcam.NORMAL)
         heat_maps = gradcam.enlarged(signs[:, None, None] * coarse, small.shape[1:])
         notes = np.where(heat_maps.any(axis=(1, 2)), "", gradcam.BLANK)
         pictures = map(self._drawn, images, heat_maps)

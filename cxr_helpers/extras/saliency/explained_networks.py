@@ -11,7 +11,7 @@ from cxr_helpers import experiments, records
 from cxr_helpers.base import lazy
 from cxr_helpers.data.preprocessing import COMMON_SIZE, prepared
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import targets
+from cxr_helpers.explain import gradcam
 from cxr_helpers.extras.makers import saved
 from cxr_helpers.extras.saliency import methods
 from cxr_helpers.extras.saliency.drawn_truth import SIDE, sized
@@ -42,9 +42,9 @@ class Network:
 
     def scores(self, inputs: np.ndarray) -> np.ndarray:
         """Return P(PNEUMONIA), (n,), of its own inputs."""
-        model, step = self.model(), targets.BATCH
+        model, step = self.model(), gradcam.BATCH
         parts = [inputs[start : start + step] for start in range(0, len(inputs), step)]
-        return np.concatenate([model.predict_on_batch(targets.batch(model, part))[:, -1] for part in parts])
+        return np.concatenate([model.predict_on_batch(gradcam.batch(model, part))[:, -1] for part in parts])
 
     def maps(self, method: str, images: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Return a method's maps of images uint8 (n, 224, 224) in the place where they lie, float32 (n, SIDE, SIDE), signed."""

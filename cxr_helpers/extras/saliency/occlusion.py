@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cxr_helpers.explain import targets
+from cxr_helpers.explain import gradcam
 from cxr_helpers.extras.saliency import methods, shap_maps
 
 SQUARES = 7  # that lie beside each other in a row; squares overlap by half
@@ -24,7 +24,7 @@ def occlusion(model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray
 
 def hidden_log_odds(network, image: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     """Return the log-odds, float64 (K,), of an image (H, W) with K choices of pixels, bool (K, H, W), hidden."""
-    cover, size = shap_maps.blurred(image), targets.BATCH
+    cover, size = shap_maps.blurred(image), gradcam.BATCH
     parts = [hidden[start : start + size] for start in range(0, len(hidden), size)]
     return np.concatenate([methods.log_odds(network, np.where(part, cover, image)) for part in parts])
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cxr_helpers.base import lazy
-from cxr_helpers.explain.targets import gradient
+from cxr_helpers.explain.gradcam import gradient
 from cxr_helpers.extras.saliency import methods
 
 keras = lazy.module("keras")

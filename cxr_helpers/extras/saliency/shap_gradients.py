@@ -4,7 +4,7 @@ import numpy as np
 
 from cxr_helpers.base import lazy
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import targets
+from cxr_helpers.explain import gradcam
 from cxr_helpers.extras.saliency import methods, shap_maps
 
 keras, shap = lazy.module("keras"), lazy.module("shap")
@@ -22,14 +22,14 @@ def gradients(model, images: np.ndarray, target: int | np.ndarray) -> np.ndarray
     """
     if keras.backend.backend() != "tensorflow":
         raise CxrError("SHAP's gradient explainer needs KERAS_BACKEND=tensorflow; set it, or use the partition explainer.")
-    network = targets.log_odds_model(model)
+    network = gradcam.log_odds_model(model)
     background = np.zeros((1, *network.input_shape[1:]), "float32")
     # The explainer asks for a list of inputs. It compiles once and reads the background anew with every image.
-    explainer = shap.GradientExplainer(keras.Model([network.input], network.output), background, batch_size=targets.BATCH)
+    explainer = shap.GradientExplainer(keras.Model([network.input], network.output), background, batch_size=gradcam.BATCH)
 
     def explain(network, image: np.ndarray) -> np.ndarray:
         pair = np.stack([shap_maps.blurred(image), image])
-        background[:], pixels = np.split(targets.batch(network, pair), 2)
+        background[:], pixels = np.split(gradcam.batch(network, pair), 2)
         drawn = [explainer.shap_values(pixels, nsamples=SAMPLES, rseed=seed)[0, ..., 0].sum(axis=-1) for seed in range(GROUPS)]
         sums = np.sum(drawn, axis=(1, 2))
         allowed = SIGMAS * sums.std(ddof=1) / np.sqrt(GROUPS)

@@ -5,7 +5,7 @@ import numpy as np
 
 from cxr_helpers.base import lazy
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import targets
+from cxr_helpers.explain import gradcam
 from cxr_helpers.extras.saliency import methods
 
 shap = lazy.module("shap")
@@ -31,7 +31,7 @@ def partition(model, images: np.ndarray, target: int | np.ndarray, evaluations: 
         # The masker gets the blurred image itself: SHAP's own blur cache recognises images by id() alone.
         masker = shap.maskers.Image(blurred(image)[..., None])
         explainer = shap.PartitionExplainer(lambda pixels: methods.log_odds(network, pixels[..., 0]), masker)
-        result = explainer(image[None, ..., None], max_evals=evaluations, batch_size=targets.BATCH, silent=True)
+        result = explainer(image[None, ..., None], max_evals=evaluations, batch_size=gradcam.BATCH, silent=True)
         values = result.values[0, ..., 0]
         check_additive(values.sum(), *methods.log_odds(network, np.stack([blurred(image), image])))
         return values

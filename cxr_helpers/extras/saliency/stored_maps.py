@@ -11,7 +11,7 @@ from cxr_helpers import paths
 from cxr_helpers.base.files import atomic_write
 from cxr_helpers.data import packing
 from cxr_helpers.errors import CxrError
-from cxr_helpers.explain import explanations, gradcam, targets
+from cxr_helpers.explain import explanations, gradcam
 from cxr_helpers.explain.explanations import FILE, Explained
 from cxr_helpers.extras.makers import saved
 from cxr_helpers.extras.other_sets import masked_images
@@ -30,8 +30,8 @@ def make(record: Record, profile: str) -> Explained:
     images = packing.images(profile, chosen.image_id, config.size, config.variant)
     model = saved.of_run(record, profile)
     maps = {
-        "gradcam": gradcam.gradcam(model, images, np.where(chosen.y_predicted, targets.PNEUMONIA, targets.NORMAL)),
-        "shap_partition": shap_maps.partition(model, images, targets.PNEUMONIA),
+        "gradcam": gradcam.gradcam(model, images, np.where(chosen.y_predicted, gradcam.PNEUMONIA, gradcam.NORMAL)),
+        "shap_partition": shap_maps.partition(model, images, gradcam.PNEUMONIA),
     }
     made = Explained(chosen, images, maps, {"run_id": record.run_id, "threshold": threshold})
     _store(made, record)
@@ -72,10 +72,10 @@ def make_drawn(record: Record, profile: str = "full") -> Path:
     order = np.argsort(-scores, kind="stable")
     called = order[scores[order] >= network.threshold]
     truth = truth.at(chosen := np.array([called[0], called[-1], order[-1]]))
-    predicted = np.where(scores[chosen] >= network.threshold, targets.PNEUMONIA, targets.NORMAL)
+    predicted = np.where(scores[chosen] >= network.threshold, gradcam.PNEUMONIA, gradcam.NORMAL)
     heat, values = (
         network.maps("gradcam", truth.images, predicted),
-        network.maps("shap_partition", truth.images, targets.PNEUMONIA),
+        network.maps("shap_partition", truth.images, gradcam.PNEUMONIA),
     )
     shown = explanations.load(record).answers.image_id
     files = [masked_images.folder() / "lung_masks" / f"{image_id}.png" for image_id in shown]
