@@ -46,7 +46,7 @@ def load(profile: str) -> pd.DataFrame:
     state = fingerprint([*dataset.images(found.root), *geometry], _VERSION, found.root, found.pixels)
     if not (stamp.exists() and stamp.read_text() == state):
         table, left_out = _build(found)
-        forget(profile)  # what the stamp stands for is about to be replaced
+        stamp.unlink(missing_ok=True)  # what it stands for is about to be replaced
         atomic_write(folder / "manifest.csv", table.to_csv(index=False))
         atomic_write(folder / "refused.csv", left_out.to_csv(index=False))
         atomic_write(stamp, state)
@@ -68,11 +68,6 @@ def refused(profile: str) -> pd.DataFrame:
     """Return the files that were left out: path (below the source's root) and reason."""
     load(profile)
     return pd.read_csv(paths.build(profile) / "refused.csv", keep_default_na=False)
-
-
-def forget(profile: str) -> None:
-    """Have the manifest made anew when it is next asked for: an image is not what it says, whatever its size and time."""
-    (paths.build(profile) / STAMP).unlink(missing_ok=True)
 
 
 def identity(manifest: pd.DataFrame) -> dict[str, object]:

@@ -50,7 +50,7 @@ def load(profile: str, size: int, variant: str = "none") -> np.memmap:
             # then differs by more than 0.9 grey levels on average.
             image = image_files.read(root / file, max(2 * size, COMMON_SIZE))
             if image.sha256 != sha256:
-                manifests.forget(profile)
+                (paths.build(profile) / manifests.STAMP).unlink(missing_ok=True)
                 why = "was changed after the manifest was made; the same command, run again, makes a new manifest"
                 raise CxrError(f"{root / file} {why}.")
             return resize(image.pixels, size)

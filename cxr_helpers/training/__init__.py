@@ -18,8 +18,6 @@ keras = lazy.module("keras")
 network = lazy.module("cxr_helpers.training.network")
 weights = lazy.module("cxr_helpers.models.weights")
 
-Build = Callable[[Config], "keras.Model"]
-
 
 def train(config: Config, profile: str, retrain: bool = False) -> Record:
     """Return the record of `config`, making it where none exists or `retrain` asks for it."""
@@ -27,7 +25,7 @@ def train(config: Config, profile: str, retrain: bool = False) -> Record:
     return record or _made(config, profile, _maker(config))
 
 
-def fit_or_load(experiment: Experiment, profile: str, build: Build | None = None) -> list[Record]:
+def fit_or_load(experiment: Experiment, profile: str, build: Callable[[Config], keras.Model] | None = None) -> list[Record]:
     """Return the records of an experiment, one per protocol and seed, training what a chapter's parameters changed.
 
     What no record answers for is trained, an epoch a line, and kept under the build folder (`paths.scratch_runs`). `build`

@@ -111,12 +111,7 @@ def built(config: Config, build: Callable[[Config], keras.Model]) -> tuple[Confi
     if first != "all" and not any(layer.name.startswith(first) for layer in model.layers):
         progress.say(f"the chapter's network has no layer {first!r}, from which on {config.model} is trained: all layers are")
         config = dataclasses.replace(config, trainable="all", views=0, stream=False)
-    return dataclasses.replace(config, model="own", own=fingerprint(model)), model
-
-
-def fingerprint(model: keras.Model) -> str:
-    """Return the SHA-256 (hex) of a model's graph and weights."""
     digest = hashlib.sha256(model.to_json().encode())
     for weight in model.get_weights():
         digest.update(np.ascontiguousarray(weight))
-    return digest.hexdigest()
+    return dataclasses.replace(config, model="own", own=digest.hexdigest()), model

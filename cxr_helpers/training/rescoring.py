@@ -37,15 +37,11 @@ def aligned(runs: list[Record]) -> list[pd.DataFrame]:
 def joined(run: Record, profile: str) -> list[Record]:
     """Return the runs that the run of an ensemble or a calibrated experiment joins; one trained anew is a CxrError."""
     found = [records.read(paths.runs(profile) / member) for member in run.info["members"]]
-    if run.config.model in JOINING and not _still_those_of(run, found):
-        raise CxrError(f"Run {run.run_id} joins scores that its members no longer have; train it anew with --retrain.")
+    if run.config.model in JOINING:
+        own, *theirs = (table.y_score for table in aligned([run, *found]))
+        if not np.allclose(own, at_temperature(run, theirs), rtol=0, atol=_ROUNDING):
+            raise CxrError(f"Run {run.run_id} joins scores that its members no longer have; train it anew with --retrain.")
     return found
-
-
-def _still_those_of(run: Record, found: list[Record]) -> bool:
-    """Tell whether a run's scores are the mean of the scores of what it joins, at its temperature."""
-    own, *theirs = (table.y_score for table in aligned([run, *found]))
-    return np.allclose(own, at_temperature(run, theirs), rtol=0, atol=_ROUNDING)
 
 
 def at_temperature(run: Record, scores: list[pd.Series]) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Rescoring with a model that measures brightness, so that the score of an image of one grey value is known by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import tiny_external
 from scipy.special import expit, logit
@@ -107,7 +108,9 @@ def joining(kind, store, members, **info):
 
 def test_what_joins_networks_makes_its_scores_of_theirs_and_stores_none(store, monkeypatch):
     runs, biases = [store(), store()], iter((0.0, 2.0))
-    monkeypatch.setattr(rescoring, "_still_those_of", lambda run, found: True)  # these have no scores
+    monkeypatch.setattr(
+        rescoring, "aligned", lambda runs: [pd.DataFrame({"y_score": [0.5]})] * len(runs)
+    )  # one half, at any temperature
     monkeypatch.setattr(saved, "of_run", lambda *_: detector(bias=next(biases)))
     ensemble = joining("ensemble", store, runs)
     rescored.rescore(ensemble, "smoke")
