@@ -40,11 +40,6 @@ SETS = {
 STORED = ("nih_radiologists", "nih_children", "external_adult", "rsna_lungs_ap", "rsna_lungs_pa")  # in final_model.json
 
 
-def verdict(missed_by: float) -> str:
-    """Return the format of how far a goal was missed (0 and below: met)."""
-    return "missed by {:.3f}" if missed_by > 0 else "met"
-
-
 def chosen(profile: str) -> Record | None:
     """Return the final model's record, None where no candidate was made yet (see `candidates.choose`)."""
     found = candidates.made(profile)
@@ -68,7 +63,8 @@ def goals(run: Record) -> pd.DataFrame:
         row = {"figure": metrics.TITLES[name], "goal": f"{'≤' if less else '≥'} {goal:g}"}
         row |= statistics.columns("value (95 % CI)", found.loc[name])
         rows.append(row | {"missed_by": found.value[name] - goal if less else goal - found.value[name]})
-    return statistics.shown_as(rows, dict.fromkeys(("missed_by", "verdict"), verdict))
+    digits = dict.fromkeys(("missed_by", "verdict"), lambda gap: "missed by {:.3f}" if gap > 0 else "met")
+    return statistics.shown_as(rows, digits)
 
 
 def write(run: Record, profile: str) -> Path:

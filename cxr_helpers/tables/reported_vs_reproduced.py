@@ -1,7 +1,6 @@
 """The table of claims: every figure that a source document reports, once, beside that of runs and measurements."""
 
 import dataclasses
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -63,11 +62,6 @@ def load_readings(name: str, profile: str, missing_ok: bool = False) -> pd.DataF
     """Return the readings of a claim, as `extras.makers.readings.make` makes them; errors as `stored_results.read`."""
     path = paths.reports(profile) / "readings" / f"{name}.csv"
     return stored_results.read(path, f"cxr readings {name} --profile {profile}", missing_ok)
-
-
-def planned(text: dict) -> int:
-    """Return how many readings a claim has when all its combinations are trained."""
-    return math.prod(len(choice["options"]) for choice in [*text["choices"], text["stopping"]])
 
 
 def of_readings(table: pd.DataFrame, split: str, metric: str, images: tuple[int, int]) -> list[float]:

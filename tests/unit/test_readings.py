@@ -166,7 +166,3 @@ def test_all_readings_count_beside_ours(monkeypatch):
     monkeypatch.setattr(reported_vs_reproduced, "_of_runs", lambda *_: reported_vs_reproduced.Found("real", True, 1.0, 0.99, 1.0))
     row = reported_vs_reproduced.table({"a": ["a run"]}, texts).iloc[0]
     assert (row.verdict, row.readings, row.readings_reaching) == (verdicts.INSIDE, 4, 2)
-
-
-def test_all_combinations_are_counted():
-    assert reported_vs_reproduced.planned(TEXT) == 8
