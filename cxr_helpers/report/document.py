@@ -181,9 +181,10 @@ def _named(ax: Axes, panel: str, kind: str, artist: Artist, points: pd.DataFrame
 
 
 def _intervals(container: ErrorbarContainer) -> pd.DataFrame:
-    """Return the points of an error bar with the ends of its bars."""
+    """Return the points of an error bar with the ends of its bars, NaN where a point has none."""
     line, _, (bars,) = container.lines
-    ends = [segment[:, 0 if container.has_xerr else 1] for segment in bars.get_segments()]
+    across = 0 if container.has_xerr else 1
+    ends = [segment[:, across] if len(segment) else [np.nan] for segment in bars.get_segments()]
     return _xy(line.get_xydata()).assign(low=[min(each) for each in ends], high=[max(each) for each in ends])
 
 

@@ -58,3 +58,8 @@ def test_series_and_panels_have_names_and_long_series_are_thinned():
     table = document.numbers_of(fig)
     assert list(table.panel.unique()) == ["Loss", "panel 2"]
     assert (table.panel == "Loss").sum() == document.LONGEST and table.y.iloc[document.LONGEST - 1] == 1999
+
+
+def test_a_point_that_has_no_value_has_no_interval_and_harms_no_other():
+    fig = figure_of(lambda ax: [ax.errorbar(x, 0, xerr=[[low], [0.1]]) for x, low in ((0.7, 0.2), (np.nan, np.nan))])
+    assert document.numbers_of(fig).low.round(6).dropna().tolist() == [0.5]
