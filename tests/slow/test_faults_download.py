@@ -16,7 +16,7 @@ from commands import cxr
 from fault_table import came_to
 
 PATCH = """
-DATASET = __import__("dataclasses").replace(DATASET, counts={counts!r})
+DATASET.counts = {counts!r}
 """
 ADDRESSES = """
 ARCHIVE, LISTING = "http://127.0.0.1:{port}/set.zip", "http://127.0.0.1:{port}/list"

@@ -29,14 +29,13 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # several add up gradients in any order
 DIES = """
 import os
 
-_extract_whole = extract
+_whole = _passed
 
 
-def extract(*given, **named):
-    label = named.get("label", given[4] if len(given) > 4 else "")
-    if label.endswith("view 2"):
+def _passed(*given):
+    if given[4].endswith("view 2"):
         os.kill(os.getpid(), 9)
-    return _extract_whole(*given, **named)
+    return _whole(*given)
 """
 NO_ROOM = """
 
