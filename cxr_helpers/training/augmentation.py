@@ -39,11 +39,14 @@ class RandomResizedCrop(layers.Layer):
         return keras.random.uniform((count,), low, high, seed=self.draws)
 
 
-def _crop(scale: float) -> list[Callable[..., keras.Layer]]:
-    """Return random crops of at least `scale` of the area, after which neither a chest's size nor the aspect says anything."""
+def _crop(scale: float | None) -> list[Callable[..., keras.Layer]]:
+    """Return random crops of at least `scale` of the area, after which neither a chest's size nor the aspect says anything.
+
+    With None nothing is cropped, and the rest stays.
+    """
     return [
         partial(layers.RandomRotation, 7 / 360, fill_mode="constant"),
-        partial(RandomResizedCrop, (scale, 1.0), (3 / 4, 4 / 3)),
+        *([partial(RandomResizedCrop, (scale, 1.0), (3 / 4, 4 / 3))] if scale else []),
         partial(layers.RandomContrast, 0.3, value_range=(0, 255)),
         partial(layers.RandomBrightness, 0.2, value_range=(0, 255)),
     ]
@@ -75,6 +78,8 @@ POLICIES = {
         partial(layers.RandomBrightness, 0.15, value_range=(0, 255)),
     ],
     "crop": _crop(0.3),
+    "crop_large": _crop(0.8),
+    "uncropped": _crop(None),
     "crop_wide": _crop(0.08),  # as networks for photographs are trained
     # Applied first, although it is drawn last: the sharpness that resizing leaves says nothing either.
     "crop_blur": [*_crop(0.3), partial(layers.RandomGaussianBlur, 0.5, 5, (0.3, 1.0), value_range=(0, 255))],

@@ -7,6 +7,7 @@ they take the masks drawn by hand, and the segmenter's for images that have none
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from cxr_helpers.extras.inference import lungs
 from cxr_helpers.extras.other_sets import masked_images
 from cxr_helpers.extras.statistics.cardiothoracic import MOST_DOUBT
 
-MARGIN = 0.05  # added on each side of the box, as a share of its height or width
+MARGIN = 0.05  # of the box that is used; the wider ones are for comparison
 _AT_ONCE = 256  # images
 
 
@@ -63,8 +64,8 @@ def _found(images: np.ndarray) -> np.ndarray:
     return (masks & trusted[:, None, None]).astype(np.int8)
 
 
-def _box(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    place = lungs.box(mask > 0, MARGIN)
+def _inside_box(image: np.ndarray, mask: np.ndarray, margin: float) -> np.ndarray:
+    place = lungs.box(mask > 0, margin)
     return image if place is None else image[place]
 
 
@@ -76,6 +77,11 @@ def _background(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.where(mask == 0, image, 0).astype(np.uint8)
 
 
-BOX = Region(f"box of the lungs with {MARGIN:.0%} around it", False, _box)
+def _box(margin: float) -> Region:
+    """Return the box that the segmenter finds, with `margin` on each side, as a share of its height or width."""
+    return Region(f"box of the lungs with {margin:.0%} around it", False, partial(_inside_box, margin=margin))
+
+
+BOX, BOX_15, BOX_30 = _box(MARGIN), _box(0.15), _box(0.3)
 LUNGS_ONLY = Region("lungs only, the rest black", True, _lungs_only)
 BACKGROUND = Region("everything but the lungs, these black", True, _background)

@@ -13,8 +13,9 @@ from cxr_helpers.records import Record
 from cxr_helpers.tables import selection, statistics
 
 OF_VARIANT = {"none": "whole", "lungs": "box", "lungs_only": "lungs only", "background": "background"}
+OF_VARIANT |= {"lungs_15": "box, 15 % around it", "lungs_30": "box, 30 % around it"}
+CROPS = {"uncropped": ", no random crops", "crop_large": ", crops of at least 80 %"}
 SPLITS = {"official test": "test", "validation": "val"}
-WHOLE = "recipe_mobilenet"  # the whole image, beside the regions
 
 
 def probes(figures: pd.DataFrame) -> pd.DataFrame:
@@ -26,7 +27,7 @@ def probes(figures: pd.DataFrame) -> pd.DataFrame:
 
 def fine_tuned(profile: str) -> list[Record]:
     """Return the runs there are of networks that were trained on the whole image or on a region that the segmenter finds."""
-    rows = (row for name, row in experiments.load(profile).items() if name.startswith("region_") or name == WHOLE)
+    rows = (row for name, row in experiments.load(profile).items() if name.startswith("region_"))
     found = (records.load(config, profile) for row in rows for config in row.configs)
     return [run for run in found if run]
 
@@ -40,7 +41,7 @@ def regions(figures: pd.DataFrame, runs: list[Record]) -> pd.DataFrame:
     for run, limit in zip(runs, selection.thresholds(runs), strict=True):
         for data, split in SPLITS.items():
             each = metrics.evaluate(run.split(split), limit)
-            region = OF_VARIANT.get(run.config.variant, run.config.variant)
+            region = OF_VARIANT[run.config.variant] + CROPS.get(run.config.augmentation, "")
             row = {"model": f"{run.config.model} {run.config.size}", "seed": run.config.seed, "region": region, "data": data}
             row |= {"auc": each.value.roc_auc, "ci_low": each.ci_low.roc_auc, "ci_high": each.ci_high.roc_auc}
             rows.append(row | {"specificity": each.value.specificity})
