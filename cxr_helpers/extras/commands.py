@@ -23,6 +23,7 @@ rescored = lazy.module("cxr_helpers.extras.makers.rescored")
 candidates = lazy.module("cxr_helpers.tables.candidates")
 final_model = lazy.module("cxr_helpers.tables.final_model")
 selection = lazy.module("cxr_helpers.tables.selection")
+rescoring = lazy.module("cxr_helpers.training.rescoring")
 comparisons = lazy.module("cxr_helpers.extras.benchmarks.comparisons")
 first_minutes = lazy.module("cxr_helpers.extras.benchmarks.first_minutes")
 measurements = lazy.module("cxr_helpers.extras.benchmarks.measurements")
@@ -92,6 +93,7 @@ def rescore(
     ] = None,
     profile: Profile = "auto",
     seed: Annotated[int | None, typer.Option(min=0, help="one seed instead of all")] = None,
+    nih: Annotated[bool, typer.Option("--nih", help="NIH's images as well, which the final model always scores")] = False,
 ) -> None:
     """Score adult and corrupted images with saved models, the final one also other hospitals' images; what is stored stays."""
     started = time.monotonic()
@@ -101,6 +103,8 @@ def rescore(
     for name in names or []:
         for run in records.of(name, profile, seed):
             rescored.rescore(run, profile)
+            if nih:
+                elsewhere.rescore(run, profile, [rescoring.NIH])
             say(f"rescore: {run.run_id}, after {since(started)}")
 
 

@@ -122,13 +122,13 @@ def hospital_scores(run: Record, profile: str) -> dict[str, pd.DataFrame]:
         found["external_adult"] = adults
     nih, lungs = (rescoring.stored(run, name) for name in (rescoring.NIH, rescoring.LUNGS))
     if nih is not None:
-        judged = _judged(nih)
-        found |= {"nih_radiologists": judged, "nih_text_mined": nih, "nih_children": nih[_young(nih)]}
-        found |= {f"nih_radiologists_{view.lower()}": judged[judged["view"] == view] for view in ("AP", "PA")}
+        known = judged(nih)
+        found |= {"nih_radiologists": known, "nih_text_mined": nih, "nih_children": nih[_young(nih)]}
+        found |= {f"nih_radiologists_{view.lower()}": known[known["view"] == view] for view in ("AP", "PA")}
     if lungs is not None:
-        judged = _judged(lungs)
-        found |= {f"rsna_lungs_{view.lower()}": judged[judged["view"] == view] for view in ("AP", "PA")}
-        found["rsna_lungs_children"] = judged[_young(judged)]
+        known = judged(lungs)
+        found |= {f"rsna_lungs_{view.lower()}": known[known["view"] == view] for view in ("AP", "PA")}
+        found["rsna_lungs_children"] = known[_young(known)]
     return {name: found[name].reset_index(drop=True) for name in SETS if name in found}
 
 
@@ -156,10 +156,10 @@ def hospital_table(scored: dict[str, pd.DataFrame], threshold: float) -> pd.Data
     return statistics.shown_as(rows, {"goal, AUC": 2, "n": 0, "normal": 0, "children": 0})
 
 
-def _judged(images: pd.DataFrame) -> pd.DataFrame:
+def judged(images: pd.DataFrame) -> pd.DataFrame:
     """Return the images that radiologists called opacity or normal, labelled by them."""
-    judged = images[images.finding.isin(["Lung Opacity", "Normal"])]
-    return judged.assign(y_true=(judged.finding == "Lung Opacity").astype(int))
+    known = images[images.finding.isin(["Lung Opacity", "Normal"])]
+    return known.assign(y_true=(known.finding == "Lung Opacity").astype(int))
 
 
 def _young(images: pd.DataFrame) -> pd.Series:

@@ -1,9 +1,13 @@
 """Regions: what each shows of an image, and the figures of scores whose regions are known."""
 
+import types
+
 import numpy as np
 import pandas as pd
 import pytest
+from tiny_runs import IMAGES, stored
 
+from cxr_helpers.config import Config
 from cxr_helpers.errors import CxrError
 from cxr_helpers.extras.benchmarks import region_probes
 from cxr_helpers.extras.other_sets.masked_images import UNKNOWN, Masked
@@ -59,13 +63,33 @@ def test_figures_say_what_each_region_ranks(monkeypatch):
     assert found["mobilenetv2; all; official test; copies"] == 1
     assert found["mobilenetv2; all; official test; pairs"] == 8 and found["mobilenetv2; all; official test; share"] == 0.5
     assert found["mobilenetv2; background; official test; like widths"] == 1
-    table = region_tables.regions(figures, [])
+    table = region_tables.regions(figures, {})
     assert list(table) == ["model", "seed", "region", "data", "auc", "ci_low", "ci_high", "specificity"]
     assert table.set_index("region").auc.to_dict() == {"whole": 1, "lungs only": 0.5, "background": 1}
     kinds = {"AUC": "auc", "minus whole image": "minus whole"}
     compared = region_tables.compared(figures, "official test", kinds).set_index("region")
     assert compared.AUC["lungs only"] == 0.5
     assert compared["minus whole image"]["background"] == 0 and np.isnan(compared["minus whole image"]["whole"])
+
+
+def test_fine_tuned_networks_stand_by_region_with_their_difference_to_the_whole_image(workplace, monkeypatch):
+    store = stored(monkeypatch)
+    images = pd.concat([IMAGES.assign(image_id=f"{place}", patient_id=f"{place}", n=place) for place in range(4)])
+    images = images.assign(image_id=images.image_id + images.split + images.y_true.astype(str)).drop(columns="n")
+    wrong = np.where((images.split == "test") & images.image_id.str.startswith("0"), 1 - images.y_true, images.y_true)
+    runs = [store("region_x_whole", images.y_true * 0.8, images), store("region_x_lungs", wrong * 0.8, images, variant="lungs")]
+    tuned = {"region_x_whole": runs[:1], "region_x_lungs": runs[1:]}
+    whole, box = region_tables.seeds_joined(tuned).to_dict("records")
+    assert (whole["region"], box["region"], box["network"], box["seeds"]) == ("whole", "box", "mobilenet 224", 1)
+    assert whole["AUC, test"] == box["AUC, validation"] == 1 and np.isnan(whole["minus whole"])
+    assert box["AUC, test"] == 0.75 and box["test minus validation"] == box["minus whole"] == -0.25
+    assert box["specificity, test"] == 0.75
+    monkeypatch.setattr(region_probes, "DATA", {"official test": (["official"], "test")})
+    table = region_tables.regions(region_probes.figures(scores()), tuned)
+    assert table[table.model == "mobilenet 224"].region.tolist() == ["whole", "whole", "box", "box"]
+    assert region_tables.elsewhere(tuned).empty
+    cropped = Config("mobilenet", variant="lungs", augmentation="uncropped")
+    assert region_tables.region(types.SimpleNamespace(config=cropped)) == "box, no random crops"
 
 
 def test_without_the_masks_a_sentence_says_what_to_set(monkeypatch):

@@ -17,6 +17,7 @@ MASK[40:180, 30:100] = MASK[40:180, 120:200] = 1
 def test_the_box_has_the_lungs_and_a_margin():
     cut = regions.BOX.cut(IMAGE, MASK)
     np.testing.assert_array_equal(cut, IMAGE[40 - 7 : 180 + 7, 30 - 8 : 200 + 8])
+    np.testing.assert_array_equal(regions.BOX_15.cut(IMAGE, MASK), IMAGE[40 - 21 : 180 + 21, 30 - 26 : 224])  # it ends with it
 
 
 def test_lungs_and_background_share_no_pixel_and_leave_out_what_is_unknown():

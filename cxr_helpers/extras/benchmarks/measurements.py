@@ -21,6 +21,7 @@ MODULES = {
     "complexity": lazy.module("cxr_helpers.extras.benchmarks.scaling"),
     "copies": lazy.module("cxr_helpers.extras.benchmarks.copies"),
     "flags": lazy.module("cxr_helpers.extras.benchmarks.segmenter_flags"),
+    "hospitals": lazy.module("cxr_helpers.extras.benchmarks.hospital_matrix"),
     "maps": lazy.module("cxr_helpers.extras.benchmarks.map_speed"),
     "precision": lazy.module("cxr_helpers.extras.benchmarks.feature_precision"),
     "regions": lazy.module("cxr_helpers.extras.benchmarks.region_probes"),

@@ -5,7 +5,7 @@ a logistic regression learns from the frozen network's mean feature maps. Nothin
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import cv2
 import keras
@@ -91,19 +91,32 @@ def features(name: str, images: Sequence[Masked], sizes: np.ndarray, profile: st
     `sizes` (N, 2) are width and height of the published images; where one is unknown, the region "box, aspect kept" is left out.
     """
     side, shown = NETWORKS[name]
-    config = Config(name, start="imagenet", size=side, trainable="head")
+
+    def cut():
+        for region in shown:
+            aspect = region == "box, aspect kept"
+            if aspect and not np.isfinite(sizes).all():
+                continue
+            more = [(size,) if aspect else () for size in sizes]
+            parts = [REGIONS[region](image, *each) for image, each in zip(images, more, strict=True)]
+            yield region, np.stack([resize(part, side) for part in parts])
+
+    return mean_maps(name, cut(), len(images) * len(shown), profile)
+
+
+def mean_maps(name: str, parts: Iterable[tuple[str, np.ndarray]], images: int, profile: str) -> dict[str, np.ndarray]:
+    """Return a frozen network's mean feature maps, float32 (N, D), of named arrays of images uint8 (N, side, side).
+
+    `images` says how many there are in all, by which the inference backend is chosen.
+    """
+    config = Config(name, start="imagenet", size=NETWORKS[name][0], trainable="head")
     model, _ = catalogue.build(config)
     maps = next(layer for layer in model.layers if layer.name == "features").input
     backbone = keras.Model(model.input, keras.layers.GlobalAveragePooling2D()(maps), name=name)
-    run = backends.forward(backbone, len(images) * len(shown))
-    found = {}
-    for region in shown:
-        if region == "box, aspect kept" and not np.isfinite(sizes).all():
-            continue
-        more = [(size,) if region == "box, aspect kept" else () for size in sizes]
-        pixels = np.stack([resize(REGIONS[region](image, *each), side) for image, each in zip(images, more, strict=True)])
+    run, found = backends.forward(backbone, images), {}
+    for part, pixels in parts:
         key = hashlib.sha256(pixels).hexdigest()
-        found[region] = cached_features.stored(config, profile, backbone, pixels, np.arange(len(pixels)), key, 0, run)[0]
+        found[part] = cached_features.stored(config, profile, backbone, pixels, np.arange(len(pixels)), key, 0, run)[0]
     return found
 
 

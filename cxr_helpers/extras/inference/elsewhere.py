@@ -1,5 +1,7 @@
 """The final model on images of other hospitals, and adapted to unlabelled test images: scores that its record keeps."""
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from cxr_helpers.base.progress import say
@@ -11,12 +13,13 @@ from cxr_helpers.records import Record
 from cxr_helpers.training import rescoring
 
 COLUMNS = [*rescored.COLUMNS[rescoring.EXTERNAL], "age"]
+FILES = (rescoring.EXTERNAL, rescoring.NIH, rescoring.LUNGS, rescoring.ADAPTED)
 _SETS = {rescoring.NIH: "nih", rescoring.LUNGS: "rsna_lungs"}
 _METHODS = {"batch statistics": test_time_adaptation.batch_statistics, "TENT": test_time_adaptation.tent}
 
 
-def rescore(run: Record, profile: str) -> None:
-    """Store what is missing of the run's own files EXTERNAL, NIH, LUNGS and ADAPTED (see `rescoring`), where the images are here.
+def rescore(run: Record, profile: str, wanted: Collection[str] = FILES) -> None:
+    """Store what is missing of the run's own files `wanted`, of `FILES` (see `rescoring`), where the images are here.
 
     The published model scores them if it is the run's, by the steps of `cxr score`; else the run's saved model, of which one
     that is not on this machine is a CxrError.
@@ -24,7 +27,7 @@ def rescore(run: Record, profile: str) -> None:
     made = {rescoring.EXTERNAL: lambda score, *_: rescored.adults(score)} if adult_images.folder() else {}
     made |= {name: _hospital(folder, name) for name, each in _SETS.items() if (folder := hospital_images.folder(each))}
     made[rescoring.ADAPTED] = lambda _, model, config: _adapted(run, profile, model, config)
-    if not (missing := [name for name in made if not run.has(name)]):
+    if not (missing := [name for name in made if name in wanted and not run.has(name)]):
         return
     model, config = published_model.load(published_model.folder(profile))
     if config.run_id != run.run_id:

@@ -10,11 +10,13 @@ from cxr_helpers.base.files import atomic_write
 from cxr_helpers.evaluation import metrics
 from cxr_helpers.extras.benchmarks import region_probes
 from cxr_helpers.records import Record
-from cxr_helpers.tables import selection, statistics
+from cxr_helpers.tables import final_model, selection, statistics
+from cxr_helpers.training import rescoring
 
 OF_VARIANT = {"none": "whole", "lungs": "box", "lungs_only": "lungs only", "background": "background"}
 OF_VARIANT |= {"lungs_15": "box, 15 % around it", "lungs_30": "box, 30 % around it"}
 CROPS = {"uncropped": ", no random crops", "crop_large": ", crops of at least 80 %"}
+ELSEWHERE = ("nih_radiologists", "external_adult")
 SPLITS = {"official test": "test", "validation": "val"}
 
 
@@ -25,29 +27,70 @@ def probes(figures: pd.DataFrame) -> pd.DataFrame:
     return figures.drop(columns="figure").assign(**apart)
 
 
-def fine_tuned(profile: str) -> list[Record]:
-    """Return the runs there are of networks that were trained on the whole image or on a region that the segmenter finds."""
-    rows = (row for name, row in experiments.load(profile).items() if name.startswith("region_"))
-    found = (records.load(config, profile) for row in rows for config in row.configs)
-    return [run for run in found if run]
+def fine_tuned(profile: str) -> dict[str, list[Record]]:
+    """Return the runs there are of networks that were trained on the whole image or on a region: experiment -> its runs."""
+    rows = {name: row for name, row in experiments.load(profile).items() if name.startswith("region_")}
+    found = {name: [records.load(config, profile) for config in row.configs] for name, row in rows.items()}
+    return {name: [run for run in runs if run] for name, runs in found.items() if any(runs)}
 
 
-def regions(figures: pd.DataFrame, runs: list[Record]) -> pd.DataFrame:
+def regions(figures: pd.DataFrame, tuned: Mapping[str, list[Record]]) -> pd.DataFrame:
     """Return model, seed, region, data, auc, ci_low, ci_high, specificity (at Youden's threshold of the validation images)."""
     found = probes(figures).pivot_table(index=["model", "region", "data"], columns="kind", values="value", sort=False)
     bounds = probes(figures).query("kind == 'auc'").set_index(["model", "region", "data"])[["ci_low", "ci_high"]]
     table = found.dropna(subset=["auc"]).join(bounds).reset_index().assign(seed=0)
-    rows = []
+    rows, runs = [], [run for part in tuned.values() for run in part]
     for run, limit in zip(runs, selection.thresholds(runs), strict=True):
         for data, split in SPLITS.items():
             each = metrics.evaluate(run.split(split), limit)
-            region = OF_VARIANT[run.config.variant] + CROPS.get(run.config.augmentation, "")
-            row = {"model": f"{run.config.model} {run.config.size}", "seed": run.config.seed, "region": region, "data": data}
+            row = {"model": _network(run), "seed": run.config.seed, "region": region(run), "data": data}
             row |= {"auc": each.value.roc_auc, "ci_low": each.ci_low.roc_auc, "ci_high": each.ci_high.roc_auc}
             rows.append(row | {"specificity": each.value.specificity})
     frozen = table.assign(model=table.model.replace({name: f"{name} frozen" for name in region_probes.NETWORKS}))
     columns = ["model", "seed", "region", "data", "auc", "ci_low", "ci_high", "specificity"]
     return pd.concat([frozen, pd.DataFrame(rows, columns=columns)], ignore_index=True)[columns]
+
+
+def region(run: Record) -> str:
+    """Return what a fine-tuned network is shown."""
+    return OF_VARIANT[run.config.variant] + CROPS.get(run.config.augmentation, "")
+
+
+def _network(run: Record) -> str:
+    return f"{run.config.model} {run.config.size}"
+
+
+def seeds_joined(tuned: Mapping[str, list[Record]]) -> pd.DataFrame:
+    """Return one row per experiment of `fine_tuned`: AUC of validation and of test images, their difference, specificity on test.
+
+    Figures are means over seeds at each seed's threshold (Youden, validation); "minus whole" is the test AUC minus that of the
+    same network on the whole image, paired over patients.
+    """
+    rows = []
+    for name, runs in tuned.items():
+        row = {"network": _network(runs[0]), "region": region(runs[0]), "seeds": len(runs)}
+        val, test = (selection.scores(runs, split) for split in ("val", "test"))
+        found = {"validation": metrics.evaluate(val), "test": metrics.evaluate(test, selection.thresholds(runs))}
+        for split, values in found.items():
+            row |= statistics.columns(f"AUC, {split}", values.loc["roc_auc"])
+        row["test minus validation"] = row["AUC, test"] - row["AUC, validation"]
+        row |= statistics.columns("specificity, test", found["test"].loc["specificity"])
+        whole = tuned.get("_".join(name.split("_")[:2]) + "_whole")
+        gap = metrics.difference(test, selection.scores(whole)).loc["roc_auc"] if whole and whole is not runs else None
+        rows.append(row | statistics.columns("minus whole", gap))
+    return statistics.shown_as(rows, {"minus whole": "+", "test minus validation": "{:+.3f}"})
+
+
+def elsewhere(tuned: Mapping[str, list[Record]]) -> pd.DataFrame:
+    """Return the AUC of each run of `fine_tuned` that scored images of other hospitals: adults' case reports and NIH's."""
+    rows = []
+    for run in (run for part in tuned.values() for run in part if run.has(rescoring.NIH)):
+        parts = final_model.hospital_scores(run, "full")
+        row = {"network": _network(run), "region": region(run), "seed": run.config.seed}
+        for name in ELSEWHERE:
+            row |= statistics.columns(final_model.SETS[name][0], metrics.evaluate(parts[name]).loc["roc_auc"])
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def write(table: pd.DataFrame, profile: str) -> Path:
