@@ -20,8 +20,8 @@ from cxr_helpers.config import Config
 from cxr_helpers.data import dataset
 from cxr_helpers.data.preprocessing import resize
 from cxr_helpers.errors import CxrError
-from cxr_helpers.extras.inference import bulk, published_model
-from cxr_helpers.extras.inference.predict import predict, written
+from cxr_helpers.extras.inference import bulk, lungs, published_model
+from cxr_helpers.extras.inference.predict import Predictor, predict, written
 from cxr_helpers.extras.other_sets import synthetic
 from cxr_helpers.records import Record
 
@@ -133,6 +133,19 @@ def test_what_is_no_frontal_image_is_answered_with_a_warning(published, tmp_path
         assert word in answer.warning and (str(answer.path) in answer.warning) == bool(word)
     heading, *lines = written(answers).splitlines()
     assert heading.split()[-1] == "warning" and [line.split()[-1] for line in lines] == ["no", "yes", "yes", "yes"]
+
+
+def test_a_model_for_the_lungs_says_where_it_found_none(published, tmp_path, monkeypatch):  # noqa: F811
+    pixels = synthetic.image(0, "NORMAL", 96).image
+    cv2.imwrite(str(tmp_path / "image.png"), pixels)
+    predictor = Predictor(published)
+    predictor.card = dataclasses.replace(predictor.card, variant="lungs")
+    mask = np.zeros((1, 224, 224), bool)
+    mask[:, 60:180, 40:100] = mask[:, 60:180, 120:190] = True
+    for trusted, expected in ((True, False), (False, True)):
+        monkeypatch.setattr(lungs, "found", lambda images, trusted=trusted: (mask, np.array([trusted])))
+        (answer,) = predictor.predictions([tmp_path / "image.png"])
+        assert ("no lungs that the segmenter trusts" in answer.warning) == expected
 
 
 def test_published_card_says_what_the_record_says(published):  # noqa: F811

@@ -123,12 +123,19 @@ class Predictor:
             small = preprocessing.prepared([read.pixels], self.card.size, self.card.variant)[0]
             departs = read.warning or (read.mode != "L" and out_of_distribution.coloured(path) and out_of_distribution.COLOURED)
             departs = departs or out_of_distribution.poor(read.pixels) or out_of_distribution.damaged(path, read.pixels)
+            departs = departs or self._without_lungs(read.pixels, small)
             pixels = shrunk(read.pixels) if self.maps else None
             return _Image(path, "", small, out_of_distribution.thumbnail(read.pixels), departs, pixels, read.note)
         except CxrError as error:
             return _Image(path, str(error))
         except Exception as error:  # whatever a decoder makes of one file, the others are answered; its words may quote tags
             return _Image(path, f"{printable(path)} is refused: it cannot be decoded ({type(error).__name__}).")
+
+    def _without_lungs(self, pixels: np.ndarray, small: np.ndarray) -> str:
+        """Return the remark on an image of which a model for a region of the lungs sees everything, since they were not found."""
+        region = self.card.variant not in preprocessing.VARIANTS
+        whole = region and np.array_equal(small, preprocessing.prepared([pixels], self.card.size, "none")[0])
+        return "shows no lungs that the segmenter trusts, so that the whole image was used" if whole else ""
 
     def _answers(self, batch: list[_Image]) -> list[Prediction]:
         usable = [image for image in batch if not image.problem]
