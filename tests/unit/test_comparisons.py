@@ -118,8 +118,8 @@ def test_what_a_way_says_beside_its_seconds_is_kept_by_round(timed, monkeypatch)
 def test_first_minutes_time_commands_and_count_a_table_by_image(workplace, monkeypatch):
     """A command that takes 0.2 s an image and 1 s to start: an image is 0.2 s; the network's share is its goal."""
 
-    def run(command, folder, status):
-        return 1 + 0.2 * sum(len(list((folder / name).iterdir())) for name in ("one", "images") if f"{{{name}}}" in command)
+    def run(command, parts, folder):
+        return 1 + 0.2 * sum(len(list((folder / name).iterdir())) for name in ("one", "images") if f"{{{name}}}" in parts)
 
     one = first_minutes.Command(["cxr", "{image}"], 40)
     table = first_minutes.Command(["cxr", "{images}"], None, 2, table=True)
@@ -136,6 +136,14 @@ def test_first_minutes_time_commands_and_count_a_table_by_image(workplace, monke
 
 
 def test_a_command_of_the_first_minutes_that_fails_is_named(tmp_path):
+    ends = [sys.executable, "-c", "exit(3)"]
     with pytest.raises(CxrError, match="-c exit\\(3\\) failed"):
-        first_minutes._run([sys.executable, "-c", "exit(3)"], tmp_path, 0)
-    assert first_minutes._run([sys.executable, "-c", "exit(3)"], tmp_path, 3) > 0
+        first_minutes._run(first_minutes.Command(ends, 1), ends, tmp_path)
+    assert first_minutes._run(first_minutes.Command(ends, 1, status=3), ends, tmp_path) > 0
+
+
+def test_only_what_needs_the_real_set_sees_data(tmp_path, monkeypatch):
+    monkeypatch.setenv("CXR_DATA_DIR", "somewhere")
+    asks = [sys.executable, "-c", "import os; exit('CXR_DATA_DIR' in os.environ)"]
+    for real in (False, True):
+        first_minutes._run(first_minutes.Command(asks, 1, real=real, status=int(real)), asks, tmp_path)

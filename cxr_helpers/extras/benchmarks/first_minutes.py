@@ -26,6 +26,7 @@ cv2 = lazy.module("cv2")
 NAME = "first_minutes"
 IMAGES, REPEATS = 256, 5  # images of a table; repeats of what takes seconds, of which the least counts
 BULK = 0.95  # the share of the network's own rate that a table shall reach
+_DATA = ("CXR_DATA_DIR", "CXR_GEOMETRY", "CXR_SETS_DIR", "CXR_EXTERNAL_DIR", "CXR_SAMPLE_DIR", "CXR_WEIGHTS_DIR")
 _CXR = [sys.executable, "-P", "-m", "cxr_helpers"]
 _SCRIPT = ["bash", str(paths.ROOT / "run_all.sh")]
 _TABLE = [*_CXR, "predict", "{images}", "--table", "{table}", "--overwrite"]
@@ -36,7 +37,7 @@ class Command:
     """A command and the seconds that are its goal; {image}, {images}, {table} and {maps} stand for paths.
 
     It is run `repeats` times and ends with `status`. Of a `table` the seconds are those of one image, start left out; without a
-    `goal` it is measured against the network alone. `real`: needs the real set.
+    `goal` it is measured against the network alone. `real`: needs the real set; the others see no data.
     """
 
     command: list[str]
@@ -100,20 +101,21 @@ def _draw(folder: Path) -> None:
 
 def _seconds(command: Command, folder: Path) -> float:
     """Run a command and return its seconds; of a table those of an image: its seconds less those of a table of one image."""
-    spent = _run(command.command, folder, command.status)
+    spent = _run(command, command.command, folder)
     if not command.table:
         return spent
     one = [part.replace("{images}", "{one}") for part in command.command]
-    return (spent - _run(one, folder, command.status)) / (IMAGES - 2)
+    return (spent - _run(command, one, folder)) / (IMAGES - 2)
 
 
-def _run(command: list[str], folder: Path, status: int) -> float:
+def _run(command: Command, parts: list[str], folder: Path) -> float:
     names = {name: str(folder / name) for name in ("images", "one", "maps")}
-    given = [part.format(image=folder / "one" / "0.png", table=folder / "table.csv", **names) for part in command]
-    environment = os.environ | {"CXR_BUILD_DIR": str(folder / "build"), "CXR_VENV": str(folder / "environment")}
+    given = [part.format(image=folder / "one" / "0.png", table=folder / "table.csv", **names) for part in parts]
+    variables = {name: value for name, value in os.environ.items() if command.real or name not in _DATA}
+    variables |= {"CXR_BUILD_DIR": str(folder / "build"), "CXR_VENV": str(folder / "environment")}
     started = time.perf_counter()
-    done = subprocess.run(given, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode != status:
+    done = subprocess.run(given, env=variables, capture_output=True, text=True, check=False)
+    if done.returncode != command.status:
         raise CxrError(f"{' '.join(given)} failed: {done.stderr.strip()[-300:]}")
     return time.perf_counter() - started
 
