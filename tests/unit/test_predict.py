@@ -136,7 +136,7 @@ def test_what_is_no_frontal_image_is_answered_with_a_warning(published, tmp_path
 
 
 def test_a_model_for_the_lungs_says_where_it_found_none(published, tmp_path, monkeypatch):  # noqa: F811
-    pixels = synthetic.image(0, "NORMAL", 96).image
+    pixels = synthetic.image(0, "NORMAL", 320).image
     cv2.imwrite(str(tmp_path / "image.png"), pixels)
     predictor = Predictor(published)
     predictor.card = dataclasses.replace(predictor.card, variant="lungs")

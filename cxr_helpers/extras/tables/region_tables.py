@@ -16,6 +16,7 @@ from cxr_helpers.training import rescoring
 OF_VARIANT = {"none": "whole", "lungs": "box", "lungs_only": "lungs only", "background": "background"}
 OF_VARIANT |= {"lungs_15": "box, 15 % around it", "lungs_30": "box, 30 % around it"}
 CROPS = {"uncropped": ", no random crops", "crop_large": ", crops of at least 80 %"}
+FIRST_SEEDS = {"region_mobilenet_whole": "recipe_mobilenet", "region_mobilenetv2_whole": "recipe_crop"}
 ELSEWHERE = ("nih_radiologists", "external_adult")
 SPLITS = {"official test": "test", "validation": "val"}
 
@@ -29,8 +30,10 @@ def probes(figures: pd.DataFrame) -> pd.DataFrame:
 
 def fine_tuned(profile: str) -> dict[str, list[Record]]:
     """Return the runs there are of networks that were trained on the whole image or on a region: experiment -> its runs."""
-    rows = {name: row for name, row in experiments.load(profile).items() if name.startswith("region_")}
-    found = {name: [records.load(config, profile) for config in row.configs] for name, row in rows.items()}
+    rows = experiments.load(profile)
+    configs = {name: row.configs for name, row in rows.items() if name.startswith("region_")}
+    configs |= {name: (*rows[first].configs, *configs[name]) for name, first in FIRST_SEEDS.items()}
+    found = {name: [records.load(config, profile) for config in each] for name, each in configs.items()}
     return {name: [run for run in runs if run] for name, runs in found.items() if any(runs)}
 
 
