@@ -19,12 +19,11 @@ from cxr_helpers.extras.other_sets import adult_images, hospital_images
 from cxr_helpers.tables import final_model
 
 NETWORK, SIDE = "mobilenetv2", 224
-OUTLINE_SIDE, BLACK = 16, 16  # pixels; grey values of what lies outside a mask, with what JPEG made of its rim
 NIH, RSNA = ("NIH, AP", "NIH, PA"), ("RSNA, AP", "RSNA, PA")
 # What is learnt from: name -> groups of images.
 TRAINED = {"Guangzhou": ("Guangzhou",)} | {view: (view,) for view in RSNA} | {"all of these and NIH": ("Guangzhou", *RSNA, *NIH)}
-TESTED = ("Guangzhou", *RSNA, *NIH, "case reports")
 SHOWN = ("network", "outline")
+DIGITS = 7  # of a score: equal outlines tie, whatever the last bits of a matrix product are
 _COLUMNS = ["group", "fold", "image_id", "patient_id", "y_true"]
 
 
@@ -35,15 +34,16 @@ def measure(profile: str) -> pd.DataFrame:
         CxrError: CXR_SETS_DIR or CXR_EXTERNAL_DIR is not set, or has no `nih/` or `rsna_lungs/`.
     """
     table, pixels = _images(profile)
-    outlines = [resize((255 * (image > BLACK)).astype(np.uint8), OUTLINE_SIDE).ravel() for image in pixels]
-    shown = region_probes.mean_maps(NETWORK, [("network", pixels)], len(pixels), profile) | {"outline": np.stack(outlines)}
+    outlines = np.stack([hospital_images.outline(image) for image in pixels])
+    shown = region_probes.mean_maps(NETWORK, [("network", pixels)], len(pixels), profile) | {"outline": outlines}
     parts = []
     for half in ("0", "1"):
         tested, scores = table.fold.isin(("test", half)), {}
         for name, groups in TRAINED.items():
             train = table.group.isin(groups) & ~tested & (table.fold != "val")
             images = table.assign(split=np.where(train, "train", "test"))
-            scores |= {f"{kind}; {name}": shortcut_baselines.regression(x.astype(float), images) for kind, x in shown.items()}
+            found = {f"{kind}; {name}": shortcut_baselines.regression(x.astype(float), images) for kind, x in shown.items()}
+            scores |= {title: each.round(DIGITS) for title, each in found.items()}
         parts.append(table.assign(half=half, **scores)[tested].rename(columns={"group": "tested"}).drop(columns="fold"))
     return pd.concat(parts, ignore_index=True)
 
@@ -60,21 +60,15 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
         weights = np.vstack([np.ones(len(part)), bootstrap.patient_weights(part.patient_id.to_numpy(), 2000, 0)])
         halves = [(rows, weights[:, rows.index]) for _, rows in part.groupby("half")]
         for trained in TRAINED:
-            network, outline = (np.mean([_areas(*half, f"{kind}; {trained}") for half in halves], axis=0) for kind in SHOWN)
+            with np.errstate(invalid="ignore"):  # a resample of few patients may lack a class
+                parts = [
+                    [region_probes.weighted_areas(rows, f"{kind}; {trained}", each) for rows, each in halves] for kind in SHOWN
+                ]
+            network, outline = np.mean(parts, axis=1)
             found |= {f"network; {trained}; {tested}": network, f"outline; {trained}; {tested}": outline}
             found[f"network minus outline; {trained}; {tested}"] = network - outline
-    rows = [(name, values[0], *_interval(values[1:])) for name, values in found.items()]
+    rows = [(name, values[0], *region_probes.interval(values[1:])) for name, values in found.items()]
     return pd.DataFrame(rows, columns=["figure", "value", "ci_low", "ci_high"])
-
-
-def _areas(rows: pd.DataFrame, weights: np.ndarray, name: str) -> np.ndarray:
-    """Return the AUC of each row of weights (B, N), NaN where a resample of few patients lacks a class."""
-    with np.errstate(invalid="ignore"):
-        return bootstrap.roc_auc(*bootstrap.cumulative_counts(rows.y_true.to_numpy(), rows[name].to_numpy(), weights))
-
-
-def _interval(samples: np.ndarray) -> np.ndarray:
-    return np.nanpercentile(samples, bootstrap.PERCENTILES) if len(samples) else np.full(2, np.nan)
 
 
 def _images(profile: str) -> tuple[pd.DataFrame, np.ndarray]:

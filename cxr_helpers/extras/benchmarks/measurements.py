@@ -47,7 +47,7 @@ def measure(name: str, profile: str) -> Path:
     about = {"measurement": name, "profile": profile, "load_before": round(load, 2)}
     about |= {"seconds": round(time.perf_counter() - started, 1)} | measured_on.about()
     folder = paths.reports(profile) / "measurements"
-    content = repeats.to_csv(index=False, float_format="%.6g").encode()
+    content = repeats.to_csv(index=False, float_format="%.9g").encode()
     atomic_write(folder / f"{name}_repeats.csv.gz", gzip.compress(content, mtime=0))
     atomic_write(folder / f"{name}.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
     path = folder / f"{name}.csv"

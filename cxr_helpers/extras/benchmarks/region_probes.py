@@ -5,7 +5,7 @@ a logistic regression learns from the frozen network's mean feature maps. Nothin
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import cv2
 import keras
@@ -92,7 +92,8 @@ def features(name: str, images: Sequence[Masked], sizes: np.ndarray, profile: st
     """
     side, shown = NETWORKS[name]
 
-    def cut():
+    def cut() -> Iterator[tuple[str, np.ndarray]]:
+        """Yield each region with what it shows of all images, so that one at a time is held."""
         for region in shown:
             aspect = region == "box, aspect kept"
             if aspect and not np.isfinite(sizes).all():
@@ -134,7 +135,7 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
             weights = bootstrap.usable_weights(tuple(part.patient_id), tuple(part.y_true), 2000, 0)
             weights = np.vstack([np.ones(len(part)), weights])
             samples = {
-                region: _areas(part, region, weights)
+                region: weighted_areas(part, region, weights)
                 for region in (*SIZES, *REGIONS)
                 if region in part and part[region].notna().all()
             }
@@ -148,15 +149,16 @@ def figures(repeats: pd.DataFrame) -> pd.DataFrame:
                     columns = (part[key].to_numpy() for key in ("y_true", region, "width"))
                     found[f"{name}; like widths"], pairs = like_widths.ranked(*columns, weights)
                     found |= {f"{model}; all; {data}; pairs": [pairs.sum()], f"{model}; all; {data}; share": [pairs.mean()]}
-    rows = [(name, values[0], *_interval(values[1:])) for name, values in found.items()]
+    rows = [(name, values[0], *interval(values[1:])) for name, values in found.items()]
     return pd.DataFrame(rows, columns=["figure", "value", "ci_low", "ci_high"])
 
 
-def _interval(samples: np.ndarray) -> np.ndarray:
+def interval(samples: np.ndarray) -> np.ndarray:
+    """Return the 2.5 % and 97.5 % percentiles of the resamples that have a value, NaN where there are none."""
     return np.nanpercentile(samples, bootstrap.PERCENTILES) if len(samples) > 1 else np.full(2, np.nan)
 
 
-def _areas(part: pd.DataFrame, region: str, weights: np.ndarray) -> np.ndarray:
+def weighted_areas(part: pd.DataFrame, region: str, weights: np.ndarray) -> np.ndarray:
     """Return the AUC of each row of weights (B, N)."""
     return bootstrap.roc_auc(*bootstrap.cumulative_counts(part.y_true.to_numpy(), part[region].to_numpy(), weights))
 

@@ -62,8 +62,12 @@ def by_mask(table: pd.DataFrame) -> np.ndarray:
 
     A logistic regression on masks of 16×16, fitted to the other patients' in five folds: what the mask gives away.
     """
-    pixels = (image_files.read(path).pixels for path in table.path)
-    masks = np.stack([resize((255 * (image > _BLACK)).astype(np.uint8), _MASK_SIDE).ravel() for image in pixels])
+    masks = np.stack([outline(image_files.read(path).pixels) for path in table.path])
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
     folds = GroupKFold(_FOLDS)
     return cross_val_predict(model, masks, table.y_true, groups=table.patient_id, cv=folds, method="predict_proba")[:, 1]
+
+
+def outline(image: np.ndarray) -> np.ndarray:
+    """Return the shape (256,) uint8, in 16×16 pixels, of what is not black in an image (H, W) uint8: its mask."""
+    return resize((255 * (image > _BLACK)).astype(np.uint8), _MASK_SIDE).ravel()
