@@ -16,7 +16,7 @@ MOST_DOUBT = 0.0027  # from corrupted validation images (`cxr measure flags`)
 _RIM = 3  # pixels of a map, where every outline is unsure
 
 
-def measure(lungs: np.ndarray, heart: np.ndarray) -> dict[str, float]:
+def measure(lungs: np.ndarray, heart: np.ndarray | None = None) -> dict[str, float]:
     """Return the figures of lungs and heart of one image, and `lung_parts`, by name.
 
     The cardiothoracic ratio (Danzer 1919) is the heart's transverse diameter, from its outermost point on the right to
@@ -26,14 +26,16 @@ def measure(lungs: np.ndarray, heart: np.ndarray) -> dict[str, float]:
 
     Args:
         lungs: (H, W) bool, both lungs; only the two largest components count.
-        heart: (H, W) bool; only its largest component counts.
+        heart: (H, W) bool; only its largest component counts. Without it only the lungs' figures are returned.
 
     Returns:
         `lung_parts` is 0, 1 or 2. Where two lungs cannot be distinguished, thoracic width, asymmetry and ratio are NaN;
         without any lung its area and height are NaN too, without a heart the heart's figures and the ratio.
     """
-    parts = [part for part in components(lungs, 2) if part.sum() >= SMALLEST_LUNG * components(lungs, 1)[0].sum()]
-    return {"lung_parts": len(parts)} | _lung_figures(parts) | _heart_figures(components(heart, 1), parts)
+    largest = components(lungs, 2)
+    parts = [part for part in largest if np.count_nonzero(part) >= SMALLEST_LUNG * np.count_nonzero(largest[0])]
+    found = {"lung_parts": len(parts)} | _lung_figures(parts)
+    return found if heart is None else found | _heart_figures(components(heart, 1), found["thoracic_width"])
 
 
 def implausible(lungs: np.ndarray, probability: np.ndarray | None = None) -> str:
@@ -41,7 +43,7 @@ def implausible(lungs: np.ndarray, probability: np.ndarray | None = None) -> str
 
     `lungs` is (H, W) bool; `probability` the map that it was made of, for the reason "doubt".
     """
-    found = measure(lungs, np.zeros_like(lungs))
+    found = measure(lungs)
     if not found["lung_parts"]:
         return "no lung"
     if not PLAUSIBLE_AREA[0] <= found["lung_area"] <= PLAUSIBLE_AREA[1]:
@@ -77,18 +79,21 @@ def _lung_figures(parts: list[np.ndarray]) -> dict[str, float]:
     figures = {"lung_area": float(lungs.mean()), "lung_height": _extent(lungs, 1) / len(lungs)}
     if len(parts) == 1:
         return figures | {"lung_asymmetry": np.nan, "thoracic_width": np.nan}
-    right, left = (int(part.sum()) for part in sorted(parts, key=lambda part: np.nonzero(part)[1].mean()))
-    widest = max(_extent(row[None], 0) for row in lungs)
+    columns = np.arange(lungs.shape[1])
+    right, left = (
+        int(np.count_nonzero(part)) for part in sorted(parts, key=lambda part: np.average(columns, weights=part.sum(axis=0)))
+    )
+    rows = lungs[lungs.any(axis=1)]
+    widest = lungs.shape[1] - int((rows.argmax(axis=1) + rows[:, ::-1].argmax(axis=1)).min())
     return figures | {"lung_asymmetry": (right - left) / (right + left), "thoracic_width": widest / lungs.shape[1]}
 
 
-def _heart_figures(parts: list[np.ndarray], lungs: list[np.ndarray]) -> dict[str, float]:
+def _heart_figures(parts: list[np.ndarray], thoracic_width: float) -> dict[str, float]:
     if not parts:
         return dict.fromkeys(("heart_area", "heart_width", "cardiothoracic_ratio"), np.nan)
     heart = parts[0]
     width = _extent(heart, 0) / heart.shape[1]
-    ratio = width / _lung_figures(lungs)["thoracic_width"]
-    return {"heart_area": float(heart.mean()), "heart_width": width, "cardiothoracic_ratio": ratio}
+    return {"heart_area": float(heart.mean()), "heart_width": width, "cardiothoracic_ratio": width / thoracic_width}
 
 
 def _extent(mask: np.ndarray, axis: int) -> int:
