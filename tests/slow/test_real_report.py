@@ -1,4 +1,4 @@
-"""The real report, made from the committed records in a copy of the checkout."""
+"""The real report and the figures of its measurements, made from the committed records in a copy of the checkout."""
 
 import re
 
@@ -6,7 +6,8 @@ import pytest
 from checkouts import PARTS, copy, run_all
 from whole_report import check
 
-from cxr_helpers import experiments, records
+from cxr_helpers import experiments, paths, records
+from cxr_helpers.extras.benchmarks import measurements
 
 
 @pytest.mark.realdata
@@ -26,3 +27,9 @@ def test_the_real_report_is_made_from_the_committed_records_without_training(cha
     else:
         check(root / "reports", "full")
         check(root / "reports", "full", "supplement")
+
+
+@pytest.mark.parametrize("name", measurements.NAMES)
+def test_the_figures_of_a_measurement_follow_from_its_stored_repeats(name):
+    path = paths.reports("full") / "measurements" / f"{name}.csv"
+    assert measurements.figures(name, path.with_name(f"{name}_repeats.csv.gz")) == path.read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """Measurements that are no training run: `cxr measure NAME` makes them, `base.stored_results` reads them."""
 
 import gzip
+import io
 import json
 import os
 import time
@@ -35,7 +36,7 @@ def measure(name: str, profile: str) -> Path:
     """Make a measurement, store it, and return the file of its figures.
 
     Three files are written: NAME_repeats.csv.gz (every repeat, as the measuring module describes it), NAME.json (machine, load
-    before the measurement, date, versions) and NAME.csv (the figures, columns `COLUMNS`).
+    before the measurement, date, versions) and NAME.csv (the figures, columns `COLUMNS`, of the repeats as they are stored).
 
     Raises:
         CxrError: the measurement is unknown.
@@ -51,8 +52,13 @@ def measure(name: str, profile: str) -> Path:
     atomic_write(folder / f"{name}_repeats.csv.gz", gzip.compress(content, mtime=0))
     atomic_write(folder / f"{name}.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
     path = folder / f"{name}.csv"
-    atomic_write(path, MODULES[name].figures(repeats)[COLUMNS].to_csv(index=False, float_format="%.6g"))
+    atomic_write(path, figures(name, io.BytesIO(content)))
     return path
+
+
+def figures(name: str, repeats: io.BytesIO | Path) -> str:
+    """Return the text of NAME.csv that belongs to a file of repeats."""
+    return MODULES[name].figures(pd.read_csv(repeats))[COLUMNS].to_csv(index=False, float_format="%.6g")
 
 
 def load_or_measure(name: str, profile: str) -> pd.DataFrame:

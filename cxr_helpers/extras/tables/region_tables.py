@@ -16,6 +16,7 @@ from cxr_helpers.training import rescoring
 OF_VARIANT = {"none": "whole", "lungs": "box", "lungs_only": "lungs only", "background": "background"}
 OF_VARIANT |= {"lungs_15": "box, 15 % around it", "lungs_30": "box, 30 % around it"}
 CROPS = {"uncropped": ", no random crops", "crop_large": ", crops of at least 80 %"}
+LENGTHS = {14: ", fourteen epochs"}
 FIRST_SEEDS = {"region_mobilenet_whole": "recipe_mobilenet", "region_mobilenetv2_whole": "recipe_crop"}
 ELSEWHERE = ("nih_radiologists", "external_adult")
 SPLITS = {"official test": "test", "validation": "val"}
@@ -56,7 +57,7 @@ def regions(figures: pd.DataFrame, tuned: Mapping[str, list[Record]]) -> pd.Data
 
 def region(run: Record) -> str:
     """Return what a fine-tuned network is shown."""
-    return OF_VARIANT[run.config.variant] + CROPS.get(run.config.augmentation, "")
+    return OF_VARIANT[run.config.variant] + CROPS.get(run.config.augmentation, "") + LENGTHS.get(run.config.epochs, "")
 
 
 def _network(run: Record) -> str:
