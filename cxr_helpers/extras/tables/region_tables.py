@@ -79,22 +79,40 @@ def seeds_joined(tuned: Mapping[str, list[Record]]) -> pd.DataFrame:
             row |= statistics.columns(f"AUC, {split}", values.loc["roc_auc"])
         row["test minus validation"] = row["AUC, test"] - row["AUC, validation"]
         row |= statistics.columns("specificity, test", found["test"].loc["specificity"])
-        whole = tuned.get("_".join(name.split("_")[:2]) + "_whole")
+        whole = tuned.get(_whole(name))
         gap = metrics.difference(test, selection.scores(whole)).loc["roc_auc"] if whole and whole is not runs else None
         rows.append(row | statistics.columns("minus whole", gap))
     return statistics.shown_as(rows, {"minus whole": "+", "test minus validation": "{:+.3f}"})
 
 
 def elsewhere(tuned: Mapping[str, list[Record]]) -> pd.DataFrame:
-    """Return the AUC of each run of `fine_tuned` that scored images of other hospitals: adults' case reports and NIH's."""
-    rows = []
-    for run in (run for part in tuned.values() for run in part if run.has(rescoring.NIH)):
-        parts = final_model.hospital_scores(run, "full")
-        row = {"network": _network(run), "region": region(run), "seed": run.config.seed}
-        for name in ELSEWHERE:
-            row |= statistics.columns(final_model.SETS[name][0], metrics.evaluate(parts[name]).loc["roc_auc"])
-        rows.append(row)
-    return pd.DataFrame(rows)
+    """Return the AUC of each experiment of `fine_tuned` on images of other hospitals, adults' case reports and NIH's.
+
+    Figures are means over the seeds that scored these images; a column that begins with "minus whole" is the difference to the
+    same network on the whole image, over the seeds that both have, paired over patients.
+    """
+    scored = {
+        name: {run.config.seed: final_model.hospital_scores(run, "full") for run in runs if run.has(rescoring.NIH)}
+        for name, runs in tuned.items()
+    }
+    rows, signs = [], {}
+    for name, own in scored.items():
+        row = {"network": _network(tuned[name][0]), "region": region(tuned[name][0]), "seeds": len(own)}
+        whole = scored.get(_whole(name), {}) if _whole(name) != name else {}
+        shared = sorted(own.keys() & whole.keys())
+        for data in ELSEWHERE if own else ():
+            title = final_model.SETS[data][0]
+            row |= statistics.columns(title, metrics.evaluate([parts[data] for parts in own.values()]).loc["roc_auc"])
+            pair = [[parts[seed][data] for seed in shared] for parts in (own, whole)]
+            row |= statistics.columns(f"minus whole, {title}", metrics.difference(*pair).loc["roc_auc"] if shared else None)
+            signs[f"minus whole, {title}"] = "+"
+        rows += [row] if own else []
+    return statistics.shown_as(rows, signs)
+
+
+def _whole(name: str) -> str:
+    """Return the experiment of the same network on the whole image."""
+    return "_".join(name.split("_")[:2]) + "_whole"
 
 
 def write(table: pd.DataFrame, profile: str) -> Path:
