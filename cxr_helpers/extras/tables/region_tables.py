@@ -64,6 +64,11 @@ def _network(run: Record) -> str:
     return f"{run.config.model} {run.config.size}"
 
 
+def _title(name: str) -> str:
+    """Return the network that an experiment's title begins with."""
+    return experiments.named(name).partition(",")[0]
+
+
 def seeds_joined(tuned: Mapping[str, list[Record]]) -> pd.DataFrame:
     """Return one row per experiment of `fine_tuned`: AUC of validation and of test images, their difference, specificity on test.
 
@@ -72,7 +77,7 @@ def seeds_joined(tuned: Mapping[str, list[Record]]) -> pd.DataFrame:
     """
     rows = []
     for name, runs in tuned.items():
-        row = {"network": _network(runs[0]), "region": region(runs[0]), "seeds": len(runs)}
+        row = {"network": _title(name), "region": region(runs[0]), "seeds": len(runs)}
         val, test = (selection.scores(runs, split) for split in ("val", "test"))
         found = {"validation": metrics.evaluate(val), "test": metrics.evaluate(test, selection.thresholds(runs))}
         for split, values in found.items():
@@ -97,7 +102,7 @@ def elsewhere(tuned: Mapping[str, list[Record]]) -> pd.DataFrame:
     }
     rows, signs = [], {}
     for name, own in scored.items():
-        row = {"network": _network(tuned[name][0]), "region": region(tuned[name][0]), "seeds": len(own)}
+        row = {"network": _title(name), "region": region(tuned[name][0]), "seeds": len(own)}
         whole = scored.get(_whole(name), {}) if _whole(name) != name else {}
         shared = sorted(own.keys() & whole.keys())
         for data in ELSEWHERE if own else ():
