@@ -92,6 +92,27 @@ def test_fine_tuned_networks_stand_by_region_with_their_difference_to_the_whole_
     assert region_tables.region(types.SimpleNamespace(config=cropped)) == "box, no random crops"
 
 
+def test_on_other_hospitals_a_region_is_paired_with_the_whole_image_over_the_seeds_that_both_have(monkeypatch):
+    truth = pd.DataFrame({"image_id": list("abcd"), "patient_id": list("abcd"), "y_true": [0, 0, 1, 1]})
+    right, wrong = (truth.assign(y_score=score) for score in ([0.1, 0.2, 0.8, 0.9], [0.9, 0.8, 0.2, 0.1]))
+
+    def run(seed: int, scores: pd.DataFrame, variant: str = "none", scored: bool = True):
+        """Return what stands for a record whose images of other hospitals have these scores."""
+        config = Config("mobilenet", variant=variant, seed=seed)
+        return types.SimpleNamespace(config=config, scores=scores, has=lambda name: scored)
+
+    monkeypatch.setattr(
+        region_tables.final_model, "hospital_scores", lambda run, _: dict.fromkeys(region_tables.ELSEWHERE, run.scores)
+    )
+    whole = [run(0, wrong, scored=False), run(1, right)]
+    box = [run(0, right, "lungs"), run(1, wrong, "lungs")]
+    tuned = {"region_x_whole": whole, "region_x_lungs": box, "region_x_background": [run(0, right, "background", scored=False)]}
+    first, second = region_tables.elsewhere(tuned).to_dict("records")
+    assert (first["seeds"], second["seeds"], second["region"]) == (1, 2, "box")
+    title = region_tables.final_model.SETS["external_adult"][0]
+    assert second[title] == 0.5 and second[f"minus whole, {title}"] == -1 and np.isnan(first[f"minus whole, {title}"])
+
+
 def test_without_the_masks_a_sentence_says_what_to_set(monkeypatch):
     monkeypatch.delenv("CXR_SETS_DIR", raising=False)
     with pytest.raises(CxrError, match="set CXR_SETS_DIR to the folder that holds lung_masks/"):

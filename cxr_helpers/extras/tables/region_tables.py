@@ -102,16 +102,18 @@ def elsewhere(tuned: Mapping[str, list[Record]]) -> pd.DataFrame:
     }
     rows, signs = [], {}
     for name, own in scored.items():
+        if not own:
+            continue
         row = {"network": _title(name), "region": region(tuned[name][0]), "seeds": len(own)}
         whole = scored.get(_whole(name), {}) if _whole(name) != name else {}
         shared = sorted(own.keys() & whole.keys())
-        for data in ELSEWHERE if own else ():
+        for data in ELSEWHERE:
             title = final_model.SETS[data][0]
             row |= statistics.columns(title, metrics.evaluate([parts[data] for parts in own.values()]).loc["roc_auc"])
             pair = [[parts[seed][data] for seed in shared] for parts in (own, whole)]
             row |= statistics.columns(f"minus whole, {title}", metrics.difference(*pair).loc["roc_auc"] if shared else None)
             signs[f"minus whole, {title}"] = "+"
-        rows += [row] if own else []
+        rows.append(row)
     return statistics.shown_as(rows, signs)
 
 
