@@ -18,6 +18,7 @@ OF_VARIANT |= {"lungs_15": "box, 15 % around it", "lungs_30": "box, 30 % around 
 CROPS = {"uncropped": ", no random crops", "crop_large": ", crops of at least 80 %"}
 LENGTHS = {14: ", fourteen epochs"}
 FIRST_SEEDS = {"region_mobilenet_whole": "recipe_mobilenet", "region_mobilenetv2_whole": "recipe_crop"}
+FROZEN = {"none": "no network", "mobilenetv2": "MobileNetV2, frozen", "vgg16": "VGG-16, frozen"}
 ELSEWHERE = ("nih_radiologists", "external_adult")
 SPLITS = {"official test": "test", "validation": "val"}
 
@@ -135,7 +136,7 @@ def compared(figures: pd.DataFrame, data: str, kinds: Mapping[str, str]) -> pd.D
     for (model, region), part in probes(figures).query("data == @data").groupby(["model", "region"], sort=False):
         found = part.set_index("kind")
         if "auc" in found.index:
-            row = {"network": model, "region": region}
+            row = {"network": FROZEN[model], "region": region}
             for title, kind in kinds.items():
                 row |= statistics.columns(title, found.loc[kind] if kind in found.index else None)
             rows.append(row)
