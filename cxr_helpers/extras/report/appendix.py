@@ -24,13 +24,12 @@ def run_records(made: Mapping[str, Sequence[Record]]) -> Part:
         return listed("run_records", "# Run records\n\nNo training run has been recorded for this profile.")
     caption = (
         "The experiments that have runs: what departs from the defaults of `cxr_helpers/config.py`, the number of runs (one a "
-        "protocol and seed), images, epochs, parameters and device of the first, and the minutes of all. `cxr train EXPERIMENT` "
+        "protocol and seed), training images, epochs and device of the first, and the minutes of all. `cxr train EXPERIMENT` "
         "makes them. Each run is a folder under `reports/runs/`, named by model, protocol, seed and configuration: its "
         "`run.json` holds the whole configuration, the package versions and data hash, its `scores.csv` the scores "
         "that all results are computed from."
     )
-    whole = {"Trained on": "Int64", "Epochs": "Int64", "Parameters": "Int64"}
-    rows = pd.DataFrame([_row(name, runs) for name, runs in made.items()]).astype(whole)
+    rows = pd.DataFrame([_row(name, runs) for name, runs in made.items()]).astype({"Images": "Int64", "Epochs": "Int64"})
     return listed("run_records", f"# Run records\n\n{table('tbl:run-records', caption, rows, digits=1)}")
 
 
@@ -40,9 +39,8 @@ def _row(name: str, runs: Sequence[Record]) -> dict[str, object]:
         "Experiment": name,
         "Configuration": _departures(first.config),
         "Runs": len(runs),
-        "Trained on": info.get("images", {}).get("train"),
+        "Images": info.get("images", {}).get("train"),
         "Epochs": len(first.table("history")) if "history" in first.names else None,
-        "Parameters": info.get("parameters"),
         "Device": (info.get("device") or "").partition(" (")[0],
         "Minutes": sum(run.info.get("wall_time_s", 0) for run in runs) / 60,
     }
